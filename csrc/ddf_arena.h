@@ -1,0 +1,36 @@
+/* ddf_arena: aligned, reusable, reference-counted memory that a group of batches lives in.
+ *
+ * Fresh pages cost more than the copy into them, so blocks go back to a pool and come out again. A pool is shared by
+ * all streams of a reader and may be used from any thread. An arena has one writer at a time (the thread that works
+ * on it); its reference count may change from any thread. Memory handed out stays where it is until the arena's last
+ * reference goes. */
+#ifndef DDF_ARENA_H
+#define DDF_ARENA_H
+
+#include "ddf_common.h"
+
+typedef struct ddf_pool ddf_pool;
+typedef struct ddf_arena ddf_arena;
+
+/* A pool that keeps free blocks for reuse as long as used and free blocks together stay within `limit` bytes.
+ * The pool starts with one reference; every arena made from it holds one more. Returns 0 or -ENOMEM. */
+int ddf_pool_new(uint64_t limit, ddf_pool **out);
+void ddf_pool_release(ddf_pool *pool);
+
+/* Bytes of blocks that live arenas hold, and of free blocks kept for reuse. */
+uint64_t ddf_pool_used(ddf_pool *pool);
+uint64_t ddf_pool_kept(ddf_pool *pool);
+
+/* An arena whose first block holds at least `size` bytes. Starts with one reference. Returns 0 or -ENOMEM. */
+int ddf_arena_new(ddf_pool *pool, size_t size, ddf_arena **out);
+void ddf_arena_retain(ddf_arena *arena);
+void ddf_arena_release(ddf_arena *arena);
+
+/* `size` bytes at an address congruent to `offset` modulo `align`, a power of two up to 4096. The memory is not
+ * zeroed. NULL: the system has none left. */
+void *ddf_arena_alloc(ddf_arena *arena, size_t size, size_t align, size_t offset);
+
+/* Bytes of the blocks this arena holds. */
+uint64_t ddf_arena_size(const ddf_arena *arena);
+
+#endif

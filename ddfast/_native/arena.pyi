@@ -1,0 +1,21 @@
+class Pool:
+    """Blocks of memory for arenas, kept for reuse within a limit. Safe to share between threads.
+
+    Parameters:
+        limit: bytes of used and kept blocks above which a freed block goes back to the system.
+    """
+
+    def __init__(self, limit: int) -> None: ...
+    @property
+    def used(self) -> int:
+        """Bytes of blocks that live arenas hold."""
+    @property
+    def kept(self) -> int:
+        """Bytes of free blocks that wait for reuse."""
+
+class Arena:
+    """Memory of a group of batches; freed, or reused, when no view of it is left."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the blocks that this arena holds."""

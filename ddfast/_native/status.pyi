@@ -1,0 +1,13 @@
+E_TRUNCATED: int
+E_TRAILING: int
+E_DEPTH: int
+E_RESERVED: int
+E_UTF8: int
+E_SPAN: int
+E_FIELDS: int
+E_INDEX: int
+E_COLLISION: int
+E_EOF: int
+E_CHANGED: int
+E_CANCELLED: int
+E_LIMIT: int

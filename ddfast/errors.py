@@ -1,0 +1,80 @@
+"""The errors ddfast raises: each is a `DdfastError` and also the builtin that a caller would catch."""
+
+from __future__ import annotations
+
+
+class DdfastError(Exception):
+    """Base of all errors that ddfast raises by itself."""
+
+    def __str__(self) -> str:
+        # KeyError would print the repr of its message.
+        return Exception.__str__(self)
+
+
+class KernelError(DdfastError, ValueError):
+    """A native kernel refused its input; readers turn this into an error that names file and sample.
+
+    Attributes:
+        code: status of the kernel, one of the DDF_E_* values of csrc/ddf_common.h.
+        reason: what is wrong, without saying where.
+        item: which input of a bulk call, from 0.
+        pos: byte position inside that input.
+    """
+
+    def __init__(self, code: int, reason: str, item: int = 0, pos: int = 0) -> None:
+        super().__init__(f"{reason} (input {item}, byte {pos})")
+        self.code = code
+        self.reason = reason
+        self.item = item
+        self.pos = pos
+
+    def __reduce__(self) -> tuple[type[KernelError], tuple[int, str, int, int]]:
+        return type(self), (self.code, self.reason, self.item, self.pos)
+
+
+class DatasetNotFoundError(DdfastError, FileNotFoundError):
+    """The data file, or every file that could serve as its index, is missing."""
+
+
+class IndexFileError(DdfastError, ValueError):
+    """An index file is damaged or belongs to another data file."""
+
+
+class CorruptSampleError(DdfastError, ValueError):
+    """A sample's bytes are no well-formed msgpack message, or hold a value that cannot be built."""
+
+
+class PickleRefusedError(DdfastError, ValueError):
+    """A sample holds a pickled array, and the reader was not opened with ``allow_pickle=True``."""
+
+
+class SampleIndexError(DdfastError, IndexError):
+    """A sample index lies outside the dataset."""
+
+
+class SampleKeyError(DdfastError, KeyError):
+    """No sample has this key."""
+
+
+class ReadError(DdfastError, OSError):
+    """The data file could not be read where the index says that a sample is."""
+
+
+class DatasetChangedError(ReadError):
+    """The data file was cut or rewritten in place while it was open."""
+
+
+class ClosedError(DdfastError, ValueError):
+    """A reader, a stream or a writer was used after it was closed."""
+
+
+class InvalidSampleError(DdfastError, ValueError):
+    """A writer was given a sample that cannot be written, or would be read back as something else."""
+
+
+class MissingKeyError(InvalidSampleError, KeyError):
+    """A writer was given a sample without ``"key"``."""
+
+
+class DuplicateKeyError(InvalidSampleError):
+    """A writer was given a key for the second time."""

@@ -1,0 +1,54 @@
+"""Build the Cython bindings: one extension per .pyx, each compiled together with the C kernels it binds."""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+if not sys.platform.startswith(("linux", "darwin")):
+    raise SystemExit(
+        f"ddfast reads files with preadv and POSIX threads and has no port to {sys.platform!r} yet; "
+        "Linux and macOS are supported. On Windows, use WSL."
+    )
+
+# binding: the kernels compiled into it (csrc/ddf_<name>.c)
+KERNELS = {
+    "status": [],
+    "arena": ["arena", "sys"],
+}
+
+CFLAGS = ["-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"]
+if sys.platform.startswith("linux") and os.uname().machine == "x86_64":
+    CFLAGS.append("-march=x86-64-v2")
+
+
+def extension(name: str, kernels: list[str]) -> Extension:
+    sources = [f"ddfast/_native/{name}.pyx", *(f"csrc/ddf_{kernel}.c" for kernel in kernels)]
+    return Extension(
+        f"ddfast._native.{name}",
+        sources,
+        include_dirs=["csrc", np.get_include()],
+        depends=[str(header) for header in Path("csrc").glob("*.h")],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+        extra_compile_args=CFLAGS + os.environ.get("DDFAST_CFLAGS", "").split(),
+        extra_link_args=["-pthread", *os.environ.get("DDFAST_LDFLAGS", "").split()],
+    )
+
+
+setup(
+    ext_modules=cythonize(
+        [extension(name, kernels) for name, kernels in KERNELS.items()],
+        language_level=3,
+        compiler_directives={
+            "boundscheck": False,
+            "wraparound": False,
+            "initializedcheck": False,
+            "binding": True,
+            "freethreading_compatible": False,
+        },
+        build_dir="build/cython",
+    )
+)
