@@ -42,6 +42,7 @@ class ParallelBuild(build_ext):
 
 
 def extension(name: str, kernels: list[str]) -> Extension:
+    """The extension of binding ``name``, with its own copy of the kernels."""
     sources = [f"ddfast/_native/{name}.pyx", *(f"csrc/ddf_{kernel}.c" for kernel in kernels)]
     return Extension(
         f"ddfast._native.{name}",
