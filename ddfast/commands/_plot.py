@@ -27,7 +27,8 @@ def plot_rates(path: Path, title: str, subtitle: str, rates: Sequence[tuple[str,
     """Draw ``rates`` as horizontal bars, the first one in colour, into a PNG or SVG file."""
     names = [name for name, _ in rates]
     values = [value for _, value in rates]
-    figure = require_matplotlib().Figure(figsize=(8, 1.5 + 0.55 * len(rates)), layout="constrained")
+    figure = require_matplotlib().Figure(figsize=(8, 1.1 + 0.55 * len(rates)))
+    figure.subplots_adjust(left=0.16, right=0.98, bottom=0.04, top=0.70)
     axes = figure.subplots()
     colors = [ACCENT, *[PLAIN] * (len(rates) - 1)]
     bars = axes.barh(names, values, color=colors, height=0.62)
@@ -38,6 +39,6 @@ def plot_rates(path: Path, title: str, subtitle: str, rates: Sequence[tuple[str,
     axes.tick_params(axis="y", length=0, labelsize=11, labelcolor=INK)
     axes.spines[:].set_visible(False)
     axes.spines["left"].set(visible=True, color=FAINT)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold", color=INK)
-    axes.set_title(subtitle, loc="left", x=0, fontsize=9.5, color=FAINT, pad=8)
+    figure.text(0.02, 0.88, title, fontsize=13, fontweight="bold", color=INK)
+    figure.text(0.02, 0.77, subtitle, fontsize=9.5, color=FAINT)
     figure.savefig(path, dpi=160, facecolor="white")

@@ -154,12 +154,9 @@ def draw(result: Result, png: Path) -> None:
     plot_rates(
         png,
         f"{result.job.path.name}: {figures['share_of_raw']:.0%} of the speed of plain preadv",
-        f"{result.file_samples:,} samples, {result.file_bytes / MB:,.0f} MB; {figures['samples_per_second']:,.0f}"
-        f" samples/s, {figures['cpu_seconds_per_gb']:.2f} CPU seconds per GB",
-        [
-            (f"ddfast, {result.job.describe()}", figures["mb_per_second"]),
-            ("plain preadv, one thread", figures["raw_mb_per_second"]),
-        ],
+        f"{result.job.describe()}: {figures['samples_per_second']:,.0f} samples/s, "
+        f"{figures['cpu_seconds_per_gb']:.2f} CPU seconds per GB",
+        [("ddfast", figures["mb_per_second"]), ("plain preadv", figures["raw_mb_per_second"])],
         "MB/s",
     )
 
@@ -209,6 +206,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", type=positive, default=256, metavar="N", help="samples a batch (default: 256)")
     add("--columns", type=names, metavar="A,B", help="take only these columns (default: all)")
     face = parser.add_mutually_exclusive_group()
+    parser.set_defaults(blocking=False)
     face.add_argument("--async", dest="blocking", action="store_false", help="use AsyncReader (the default)")
     face.add_argument("--sync", dest="blocking", action="store_true", help="use MsgpackReader")
     add("--queue-depth", type=positive, metavar="N", help="reads in flight (default: the reader's)")
