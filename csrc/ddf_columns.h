@@ -52,7 +52,7 @@ typedef struct ddf_column {
     uint32_t ndim;      /* DDF_COLUMN_STACKED: dimensions of one item */
     ddf_slice dtype;    /* DDF_COLUMN_STACKED: such as "<f4"; always one that ddf_dtype_size knows */
     uint64_t item_size; /* DDF_COLUMN_STACKED: bytes of one item */
-    uint64_t shape[DDF_STACK_MAX_DIMS];
+    const uint64_t *shape;
     void *data;
     const uint8_t *const *at; /* [n]: first byte of each sample's packed value, NULL where it has none */
 } ddf_column;
@@ -71,7 +71,7 @@ typedef struct ddf_table {
 
 /* Build the columns of `n` samples, each exactly one message inside `region`.
  * `samples` is kept by the table: it must live as long, best in the arena. `names` (NULL: all) selects columns; a name
- * that no sample has gives no column. Both may be given in any order and `names` need not be kept.
+ * that no sample has gives no column. `names` need not be kept, but the bytes they point at must be.
  * Returns 0 with `*out` set, -ENOMEM, or DDF_E_* with err->item the sample and err->pos the byte in it. All samples
  * are checked to be whole, well-formed messages, selected or not. */
 int ddf_table_build(ddf_arena *arena, ddf_slice region, const ddf_slice *samples, size_t n, const ddf_slice *names,
