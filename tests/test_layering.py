@@ -46,7 +46,7 @@ HEAVY = {"torch", "pyarrow", "matplotlib", "obstore", "uvloop", "pandas", "PIL",
 HEAVY_AT_TOP = {("torch", "torch")}
 
 LIBC = {
-    "assert.h", "errno.h", "fcntl.h", "inttypes.h", "limits.h", "math.h", "pthread.h", "stdalign.h",
+    "assert.h", "errno.h", "inttypes.h", "limits.h", "math.h", "pthread.h", "signal.h", "stdalign.h",
     "stdarg.h", "stdatomic.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h",
     "time.h",
 }  # fmt: skip
@@ -55,6 +55,7 @@ SYSTEM_CALLS = [
     "open", "openat", "close", "p?readv?", "p?writev?", "mmap", "munmap", "madvise", "f?stat", "poll",
     "syscall", "fcntl", "eventfd", "pipe2?", "posix_fadvise",
 ]  # fmt: skip
+SYSTEM_HEADERS = ("sys/", "linux/", "fcntl.h", "poll.h", "sched.h", "unistd.h")
 SYSTEM_FILES = {"ddf_sys.c", "ddf_uring.c"}
 
 
@@ -173,7 +174,7 @@ def test_kernel_includes_only_libc_and_its_own_headers(path):
     foreign = {
         name
         for name in included(path) - allowed
-        if path.name not in SYSTEM_FILES or not name.startswith(("sys/", "linux/", "unistd.h", "poll.h"))
+        if path.name not in SYSTEM_FILES or not name.startswith(SYSTEM_HEADERS)
     }
     assert not foreign
 
