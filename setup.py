@@ -18,6 +18,10 @@ if not sys.platform.startswith(("linux", "darwin")):
 KERNELS = {
     "status": [],
     "arena": ["arena", "sys"],
+    "engine": ["engine", "file", "sys"],
+    "file": ["file", "sys"],
+    "order": ["order"],
+    "plan": ["plan"],
 }
 
 CFLAGS = ["-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"]
