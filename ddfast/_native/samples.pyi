@@ -20,12 +20,11 @@ class Samples:
         """One sample, decoded."""
     def raw(self, index: int) -> bytes:
         """One sample, packed."""
-    def fit(self, start: int, stop: int, count: int, size: int) -> int:
+    def fit(self, start: int, stop: int, size: int) -> int:
         """Where to end a run of samples that begins at `start`.
 
         Returns:
-            The largest end up to `stop` so that the run takes at most `size` bytes; at least one sample. A run of
-            `count` samples or less is only cut, not lengthened, by that.
+            The largest end up to `stop` so that the run takes at most `size` bytes, but has at least one sample.
         """
     def decode_range(self, start: int, stop: int) -> list[Any]:
         """Samples ``[start, stop)``, decoded. Ends early before a damaged one, and raises only if that is the first."""

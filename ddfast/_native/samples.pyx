@@ -12,6 +12,10 @@ cdef size_t KEEP_MAX = 4 << 20
 cdef size_t ALIGN = 64
 
 
+# Longest run of samples read at once.
+cdef int64_t FIT_MAX = 4096
+
+
 cdef class Samples:
     def __cinit__(self, File file not None, OffsetTable offsets not None, Decoder decoder not None):
         self.file, self.offsets, self.decoder = file, offsets, decoder
@@ -60,14 +64,17 @@ cdef class Samples:
         self.file.read_into(<uint8_t *>PyBytes_AS_STRING(data), span.stop - span.start, span.start)
         return data
 
-    def fit(self, int64_t start, int64_t stop, int64_t count, uint64_t size):
-        cdef int64_t low = min(start + count, stop), high = stop, middle
+    def fit(self, int64_t start, int64_t stop, uint64_t size):
+        cdef int64_t low = start + 1, high = min(stop, start + FIT_MAX), middle
         cdef uint64_t first = self.offsets.span_of(start).start
-        if low > start + 1 and self.offsets.span_of(low - 1).stop - first > size:
-            low, high = start + 1, low  # even `count` of them are too many bytes
+        cdef bint fits
         while low < high:
             middle = low + (high - low + 1) // 2
-            if self.offsets.span_of(middle - 1).stop - first <= size:
+            try:
+                fits = self.offsets.span_of(middle - 1).stop - first <= size
+            except KernelError:
+                fits = False  # damage is told when its turn comes
+            if fits:
                 low = middle
             else:
                 high = middle - 1
