@@ -18,6 +18,8 @@ if not sys.platform.startswith(("linux", "darwin")):
 KERNELS = {
     "status": [],
     "arena": ["arena", "sys"],
+    "keys": ["keys", "msgpack", "sys"],
+    "offsets": ["offsets"],
 }
 
 CFLAGS = ["-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"]
