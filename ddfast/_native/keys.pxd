@@ -51,6 +51,5 @@ cdef class PackedStrings:
     cdef ddf_kind kind
     cdef uint64_t n
     cdef uint64_t[::1] starts
-    cdef readonly object values
 
     cdef int texts(self, const int64_t *indices, uint64_t done, size_t count, ddf_slice *out) except -1

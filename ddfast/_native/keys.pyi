@@ -1,7 +1,6 @@
-from collections.abc import Buffer
-
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Buffer
 
 def hash_key(key: str, salt: bytes = b"") -> int:
     """First 8 bytes of a key's BLAKE2s digest, read as a big-endian integer.
@@ -21,8 +20,8 @@ def hash_keys(keys: list[str], salt: bytes) -> NDArray[np.uint64]:
 class KeyTable:
     """From key to sample index: the content of a key hash file and a table over it.
 
-    Each key takes 8 bytes in the buffer (the file's pages, where it is mapped) and 5.3 to 10.7 in the table. The
-    buffer stays exported while the table lives.
+    Each key takes 8 bytes in the buffer (the file's pages, where it is mapped) and 5.3 to 10.7 in the table.
+    The buffer stays exported while the table lives.
 
     Parameters:
         buffer: 8 bytes of salt, then one big-endian uint64 hash a key; any contiguous buffer.
@@ -30,7 +29,8 @@ class KeyTable:
 
     Raises:
         ValueError: the buffer's length is not that of a salt and whole hashes.
-        KernelError: two hashes are equal (E_COLLISION; `item` is the second), or they are no hashes (E_LIMIT).
+        KernelError: two hashes are equal (E_COLLISION; `item` is the second), or they are so unevenly spread
+            that they are no hashes (E_LIMIT).
     """
 
     def __init__(self, buffer: Buffer, slot_size: int = 0) -> None: ...
@@ -52,8 +52,8 @@ class KeyTable:
 class PackedStrings:
     """The strings of a msgpack file: the items of an array, or the keys of a map from strings to numbers.
 
-    Opening reads the header alone; the first use of a string scans the file once and keeps 8 bytes a string. The
-    buffer stays exported while the object lives.
+    Opening reads the header alone; the first use of a string scans the file once and keeps 8 bytes a string.
+    The buffer stays exported while the object lives.
 
     Parameters:
         buffer: the file's content; any contiguous buffer.
@@ -66,11 +66,11 @@ class PackedStrings:
     def __init__(self, buffer: Buffer, pairs: bool = False) -> None: ...
     def __len__(self) -> int:
         """Number of strings."""
-    @property
-    def values(self) -> NDArray[np.uint64] | None:
-        """What the strings of a map stand for; empty for an array; ``None`` before the scan."""
-    def scan(self) -> None:
+    def scan(self) -> NDArray[np.uint64]:
         """Find and check all strings. Done by the first method that needs it.
+
+        Returns:
+            The numbers that the strings of a map stand for; empty for an array.
 
         Raises:
             KernelError: the file is damaged; `item` and `pos` say where. So do all methods below.

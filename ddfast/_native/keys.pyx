@@ -127,8 +127,8 @@ cdef class PackedStrings:
         with nogil:
             status = ddf_strings_scan(self.data, self.size, self.kind, &starts[0], &numbers[0], self.n, &err)
         check(status, &err)
-        self.values = values
         self.starts = starts
+        return values
 
     # Texts of `count` strings, `done` of a bulk call's having been got before.
     cdef int texts(self, const int64_t *indices, uint64_t done, size_t count, ddf_slice *out) except -1:

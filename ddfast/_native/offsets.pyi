@@ -1,13 +1,12 @@
-from collections.abc import Buffer
-
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Buffer
 
 class OffsetTable:
     """Where each sample of a data file lies.
 
-    Nothing is read until it is asked for, so a table over a mapped file costs the pages that are used. The table
-    keeps the buffer exported: a mapping can not be closed while the table lives.
+    Nothing is read until it is asked for, so a table over a mapped file costs the pages that are used.
+    The table keeps the buffer exported: a mapping cannot be closed while the table lives.
 
     Parameters:
         buffer: big-endian uint64 entries, one more than samples; any contiguous buffer.
@@ -39,8 +38,8 @@ class OffsetTable:
         """First byte of a sample, and the first after it.
 
         Raises:
-            KernelError: there is no such sample (E_INDEX; negative indices are none either), or its span does not
-                lie within the data file (E_SPAN; `pos` is the byte position of its entry).
+            KernelError: there is no such sample (E_INDEX; negative indices are none either), or its span does
+                not lie within the data file (E_SPAN; `pos` is the byte position of its entry).
         """
     def spans(self, indices: NDArray[np.int64]) -> NDArray[np.uint64]:
         """Spans of many samples; shape ``(len(indices), 2)``, half-open.
