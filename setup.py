@@ -16,12 +16,14 @@ if not sys.platform.startswith(("linux", "darwin")):
 
 # binding: the kernels compiled into it (csrc/ddf_<name>.c)
 KERNELS = {
-    "status": [],
     "arena": ["arena", "sys"],
     "engine": ["engine", "file", "sys"],
     "file": ["file", "sys"],
+    "keys": ["keys", "msgpack", "sys"],
+    "offsets": ["offsets"],
     "order": ["order"],
     "plan": ["plan"],
+    "status": [],
 }
 
 CFLAGS = ["-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"]
