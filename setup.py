@@ -17,9 +17,11 @@ if not sys.platform.startswith(("linux", "darwin")):
 # binding: the kernels compiled into it (csrc/ddf_<name>.c)
 KERNELS = {
     "arena": ["arena", "sys"],
+    "decode": ["msgpack", "nd"],
     "engine": ["engine", "file", "sys"],
     "file": ["file", "sys"],
     "keys": ["keys", "msgpack", "sys"],
+    "msgpack": ["msgpack"],
     "offsets": ["offsets"],
     "order": ["order"],
     "plan": ["plan"],
