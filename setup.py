@@ -18,6 +18,7 @@ if not sys.platform.startswith(("linux", "darwin")):
 KERNELS = {
     "status": [],
     "arena": ["arena", "sys"],
+    "readback": ["readback", "msgpack", "nd"],
 }
 
 CFLAGS = ["-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"]
