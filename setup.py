@@ -19,6 +19,8 @@ KERNELS = {
     "status": [],
     "arena": ["arena", "sys"],
     "readback": ["readback", "msgpack", "nd"],
+    "keys": ["keys", "msgpack", "sys"],
+    "offsets": ["offsets"],
 }
 
 CFLAGS = ["-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"]
