@@ -25,6 +25,7 @@ KERNELS = {
     "offsets": ["offsets"],
     "order": ["order"],
     "plan": ["plan"],
+    "readback": ["readback", "msgpack", "nd"],
     "status": [],
 }
 
