@@ -18,6 +18,8 @@ if not sys.platform.startswith(("linux", "darwin")):
 KERNELS = {
     "status": [],
     "arena": ["arena", "sys"],
+    "msgpack": ["msgpack"],
+    "decode": ["msgpack", "nd"],
 }
 
 CFLAGS = ["-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"]

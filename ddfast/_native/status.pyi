@@ -11,3 +11,4 @@ E_EOF: int
 E_CHANGED: int
 E_CANCELLED: int
 E_LIMIT: int
+E_VALUE: int

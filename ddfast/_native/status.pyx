@@ -18,6 +18,7 @@ E_EOF = DDF_E_EOF
 E_CHANGED = DDF_E_CHANGED
 E_CANCELLED = DDF_E_CANCELLED
 E_LIMIT = DDF_E_LIMIT
+E_VALUE = DDF_E_VALUE
 
 
 cdef int64_t check(int64_t status, const ddf_err *err) except -1:
