@@ -18,6 +18,7 @@ if not sys.platform.startswith(("linux", "darwin")):
 KERNELS = {
     "status": [],
     "arena": ["arena", "sys"],
+    "columns": ["columns", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys"],
     "msgpack": ["msgpack"],
     "decode": ["msgpack", "nd"],
 }
