@@ -17,6 +17,7 @@ if not sys.platform.startswith(("linux", "darwin")):
 # binding: the kernels compiled into it (csrc/ddf_<name>.c)
 KERNELS = {
     "arena": ["arena", "sys"],
+    "columns": ["columns", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys"],
     "decode": ["msgpack", "nd"],
     "engine": ["engine", "file", "sys"],
     "file": ["file", "sys"],

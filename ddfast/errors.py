@@ -56,6 +56,10 @@ class SampleKeyError(DdfastError, KeyError):
     """No sample has this key."""
 
 
+class ColumnNameError(DdfastError, KeyError):
+    """No sample of a batch has a field of this name, or it was left out when columns were selected."""
+
+
 class ReadError(DdfastError, OSError):
     """The data file could not be read where the index says that a sample is."""
 
