@@ -149,34 +149,18 @@ static int prepare(ddf_job *job) {
     return status;
 }
 
-/* A table without columns, for those who want samples only. */
-static int bare_table(ddf_fetch *fetch, size_t b) {
-    ddf_table *table = ddf_arena_alloc(fetch->arena, sizeof *table, 64, 0);
-    if (table == NULL) {
-        return ddf_fail(&fetch->errors[b], -ENOMEM, "no memory for the batch", 0, 0);
-    }
-    *table = (ddf_table){
-        .samples = fetch->samples + batch_start(fetch, b), .n = batch_len(fetch, b), .region = fetch->region};
-    for (size_t i = 0; i < table->n; i++) {
-        table->nbytes += table->samples[i].size;
-    }
-    fetch->tables[b] = table;
-    return DDF_OK;
-}
-
 static void build_tables(ddf_fetch *fetch) {
     const ddf_fetch_request *r = &fetch->request;
     for (size_t b = 0; fetch->job.status >= 0 && b < fetch->n_batches; b++) {
         if (fetch->errors[b].code < 0) {
             continue;
         }
-        if (!r->tables) {
-            (void)bare_table(fetch, b);
-            continue;
-        }
+        const ddf_slice *samples = fetch->samples + batch_start(fetch, b);
+        size_t n = batch_len(fetch, b);
         ddf_err *err = &fetch->errors[b];
-        int status = ddf_table_build(fetch->arena, fetch->region, fetch->samples + batch_start(fetch, b),
-                                     batch_len(fetch, b), fetch->names, r->names_n, &fetch->tables[b], err);
+        int status = r->tables ? ddf_table_build(fetch->arena, fetch->region, samples, n, fetch->names, r->names_n,
+                                                 &fetch->tables[b], err)
+                               : ddf_table_raw(fetch->arena, fetch->region, samples, n, &fetch->tables[b]);
         if (status < 0) {
             fetch->tables[b] = NULL;
             err->code = status;

@@ -1,7 +1,7 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
-from ddfast._native.arena cimport Pool, ddf_arena, ddf_pool
+from ddfast._native.arena cimport Arena, Pool, ddf_arena, ddf_pool
 from ddfast._native.columns cimport ddf_slice, ddf_table
 from ddfast._native.engine cimport Engine, ddf_engine, ddf_job
 from ddfast._native.file cimport File, ddf_file
@@ -45,6 +45,9 @@ cdef class Fetch:
     cdef ddf_fetch *ptr
     cdef Engine engine
     cdef OffsetTable offsets
-    cdef object arena
+    cdef Arena arena
     cdef size_t count, batch_size
     cdef readonly uint64_t first, stride
+
+    cdef int require_done(self) except -1
+    cdef Arena own_arena(self)

@@ -6,7 +6,7 @@ cimport numpy as cnp
 from cpython.ref cimport Py_INCREF
 from libc.stdlib cimport free, malloc
 
-from ddfast._native.arena cimport Arena, ddf_arena_retain
+from ddfast._native.arena cimport ddf_arena_retain
 from ddfast._native.columns cimport Table
 from ddfast._native.engine cimport ddf_engine_wait, ddf_job_is_done
 from ddfast._native.order cimport Order
@@ -95,16 +95,17 @@ cdef class Fetch:
     def indices(self, size_t batch):
         self.check()
         cdef size_t start = batch * self.batch_size
-        cdef cnp.npy_intp n = min(self.batch_size, self.count - start) if start < self.count else 0
+        cdef cnp.npy_intp n = <cnp.npy_intp>min(self.batch_size, self.count - start) if start < self.count else 0
         array = cnp.PyArray_SimpleNewFromData(1, &n, cnp.NPY_INT64, ddf_fetch_indices(self.ptr) + start)
         arena = self.own_arena()
         Py_INCREF(arena)  # the array takes over this reference
         cnp.PyArray_SetBaseObject(array, arena)
         return array
 
-    cdef require_done(self):
+    cdef int require_done(self) except -1:
         if not ddf_job_is_done(ddf_fetch_job(self.ptr)):
             raise RuntimeError("the fetch is still under way")
+        return 0
 
     cdef Arena own_arena(self):
         """The arena as an object, the same for all batches."""
