@@ -35,6 +35,11 @@ def test_hashes_equal_hashlib(keys, salt):
     assert hash_keys(keys, salt).tolist() == [reference_hash(key, salt) for key in keys]
 
 
+def test_short_and_long_keys_may_take_turns():
+    keys = ["k" * (n % 7 * 20) + str(n) for n in range(100)]
+    assert hash_keys(keys, b"").tolist() == [reference_hash(key) for key in keys]
+
+
 def test_more_keys_than_one_chunk_are_hashed():
     keys = [f"key {i}" for i in range(5000)]
     assert hash_keys(keys, b"").tolist() == [reference_hash(key) for key in keys]
