@@ -21,6 +21,7 @@ KERNELS = {
     "readback": ["readback", "msgpack", "nd"],
     "keys": ["keys", "msgpack", "sys"],
     "offsets": ["offsets"],
+    "msgpack": ["msgpack"],
 }
 
 CFLAGS = ["-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"]
