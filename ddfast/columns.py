@@ -83,9 +83,11 @@ def _lists(arrays: list[np.ndarray[Any, Any]]) -> pa.Array:
     import pyarrow as pa
 
     forms = {(array.dtype.newbyteorder("="), array.ndim) for array in arrays}
+    if not forms:
+        return pa.nulls(0)
     if len(forms) > 1:
         raise TypeError(f"its arrays have {len(forms)} combinations of dtype and number of dimensions")
-    dtype, ndim = forms.pop() if forms else (np.dtype(np.float64), 1)
+    dtype, ndim = forms.pop()
     kind = pa.from_numpy_dtype(dtype)
     for _ in range(ndim):
         kind = pa.list_(kind)
@@ -97,6 +99,6 @@ def _views(table: Table, number: int, column: StrColumn | BytesColumn, rows: ran
 
     views, windows = table.view_buffers(number)
     if rows != range(len(table)):
-        views = memoryview(np.frombuffer(views, "V16")[list(rows)])
+        views = np.frombuffer(views, "V16")[list(rows)].data
     kind = pa.string_view() if isinstance(column, StrColumn) else pa.binary_view()
     return pa.Array.from_buffers(kind, len(rows), [None, *map(pa.py_buffer, [views, *windows])])
