@@ -1,9 +1,24 @@
 #define _GNU_SOURCE
 #include "ddf_sys.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#endif
 
 #define HUGE_PAGE ((size_t)2 << 20)
+
+/* One call reads at most this much everywhere (Linux stops just below 2 GiB, macOS refuses more). */
+#define CALL_MAX ((size_t)1 << 30)
 
 void *ddf_sys_memory(size_t size) {
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -18,6 +33,206 @@ void *ddf_sys_memory(size_t size) {
     return memory;
 }
 
-void ddf_sys_memory_free(void *memory, size_t size) {
-    (void)munmap(memory, size);
+void ddf_sys_memory_free(void *memory, size_t size) { (void)munmap(memory, size); }
+
+int ddf_sys_open(const char *path) {
+    int fd;
+    do {
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+    } while (fd < 0 && errno == EINTR);
+    return fd < 0 ? -errno : fd;
+}
+
+void ddf_sys_close(int fd) { (void)close(fd); }
+
+int64_t ddf_sys_size(int fd) {
+    struct stat st;
+    return fstat(fd, &st) < 0 ? -(int64_t)errno : (int64_t)st.st_size;
+}
+
+int64_t ddf_sys_read(int fd, void *buffer, size_t len, uint64_t offset) {
+    size_t done = 0;
+    while (done < len) {
+        size_t want = len - done < CALL_MAX ? len - done : CALL_MAX;
+        ssize_t got = pread(fd, (uint8_t *)buffer + done, want, (off_t)(offset + done));
+        if (got == 0) {
+            break;
+        }
+        if (got > 0) {
+            done += (size_t)got;
+        } else if (errno != EINTR) {
+            return -errno;
+        }
+    }
+    return (int64_t)done;
+}
+
+int64_t ddf_sys_read_cached(int fd, void *buffer, size_t len, uint64_t offset) {
+#ifdef RWF_NOWAIT
+    size_t done = 0;
+    while (done < len) {
+        size_t want = len - done < CALL_MAX ? len - done : CALL_MAX;
+        struct iovec part = {(uint8_t *)buffer + done, want};
+        ssize_t got = preadv2(fd, &part, 1, (off_t)(offset + done), RWF_NOWAIT);
+        if (got > 0) {
+            done += (size_t)got;
+        } else if (got == 0 || errno == EAGAIN) {
+            break; /* the rest is on disk, or there is none: a waiting read will tell */
+        } else if (errno != EINTR) {
+            return errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL ? -ENOTSUP : -errno;
+        }
+    }
+    return (int64_t)done;
+#else
+    (void)fd, (void)buffer, (void)len, (void)offset;
+    return -ENOTSUP;
+#endif
+}
+
+void ddf_sys_advise_random(int fd) {
+#ifdef POSIX_FADV_RANDOM
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+#else
+    (void)fd;
+#endif
+}
+
+int ddf_sys_is_local(int fd) {
+#ifdef __linux__
+    struct statfs st;
+    if (fstatfs(fd, &st) < 0) {
+        return 0;
+    }
+    switch ((uint32_t)st.f_type) { /* magic numbers from linux/magic.h */
+    case 0xef53u:                  /* ext2, ext3, ext4 */
+    case 0x58465342u:              /* XFS */
+    case 0x9123683eu:              /* Btrfs */
+    case 0x01021994u:              /* tmpfs */
+    case 0xf2f52010u:              /* F2FS */
+    case 0x794c7630u:              /* overlay */
+        return 1;
+    default:
+        return 0;
+    }
+#else
+    (void)fd;
+    return 0;
+#endif
+}
+
+const uint8_t *ddf_sys_map(int fd, size_t size) {
+    void *map = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+    return map == MAP_FAILED ? NULL : map;
+}
+
+void ddf_sys_unmap(const uint8_t *map, size_t size) { (void)munmap((void *)(uintptr_t)map, size); }
+
+#ifdef __linux__
+/* cachestat(2), Linux 6.5: pages of a range that are in the page cache, or -errno. */
+static int64_t cachestat_pages(int fd, uint64_t offset, uint64_t len) {
+    struct {
+        uint64_t offset, len;
+    } range = {offset, len};
+    struct {
+        uint64_t cached, dirty, writeback, evicted, recently_evicted;
+    } counts;
+    long status = syscall(451, fd, &range, &counts, 0);
+    return status < 0 ? -errno : (int64_t)counts.cached;
+}
+
+/* mincore(2) answers truthfully only to those who may write the file. */
+static int mincore_all(int fd, const uint8_t *at, size_t pages, size_t page) {
+    struct stat st;
+    unsigned char resident[1024];
+    if (fstat(fd, &st) < 0 || (geteuid() != 0 && geteuid() != st.st_uid) || pages > sizeof resident) {
+        return 0;
+    }
+    if (mincore((void *)(uintptr_t)at, pages * page, resident) < 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < pages; i++) {
+        if (!(resident[i] & 1)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+#endif
+
+int ddf_sys_is_cached(int fd, const uint8_t *map, uint64_t offset, size_t len) {
+#ifdef __linux__
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t pages = (len + page - 1) / page;
+    int64_t cached = cachestat_pages(fd, offset, len);
+    return cached >= 0 ? (uint64_t)cached >= pages : mincore_all(fd, map + offset, pages, page);
+#else
+    (void)fd, (void)map, (void)offset, (void)len;
+    return 0;
+#endif
+}
+
+int ddf_sys_populate(const uint8_t *at, size_t len) {
+#ifdef __linux__
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22 /* Linux 5.14 */
+#endif
+    int status;
+    do {
+        status = madvise((void *)(uintptr_t)at, len, MADV_POPULATE_READ);
+    } while (status < 0 && (errno == EINTR || errno == EAGAIN));
+    return status < 0 ? -errno : 0;
+#else
+    (void)at, (void)len;
+    return -ENOTSUP;
+#endif
+}
+
+int ddf_sys_notifier_open(int fds[2]) {
+#ifdef __linux__
+    fds[0] = fds[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return fds[0] < 0 ? -errno : 0;
+#else
+    if (pipe(fds) < 0) {
+        return -errno;
+    }
+    for (int i = 0; i < 2; i++) {
+        (void)fcntl(fds[i], F_SETFD, FD_CLOEXEC);
+        (void)fcntl(fds[i], F_SETFL, O_NONBLOCK);
+    }
+    return 0;
+#endif
+}
+
+void ddf_sys_notifier_close(const int fds[2]) {
+    (void)close(fds[0]);
+    if (fds[1] != fds[0]) {
+        (void)close(fds[1]);
+    }
+}
+
+void ddf_sys_notifier_raise(const int fds[2]) {
+    static const uint64_t one = 1;
+    ssize_t status; /* EAGAIN: it is raised already */
+    do {
+        status = write(fds[1], &one, sizeof one);
+    } while (status < 0 && errno == EINTR);
+}
+
+void ddf_sys_notifier_clear(const int fds[2]) {
+    uint64_t counts[16];
+    ssize_t status;
+    do {
+        status = read(fds[0], counts, sizeof counts);
+    } while ((status < 0 && errno == EINTR) || status == (ssize_t)sizeof counts);
+}
+
+size_t ddf_sys_processors(void) {
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) {
+        return (size_t)CPU_COUNT(&set);
+    }
+#endif
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : (size_t)n;
 }

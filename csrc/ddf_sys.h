@@ -1,6 +1,7 @@
 /* ddf_sys: every system call the kernels make, EINTR and short reads handled.
  *
- * Results are 0 or a count, or -errno. Linux first; other POSIX systems get the portable fallback of each call. */
+ * Results are 0 or a count, or -errno. All calls are thread safe. Linux first; where a call exists only there, other
+ * systems answer -ENOTSUP (or "no"), and the caller has a slower way. */
 #ifndef DDF_SYS_H
 #define DDF_SYS_H
 
@@ -9,5 +10,46 @@
 /* Anonymous, zeroed, page-aligned memory of `size` bytes; huge pages are asked for from 2 MiB on. NULL: none left. */
 void *ddf_sys_memory(size_t size);
 void ddf_sys_memory_free(void *memory, size_t size);
+
+/* Open for reading, close-on-exec. Returns the descriptor. */
+int ddf_sys_open(const char *path);
+void ddf_sys_close(int fd);
+
+/* Size in bytes. */
+int64_t ddf_sys_size(int fd);
+
+/* Read `len` bytes at `offset`, waiting for storage. Returns how many there were: fewer than `len` at the end only. */
+int64_t ddf_sys_read(int fd, void *buffer, size_t len, uint64_t offset);
+
+/* Read what the page cache holds of `len` bytes at `offset` from its start on, without waiting. Returns how many bytes
+ * that was, 0 included, or -ENOTSUP where the file system cannot tell. */
+int64_t ddf_sys_read_cached(int fd, void *buffer, size_t len, uint64_t offset);
+
+/* Tell the kernel that reads will not be sequential, so that it reads ahead nothing. Advice: never fails. */
+void ddf_sys_advise_random(int fd);
+
+/* 1 if the file lies on a local disk or in memory, where touching a mapped page in the page cache cannot hang. */
+int ddf_sys_is_local(int fd);
+
+/* Map `size` bytes of the file read-only and shared. NULL: not possible. */
+const uint8_t *ddf_sys_map(int fd, size_t size);
+void ddf_sys_unmap(const uint8_t *map, size_t size);
+
+/* 1 if the page cache holds all of `[offset, offset + len)` of the file mapped at `map`, both multiples of the page
+ * size; 0 if not, or if the system does not say. */
+int ddf_sys_is_cached(int fd, const uint8_t *map, uint64_t offset, size_t len);
+
+/* Enter the pages of `[at, at + len)` of a mapping into the page tables, so that touching them faults no more. Unlike
+ * touching, a failing disk or a file cut short gives an error here and no signal. */
+int ddf_sys_populate(const uint8_t *at, size_t len);
+
+/* A descriptor that turns readable when raised and stays so until cleared: fds[0] is watched, fds[1] raised. */
+int ddf_sys_notifier_open(int fds[2]);
+void ddf_sys_notifier_close(const int fds[2]);
+void ddf_sys_notifier_raise(const int fds[2]);
+void ddf_sys_notifier_clear(const int fds[2]);
+
+/* Processors this process may run on, at least 1. */
+size_t ddf_sys_processors(void);
 
 #endif

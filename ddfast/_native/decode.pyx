@@ -285,16 +285,24 @@ cdef inline PyObject *text(builder *b, const ddf_token *token) except NULL:
 
 
 cdef inline uint64_t digest(const uint8_t *p, uint32_t size) noexcept:
-    cdef uint64_t word, mixed = size
-    while size >= 8:
-        memcpy(&word, p, 8)
-        mixed = (mixed ^ word) * <uint64_t>0x9e3779b97f4a7c15
-        mixed ^= mixed >> 32
-        p += 8
-        size -= 8
-    word = 0
-    memcpy(&word, p, size)
-    return (mixed ^ word) * <uint64_t>0x9e3779b97f4a7c15
+    """A number that tells most strings apart. Fixed-size loads that may overlap: copying a tail byte by byte stalls."""
+    cdef uint64_t mixed = size
+    cdef uint32_t i = 0
+    while size > i + 8:
+        mixed = mix(mixed ^ ddf_load64(p + i))
+        i += 8
+    if size >= 8:
+        return mix(mixed ^ ddf_load64(p + size - 8))
+    if size >= 4:
+        return mix(mixed ^ (<uint64_t>ddf_load32(p) << 32 | ddf_load32(p + size - 4)))
+    if size:
+        mixed ^= <uint64_t>p[0] << 8 | <uint64_t>p[size >> 1] << 16 | <uint64_t>p[size - 1] << 24
+    return mix(mixed)
+
+
+cdef inline uint64_t mix(uint64_t x) noexcept:
+    x *= <uint64_t>0x9e3779b97f4a7c15
+    return x ^ x >> 32
 
 
 cdef PyObject *map_key(Decoder self, builder *b, const ddf_token *token) except NULL:

@@ -17,6 +17,7 @@ cdef extern from "ddf_common.h":
         DDF_E_CHANGED
         DDF_E_CANCELLED
         DDF_E_LIMIT
+        DDF_E_TYPE
         DDF_E_VALUE
 
     ctypedef struct ddf_err:

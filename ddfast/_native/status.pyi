@@ -11,4 +11,5 @@ E_EOF: int
 E_CHANGED: int
 E_CANCELLED: int
 E_LIMIT: int
+E_TYPE: int
 E_VALUE: int

@@ -1,0 +1,552 @@
+#define _GNU_SOURCE
+#include "ddf_engine.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "ddf_sys.h"
+
+/* A thread takes ready pieces up to this many bytes or pieces before it looks at the queue again. */
+#define SHARE_BYTES ((uint64_t)1 << 20)
+#define SHARE_PIECES 64
+
+typedef struct queue {
+    ddf_job *head, *tail;
+} queue;
+
+struct ddf_engine {
+    pthread_mutex_t lock;
+    pthread_cond_t work;      /* there is something to do, or to stop for */
+    pthread_cond_t completed; /* a job is done, or a thread has ended */
+    queue fresh;              /* jobs with pieces (or the preparation) not yet taken */
+    queue waiting;            /* jobs with missed pieces not yet taken */
+    size_t queue_depth, ready_threads;
+    size_t threads;
+    size_t idle;     /* asleep and not yet called */
+    size_t called;   /* called, but not yet awake */
+    size_t copying;  /* at work on what is ready */
+    size_t sleepers; /* callers blocked in ddf_engine_wait or _stop */
+    uint64_t progress;
+    int stopping;
+    int notifier[2];
+    atomic_int armed;
+    atomic_size_t references;
+};
+
+/* ---- queues: singly linked through job->next; a job is in at most one of them ---- */
+
+static void push(queue *q, ddf_job *job) {
+    job->next = NULL;
+    if (q->tail == NULL) {
+        q->head = job;
+    } else {
+        q->tail->next = job;
+    }
+    q->tail = job;
+}
+
+static void push_front(queue *q, ddf_job *job) {
+    job->next = q->head;
+    q->head = job;
+    if (q->tail == NULL) {
+        q->tail = job;
+    }
+}
+
+static ddf_job *pop(queue *q) {
+    ddf_job *job = q->head;
+    q->head = job->next;
+    if (q->head == NULL) {
+        q->tail = NULL;
+    }
+    return job;
+}
+
+static int unlink_job(queue *q, ddf_job *job) {
+    ddf_job *before = NULL;
+    for (ddf_job *at = q->head; at != NULL; before = at, at = at->next) {
+        if (at != job) {
+            continue;
+        }
+        if (before == NULL) {
+            (void)pop(q);
+        } else {
+            before->next = at->next;
+            q->tail = q->tail == at ? before : q->tail;
+        }
+        return 1;
+    }
+    return 0;
+}
+
+/* ---- life ---- */
+
+static void *worker(void *arg);
+
+int ddf_engine_new(size_t queue_depth, size_t ready_threads, ddf_engine **out) {
+    ddf_engine *engine = calloc(1, sizeof *engine);
+    if (engine == NULL) {
+        return -ENOMEM;
+    }
+    int status = ddf_sys_notifier_open(engine->notifier);
+    if (status < 0) {
+        free(engine);
+        return status;
+    }
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+#ifdef __linux__
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+#endif
+    pthread_mutex_init(&engine->lock, NULL);
+    pthread_cond_init(&engine->work, NULL);
+    pthread_cond_init(&engine->completed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    size_t processors = ddf_sys_processors();
+    engine->queue_depth = queue_depth < 1 ? 1 : queue_depth > 1024 ? 1024 : queue_depth;
+    engine->ready_threads = ready_threads < 1 ? processors : ready_threads;
+    atomic_init(&engine->armed, 0);
+    atomic_init(&engine->references, 1);
+    *out = engine;
+    return DDF_OK;
+}
+
+static void unref(ddf_engine *engine) {
+    if (atomic_fetch_sub(&engine->references, 1) != 1) {
+        return;
+    }
+    ddf_sys_notifier_close(engine->notifier);
+    pthread_cond_destroy(&engine->work);
+    pthread_cond_destroy(&engine->completed);
+    pthread_mutex_destroy(&engine->lock);
+    free(engine);
+}
+
+/* A detached thread that takes no signals: those belong to the program. Call with the lock held. */
+static void start_thread(ddf_engine *engine) {
+    pthread_t thread;
+    pthread_attr_t attributes;
+    sigset_t all, before;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, (size_t)512 << 10);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    atomic_fetch_add(&engine->references, 1);
+    engine->threads++;
+    if (pthread_create(&thread, &attributes, worker, engine) != 0) {
+        engine->threads--;
+        atomic_fetch_sub(&engine->references, 1);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+}
+
+/* Have threads at work for `n` more shares. Call with the lock held. */
+static void call_threads(ddf_engine *engine, size_t n) {
+    for (; n > 0 && engine->idle > 0; n--) {
+        engine->idle--;
+        engine->called++;
+        pthread_cond_signal(&engine->work);
+    }
+    for (; n > 0 && engine->threads < engine->queue_depth; n--) {
+        start_thread(engine);
+    }
+}
+
+/* ---- a job's way: fresh -> (missed pieces: waiting) -> finished ---- */
+
+static int has_work_left(const ddf_job *job) {
+    return !job->prepared || job->taken < job->n_pieces || job->missed_taken < job->n_missed;
+}
+
+/* The calling thread ran the job's last share: finish it outside the lock, then tell. Call with the lock held. */
+static void complete(ddf_engine *engine, ddf_job *job) {
+    pthread_mutex_unlock(&engine->lock);
+    job->finish(job);
+    pthread_mutex_lock(&engine->lock);
+    atomic_store(&job->done, 1);
+    if (engine->sleepers > 0) {
+        pthread_cond_broadcast(&engine->completed);
+    }
+    pthread_mutex_unlock(&engine->lock);
+    if (atomic_exchange(&engine->armed, 0)) {
+        ddf_sys_notifier_raise(engine->notifier);
+    }
+    job->drop(job);
+    pthread_mutex_lock(&engine->lock);
+}
+
+static int given_up(ddf_err *err) { return ddf_fail(err, DDF_E_CANCELLED, "the read was given up", 0, 0); }
+
+static void fail(ddf_job *job, int status, const ddf_err *err) {
+    if (job->status >= 0) {
+        job->status = status;
+        job->err = *err;
+    }
+}
+
+/* End one share of a job. Call with the lock held; the job may be gone afterwards. */
+static void end_share(ddf_engine *engine, ddf_job *job, int status, const ddf_err *err) {
+    if (status < 0) {
+        fail(job, status, err);
+    }
+    if (job->status < 0) { /* nothing that is left to read matters any more */
+        if (has_work_left(job) && !unlink_job(&engine->fresh, job)) {
+            (void)unlink_job(&engine->waiting, job);
+        }
+        job->prepared = 1;
+        job->taken = job->n_pieces;
+        job->missed_taken = job->n_missed;
+    }
+    if (--job->running == 0 && !has_work_left(job)) {
+        complete(engine, job);
+    }
+}
+
+/* Which pieces one share takes: [first, last). */
+typedef struct share {
+    size_t first, last;
+} share;
+
+static share take_ready_share(ddf_job *job) {
+    share s = {job->taken, job->taken};
+    uint64_t bytes = 0;
+    while (s.last < job->n_pieces && s.last - s.first < SHARE_PIECES && bytes < SHARE_BYTES) {
+        bytes += job->pieces[s.last++].length;
+    }
+    job->taken = s.last;
+    return s;
+}
+
+/* Copy the ready part of a share's pieces. Returns how many are not complete; their numbers go to `missed`. */
+static size_t read_ready(ddf_job *job, share s, uint32_t *missed) {
+    size_t n = 0;
+    for (size_t i = s.first; i < s.last; i++) {
+        ddf_read *piece = &job->pieces[i];
+        size_t got = ddf_file_read_ready(job->file, job->base + piece->at, (size_t)piece->length, piece->offset);
+        if (got < piece->length) {
+            *piece = (ddf_read){piece->offset + got, piece->length - got, piece->at + got};
+            missed[n++] = (uint32_t)i;
+        }
+    }
+    return n;
+}
+
+/* Hand a job's missed pieces to the threads that may wait. Call with the lock held. */
+static void queue_missed(ddf_engine *engine, ddf_job *job) {
+    push(&engine->waiting, job);
+    call_threads(engine, job->n_missed - job->missed_taken);
+}
+
+/* Note pieces that have to be waited for. Call with the lock held. */
+static void add_missed(ddf_engine *engine, ddf_job *job, const uint32_t *missed, size_t n) {
+    if (n == 0 || job->status < 0) {
+        return;
+    }
+    int queued = job->missed_taken < job->n_missed;
+    for (size_t i = 0; i < n; i++) {
+        job->missed[job->n_missed++] = missed[i];
+        job->waited += job->pieces[missed[i]].length;
+    }
+    if (job->taken < job->n_pieces) {
+        return; /* still in `fresh`: it moves over when its last fresh share is taken */
+    }
+    if (queued) {
+        call_threads(engine, n);
+    } else {
+        queue_missed(engine, job);
+    }
+}
+
+static int wait_for_piece(ddf_job *job, size_t number, ddf_err *err) {
+    const ddf_read *piece = &job->pieces[number];
+    return ddf_file_read(job->file, job->base + piece->at, (size_t)piece->length, piece->offset, err);
+}
+
+/* How many threads beside the calling one pay for themselves. */
+static size_t helpers_for(const ddf_engine *engine, const ddf_job *job) {
+    if (!ddf_file_can_be_ready(job->file)) {
+        return job->n_pieces < engine->queue_depth ? job->n_pieces : engine->queue_depth;
+    }
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < job->n_pieces; i++) {
+        bytes += job->pieces[i].length;
+    }
+    uint64_t shares = bytes / SHARE_BYTES + job->n_pieces / (16 * SHARE_PIECES);
+    return shares < engine->ready_threads - 1 ? (size_t)shares : engine->ready_threads - 1;
+}
+
+/* Run the preparation as a share of its own. Lock held before and after. */
+static void run_prepare(ddf_engine *engine, ddf_job *job) {
+    job->running++;
+    job->preparing = 1;
+    pthread_mutex_unlock(&engine->lock);
+    int status = job->prepare(job);
+    pthread_mutex_lock(&engine->lock);
+    job->preparing = 0;
+    job->prepared = 1;
+    ddf_err err = job->err;
+    if (job->cancelled || engine->stopping) {
+        status = given_up(&err);
+        pthread_cond_broadcast(&engine->completed); /* ddf_engine_cancel waits for the preparation */
+    }
+    if (status >= 0 && job->n_pieces > 0) {
+        push_front(&engine->fresh, job); /* the oldest job goes first */
+        call_threads(engine, helpers_for(engine, job));
+    }
+    end_share(engine, job, status, &err);
+}
+
+/* Take one share of the first fresh job. Lock held before and after. */
+static void run_ready_share(ddf_engine *engine, ddf_job *job) {
+    uint32_t missed[SHARE_PIECES];
+    share s = take_ready_share(job);
+    if (job->taken == job->n_pieces) {
+        (void)unlink_job(&engine->fresh, job);
+        if (job->missed_taken < job->n_missed) {
+            queue_missed(engine, job);
+        }
+    }
+    job->running++;
+    engine->copying++;
+    pthread_mutex_unlock(&engine->lock);
+    size_t n = read_ready(job, s, missed);
+    pthread_mutex_lock(&engine->lock);
+    engine->copying--;
+    engine->progress += (s.last - s.first) - n;
+    add_missed(engine, job, missed, n);
+    ddf_err err = {0};
+    int status = n > 0 && engine->stopping ? given_up(&err) : DDF_OK;
+    end_share(engine, job, status, &err);
+}
+
+static void run_waiting_piece(ddf_engine *engine, ddf_job *job, size_t number) {
+    ddf_err err = {0};
+    job->running++;
+    pthread_mutex_unlock(&engine->lock);
+    int status = wait_for_piece(job, number, &err);
+    pthread_mutex_lock(&engine->lock);
+    engine->progress++;
+    end_share(engine, job, status, &err);
+}
+
+static size_t take_missed(ddf_engine *engine, ddf_job *job) {
+    size_t number = job->missed[job->missed_taken++];
+    if (job->missed_taken == job->n_missed) {
+        (void)unlink_job(&engine->waiting, job);
+    }
+    return number;
+}
+
+/* A piece of a file that is never ready is waited for straight away. */
+static size_t take_unready(ddf_engine *engine, ddf_job *job) {
+    size_t number = job->taken++;
+    job->waited += job->pieces[number].length;
+    if (job->taken == job->n_pieces) {
+        (void)unlink_job(&engine->fresh, job);
+    }
+    return number;
+}
+
+/* Do one thing that there is to do. Returns 0 if there was none. Lock held before and after. */
+static int work_once(ddf_engine *engine) {
+    ddf_job *job = engine->waiting.head;
+    if (job != NULL) {
+        run_waiting_piece(engine, job, take_missed(engine, job));
+        return 1;
+    }
+    job = engine->fresh.head;
+    if (job == NULL) {
+        return 0;
+    }
+    if (job->prepared && !ddf_file_can_be_ready(job->file)) {
+        run_waiting_piece(engine, job, take_unready(engine, job));
+        return 1;
+    }
+    if (engine->copying >= engine->ready_threads) {
+        return 0; /* one of those who copy will come back for it */
+    }
+    if (!job->prepared) {
+        (void)pop(&engine->fresh);
+        engine->copying++;
+        run_prepare(engine, job);
+        engine->copying--;
+    } else {
+        run_ready_share(engine, job);
+    }
+    return 1;
+}
+
+static void *worker(void *arg) {
+    ddf_engine *engine = arg;
+    pthread_mutex_lock(&engine->lock);
+    while (!engine->stopping) {
+        if (work_once(engine)) {
+            continue;
+        }
+        engine->idle++;
+        while (engine->called == 0 && !engine->stopping) {
+            pthread_cond_wait(&engine->work, &engine->lock);
+        }
+        engine->called -= engine->called > 0;
+    }
+    engine->threads--;
+    pthread_cond_broadcast(&engine->completed);
+    pthread_mutex_unlock(&engine->lock);
+    unref(engine);
+    return NULL;
+}
+
+/* ---- what callers do ---- */
+
+static void job_init(ddf_job *job) {
+    atomic_init(&job->done, 0);
+    job->status = DDF_OK;
+    job->next = NULL;
+    job->n_pieces = job->taken = job->running = job->n_missed = job->missed_taken = 0;
+    job->waited = 0;
+    job->prepared = job->preparing = job->cancelled = 0;
+}
+
+/* End a job that no thread works on, with DDF_E_CANCELLED. Lock held before and after. */
+static void cancel_locked(ddf_engine *engine, ddf_job *job) {
+    ddf_err err = {0};
+    job->cancelled = 1;
+    job->running++;
+    end_share(engine, job, given_up(&err), &err);
+}
+
+void ddf_engine_submit(ddf_engine *engine, ddf_job *job) {
+    job_init(job);
+    pthread_mutex_lock(&engine->lock);
+    push(&engine->fresh, job);
+    if (engine->stopping) {
+        cancel_locked(engine, job);
+    } else if (engine->copying < engine->ready_threads) {
+        call_threads(engine, 1);
+    }
+    if (engine->threads == 0 && !engine->stopping && unlink_job(&engine->fresh, job)) {
+        cancel_locked(engine, job); /* no thread could be started: fail rather than hang */
+    }
+    pthread_mutex_unlock(&engine->lock);
+}
+
+void ddf_engine_cancel(ddf_engine *engine, ddf_job *job) {
+    pthread_mutex_lock(&engine->lock);
+    if (!atomic_load(&job->done) && !job->cancelled) {
+        cancel_locked(engine, job);
+    }
+    while (job->preparing) {
+        pthread_cond_wait(&engine->completed, &engine->lock);
+    }
+    pthread_mutex_unlock(&engine->lock);
+}
+
+int ddf_job_is_done(const ddf_job *job) { return atomic_load(&job->done); }
+
+static struct timespec deadline_after(int timeout_ms) {
+    struct timespec t;
+#ifdef __linux__
+    clock_gettime(CLOCK_MONOTONIC, &t);
+#else
+    clock_gettime(CLOCK_REALTIME, &t);
+#endif
+    t.tv_sec += timeout_ms / 1000;
+    t.tv_nsec += (long)(timeout_ms % 1000) * 1000000L;
+    if (t.tv_nsec >= 1000000000L) {
+        t.tv_sec++;
+        t.tv_nsec -= 1000000000L;
+    }
+    return t;
+}
+
+int ddf_engine_wait(ddf_engine *engine, ddf_job *job, int timeout_ms) {
+    if (ddf_job_is_done(job)) {
+        return DDF_OK;
+    }
+    struct timespec deadline = deadline_after(timeout_ms);
+    pthread_mutex_lock(&engine->lock);
+    engine->sleepers++;
+    int status = 0;
+    while (!ddf_job_is_done(job) && status == 0) {
+        status = pthread_cond_timedwait(&engine->completed, &engine->lock, &deadline);
+    }
+    engine->sleepers--;
+    pthread_mutex_unlock(&engine->lock);
+    return ddf_job_is_done(job) ? DDF_OK : -EAGAIN;
+}
+
+int ddf_engine_run(ddf_engine *engine, ddf_job *job, int timeout_ms) {
+    job_init(job);
+    pthread_mutex_lock(&engine->lock);
+    run_prepare(engine, job);
+    while (!ddf_job_is_done(job) && job->taken < job->n_pieces && ddf_file_can_be_ready(job->file)) {
+        run_ready_share(engine, job);
+    }
+    if (!ddf_job_is_done(job) && job->n_missed == 1 && job->missed_taken == 0) {
+        run_waiting_piece(engine, job, take_missed(engine, job)); /* a lone read gains nothing from a thread */
+    }
+    if (engine->fresh.head != NULL && engine->copying < engine->ready_threads) {
+        call_threads(engine, 1); /* it may have been left to this thread */
+    }
+    pthread_mutex_unlock(&engine->lock);
+    return ddf_engine_wait(engine, job, timeout_ms);
+}
+
+int ddf_engine_fd(const ddf_engine *engine) { return engine->notifier[0]; }
+
+void ddf_engine_arm(ddf_engine *engine) { atomic_store(&engine->armed, 1); }
+
+void ddf_engine_clear(ddf_engine *engine) { ddf_sys_notifier_clear(engine->notifier); }
+
+uint64_t ddf_engine_progress(ddf_engine *engine) {
+    pthread_mutex_lock(&engine->lock);
+    uint64_t progress = engine->progress;
+    pthread_mutex_unlock(&engine->lock);
+    return progress;
+}
+
+size_t ddf_engine_threads(ddf_engine *engine) {
+    pthread_mutex_lock(&engine->lock);
+    size_t threads = engine->threads;
+    pthread_mutex_unlock(&engine->lock);
+    return threads;
+}
+
+static void stop_locked(ddf_engine *engine) {
+    engine->stopping = 1;
+    while (engine->fresh.head != NULL || engine->waiting.head != NULL) {
+        ddf_job *job = engine->fresh.head != NULL ? engine->fresh.head : engine->waiting.head;
+        cancel_locked(engine, job);
+    }
+    pthread_cond_broadcast(&engine->work);
+}
+
+int ddf_engine_stop(ddf_engine *engine, int timeout_ms) {
+    struct timespec deadline = deadline_after(timeout_ms);
+    pthread_mutex_lock(&engine->lock);
+    stop_locked(engine);
+    engine->sleepers++;
+    int status = 0;
+    while (engine->threads > 0 && status == 0) {
+        status = pthread_cond_timedwait(&engine->completed, &engine->lock, &deadline);
+    }
+    engine->sleepers--;
+    size_t left = engine->threads;
+    pthread_mutex_unlock(&engine->lock);
+    return left == 0 ? DDF_OK : -EAGAIN;
+}
+
+void ddf_engine_release(ddf_engine *engine) {
+    if (engine == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&engine->lock);
+    stop_locked(engine);
+    pthread_mutex_unlock(&engine->lock);
+    unref(engine);
+}

@@ -1,0 +1,82 @@
+/* ddf_engine: the queue of reads of one reader, and the threads that work on it.
+ *
+ * A job is one group of batches: prepare (plan the reads, get the memory), read, finish (build the tables). All jobs
+ * share one queue of pieces, so the number of reads in flight does not depend on the batch size. What the page cache
+ * holds is copied by at most as many threads as there are processors; what storage must be waited for is read by up to
+ * `queue_depth` threads, which are started when needed. The thread that ends a job's last piece finishes it.
+ *
+ * A completed job can be waited for by a blocked thread, or by an event loop that watches one descriptor: arm, look once
+ * more, then sleep until the descriptor is readable. All calls are thread safe, none may be made after a fork. */
+#ifndef DDF_ENGINE_H
+#define DDF_ENGINE_H
+
+#include <stdatomic.h>
+
+#include "ddf_file.h"
+#include "ddf_plan.h"
+
+typedef struct ddf_engine ddf_engine;
+typedef struct ddf_job ddf_job;
+
+struct ddf_job {
+    /* Set by the owner before submission. */
+    int (*prepare)(ddf_job *job); /* fills what follows; status 0 or negative */
+    void (*finish)(ddf_job *job); /* called once, after the last piece or the first failure; `status` is set */
+    void (*drop)(ddf_job *job);   /* called once when the engine is done with the job; it may free it */
+
+    /* Set by prepare. */
+    ddf_file *file;   /* borrowed */
+    ddf_read *pieces; /* changed by the engine: a piece shrinks as it is read */
+    uint32_t *missed; /* room for n_pieces numbers */
+    size_t n_pieces;
+    uint8_t *base; /* where landing position 0 is */
+
+    /* Results. */
+    atomic_int done; /* 1 once finish has returned */
+    int status;      /* of the whole job, valid when done */
+    ddf_err err;
+    uint64_t waited; /* bytes that were not ready and had to be waited for */
+
+    /* The engine's own. */
+    ddf_job *next;
+    size_t taken, running, n_missed, missed_taken;
+    int prepared, preparing, cancelled;
+};
+
+/* `queue_depth` reads in flight at most (1 to 1024), `ready_threads` of them may copy ready data at once (0: one a
+ * processor). Threads start with the first job. Returns 0 or -errno. */
+int ddf_engine_new(size_t queue_depth, size_t ready_threads, ddf_engine **out);
+
+/* Queue a job. It is the engine's until `drop` is called, whatever happens. */
+void ddf_engine_submit(ddf_engine *engine, ddf_job *job);
+
+/* Work on a job in the calling thread: copy all that is ready, queue what has to be waited for, and wait for it, at most
+ * until `timeout_ms` go by without a piece. Returns 0 when the job is done, -EAGAIN while pieces are still being read. */
+int ddf_engine_run(ddf_engine *engine, ddf_job *job, int timeout_ms);
+
+/* Give a job up: what has not been started is left out, and the job ends with DDF_E_CANCELLED. Waits for a preparation
+ * that is running, since that looks at what the caller owns, but for no read. The caller holds a reference of its own. */
+void ddf_engine_cancel(ddf_engine *engine, ddf_job *job);
+
+int ddf_job_is_done(const ddf_job *job);
+
+/* Wait until the job is done, or `timeout_ms` are over. Returns 0, or -EAGAIN if it is not done. */
+int ddf_engine_wait(ddf_engine *engine, ddf_job *job, int timeout_ms);
+
+/* The descriptor that turns readable when a job completes after ddf_engine_arm. */
+int ddf_engine_fd(const ddf_engine *engine);
+void ddf_engine_arm(ddf_engine *engine);
+void ddf_engine_clear(ddf_engine *engine);
+
+/* Pieces that threads have completed so far: a count that stands still shows that storage does. */
+uint64_t ddf_engine_progress(ddf_engine *engine);
+size_t ddf_engine_threads(ddf_engine *engine);
+
+/* Give all jobs up and let the threads end, waiting at most `timeout_ms` for reads that are stuck in the system.
+ * Returns 0, or -EAGAIN if a thread is still in such a read: it ends by itself later. */
+int ddf_engine_stop(ddf_engine *engine, int timeout_ms);
+
+/* Stop without waiting, and give up the caller's reference. The last thread to end frees the engine. */
+void ddf_engine_release(ddf_engine *engine);
+
+#endif

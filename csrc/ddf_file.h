@@ -1,0 +1,34 @@
+/* ddf_file: one data file, open for reading, and the cheapest way to its bytes.
+ *
+ * What the page cache holds is copied at once: small stretches out of a mapping (a copy costs a tenth of a system
+ * call), larger ones by a read that does not wait. The rest takes a waiting read. The mapping is touched only where the
+ * page cache was seen to hold a whole window of it, and only on local file systems.
+ * Thread safe; the reference count may change from any thread. */
+#ifndef DDF_FILE_H
+#define DDF_FILE_H
+
+#include "ddf_common.h"
+
+typedef struct ddf_file ddf_file;
+
+/* Open for reading. Starts with one reference. Returns 0 or -errno. */
+int ddf_file_open(const char *path, ddf_file **out);
+void ddf_file_retain(ddf_file *file);
+void ddf_file_release(ddf_file *file);
+
+/* Bytes the file had when it was opened. */
+uint64_t ddf_file_size(const ddf_file *file);
+
+/* 0, or DDF_E_CHANGED if the size is another now: a mapped page behind the new end must not be touched. */
+int ddf_file_check(const ddf_file *file, ddf_err *err);
+
+/* 1 if ddf_file_read_ready can find anything without waiting on this file system. */
+int ddf_file_can_be_ready(const ddf_file *file);
+
+/* Copy what needs no waiting of `len` bytes at `offset`, from the start of the range on. Returns how many, 0 to len. */
+size_t ddf_file_read_ready(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset);
+
+/* Read exactly `len` bytes at `offset`, waiting. Returns 0, -errno, or DDF_E_EOF; err->pos = position in the file. */
+int ddf_file_read(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset, ddf_err *err);
+
+#endif

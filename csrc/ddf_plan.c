@@ -1,0 +1,103 @@
+#include "ddf_plan.h"
+
+/* Stable radix sort by start, a byte at a time; bytes that all items share cost one counting pass only.
+ * `items` and `spare` hold n each. Returns whichever of the two ends up sorted. */
+static ddf_plan_item *sort_by_start(ddf_plan_item *items, ddf_plan_item *spare, size_t n) {
+    uint64_t all_or = 0, all_and = UINT64_MAX;
+    for (size_t i = 0; i < n; i++) {
+        all_or |= items[i].start;
+        all_and &= items[i].start;
+    }
+    uint64_t varying = all_or ^ all_and;
+    for (unsigned shift = 0; shift < 64; shift += 8) {
+        if (((varying >> shift) & 0xff) == 0) {
+            continue;
+        }
+        size_t at[257] = {0};
+        for (size_t i = 0; i < n; i++) {
+            at[((items[i].start >> shift) & 0xff) + 1]++;
+        }
+        for (size_t b = 0; b < 256; b++) {
+            at[b + 1] += at[b];
+        }
+        for (size_t i = 0; i < n; i++) {
+            spare[at[(items[i].start >> shift) & 0xff]++] = items[i];
+        }
+        ddf_plan_item *swap = items;
+        items = spare;
+        spare = swap;
+    }
+    return items;
+}
+
+static uint64_t align_landing(uint64_t filled, uint64_t offset) {
+    return filled + ((offset - filled) & (DDF_LANDING_ALIGN - 1));
+}
+
+/* The read that is being put together, and where it ends in the file. */
+typedef struct run {
+    ddf_read *reads;
+    size_t n;
+    uint64_t stop, filled, max_gap;
+} run;
+
+static uint64_t add_span(run *r, ddf_span span) {
+    if (r->n == 0 || (span.start > r->stop && span.start - r->stop > r->max_gap)) {
+        uint64_t at = align_landing(r->filled, span.start);
+        r->reads[r->n++] = (ddf_read){span.start, 0, at};
+        r->stop = span.start;
+        r->filled = at;
+    }
+    ddf_read *read = &r->reads[r->n - 1];
+    if (span.stop > r->stop) {
+        r->stop = span.stop;
+        read->length = span.stop - read->offset;
+        r->filled = read->at + read->length;
+    }
+    return read->at + (span.start - read->offset);
+}
+
+int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, ddf_read *reads, uint64_t *landing,
+                       uint64_t *total, ddf_plan_item *scratch, ddf_err *err) {
+    int sorted = 1;
+    for (size_t i = 0; i < n; i++) {
+        if (DDF_UNLIKELY(spans[i].stop < spans[i].start)) {
+            return ddf_fail(err, DDF_E_SPAN, "span ends before it starts", i, 0);
+        }
+        sorted &= i == 0 || spans[i].start >= spans[i - 1].start;
+    }
+    run r = {reads, 0, 0, 0, max_gap};
+    if (sorted) {
+        for (size_t i = 0; i < n; i++) {
+            landing[i] = add_span(&r, spans[i]);
+        }
+    } else {
+        for (size_t i = 0; i < n; i++) {
+            scratch[i] = (ddf_plan_item){spans[i].start, i};
+        }
+        const ddf_plan_item *items = sort_by_start(scratch, scratch + n, n);
+        for (size_t i = 0; i < n; i++) {
+            landing[items[i].number] = add_span(&r, spans[items[i].number]);
+        }
+    }
+    *total = r.filled;
+    return (int64_t)r.n;
+}
+
+size_t ddf_plan_cut(const ddf_read *reads, size_t n, uint64_t max_read, ddf_read *pieces) {
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        for (uint64_t done = 0; done < reads[i].length; done += max_read) {
+            uint64_t left = reads[i].length - done;
+            if (pieces != NULL) {
+                uint64_t length = left < max_read ? left : max_read;
+                pieces[count] = (ddf_read){reads[i].offset + done, length, reads[i].at + done};
+            }
+            count++;
+            if (left <= max_read) {
+                break; /* `done + max_read` could wrap around */
+            }
+        }
+    }
+    return count;
+}

@@ -1,0 +1,35 @@
+/* ddf_plan: turn the spans of a group of samples into few large reads. Pure: no I/O, no allocation, thread safe. */
+#ifndef DDF_PLAN_H
+#define DDF_PLAN_H
+
+#include "ddf_common.h"
+
+typedef struct ddf_read {
+    uint64_t offset; /* in the file */
+    uint64_t length;
+    uint64_t at; /* where it lands, from the start of the destination */
+} ddf_read;
+
+/* Scratch of the planner: one span's start and number. */
+typedef struct ddf_plan_item {
+    uint64_t start;
+    uint64_t number;
+} ddf_plan_item;
+
+/* A read lands at a position congruent to its file offset modulo this: copies out of the page cache are several times
+ * slower where source and destination differ by 1 to 31 bytes modulo the page size. */
+#define DDF_LANDING_ALIGN 64
+
+/* Merge `n` spans into at most `n` reads, in file order.
+ * Spans that touch, overlap or lie within `max_gap` bytes of each other share a read. `landing[i]` becomes the position
+ * of span i in a destination whose address is a multiple of DDF_LANDING_ALIGN; `*total` is the size that destination
+ * needs. `reads` and `landing` hold n items, `scratch` 2 n (not touched when the spans come in order); the caller owns all.
+ * Returns the number of reads, or DDF_E_SPAN with err->item = the first span whose stop is below its start. */
+int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, ddf_read *reads, uint64_t *landing,
+                       uint64_t *total, ddf_plan_item *scratch, ddf_err *err);
+
+/* Cut reads into pieces of at most `max_read` bytes (at least 1), so that several threads share a large one.
+ * With `pieces` NULL only counts. Returns the number of pieces. */
+size_t ddf_plan_cut(const ddf_read *reads, size_t n, uint64_t max_read, ddf_read *pieces);
+
+#endif
