@@ -88,6 +88,8 @@ class Batch(Sequence[Any]):
     the module's documentation states which kind it has, decided over all samples that were delivered
     together. Nothing is decoded before it is asked for; columns are kept, samples are decoded each time.
 
+    Fields named by an int, which would be a position, are found in `to_dict`.
+
     A raw batch has no columns, and its samples are memoryviews of packed messages.
 
     Parameters:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ddfast._native.columns import BytesColumn, StrColumn, Table
+from ddfast._native.columns import BytesColumn, StrColumn, Table, ViewsColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -65,34 +65,40 @@ def _array(table: Table, number: int, column: Any, rows: range) -> pa.Array:
 
     if isinstance(column, (StrColumn, BytesColumn)):
         return _views(table, number, column, rows)
+    if isinstance(column, ViewsColumn):
+        return _lists(column.tolist())
     if not isinstance(column, np.ndarray):
         return pa.array(column.tolist())
     if not column.dtype.isnative:
         column = column.astype(column.dtype.newbyteorder("="))
     if column.ndim == 1:
         return pa.array(column)
-    if column.dtype == np.bool_ or column.size == 0:
-        return pa.array(column.tolist(), _nested(column))
+    if column.dtype == np.bool_ or column.size == 0:  # Arrow has no tensors of these
+        return _lists(list(column))
     return pa.FixedShapeTensorArray.from_numpy_ndarray(np.ascontiguousarray(column))
 
 
-def _nested(column: np.ndarray[Any, Any]) -> pa.DataType:
-    """Lists in lists, for arrays that Arrow has no tensors of."""
+def _lists(arrays: list[np.ndarray[Any, Any]]) -> pa.Array:
+    """Arrays of one dtype and as many dimensions as nested lists."""
     import pyarrow as pa
 
-    item = pa.from_numpy_dtype(column.dtype)
-    for _ in column.shape[1:]:
-        item = pa.list_(item)
-    return item
+    forms = {(array.dtype.newbyteorder("="), array.ndim) for array in arrays}
+    if not forms:
+        return pa.nulls(0)
+    if len(forms) > 1:
+        raise TypeError(f"its arrays have {len(forms)} combinations of dtype and number of dimensions")
+    dtype, ndim = forms.pop()
+    kind = pa.from_numpy_dtype(dtype)
+    for _ in range(ndim):
+        kind = pa.list_(kind)
+    return pa.array([array.tolist() for array in arrays], kind)
 
 
 def _views(table: Table, number: int, column: StrColumn | BytesColumn, rows: range) -> pa.Array:
     import pyarrow as pa
 
     views, windows = table.view_buffers(number)
+    if rows != range(len(table)):
+        views = np.frombuffer(views, "V16")[list(rows)].data
     kind = pa.string_view() if isinstance(column, StrColumn) else pa.binary_view()
-    buffers = [None, *map(pa.py_buffer, [views, *windows])]
-    array = pa.Array.from_buffers(kind, len(table), buffers)
-    if rows.step == 1:
-        return array[rows.start : rows.stop]
-    return array.take(pa.array(rows, pa.int64()))
+    return pa.Array.from_buffers(kind, len(rows), [None, *map(pa.py_buffer, [views, *windows])])

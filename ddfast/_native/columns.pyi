@@ -11,10 +11,10 @@ from ddfast._native.decode import Decoder
 T_co = TypeVar("T_co", covariant=True)
 
 class Table:
-    """The packed samples of one batch and the columns found in them; read-only, safe to share between threads.
+    """The packed samples of one batch and the columns found in them; read-only; threads may share it.
 
-    Columns and samples are told by number here. `ddfast.batch` is the face of it, and states the rule that gives a
-    column its kind.
+    Columns and samples are told by number here. `ddfast.batch` is the face of it, and states the rule that
+    gives a column its kind.
     """
 
     @property
@@ -35,7 +35,7 @@ class Table:
         """Whether a sample has a field whose name is not a str; such fields are in no column of the table."""
     @property
     def reserved(self) -> bool:
-        """Whether a sample has a field ``b"nd"`` or ``b"complex"``, so that only decoding tells if it is a map."""
+        """Whether a sample has a field ``b"nd"`` or ``b"complex"``: only decoding tells if it is a map."""
     @property
     def names(self) -> list[str]:
         """Names of the columns, in order of first appearance or of selection."""
@@ -60,10 +60,10 @@ class Table:
         """The sample as object. A `KernelError` names the row as its item."""
 
     def decode_value(self, column: int, row: int, decoder: Decoder) -> Any:
-        """One field of one sample, None where it is missing. Positions in errors count from the sample's start."""
+        """One field of one sample, None where it is missing. Errors count from the sample's start."""
 
     def view_buffers(self, column: int) -> tuple[memoryview, list[memoryview]]:
-        """The 16-byte views of a ``str`` or ``bytes`` column in Arrow's layout, and the buffers they point into."""
+        """A ``str`` or ``bytes`` column in Arrow's layout: 16-byte views, and the buffers they point into."""
 
 class Column(Generic[T_co]):
     """A sequence of a batch's values that are made when they are asked for. Slices share memory."""
@@ -89,7 +89,7 @@ class BytesColumn(Column[memoryview]):
     """Byte strings; an item is a read-only view into the arena, which it keeps alive."""
 
 class ViewsColumn(Column[npt.NDArray[Any]]):
-    """Arrays of different dtypes or shapes; an item is a read-only array over the packed sample, rarely aligned."""
+    """Arrays of different dtypes or shapes; items are read-only, over the packed samples, rarely aligned."""
 
 class ObjectColumn(Column[Any]):
     """Values of any type, decoded when they are first asked for and kept from then on.

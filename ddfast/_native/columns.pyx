@@ -1,6 +1,7 @@
 """Tables of a batch and their columns, over memory that the column kernel filled."""
 
 from collections.abc import Sequence
+from types import GenericAlias
 
 cimport numpy as cnp
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -197,6 +198,10 @@ cdef object stacked(Table table, ddf_column *column):
 cdef class Column:
     def __init__(self):
         raise TypeError("columns are made by their batch")
+
+    @classmethod
+    def __class_getitem__(cls, item):
+        return GenericAlias(cls, item)
 
     cdef object item(self, size_t row):
         raise NotImplementedError
