@@ -22,10 +22,7 @@ KERNELS = {
     "columns": ["columns", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys"],
     "decode": ["msgpack", "nd"],
     "engine": ["engine", "file", "sys"],
-    "fetch": [
-        *("fetch", "order", "offsets", "plan", "engine", "file"),
-        *("columns", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys"),
-    ],
+    "fetch": [ *("fetch", "order", "offsets", "plan", "engine", "file"), *("columns", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys"), ],
     "file": ["file", "sys"],
     "keys": ["keys", "msgpack", "sys"],
     "msgpack": ["msgpack"],

@@ -134,7 +134,7 @@ static block *pool_take(ddf_pool *pool, size_t size) {
     if (size > SIZE_MAX - BLOCK_STEP) {
         return NULL;
     }
-    size = (size + BLOCK_STEP - 1) / BLOCK_STEP * BLOCK_STEP;
+    size = size == 0 ? BLOCK_STEP : (size + BLOCK_STEP - 1) / BLOCK_STEP * BLOCK_STEP;
     pthread_mutex_lock(&pool->lock);
     block *evicted = NULL;
     block *b = pool_find(pool, size);

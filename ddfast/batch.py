@@ -120,6 +120,11 @@ class Batch(Sequence[Any]):
         self._columns: dict[Any, Values] = {}
         self._keys: list[str] | None = None
 
+    @classmethod
+    def empty(cls, origin: Origin) -> Batch:
+        """A batch without samples."""
+        return cls(build_table([]), np.empty(0, np.int64), origin)
+
     # -- samples
 
     def __len__(self) -> int:
@@ -163,6 +168,10 @@ class Batch(Sequence[Any]):
     def raw(self, position: int) -> memoryview:
         """The packed sample at ``position``, in place; ``bytes(batch.raw(i))`` is a copy."""
         return self._table.packed(self._rows[position])
+
+    def decode(self, position: int) -> Any:
+        """The sample at ``position``, decoded, whether the batch is raw or not."""
+        return self._decoded(self._rows[position])
 
     @property
     def indices(self) -> Indices:
@@ -290,8 +299,9 @@ class Batch(Sequence[Any]):
     # -- the rest
 
     def _sample(self, row: int) -> Any:
-        if self._table.raw:
-            return self._table.packed(row)
+        return self._table.packed(row) if self._table.raw else self._decoded(row)
+
+    def _decoded(self, row: int) -> Any:
         try:
             return self._table.decode(row, self._origin.decoder)
         except KernelError as error:

@@ -8,7 +8,7 @@ class DdfastError(Exception):
 
     def __str__(self) -> str:
         # KeyError would print the repr of its message.
-        return Exception.__str__(self)
+        return str(self.args[0]) if len(self.args) == 1 else super().__str__()
 
 
 class KernelError(DdfastError, ValueError):
@@ -66,6 +66,10 @@ class ReadError(DdfastError, OSError):
 
 class DatasetChangedError(ReadError):
     """The data file was cut or rewritten in place while it was open."""
+
+
+class StorageTimeoutError(ReadError, TimeoutError):
+    """Storage has not answered for as long as the reader was told to wait."""
 
 
 class ClosedError(DdfastError, ValueError):

@@ -88,4 +88,8 @@ class Fetch:
                 `check`.
         """
     def indices(self, batch: int) -> NDArray[np.int64]:
-        """Indices of the samples of one batch, in their order."""
+        """Indices of the samples of one batch, in their order; known even where reading them failed.
+
+        Raises:
+            KernelError: there was no memory for the batch.
+        """

@@ -93,9 +93,12 @@ cdef class Fetch:
         return Table.wrap(table, self.own_arena())
 
     def indices(self, size_t batch):
-        self.check()
+        self.require_done()
+        if ddf_fetch_arena(self.ptr) == NULL:
+            self.check()
         cdef size_t start = batch * self.batch_size
-        cdef cnp.npy_intp n = <cnp.npy_intp>min(self.batch_size, self.count - start) if start < self.count else 0
+        cdef size_t left = self.count - start if start < self.count else 0
+        cdef cnp.npy_intp n = <cnp.npy_intp>(left if left < self.batch_size else self.batch_size)
         array = cnp.PyArray_SimpleNewFromData(1, &n, cnp.NPY_INT64, ddf_fetch_indices(self.ptr) + start)
         arena = self.own_arena()
         Py_INCREF(arena)  # the array takes over this reference

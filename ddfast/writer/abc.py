@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import weakref
 from abc import ABC, abstractmethod
@@ -14,12 +13,10 @@ from typing import Any
 from typing_extensions import Self
 
 from ddfast.errors import ClosedError
-from ddfast.tools import make_printer
 from ddfast.writer.book import Book
+from ddfast.writer.digest import Digest
 from ddfast.writer.draft import Draft, claim, discard
-
-# Seconds between calls of the progress printer: calling it takes as long as packing a small sample.
-TICK = 0.1
+from ddfast.writer.progress import Progress
 
 
 class Writer(ABC):
@@ -51,11 +48,8 @@ class Writer(ABC):
         self._path = claim(outfile, overwrite)
         self._draft = Draft(self._path)
         self._book = Book(self._path)
-        self._hash = hashlib.md5(usedforsecurity=False)
-        self._disable = kwargs.get("disable", False)
-        self._printer = make_printer(**{"desc": self._path.name, **kwargs})
-        self._printed = 0
-        self._next_tick = 0.0
+        self._digest = Digest()
+        self._progress = Progress(self._path.name, kwargs)
         self._end: str | None = None  # why there is nothing more to write
         self.written = 0
         self._cleanup = weakref.finalize(self, discard, self._draft.files, os.getpid())
@@ -90,30 +84,33 @@ class Writer(ABC):
         try:
             self._flush()
             self._outfile.close()
-            self._draft.publish(self._book.keys, self._book.offsets, self._hash.hexdigest())
+            self._draft.publish(self._book.keys, self._book.offsets, self._digest.hexdigest())
         except BaseException:
             self.discard()
             raise
         self._finish("it is closed")
-        if not self._disable:
-            print(f"{self.written} samples written")
+        self._progress.close(self.written, finished=True)
 
     def discard(self) -> None:
         """Give the dataset up: remove what was written. Nothing happens after ``close``."""
-        if self._end is None:
-            with contextlib.suppress(OSError):
-                self._outfile.close()
-            self._finish("its dataset was given up")
+        if self._end is not None:
+            return
+        with contextlib.suppress(OSError):
+            self._outfile.close()
+        self._finish("its dataset was given up")
+        self._progress.close(self.written, finished=False)
 
     def _write(self, key: Any, sample: Any) -> None:
         """Pack a sample and write it."""
-        self._check_open()
+        if self._end is not None:
+            raise self._closed()
         key = self._book.check_key(key)
         self._append(key, self._book.pack(key, sample))
 
     def _write_data(self, key: Any, packed: Any) -> None:
         """Write a sample that is packed already."""
-        self._check_open()
+        if self._end is not None:
+            raise self._closed()
         key = self._book.check_key(key)
         self._append(key, self._book.check_packed(key, packed))
 
@@ -122,31 +119,25 @@ class Writer(ABC):
         self.written += 1
         if full:
             self._flush()
-        if monotonic() >= self._next_tick:
-            self._tick()
+        if monotonic() >= self._progress.due:
+            self._progress.show(self.written)
 
     def _flush(self) -> None:
         try:
-            for piece in self._book.take():
-                self._hash.update(piece)
+            pieces = self._book.take()
+            self._digest.update(pieces)
+            for piece in pieces:
                 write_all(self._outfile, piece)
         except BaseException:
             self.discard()  # nobody knows how much of the piece is in the file
             raise
 
-    def _check_open(self) -> None:
-        if self._end is not None:
-            raise ClosedError(f"{self._path}: the writer takes no more samples, {self._end}. Open another one")
-
-    def _tick(self) -> None:
-        self._next_tick = monotonic() + TICK
-        self._printer(self.written - self._printed)
-        self._printed = self.written
+    def _closed(self) -> ClosedError:
+        return ClosedError(f"{self._path}: the writer takes no more samples, {self._end}. Open another one")
 
     def _finish(self, end: str) -> None:
         self._end = end
-        self._tick()
-        self._printer.close()
+        self._digest.close()
         self._cleanup()
 
 

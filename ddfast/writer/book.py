@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import reprlib
 from array import array
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ddfast import nd
 from ddfast._native.msgpack import check
 from ddfast._native.readback import is_plain
 from ddfast.errors import DuplicateKeyError, InvalidSampleError, KernelError, MissingKeyError
+from ddfast.nd import encode
 from ddfast.tools.msgpack import make_packer
 from ddfast.writer.traps import explain, find_trap
 
-# Samples are written and hashed in pieces of about this size; larger ones by themselves, without a copy.
+# Samples are collected until there is this much to write and hash; joined, unless they are large on average.
 PIECE_SIZE = 1 << 20
-LARGE_SAMPLE = 1 << 16
+LARGE_SAMPLE = 1 << 15
 
 
 class Book:
@@ -31,9 +32,9 @@ class Book:
         self.offsets = array("Q", [0])
         self._keys: dict[str, None] = {}
         self._waiting: list[bytes] = []
-        self._waiting_size = 0
-        self._encoded = 0
-        self._packer = make_packer(default=self._encode)
+        self._size = 0  # of all samples
+        self._taken = 0  # of those that were handed over
+        self._pack = _checked_packer()
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -51,7 +52,9 @@ class Book:
             MissingKeyError: it has no such key.
         """
         if not isinstance(sample, dict):
-            raise self._invalid(f"is no dict but {reprlib.repr(sample)}. Put its values into a dict with a 'key'")
+            raise self._invalid(
+                f"is no dict but {reprlib.repr(sample)}. Put its values into a dict with a 'key'"
+            )
         try:
             return sample["key"]
         except KeyError:
@@ -85,12 +88,11 @@ class Book:
         Raises:
             InvalidSampleError: a value in it cannot be packed, or would be read back as something else.
         """
-        self._encoded = 0
         try:
-            packed: bytes = self._packer.pack(sample)
+            packed, plain = self._pack(sample)
         except Exception as error:
             raise self._invalid(f"cannot be written: {explain(error, sample)}", key) from error
-        if not is_plain(packed, self._encoded):
+        if not plain:
             reason = find_trap(sample)
             if reason is not None:
                 raise self._invalid(f"would be read back as something else: {reason}. Rename the key", key)
@@ -106,7 +108,9 @@ class Book:
             packed = data if type(data) is bytes else bytes(memoryview(data))
             check(packed)
         except TypeError:
-            raise self._invalid(f"is not bytes but {reprlib.repr(data)}. Pack it, or use FileWriter", key) from None
+            raise self._invalid(
+                f"is not bytes but {reprlib.repr(data)}. Pack it, or use FileWriter", key
+            ) from None
         except KernelError as error:
             raise self._invalid(
                 f"is not one msgpack message: {error.reason}, at byte {error.pos} of {len(packed)}. "
@@ -119,23 +123,18 @@ class Book:
 
     def add(self, key: str, packed: bytes) -> bool:
         """Note a checked sample. Returns whether there is enough to write."""
+        self._size = size = self._size + len(packed)
+        self.offsets.append(size)
         self._waiting.append(packed)
-        self._waiting_size += len(packed)
-        self.offsets.append(self.offsets[-1] + len(packed))
         self._keys[key] = None
-        return self._waiting_size >= PIECE_SIZE or len(packed) >= LARGE_SAMPLE
+        return size - self._taken >= PIECE_SIZE
 
     def take(self) -> list[bytes]:
-        """Hand over what is to be written, in one piece or two."""
-        waiting = self._waiting
-        self._waiting = []
-        self._waiting_size = 0
-        large = [waiting.pop()] if waiting and len(waiting[-1]) >= LARGE_SAMPLE else []
-        return [b"".join(waiting), *large] if waiting else large
-
-    def _encode(self, obj: Any) -> Any:
-        self._encoded += 1
-        return nd.encode(obj)
+        """Hand over what is to be written."""
+        pieces, self._waiting = self._waiting, []
+        size = self._size - self._taken
+        self._taken = self._size
+        return pieces if len(pieces) * LARGE_SAMPLE <= size else [b"".join(pieces)]
 
     def _check_encodable(self, key: str) -> None:
         try:
@@ -149,3 +148,22 @@ class Book:
     def _where(self, key: str | None = None) -> str:
         name = "" if key is None else f" ({reprlib.repr(key)})"
         return f"{self.path.name}: sample {len(self)}{name}"
+
+
+def _checked_packer() -> Callable[[Any], tuple[bytes, bool]]:
+    """A function that packs a sample, and says whether it will surely be read back as what it is."""
+    encoded = 0  # maps that the packer made for arrays and numbers
+
+    def count(obj: Any) -> Any:
+        nonlocal encoded
+        encoded += 1
+        return encode(obj)
+
+    def pack(sample: Any) -> tuple[bytes, bool]:
+        nonlocal encoded
+        encoded = 0
+        packed = pack_one(sample)
+        return packed, is_plain(packed, encoded)
+
+    pack_one = make_packer(default=count).pack
+    return pack

@@ -93,7 +93,9 @@ def _map_trap(value: dict[Any, Any]) -> str | None:
             read[back] = item
     if stands_for_value(read):
         reserved = b"nd" if b"nd" in read else b"complex"
-        return f"has the key {reserved!r}, by which the format tells numpy arrays, scalars and complex numbers"
+        return (
+            f"has the key {reserved!r}, by which the format tells numpy arrays, scalars and complex numbers"
+        )
     return None
 
 
@@ -102,7 +104,9 @@ def _key_trap(key: Any, back: Any, original: dict[Any, Any]) -> str | None:
         if back not in original:
             return None
     except TypeError:
-        return f"has the key {key!r}, which would be read back as a {type(back).__name__} and can be no key then"
+        return (
+            f"has the key {key!r}, which would be read back as a {type(back).__name__} and can be no key then"
+        )
     return f"has the keys {original[back]!r} and {key!r}, which would be one and the same when read back"
 
 
