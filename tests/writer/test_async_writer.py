@@ -149,6 +149,7 @@ def test_cancelled_close_gives_the_old_or_the_new_dataset(path, pauses):
         for sample in SAMPLES[:50]:
             await writer.write(sample)
         task = asyncio.create_task(writer.close())
+        await asyncio.sleep(0)
         for _ in range(pauses):
             await asyncio.sleep(0.0005)
         task.cancel()
