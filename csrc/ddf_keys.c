@@ -29,21 +29,22 @@ static inline uint32_t load_le32(const uint8_t *p) {
     return __builtin_bswap32(v);
 }
 
-static inline uint32_t rotr(uint32_t x, unsigned n) { return (x >> n) | (x << (32 - n)); }
+/* The macros work on one message (words of uint32_t) and on several side by side (words of lanes) alike. */
+#define ROTR(x, n) (((x) >> (n)) | ((x) << (32 - (n))))
 
 #define MIX(a, b, c, d, x, y)                                                                                          \
     do {                                                                                                               \
         a = a + b + (x);                                                                                               \
-        d = rotr(d ^ a, 16);                                                                                           \
+        d = ROTR(d ^ a, 16);                                                                                           \
         c = c + d;                                                                                                     \
-        b = rotr(b ^ c, 12);                                                                                           \
+        b = ROTR(b ^ c, 12);                                                                                           \
         a = a + b + (y);                                                                                               \
-        d = rotr(d ^ a, 8);                                                                                            \
+        d = ROTR(d ^ a, 8);                                                                                            \
         c = c + d;                                                                                                     \
-        b = rotr(b ^ c, 7);                                                                                            \
+        b = ROTR(b ^ c, 7);                                                                                            \
     } while (0)
 
-/* Spelled out round by round, so that the table of message words folds into the code. */
+/* Spelled out round by round below, so that the table of message words folds into the code. */
 #define ROUND(v, m, r)                                                                                                 \
     do {                                                                                                               \
         MIX(v[0], v[4], v[8], v[12], m[SIGMA[r][0]], m[SIGMA[r][1]]);                                                  \
@@ -55,6 +56,25 @@ static inline uint32_t rotr(uint32_t x, unsigned n) { return (x >> n) | (x << (3
         MIX(v[2], v[7], v[8], v[13], m[SIGMA[r][12]], m[SIGMA[r][13]]);                                                \
         MIX(v[3], v[4], v[9], v[14], m[SIGMA[r][14]], m[SIGMA[r][15]]);                                                \
     } while (0)
+
+#define ROUNDS(v, m)                                                                                                   \
+    do {                                                                                                               \
+        ROUND(v, m, 0);                                                                                                \
+        ROUND(v, m, 1);                                                                                                \
+        ROUND(v, m, 2);                                                                                                \
+        ROUND(v, m, 3);                                                                                                \
+        ROUND(v, m, 4);                                                                                                \
+        ROUND(v, m, 5);                                                                                                \
+        ROUND(v, m, 6);                                                                                                \
+        ROUND(v, m, 7);                                                                                                \
+        ROUND(v, m, 8);                                                                                                \
+        ROUND(v, m, 9);                                                                                                \
+    } while (0)
+
+/* The part of a digest that is a key's hash: its first two words, as they lie in memory. */
+static inline uint64_t hash_from(uint32_t h0, uint32_t h1) {
+    return (uint64_t)__builtin_bswap32(h0) << 32 | __builtin_bswap32(h1);
+}
 
 /* `counted`: bytes hashed so far, this block's included, its padding not. */
 static void compress(uint32_t h[8], const uint8_t *block, uint64_t counted, int last) {
@@ -69,16 +89,7 @@ static void compress(uint32_t h[8], const uint8_t *block, uint64_t counted, int 
     v[12] ^= (uint32_t)counted;
     v[13] ^= (uint32_t)(counted >> 32);
     v[14] ^= last ? UINT32_MAX : 0;
-    ROUND(v, m, 0);
-    ROUND(v, m, 1);
-    ROUND(v, m, 2);
-    ROUND(v, m, 3);
-    ROUND(v, m, 4);
-    ROUND(v, m, 5);
-    ROUND(v, m, 6);
-    ROUND(v, m, 7);
-    ROUND(v, m, 8);
-    ROUND(v, m, 9);
+    ROUNDS(v, m);
     for (size_t i = 0; i < 8; i++) {
         h[i] ^= v[i] ^ v[i + 8];
     }
@@ -96,7 +107,46 @@ static uint64_t hash_one(ddf_slice key, const uint32_t start[8]) {
         memcpy(block, key.data + at, (size_t)(key.size - at));
     }
     compress(h, block, key.size, 1);
-    return (uint64_t)__builtin_bswap32(h[0]) << 32 | __builtin_bswap32(h[1]);
+    return hash_from(h[0], h[1]);
+}
+
+#define LANES 4
+
+typedef uint32_t lanes __attribute__((vector_size(4 * LANES)));
+
+static inline lanes gather(const uint8_t *p, size_t stride) {
+    return (lanes){load_le32(p), load_le32(p + stride), load_le32(p + 2 * stride), load_le32(p + 3 * stride)};
+}
+
+static int fit_one_block(const ddf_slice *keys) {
+    return keys[0].size <= BLOCK && keys[1].size <= BLOCK && keys[2].size <= BLOCK && keys[3].size <= BLOCK;
+}
+
+/* LANES keys of one block each, twice to four times as fast as one after the other. */
+static void hash_lanes(const ddf_slice *keys, const uint32_t start[8], uint64_t *out) {
+    uint8_t blocks[LANES][BLOCK] = {{0}};
+    lanes m[16], v[16], sizes = {0};
+    for (size_t k = 0; k < LANES; k++) {
+        if (keys[k].size > 0) {
+            memcpy(blocks[k], keys[k].data, (size_t)keys[k].size);
+        }
+        sizes[k] = (uint32_t)keys[k].size;
+    }
+    for (size_t i = 0; i < 16; i++) {
+        m[i] = gather(blocks[0] + 4 * i, BLOCK);
+    }
+    const lanes zero = {0};
+    for (size_t i = 0; i < 8; i++) {
+        v[i] = zero + start[i];
+        v[i + 8] = zero + IV[i];
+    }
+    v[12] ^= sizes;
+    v[14] = ~v[14]; /* these blocks are their messages' last */
+    ROUNDS(v, m);
+    lanes h0 = v[0] ^ v[8] ^ start[0], h1 = v[1] ^ v[9] ^ start[1];
+    for (size_t k = 0; k < LANES; k++) {
+        out[k] = hash_from(h0[k], h1[k]);
+    }
 }
 
 void ddf_keys_hash(const ddf_slice *keys, size_t n, const uint8_t salt[DDF_SALT_SIZE], uint64_t *out) {
@@ -105,8 +155,14 @@ void ddf_keys_hash(const ddf_slice *keys, size_t n, const uint8_t salt[DDF_SALT_
     start[0] ^= PARAMETERS;
     start[4] ^= load_le32(salt);
     start[5] ^= load_le32(salt + 4);
-    for (size_t i = 0; i < n; i++) {
-        out[i] = hash_one(keys[i], start);
+    for (size_t i = 0; i < n;) {
+        if (n - i >= LANES && fit_one_block(keys + i)) {
+            hash_lanes(keys + i, start, out + i);
+            i += LANES;
+        } else {
+            out[i] = hash_one(keys[i], start);
+            i++;
+        }
     }
 }
 

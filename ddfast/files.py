@@ -39,7 +39,7 @@ def path_append_suffix(path: str | os.PathLike[str], suffix: str) -> Path:
 def map_file(path: Path) -> mmap.mmap | bytes:
     """Content of a file as read-only memory; pages are read when they are first used.
 
-    The mapping holds no descriptor of ours open, and goes when nothing refers to it any more.
+    The mapping goes, and its file descriptor with it, when nothing refers to it any more.
     """
     with path.open("rb") as file:
         if os.fstat(file.fileno()).st_size == 0:

@@ -178,15 +178,15 @@ def legacy_load_index(path: Path) -> tuple[list[str], list[int]]:
     The last offset is the size of the data file, which therefore must be there.
     """
     path = path_append_suffix(path, SUFFIX_LEGACY_INDEX)
-    strings = _open_legacy(path)
     data_size = path.with_suffix("").stat().st_size
+    strings = _open_legacy(path)
     size = path.stat().st_size
     try:
-        starts = strings.scan()
+        values = strings.scan()
     except KernelError as error:
         reason = f"{error.reason} (entry {error.item:,}, byte {error.pos:,})"
         raise damaged(path, size, reason) from None
-    offsets = np.append(starts, np.uint64(data_size))
+    offsets = np.append(values, np.uint64(data_size))
     _check_order(path, size, offsets.astype(BIG_ENDIAN), data_size)
     return strings.get_range(0, len(strings)), offsets.tolist()
 

@@ -30,8 +30,7 @@ class Keys(Sequence[str]):
 
     Raises:
         FileNotFoundError: there is no such file.
-        IndexFileError: the file is no list of strings. Damage after the first bytes shows at the first use of a
-            key.
+        IndexFileError: the file is no list of strings. Damage after its first bytes shows when a key is used.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

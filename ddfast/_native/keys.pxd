@@ -50,6 +50,7 @@ cdef class PackedStrings:
     cdef size_t size
     cdef ddf_kind kind
     cdef uint64_t n
-    cdef uint64_t[::1] starts
+    cdef object held             # the array that `starts` points into
+    cdef const uint64_t *starts  # NULL before the scan
 
     cdef int texts(self, const int64_t *indices, uint64_t done, size_t count, ddf_slice *out) except -1

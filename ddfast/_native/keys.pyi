@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Buffer
@@ -33,7 +35,7 @@ class KeyTable:
             that they are no hashes (E_LIMIT).
     """
 
-    def __init__(self, buffer: Buffer, slot_size: int = 0) -> None: ...
+    def __init__(self, buffer: Buffer | NDArray[Any], slot_size: int = 0) -> None: ...
     def __len__(self) -> int:
         """Number of keys."""
     @property
@@ -63,7 +65,7 @@ class PackedStrings:
         KernelError: the file does not start with such a header, or is too short for the number it gives.
     """
 
-    def __init__(self, buffer: Buffer, pairs: bool = False) -> None: ...
+    def __init__(self, buffer: Buffer | NDArray[Any], pairs: bool = False) -> None: ...
     def __len__(self) -> int:
         """Number of strings."""
     def scan(self) -> NDArray[np.uint64]:

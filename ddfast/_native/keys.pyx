@@ -119,7 +119,8 @@ cdef class PackedStrings:
         return self.n
 
     def scan(self):
-        cdef uint64_t[::1] starts = np.empty(self.n, np.uint64)
+        held = np.empty(self.n, np.uint64)
+        cdef uint64_t[::1] starts = held
         values = np.empty(self.n if self.kind == DDF_MAP else 0, np.uint64)
         cdef uint64_t[::1] numbers = values
         cdef ddf_err err
@@ -127,15 +128,16 @@ cdef class PackedStrings:
         with nogil:
             status = ddf_strings_scan(self.data, self.size, self.kind, &starts[0], &numbers[0], self.n, &err)
         check(status, &err)
-        self.starts = starts
+        self.starts = &starts[0]
+        self.held = held
         return values
 
     # Texts of `count` strings, `done` of a bulk call's having been got before.
     cdef int texts(self, const int64_t *indices, uint64_t done, size_t count, ddf_slice *out) except -1:
         cdef ddf_err err
-        if self.starts is None:
+        if self.starts == NULL:
             self.scan()
-        cdef int status = ddf_strings_get(self.data, self.size, &self.starts[0], self.n, indices, done, count, out,
+        cdef int status = ddf_strings_get(self.data, self.size, self.starts, self.n, indices, done, count, out,
                                           &err)
         if status < 0:
             err.item += done

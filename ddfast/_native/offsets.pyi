@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Buffer
@@ -19,7 +21,7 @@ class OffsetTable:
     entries: int
     file_size: int
 
-    def __init__(self, buffer: Buffer, file_size: int) -> None: ...
+    def __init__(self, buffer: Buffer | NDArray[Any], file_size: int) -> None: ...
     def __len__(self) -> int:
         """Number of samples."""
     def check_ends(self) -> None:
