@@ -1,4 +1,4 @@
-"""AsyncFileWriter writes the files of FileWriter without holding up the loop, and cleans up when cancelled."""
+"""AsyncFileWriter writes the files of FileWriter without holding up the loop, and cleans up after itself."""
 
 import asyncio
 import threading
@@ -37,45 +37,45 @@ async def write(path, samples, **options):
 
 
 @pytest.mark.parametrize("count", [0, 1, 60])
-def test_files_are_those_of_the_blocking_writer(tmp_path, count):
-    ours = asyncio.run(write(tmp_path / "a" / "x.msgpack", SAMPLES[:count]))
+def test_files_are_those_of_the_blocking_writer(tmp_path, count, arun):
+    ours = arun(write(tmp_path / "a" / "x.msgpack", SAMPLES[:count]))
     assert ours == write_blocking(tmp_path / "b" / "x.msgpack", SAMPLES[:count])
     assert len(ours) == 6
 
 
-def test_raw_files_are_those_of_the_blocking_writer(tmp_path):
+def test_raw_files_are_those_of_the_blocking_writer(tmp_path, arun):
     async def write_raw():
         async with AsyncRawWriter(tmp_path / "a" / "x.msgpack", disable=True) as writer:
             await writer.write("a", msgpack.packb(1))
 
-    asyncio.run(write_raw())
+    arun(write_raw())
     with RawWriter(tmp_path / "b" / "x.msgpack", disable=True) as writer:
         writer.write("a", msgpack.packb(1))
     assert files(tmp_path / "a" / "x") == files(tmp_path / "b" / "x")
 
 
-def test_several_tasks_may_write(path):
+def test_several_tasks_may_write(path, arun):
     async def main():
         async with AsyncFileWriter(path, disable=True) as writer:
             await asyncio.gather(*(writer.write(sample) for sample in SAMPLES))
 
-    asyncio.run(main())
+    arun(main())
     assert files(path) == write_blocking(path.parent / "b" / "x.msgpack", SAMPLES)
 
 
-def test_files_are_never_touched_on_the_thread_of_the_loop(path, monkeypatch):
+def test_files_are_never_touched_on_the_thread_of_the_loop(path, monkeypatch, arun):
     threads = []
     original = AsyncFileWriter._hash
     monkeypatch.setattr(
         AsyncFileWriter, "_hash", lambda *args: (threads.append(threading.get_ident()), original(*args))[1]
     )
-    asyncio.run(write(path, SAMPLES))
+    arun(write(path, SAMPLES))
     assert threads
     assert threading.get_ident() not in threads
 
 
 @pytest.mark.parametrize("exists", [False, True])
-def test_exception_in_the_block_leaves_everything_as_it_was(path, exists):
+def test_exception_in_the_block_leaves_everything_as_it_was(path, exists, arun):
     before = write_blocking(path, SAMPLES[:1]) if exists else {}
 
     async def main():
@@ -85,12 +85,12 @@ def test_exception_in_the_block_leaves_everything_as_it_was(path, exists):
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        asyncio.run(main())
+        arun(main())
     assert files(path) == before
 
 
 @pytest.mark.parametrize("pauses", [0, 1, 5, 20])
-def test_cancelled_task_leaves_everything_as_it_was(path, pauses):
+def test_cancelled_task_leaves_everything_as_it_was(path, pauses, arun):
     before = write_blocking(path, SAMPLES[:1])
 
     async def forever():
@@ -107,11 +107,11 @@ def test_cancelled_task_leaves_everything_as_it_was(path, pauses):
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    asyncio.run(main())
+    arun(main())
     assert files(path) == before
 
 
-def test_timeout_leaves_everything_as_it_was(path):
+def test_timeout_leaves_everything_as_it_was(path, arun):
     async def forever():
         async with AsyncFileWriter(path, overwrite=True, disable=True) as writer:
             for i in range(1_000_000):
@@ -121,11 +121,11 @@ def test_timeout_leaves_everything_as_it_was(path):
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(forever(), 0.05)
 
-    asyncio.run(main())
+    arun(main())
     assert files(path) == {}
 
 
-def test_cancelled_write_has_taken_its_sample(path):
+def test_cancelled_write_has_taken_its_sample(path, arun):
     async def main():
         async with AsyncFileWriter(path, disable=True) as writer:
             for sample in SAMPLES:
@@ -134,12 +134,12 @@ def test_cancelled_write_has_taken_its_sample(path):
                 task.cancel()
                 await asyncio.wait([task])
 
-    asyncio.run(main())
+    arun(main())
     assert files(path) == write_blocking(path.parent / "b" / "x.msgpack", SAMPLES)
 
 
 @pytest.mark.parametrize("pauses", range(0, 40, 4))
-def test_cancelled_close_gives_the_old_or_the_new_dataset(path, pauses):
+def test_cancelled_close_gives_the_old_or_the_new_dataset(path, pauses, arun):
     old = write_blocking(path, SAMPLES[:1])
     new = write_blocking(path.parent / "new" / "x.msgpack", SAMPLES[:50])
     (path.parent / "new").rename(path.parent.parent / f"new{pauses}-{path.parent.name}")
@@ -155,11 +155,11 @@ def test_cancelled_close_gives_the_old_or_the_new_dataset(path, pauses):
         task.cancel()
         await asyncio.wait([task])
 
-    asyncio.run(main())
+    arun(main())
     assert files(path) in (old, new)
 
 
-def test_errors_leave_the_writer_usable(path):
+def test_errors_leave_the_writer_usable(path, arun):
     async def main():
         async with AsyncFileWriter(path, disable=True) as writer:
             await writer.write({"key": "a"})
@@ -173,11 +173,11 @@ def test_errors_leave_the_writer_usable(path):
         await writer.close()
         return writer.written
 
-    assert asyncio.run(main()) == 2
+    assert arun(main()) == 2
     assert files(path) == write_blocking(path.parent / "b" / "x.msgpack", [{"key": "a"}, {"key": "b"}])
 
 
-def test_full_disk_gives_the_dataset_up(path):
+def test_full_disk_gives_the_dataset_up(path, arun):
     old = write_blocking(path, SAMPLES[:1])
 
     async def main():
@@ -194,7 +194,7 @@ def test_full_disk_gives_the_dataset_up(path):
                 await writer.write({"key": str(i), "x": bytes(1_000_000)})
 
     with pytest.raises(OSError, match="full"):
-        asyncio.run(main())
+        arun(main())
     assert files(path) == old
 
 
@@ -206,10 +206,10 @@ def test_user_is_asked(path, monkeypatch):
     assert files(path) == old
 
 
-def test_last_line_is_printed(path, capsys):
+def test_last_line_is_printed(path, capsys, arun):
     async def main():
         async with AsyncFileWriter(path) as writer:
             await writer.write({"key": "a"})
 
-    asyncio.run(main())
+    arun(main())
     assert capsys.readouterr().out == "1 samples written\n"

@@ -1,4 +1,4 @@
-"""A dataset appears when it is complete, replaces another at once, and leaves nothing behind when it fails."""
+"""A dataset appears when it is complete, replaces another at once, and leaves nothing when it fails."""
 
 import errno
 import os
@@ -55,7 +55,7 @@ def test_old_dataset_is_whole_until_close(path, old):
 @pytest.mark.parametrize("exists", [False, True])
 def test_exception_in_the_block_leaves_everything_as_it_was(path, request, error, exists):
     before = request.getfixturevalue("old") if exists else {}
-    with pytest.raises(error), FileWriter(path, overwrite=True, disable=True) as writer:
+    with pytest.raises(error), FileWriter(path, overwrite=True, disable=True) as writer:  # noqa: PT012
         writer.write({"key": "new", "x": b"x" * 3_000_000})
         raise error
     assert files(path) == before
@@ -104,23 +104,24 @@ def test_link_to_a_data_file_is_followed(path, tmp_path):
     with FileWriter(path, disable=True) as writer:
         writer.write({"key": "a"})
     assert path.is_symlink()
-    assert os.listdir(tmp_path / "disk") == ["data"]
+    assert [file.name for file in (tmp_path / "disk").iterdir()] == ["data"]
     assert (tmp_path / "disk" / "data").read_bytes() == path.read_bytes() != b""
 
 
-def test_full_disk_gives_the_dataset_up(path, old, monkeypatch):
-    with pytest.raises(OSError, match="full"), FileWriter(path, overwrite=True, disable=True) as writer:
-        writer.write({"key": "a"})
+def test_full_disk_gives_the_dataset_up(path, old):
+    class Full:
+        def __init__(self, file):
+            self.close = file.close
 
-        class Full:
-            close = writer._outfile.close
+        def write(self, data):
+            raise OSError(errno.ENOSPC, "full")
 
-            def write(self, data):
-                raise OSError(errno.ENOSPC, "full")
-
-        writer._outfile = Full()
-        for i in range(3):
-            writer.write({"key": str(i), "x": b"x" * 1_000_000})
+    writer = FileWriter(path, overwrite=True, disable=True)
+    writer._outfile = Full(writer._outfile)
+    with pytest.raises(OSError, match="full"):
+        writer.write({"key": "a", "x": b"x" * 2_000_000})
+    with pytest.raises(ClosedError):
+        writer.write({"key": "b"})
     assert files(path) == old
     writer.close()
     assert files(path) == old
