@@ -19,7 +19,8 @@ KERNELS = {
     "status": [],
     "arena": ["arena", "sys"],
     "msgpack": ["msgpack"],
-    "decode": ["msgpack", "nd"],
+    "nd": ["msgpack", "nd"],
+    "decode": ["msgpack"],
 }
 
 CFLAGS = ["-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"]

@@ -160,7 +160,9 @@ def first_bytes():
             yield byte, bytes.fromhex(rest), value
 
 
-@pytest.mark.parametrize(("byte", "rest", "value"), [pytest.param(*c, id=f"{c[0]:02x}") for c in first_bytes()])
+@pytest.mark.parametrize(
+    ("byte", "rest", "value"), [pytest.param(*c, id=f"{c[0]:02x}") for c in first_bytes()]
+)
 def test_every_first_byte_reads_as_the_specification_says(byte, rest, value):
     data = bytes([byte]) + rest
     assert_same(DECODER.unpack(data), value)
@@ -174,7 +176,25 @@ def test_every_first_byte_reads_as_the_specification_says(byte, rest, value):
 
 
 @pytest.mark.parametrize(
-    "dtype", ["?", "i1", "u1", ">i2", "<u4", ">f8", "e", "F", ">c16", "g", "<U3", ">U3", "S5", "V3", "i4,f4", "(2,)i4,S3"]
+    "dtype",
+    [
+        "?",
+        "i1",
+        "u1",
+        ">i2",
+        "<u4",
+        ">f8",
+        "e",
+        "F",
+        ">c16",
+        "g",
+        "<U3",
+        ">U3",
+        "S5",
+        "V3",
+        "i4,f4",
+        "(2,)i4,S3",
+    ],
 )
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0, 3), (2, 3), (1,) * 32])
 def test_arrays_keep_dtype_shape_and_bytes(dtype, shape):
@@ -190,7 +210,9 @@ def test_dates_decode_although_datadings_cannot_pack_them(dtype):
     assert_same(DECODER.unpack(data), unpackb(data))
 
 
-@pytest.mark.parametrize("value", [np.float32(1.5), np.int8(-3), np.bool_(True), np.complex64(1j), np.longdouble(2), 1 + 2j])
+@pytest.mark.parametrize(
+    "value", [np.float32(1.5), np.int8(-3), np.bool_(True), np.complex64(1j), np.longdouble(2), 1 + 2j]
+)
 def test_numpy_scalars_and_complex_numbers_keep_their_type(value):
     data = packb([value, {"x": value}])
     assert_same(DECODER.unpack(data), unpackb(data))
@@ -372,7 +394,10 @@ def test_arrays_count_as_two_levels_of_nesting():
     while isinstance(array, list):
         array = array[0]
     assert_same(array, unpackb(inner))
-    assert failure(b"\x91" * (MAX_DEPTH - 1) + inner) == (status.E_DEPTH, MAX_DEPTH - 1 + inner.index(b"\x91\x02"))
+    assert failure(b"\x91" * (MAX_DEPTH - 1) + inner) == (
+        status.E_DEPTH,
+        MAX_DEPTH - 1 + inner.index(b"\x91\x02"),
+    )
 
 
 def test_claimed_lengths_allocate_nothing():
@@ -391,7 +416,9 @@ def test_deepest_message_decodes_on_a_small_stack():
     results = []
     before = threading.stack_size(256 * 1024)
     try:
-        thread = threading.Thread(target=lambda: results.extend([DECODER.unpack(plain), DECODER.unpack(special)]))
+        thread = threading.Thread(
+            target=lambda: results.extend([DECODER.unpack(plain), DECODER.unpack(special)])
+        )
         thread.start()
         thread.join()
     finally:
@@ -428,8 +455,17 @@ def object_array():
 
 
 def test_successes_release_what_was_built():
-    sample = {"key": "k", "v": np.arange(3), "s": np.float32(1), "c": 1j, "t": msgpack.Timestamp(1, 2), "x": [None, True] * 9}
-    data = packb({**sample, "r": np.zeros(2, "i4,f4"), "e": msgpack.ExtType(1, b"x"), 5: b"y", "u": 2**64 - 1})
+    sample = {
+        "key": "k",
+        "v": np.arange(3),
+        "s": np.float32(1),
+        "c": 1j,
+        "t": msgpack.Timestamp(1, 2),
+        "x": [None, True] * 9,
+    }
+    data = packb(
+        {**sample, "r": np.zeros(2, "i4,f4"), "e": msgpack.ExtType(1, b"x"), 5: b"y", "u": 2**64 - 1}
+    )
     DECODER.unpack(data)
     gc.collect()
     before = sys.getallocatedblocks()
@@ -496,7 +532,14 @@ def test_other_things_than_buffers_are_refused():
 
 
 def test_timestamps_of_all_widths():
-    for seconds, nanoseconds in ((0, 0), (2**32, 0), (2**34 - 1, 999_999_999), (-1, 5), (2**63 - 1, 1), (-(2**63), 0)):
+    for seconds, nanoseconds in (
+        (0, 0),
+        (2**32, 0),
+        (2**34 - 1, 999_999_999),
+        (-1, 5),
+        (2**63 - 1, 1),
+        (-(2**63), 0),
+    ):
         data = packb(msgpack.Timestamp(seconds, nanoseconds))
         assert_same(DECODER.unpack(data), msgpack.Timestamp(seconds, nanoseconds))
     assert struct.calcsize(">Iq") == 12
