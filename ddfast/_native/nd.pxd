@@ -33,6 +33,7 @@ cdef struct dtype_slot:
     uint64_t name
     PyObject *descr
     uint64_t itemsize
+    bint is_number
 
 
 cdef class NdDecoder:

@@ -50,7 +50,7 @@ cdef class NdDecoder:
             slot = find_dtype(self, nd.type, nd.type_len)
             if slot == NULL or not ddf_nd_fits(&nd, slot.itemsize):
                 return NULL
-            value = array(&nd, slot.descr) if nd.form == DDF_ND_ARRAY else scalar(&nd, slot.descr)
+            value = array(&nd, slot.descr) if nd.form == DDF_ND_ARRAY else scalar(&nd, slot)
         if value != NULL:
             p[0] = stop
         return value
@@ -68,11 +68,11 @@ cdef PyObject *array(const ddf_nd *nd, PyObject *descr) except NULL:
     return out
 
 
-cdef PyObject *scalar(const ddf_nd *nd, PyObject *descr) except? NULL:
-    dtype = <object>descr
-    if dtype.kind not in "biufc":
+cdef PyObject *scalar(const ddf_nd *nd, dtype_slot *slot) except? NULL:
+    if not slot.is_number:
         return NULL
-    return new_scalar(<void *>nd.data, <descr_object *>descr, NULL)
+    dtype = <object>slot.descr  # the slot may get another one meanwhile
+    return new_scalar(<void *>nd.data, <descr_object *>dtype, NULL)
 
 
 cdef PyObject *complex_number(const ddf_nd *nd) except? NULL:
@@ -86,7 +86,7 @@ cdef PyObject *complex_number(const ddf_nd *nd) except? NULL:
 cdef bint plain_name(const uint8_t *name, uint32_t size) noexcept:
     """Whether a dtype string is of the kind that numpy writes for numbers, strings and times."""
     cdef uint32_t i
-    if size < 2 or size > NAME_LIMIT or name[0] not in b"<>|":
+    if size < 2 or name[0] not in b"<>|":
         return False
     cdef bint time = name[1] in b"mM"
     if not time and name[1] not in b"biufcSU":
@@ -99,23 +99,27 @@ cdef bint plain_name(const uint8_t *name, uint32_t size) noexcept:
 
 cdef dtype_slot *find_dtype(NdDecoder self, const uint8_t *name, uint32_t size) except? NULL:
     """The slot of a dtype; NULL if its name is not plain or numpy does not know it."""
-    if not plain_name(name, size):
+    cdef uint32_t i
+    if size > NAME_LIMIT:
         return NULL
-    cdef uint64_t packed = 0
-    memcpy(&packed, name, size)
-    packed |= <uint64_t>size << 56
+    cdef uint64_t packed = <uint64_t>size << 56
+    for i in range(size):
+        packed |= <uint64_t>name[i] << 8 * i
     cdef dtype_slot *slot = &self.dtypes[packed * <uint64_t>0x9e3779b97f4a7c15 >> 58]
     if slot.descr != NULL and slot.name == packed:
         return slot
+    if not plain_name(name, size):
+        return NULL
     try:
         dtype = np.dtype((<const char *>name)[:size].decode("ascii"))
     except (TypeError, ValueError):
         return NULL
     if dtype.itemsize == 0:
         return NULL
-    Py_XDECREF(slot.descr)
     Py_INCREF(<PyObject *>dtype)
+    Py_XDECREF(slot.descr)
     slot.name = packed
     slot.descr = <PyObject *>dtype
     slot.itemsize = dtype.itemsize
+    slot.is_number = dtype.kind in "biufc"
     return slot
