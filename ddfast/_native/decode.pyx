@@ -155,6 +155,7 @@ cdef PyObject *build(Decoder self, builder *b, const uint8_t **stop) except NULL
         rest = ddf_token_read(p, b.end, &token, &status)
         if rest == NULL:
             damaged(b, status)
+            return NULL
         if token.kind < DDF_ARRAY:
             value = leaf(self, b, &token)
         else:
