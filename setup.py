@@ -1,5 +1,6 @@
 """Build the Cython bindings: one extension per .pyx, each compiled together with the C kernels it binds."""
 
+import copy
 import os
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 if not sys.platform.startswith(("linux", "darwin")):
     raise SystemExit(
@@ -16,11 +18,21 @@ if not sys.platform.startswith(("linux", "darwin")):
 
 # binding: the kernels compiled into it (csrc/ddf_<name>.c)
 KERNELS = {
-    "status": [],
     "arena": ["arena", "sys"],
+    "columns": ["columns", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys"],
+    "decode": ["msgpack"],
+    "engine": ["engine", "file", "sys"],
+    "fetch": [ *("fetch", "order", "offsets", "plan", "engine", "file"), *("columns", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys"), ],
+    "file": ["file", "sys"],
+    "keys": ["keys", "msgpack", "sys"],
     "msgpack": ["msgpack"],
     "nd": ["msgpack", "nd"],
-    "decode": ["msgpack"],
+    "offsets": ["offsets"],
+    "order": ["order"],
+    "plan": ["plan"],
+    "readback": ["readback", "msgpack", "nd"],
+    "samples": ["offsets", "file", "sys"],
+    "status": [],
 }
 
 CFLAGS = ["-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"]
@@ -28,7 +40,22 @@ if sys.platform.startswith("linux") and os.uname().machine == "x86_64":
     CFLAGS.append("-march=x86-64-v2")
 
 
+class ParallelBuild(build_ext):
+    """Compile the extensions side by side."""
+
+    def finalize_options(self):
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
+
+    def build_extension(self, ext):
+        # Several bindings compile the same kernel: each needs its own object file of it.
+        build = copy.copy(self)
+        build.build_temp = str(Path(self.build_temp, ext.name))
+        super(ParallelBuild, build).build_extension(ext)
+
+
 def extension(name: str, kernels: list[str]) -> Extension:
+    """The extension of binding ``name``, with its own copy of the kernels."""
     sources = [f"ddfast/_native/{name}.pyx", *(f"csrc/ddf_{kernel}.c" for kernel in kernels)]
     return Extension(
         f"ddfast._native.{name}",
@@ -42,6 +69,7 @@ def extension(name: str, kernels: list[str]) -> Extension:
 
 
 setup(
+    cmdclass={"build_ext": ParallelBuild},
     ext_modules=cythonize(
         [extension(name, kernels) for name, kernels in KERNELS.items()],
         language_level=3,
@@ -53,5 +81,5 @@ setup(
             "freethreading_compatible": False,
         },
         build_dir="build/cython",
-    )
+    ),
 )

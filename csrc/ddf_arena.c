@@ -65,6 +65,8 @@ int ddf_pool_new(uint64_t limit, ddf_pool **out) {
     return DDF_OK;
 }
 
+void ddf_pool_retain(ddf_pool *pool) { atomic_fetch_add(&pool->references, 1); }
+
 void ddf_pool_release(ddf_pool *pool) {
     if (pool == NULL || atomic_fetch_sub(&pool->references, 1) != 1) {
         return;
@@ -193,7 +195,7 @@ int ddf_arena_new(ddf_pool *pool, size_t size, ddf_arena **out) {
         free(arena);
         return status;
     }
-    atomic_fetch_add(&pool->references, 1);
+    ddf_pool_retain(pool);
     *out = arena;
     return DDF_OK;
 }

@@ -8,7 +8,7 @@
 #define NO_FIELD UINT16_MAX
 
 /* Pointers from fields to values may take this much, whatever the input, and else this many times its bytes. */
-#define ROOM_FREE ((uint64_t)1 << 20)
+#define ROOM_FREE ((uint64_t)4 << 20)
 #define ROOM_PER_BYTE 16
 
 typedef struct locator {

@@ -283,13 +283,16 @@ static size_t helpers_for(const ddf_engine *engine, const ddf_job *job) {
 /* Run the preparation as a share of its own. Lock held before and after. */
 static void run_prepare(ddf_engine *engine, ddf_job *job) {
     job->running++;
+    job->preparing = 1;
     pthread_mutex_unlock(&engine->lock);
     int status = job->prepare(job);
     pthread_mutex_lock(&engine->lock);
+    job->preparing = 0;
     job->prepared = 1;
     ddf_err err = job->err;
     if (job->cancelled || engine->stopping) {
         status = given_up(&err);
+        pthread_cond_broadcast(&engine->completed); /* ddf_engine_cancel waits for the preparation */
     }
     if (status >= 0 && job->n_pieces > 0) {
         push_front(&engine->fresh, job); /* the oldest job goes first */
@@ -406,7 +409,7 @@ static void job_init(ddf_job *job) {
     job->next = NULL;
     job->n_pieces = job->taken = job->running = job->n_missed = job->missed_taken = 0;
     job->waited = 0;
-    job->prepared = job->cancelled = 0;
+    job->prepared = job->preparing = job->cancelled = 0;
 }
 
 /* End a job that no thread works on, with DDF_E_CANCELLED. Lock held before and after. */
@@ -436,6 +439,9 @@ void ddf_engine_cancel(ddf_engine *engine, ddf_job *job) {
     pthread_mutex_lock(&engine->lock);
     if (!atomic_load(&job->done) && !job->cancelled) {
         cancel_locked(engine, job);
+    }
+    while (job->preparing) {
+        pthread_cond_wait(&engine->completed, &engine->lock);
     }
     pthread_mutex_unlock(&engine->lock);
 }

@@ -5,6 +5,7 @@ Map keys and dtypes come from small caches; arrays, scalars and complex numbers 
 writes are built straight from the buffer. All other maps with its keys go to `ddfast.nd.decode`.
 """
 
+cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memcmp
@@ -77,8 +78,9 @@ cdef struct builder:
     frame[DDF_MAX_DEPTH] frames
 
 
+@cython.no_gc  # what it owns refers to nothing
 cdef class Decoder:
-    def __init__(self, *, bint allow_pickle=False):
+    def __cinit__(self, *, bint allow_pickle=False):
         self.allow_pickle = allow_pickle
         self.special = NdDecoder()
 

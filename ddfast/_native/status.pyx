@@ -26,7 +26,9 @@ cdef int64_t check(int64_t status, const ddf_err *err) except -1:
     if status >= 0:
         return status
     if status > DDF_E_TRUNCATED:
-        raise OSError(-status, os.strerror(-status))
+        error = OSError(-status, os.strerror(-status))
+        error.pos = 0 if err == NULL else err.pos
+        raise error
     if err == NULL or err.msg == NULL:
         raise KernelError(status, "kernel status")
     raise KernelError(status, err.msg.decode(), err.item, err.pos)

@@ -1,0 +1,1 @@
+"""The commands: each module here is ``ddfast <name>`` and ``ddfast-<name>``."""

@@ -1,0 +1,92 @@
+"""The command ddfast, which lists and runs the others."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from ddfast.commands import __main__ as command
+from ddfast.commands import _run
+
+
+def test_alone_it_lists_every_command_with_a_summary(capsys):
+    assert command.main([]) == 0
+    text = capsys.readouterr().out
+    for name, summary in command.summaries().items():
+        assert summary.endswith(".")
+        assert f"{name}  " in text
+        assert summary in text
+
+
+def test_private_modules_are_no_commands():
+    assert "bench" in command.summaries()
+    assert not [name for name in command.summaries() if name.startswith("_")]
+
+
+def test_listing_imports_no_command():
+    code = "import sys; from ddfast.commands.__main__ import main; main([]); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert "ddfast.commands.bench" not in done.stdout.split()
+
+
+def test_unknown_command_lists_those_there_are(capsys):
+    assert command.main(["nope"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "no command 'nope'" in captured.err
+    assert "bench" in captured.err
+
+
+def test_arguments_go_to_the_command(capsys):
+    with pytest.raises(SystemExit) as end:
+        command.main(["bench", "--help"])
+    assert end.value.code == 0
+    assert "usage: ddfast bench" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("module", ["ddfast", "ddfast.commands"])
+def test_package_runs_as_a_program(module):
+    done = subprocess.run([sys.executable, "-m", module], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("usage: ddfast COMMAND")
+
+
+@pytest.mark.parametrize("arguments", [[], ["bench", "--help"]], ids=str)
+def test_reader_of_the_output_may_leave_early(arguments):
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "ddfast", *arguments],
+            stdout=write_end,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    finally:
+        os.close(write_end)
+    assert done.stderr == b""
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (KeyboardInterrupt(), 130, ""),
+        (ValueError("a reason"), 1, "ddfast: a reason\n"),
+        (FileNotFoundError(2, "No such file", "x"), 1, "ddfast: [Errno 2] No such file: 'x'\n"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_expected_failures_are_one_line(error, code, message, capsys):
+    def fail() -> int:
+        raise error
+
+    assert _run.guarded("ddfast", fail) == code
+    assert capsys.readouterr().err == message
+
+
+def test_programming_errors_keep_their_traceback():
+    with pytest.raises(ZeroDivisionError):
+        _run.guarded("ddfast", lambda: 1 // 0)
