@@ -20,7 +20,7 @@ if not sys.platform.startswith(("linux", "darwin")):
 KERNELS = {
     "arena": ["arena", "sys"],
     "columns": ["columns", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys"],
-    "decode": ["msgpack", "nd"],
+    "decode": ["msgpack"],
     "engine": ["engine", "file", "sys"],
     "fetch": [
         *("fetch", "order", "offsets", "plan", "engine", "file"),
@@ -29,6 +29,7 @@ KERNELS = {
     "file": ["file", "sys"],
     "keys": ["keys", "msgpack", "sys"],
     "msgpack": ["msgpack"],
+    "nd": ["msgpack", "nd"],
     "offsets": ["offsets"],
     "order": ["order"],
     "plan": ["plan"],
