@@ -18,8 +18,24 @@ if not sys.platform.startswith(("linux", "darwin")):
 
 # binding: the kernels compiled into it (csrc/ddf_<name>.c)
 KERNELS = {
-    "status": [],
     "arena": ["arena", "sys"],
+    "columns": ["columns", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys"],
+    "decode": ["msgpack"],
+    "engine": ["engine", "file", "sys"],
+    "fetch": [
+        *("fetch", "order", "offsets", "plan", "engine", "file"),
+        *("columns", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys"),
+    ],
+    "file": ["file", "sys"],
+    "keys": ["keys", "msgpack", "sys"],
+    "msgpack": ["msgpack"],
+    "nd": ["msgpack", "nd"],
+    "offsets": ["offsets"],
+    "order": ["order"],
+    "plan": ["plan"],
+    "readback": ["readback", "msgpack", "nd"],
+    "samples": ["outer", "msgpack", "offsets", "file", "sys"],
+    "status": [],
 }
 
 CFLAGS = ["-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"]

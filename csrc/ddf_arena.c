@@ -65,6 +65,8 @@ int ddf_pool_new(uint64_t limit, ddf_pool **out) {
     return DDF_OK;
 }
 
+void ddf_pool_retain(ddf_pool *pool) { atomic_fetch_add(&pool->references, 1); }
+
 void ddf_pool_release(ddf_pool *pool) {
     if (pool == NULL || atomic_fetch_sub(&pool->references, 1) != 1) {
         return;
@@ -132,7 +134,7 @@ static block *pool_take(ddf_pool *pool, size_t size) {
     if (size > SIZE_MAX - BLOCK_STEP) {
         return NULL;
     }
-    size = (size + BLOCK_STEP - 1) / BLOCK_STEP * BLOCK_STEP;
+    size = size == 0 ? BLOCK_STEP : (size + BLOCK_STEP - 1) / BLOCK_STEP * BLOCK_STEP;
     pthread_mutex_lock(&pool->lock);
     block *evicted = NULL;
     block *b = pool_find(pool, size);
@@ -193,7 +195,7 @@ int ddf_arena_new(ddf_pool *pool, size_t size, ddf_arena **out) {
         free(arena);
         return status;
     }
-    atomic_fetch_add(&pool->references, 1);
+    ddf_pool_retain(pool);
     *out = arena;
     return DDF_OK;
 }

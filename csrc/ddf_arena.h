@@ -15,6 +15,7 @@ typedef struct ddf_arena ddf_arena;
 /* A pool that keeps free blocks for reuse as long as used and free blocks together stay within `limit` bytes.
  * The pool starts with one reference; every arena made from it holds one more. Returns 0 or -ENOMEM. */
 int ddf_pool_new(uint64_t limit, ddf_pool **out);
+void ddf_pool_retain(ddf_pool *pool);
 void ddf_pool_release(ddf_pool *pool);
 
 /* Bytes of blocks that live arenas hold, and of free blocks kept for reuse. */

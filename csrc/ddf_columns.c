@@ -6,7 +6,7 @@
 #include "ddf_columns_locate.h"
 #include "ddf_msgpack.h"
 
-/* Locating in C, filling in C, both per table: the columns are the selected fields that a sample has. */
+/* The columns are the selected fields that at least one sample has. */
 static int columns_fill(ddf_arena *arena, ddf_table *table, const ddf_fields *fields, ddf_err *err) {
     table->columns = ddf_arena_alloc(arena, (fields->n + 1) * sizeof *table->columns, _Alignof(ddf_column), 0);
     if (table->columns == NULL) {
@@ -26,13 +26,10 @@ static int columns_fill(ddf_arena *arena, ddf_table *table, const ddf_fields *fi
     return DDF_OK;
 }
 
-int ddf_table_build(ddf_arena *arena, ddf_slice region, const ddf_slice *samples, size_t n, const ddf_slice *names,
-                    size_t names_n, ddf_table **out, ddf_err *err) {
-    ddf_err local;
-    err = err == NULL ? &local : err;
+static ddf_table *table_new(ddf_arena *arena, ddf_slice region, const ddf_slice *samples, size_t n) {
     ddf_table *table = ddf_arena_alloc(arena, sizeof *table, _Alignof(ddf_table), 0);
     if (table == NULL) {
-        return -ENOMEM;
+        return NULL;
     }
     memset(table, 0, sizeof *table);
     table->samples = samples;
@@ -41,11 +38,33 @@ int ddf_table_build(ddf_arena *arena, ddf_slice region, const ddf_slice *samples
     for (size_t i = 0; i < n; i++) {
         table->nbytes += samples[i].size;
     }
+    return table;
+}
+
+int ddf_table_raw(ddf_arena *arena, ddf_slice region, const ddf_slice *samples, size_t n, ddf_table **out) {
+    ddf_table *table = table_new(arena, region, samples, n);
+    if (table == NULL) {
+        return -ENOMEM;
+    }
+    table->raw = 1;
+    *out = table;
+    return DDF_OK;
+}
+
+int ddf_table_build(ddf_arena *arena, ddf_slice region, const ddf_slice *samples, size_t n, const ddf_slice *names,
+                    size_t names_n, ddf_table **out, ddf_err *err) {
+    ddf_err local;
+    err = err == NULL ? &local : err;
+    ddf_table *table = table_new(arena, region, samples, n);
+    if (table == NULL) {
+        return -ENOMEM;
+    }
     ddf_fields fields;
     int status = ddf_fields_locate(arena, table, names, names_n, &fields, err);
     if (status < 0) {
         return status;
     }
+    table->selected = names != NULL;
     table->odd_names = fields.odd_names;
     table->reserved = fields.reserved;
     status = columns_fill(arena, table, &fields, err);

@@ -64,6 +64,8 @@ typedef struct ddf_table {
     ddf_column *columns; /* in order of first appearance, or of selection */
     size_t columns_n;
     uint64_t nbytes; /* of all samples together */
+    int selected;    /* names were given */
+    int raw;         /* made by ddf_table_raw */
     int odd_names;   /* a sample has a field whose name is not a str; such fields are in no column */
     int reserved;    /* a sample has a field named b"nd" or b"complex": only decoding tells whether it is a map at all.
                       * All columns are DDF_COLUMN_OBJECT then, and `at` says nothing about such a sample. */
@@ -76,6 +78,9 @@ typedef struct ddf_table {
  * are checked to be whole, well-formed messages, selected or not. */
 int ddf_table_build(ddf_arena *arena, ddf_slice region, const ddf_slice *samples, size_t n, const ddf_slice *names,
                     size_t names_n, ddf_table **out, ddf_err *err);
+
+/* A table of samples that nothing is known about: no columns, nothing checked. Returns 0 or -ENOMEM. */
+int ddf_table_raw(ddf_arena *arena, ddf_slice region, const ddf_slice *samples, size_t n, ddf_table **out);
 
 /* The packed value of sample `i` in `column`; its size is 0 where the sample has none. */
 ddf_slice ddf_column_value(const ddf_table *table, const ddf_column *column, size_t i);

@@ -26,6 +26,7 @@ enum {
     DDF_E_CANCELLED = -10012, /* the work was given up before it ran */
     DDF_E_LIMIT = -10013,     /* a size that the layout cannot hold */
     DDF_E_TYPE = -10014,      /* a value of another type than the file has there */
+    DDF_E_VALUE = -10015,     /* well-formed bytes that stand for no value: a bad dtype, shape, timestamp or key */
 };
 
 /* Where and why something failed. `msg` is a static string. */

@@ -276,20 +276,28 @@ static size_t helpers_for(const ddf_engine *engine, const ddf_job *job) {
     for (size_t i = 0; i < job->n_pieces; i++) {
         bytes += job->pieces[i].length;
     }
-    uint64_t shares = bytes / SHARE_BYTES + job->n_pieces / (16 * SHARE_PIECES);
+    /* Small pieces are worth a thread where each takes a system call; four tell what the others are like. */
+    size_t entered = 0;
+    for (size_t i = 0; i < 4; i++) {
+        entered += (size_t)ddf_file_is_entered(job->file, job->pieces[i * (job->n_pieces - 1) / 3].offset);
+    }
+    uint64_t shares = bytes / SHARE_BYTES + (entered > 2 ? 0 : (job->n_pieces - 1) / SHARE_PIECES);
     return shares < engine->ready_threads - 1 ? (size_t)shares : engine->ready_threads - 1;
 }
 
 /* Run the preparation as a share of its own. Lock held before and after. */
 static void run_prepare(ddf_engine *engine, ddf_job *job) {
     job->running++;
+    job->preparing = 1;
     pthread_mutex_unlock(&engine->lock);
     int status = job->prepare(job);
     pthread_mutex_lock(&engine->lock);
+    job->preparing = 0;
     job->prepared = 1;
     ddf_err err = job->err;
     if (job->cancelled || engine->stopping) {
         status = given_up(&err);
+        pthread_cond_broadcast(&engine->completed); /* ddf_engine_cancel waits for the preparation */
     }
     if (status >= 0 && job->n_pieces > 0) {
         push_front(&engine->fresh, job); /* the oldest job goes first */
@@ -406,7 +414,7 @@ static void job_init(ddf_job *job) {
     job->next = NULL;
     job->n_pieces = job->taken = job->running = job->n_missed = job->missed_taken = 0;
     job->waited = 0;
-    job->prepared = job->cancelled = 0;
+    job->prepared = job->preparing = job->cancelled = 0;
 }
 
 /* End a job that no thread works on, with DDF_E_CANCELLED. Lock held before and after. */
@@ -436,6 +444,9 @@ void ddf_engine_cancel(ddf_engine *engine, ddf_job *job) {
     pthread_mutex_lock(&engine->lock);
     if (!atomic_load(&job->done) && !job->cancelled) {
         cancel_locked(engine, job);
+    }
+    while (job->preparing) {
+        pthread_cond_wait(&engine->completed, &engine->lock);
     }
     pthread_mutex_unlock(&engine->lock);
 }

@@ -40,7 +40,7 @@ struct ddf_job {
     /* The engine's own. */
     ddf_job *next;
     size_t taken, running, n_missed, missed_taken;
-    int prepared, cancelled;
+    int prepared, preparing, cancelled;
 };
 
 /* `queue_depth` reads in flight at most (1 to 1024), `ready_threads` of them may copy ready data at once (0: one a
@@ -54,7 +54,8 @@ void ddf_engine_submit(ddf_engine *engine, ddf_job *job);
  * until `timeout_ms` go by without a piece. Returns 0 when the job is done, -EAGAIN while pieces are still being read. */
 int ddf_engine_run(ddf_engine *engine, ddf_job *job, int timeout_ms);
 
-/* Give a job up: what has not been started is left out, and the job ends with DDF_E_CANCELLED. Does not wait. */
+/* Give a job up: what has not been started is left out, and the job ends with DDF_E_CANCELLED. Waits for a preparation
+ * that is running, since that looks at what the caller owns, but for no read. The caller holds a reference of its own. */
 void ddf_engine_cancel(ddf_engine *engine, ddf_job *job);
 
 int ddf_job_is_done(const ddf_job *job);

@@ -89,3 +89,13 @@ const uint8_t *ddf_nd_parse(const uint8_t *p, const uint8_t *end, ddf_nd *out) {
     }
     return NULL;
 }
+
+int ddf_nd_fits(const ddf_nd *nd, uint64_t itemsize) {
+    uint64_t size = itemsize;
+    for (uint32_t i = 0; i < nd->ndim; i++) {
+        if (__builtin_mul_overflow(size, nd->shape[i], &size)) {
+            return 0;
+        }
+    }
+    return size == nd->data_len;
+}

@@ -28,4 +28,7 @@ typedef struct ddf_nd {
  * something else or cut short (which of the two, ddf_msgpack_skip tells). */
 const uint8_t *ddf_nd_parse(const uint8_t *p, const uint8_t *end, ddf_nd *out);
 
+/* 1 if the data are exactly the elements that the shape promises, `itemsize` bytes each, else 0. */
+int ddf_nd_fits(const ddf_nd *nd, uint64_t itemsize);
+
 #endif

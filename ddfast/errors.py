@@ -8,7 +8,7 @@ class DdfastError(Exception):
 
     def __str__(self) -> str:
         # KeyError would print the repr of its message.
-        return Exception.__str__(self)
+        return str(self.args[0]) if len(self.args) == 1 else super().__str__()
 
 
 class KernelError(DdfastError, ValueError):
@@ -56,12 +56,20 @@ class SampleKeyError(DdfastError, KeyError):
     """No sample has this key."""
 
 
+class ColumnNameError(DdfastError, KeyError):
+    """No sample of a batch has a field of this name, or it was left out when columns were selected."""
+
+
 class ReadError(DdfastError, OSError):
     """The data file could not be read where the index says that a sample is."""
 
 
 class DatasetChangedError(ReadError):
     """The data file was cut or rewritten in place while it was open."""
+
+
+class StorageTimeoutError(ReadError, TimeoutError):
+    """Storage has not answered for as long as the reader was told to wait."""
 
 
 class ClosedError(DdfastError, ValueError):

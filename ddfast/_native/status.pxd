@@ -18,6 +18,7 @@ cdef extern from "ddf_common.h":
         DDF_E_CANCELLED
         DDF_E_LIMIT
         DDF_E_TYPE
+        DDF_E_VALUE
 
     ctypedef struct ddf_err:
         int code

@@ -12,3 +12,4 @@ E_CHANGED: int
 E_CANCELLED: int
 E_LIMIT: int
 E_TYPE: int
+E_VALUE: int

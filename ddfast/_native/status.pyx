@@ -19,13 +19,16 @@ E_CHANGED = DDF_E_CHANGED
 E_CANCELLED = DDF_E_CANCELLED
 E_LIMIT = DDF_E_LIMIT
 E_TYPE = DDF_E_TYPE
+E_VALUE = DDF_E_VALUE
 
 
 cdef int64_t check(int64_t status, const ddf_err *err) except -1:
     if status >= 0:
         return status
     if status > DDF_E_TRUNCATED:
-        raise OSError(-status, os.strerror(-status))
+        error = OSError(-status, os.strerror(-status))
+        error.pos = 0 if err == NULL else err.pos
+        raise error
     if err == NULL or err.msg == NULL:
         raise KernelError(status, "kernel status")
     raise KernelError(status, err.msg.decode(), err.item, err.pos)

@@ -1,0 +1,279 @@
+#include "ddf_fetch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "ddf_offsets.h"
+
+#define DATA_ALIGN ((size_t)4096)
+
+/* Room for the columns beside the data, so that most groups need one block: what three or four small columns take. */
+#define COLUMNS_ROOM ((size_t)160)
+
+struct ddf_fetch {
+    ddf_job job; /* first: the engine's callbacks get back from it */
+    atomic_size_t references;
+    atomic_uint_fast64_t held;
+    ddf_fetch_request request;
+    size_t n_batches;
+    int64_t *wanted;  /* copy of request.indices, or NULL */
+    ddf_slice *names; /* copy of request.names with their bytes, or NULL */
+
+    ddf_arena *arena;
+    ddf_slice region;
+    int64_t *indices;
+    ddf_slice *samples;
+    ddf_table **tables;
+    ddf_err *errors; /* one a batch */
+};
+
+/* What planning needs for a moment. */
+typedef struct draft {
+    int64_t *indices;
+    ddf_span *spans;
+    ddf_read *reads;
+    uint64_t *landing;
+    ddf_plan_item *scratch;
+    ddf_err *errors;
+} draft;
+
+static void draft_free(draft *d) {
+    free(d->indices);
+    free(d->spans);
+    free(d->reads);
+    free(d->landing);
+    free(d->scratch);
+    free(d->errors);
+}
+
+static int draft_new(size_t count, size_t n_batches, draft *d) {
+    *d = (draft){
+        .indices = calloc(count, sizeof *d->indices),
+        .spans = calloc(count, sizeof *d->spans),
+        .reads = calloc(count, sizeof *d->reads),
+        .landing = calloc(count, sizeof *d->landing),
+        .scratch = calloc(count, 2 * sizeof *d->scratch),
+        .errors = calloc(n_batches, sizeof *d->errors),
+    };
+    if (d->indices && d->spans && d->reads && d->landing && d->scratch && d->errors) {
+        return DDF_OK;
+    }
+    draft_free(d);
+    return -ENOMEM;
+}
+
+static size_t batch_start(const ddf_fetch *fetch, size_t b) { return b * fetch->request.batch_size; }
+
+static size_t batch_len(const ddf_fetch *fetch, size_t b) {
+    size_t left = fetch->request.count - batch_start(fetch, b);
+    return left < fetch->request.batch_size ? left : fetch->request.batch_size;
+}
+
+/* Indices and spans of one batch; one that is damaged gets empty spans and an error of its own. */
+static void locate_batch(const ddf_fetch *fetch, size_t b, draft *d) {
+    const ddf_fetch_request *r = &fetch->request;
+    size_t start = batch_start(fetch, b), n = batch_len(fetch, b);
+    int status = DDF_OK;
+    if (fetch->wanted != NULL) {
+        memcpy(d->indices + start, fetch->wanted + start, n * sizeof *d->indices);
+    } else {
+        status = ddf_order_indices(&r->order, r->first + b * r->stride, n, d->indices + start, &d->errors[b]);
+    }
+    if (status >= 0) {
+        status = ddf_offsets_spans(r->offsets, r->entries, d->indices + start, n, ddf_file_size(r->file),
+                                   d->spans + start, &d->errors[b]);
+    }
+    if (status < 0) {
+        memset(d->spans + start, 0, n * sizeof *d->spans);
+    }
+}
+
+/* Everything that lives in the arena. The data comes first, so that its block is full of it. */
+static int fill_arena(ddf_fetch *fetch, const draft *d, size_t n_reads, uint64_t total) {
+    size_t count = fetch->request.count, n_batches = fetch->n_batches;
+    ddf_job *job = &fetch->job;
+    size_t n_pieces = ddf_plan_cut(d->reads, n_reads, fetch->request.max_read, NULL);
+    size_t fixed = count * (sizeof(int64_t) + sizeof(ddf_slice)) + n_batches * sizeof(ddf_err) +
+                   n_pieces * (sizeof(ddf_read) + sizeof(uint32_t)) + 4 * DATA_ALIGN;
+    size_t columns = fetch->request.tables ? count * COLUMNS_ROOM : 0;
+    if (n_pieces > UINT32_MAX || total > SIZE_MAX / 2) {
+        return ddf_fail(&job->err, DDF_E_LIMIT, "the group of batches is too large", 0, 0);
+    }
+    int status = ddf_arena_new(fetch->request.pool, (size_t)total + fixed + columns, &fetch->arena);
+    if (status < 0) {
+        return ddf_fail(&job->err, status, "no memory for the batch", 0, 0);
+    }
+    atomic_store(&fetch->held, ddf_arena_size(fetch->arena));
+    job->base = ddf_arena_alloc(fetch->arena, (size_t)total, DATA_ALIGN, 0);
+    fetch->indices = ddf_arena_alloc(fetch->arena, count * sizeof *fetch->indices, 64, 0);
+    fetch->samples = ddf_arena_alloc(fetch->arena, count * sizeof *fetch->samples, 64, 0);
+    fetch->tables = ddf_arena_alloc(fetch->arena, n_batches * sizeof *fetch->tables, 64, 0);
+    fetch->errors = ddf_arena_alloc(fetch->arena, n_batches * sizeof *fetch->errors, 64, 0);
+    job->pieces = ddf_arena_alloc(fetch->arena, n_pieces * sizeof *job->pieces, 64, 0);
+    job->missed = ddf_arena_alloc(fetch->arena, n_pieces * sizeof *job->missed, 64, 0);
+    if (!job->base || !fetch->indices || !fetch->samples || !fetch->tables || !fetch->errors || !job->pieces ||
+        !job->missed) {
+        return ddf_fail(&job->err, -ENOMEM, "no memory for the batch", 0, 0);
+    }
+    memcpy(fetch->indices, d->indices, count * sizeof *fetch->indices);
+    memcpy(fetch->errors, d->errors, n_batches * sizeof *fetch->errors);
+    memset(fetch->tables, 0, n_batches * sizeof *fetch->tables);
+    for (size_t i = 0; i < count; i++) {
+        fetch->samples[i] = (ddf_slice){job->base + d->landing[i], d->spans[i].stop - d->spans[i].start};
+    }
+    fetch->region = (ddf_slice){job->base, total};
+    job->n_pieces = ddf_plan_cut(d->reads, n_reads, fetch->request.max_read, job->pieces);
+    return DDF_OK;
+}
+
+static int prepare(ddf_job *job) {
+    ddf_fetch *fetch = (ddf_fetch *)job;
+    const ddf_fetch_request *r = &fetch->request;
+    draft d;
+    int status = draft_new(r->count, fetch->n_batches, &d);
+    if (status < 0) {
+        return ddf_fail(&job->err, status, "no memory to plan the batch", 0, 0);
+    }
+    status = ddf_file_check(r->file, &job->err);
+    for (size_t b = 0; status >= 0 && b < fetch->n_batches; b++) {
+        locate_batch(fetch, b, &d);
+    }
+    if (status >= 0) {
+        uint64_t total = 0;
+        int64_t n_reads =
+            ddf_plan_reads(d.spans, r->count, r->max_gap, d.reads, d.landing, &total, d.scratch, &job->err);
+        job->file = r->file;
+        status = n_reads < 0 ? (int)n_reads : fill_arena(fetch, &d, (size_t)n_reads, total);
+    }
+    draft_free(&d);
+    return status;
+}
+
+static void build_tables(ddf_fetch *fetch) {
+    const ddf_fetch_request *r = &fetch->request;
+    for (size_t b = 0; fetch->job.status >= 0 && b < fetch->n_batches; b++) {
+        if (fetch->errors[b].code < 0) {
+            continue;
+        }
+        const ddf_slice *samples = fetch->samples + batch_start(fetch, b);
+        size_t n = batch_len(fetch, b);
+        ddf_err *err = &fetch->errors[b];
+        int status = r->tables ? ddf_table_build(fetch->arena, fetch->region, samples, n, fetch->names, r->names_n,
+                                                 &fetch->tables[b], err)
+                               : ddf_table_raw(fetch->arena, fetch->region, samples, n, &fetch->tables[b]);
+        if (status < 0) {
+            fetch->tables[b] = NULL;
+            err->code = status;
+        }
+    }
+}
+
+static void finish(ddf_job *job) {
+    ddf_fetch *fetch = (ddf_fetch *)job;
+    build_tables(fetch);
+    if (fetch->arena != NULL) {
+        atomic_store(&fetch->held, ddf_arena_size(fetch->arena));
+    }
+}
+
+static void unref(ddf_fetch *fetch) {
+    if (atomic_fetch_sub(&fetch->references, 1) != 1) {
+        return;
+    }
+    ddf_arena_release(fetch->arena);
+    ddf_file_release(fetch->request.file);
+    ddf_pool_release(fetch->request.pool);
+    free(fetch->wanted);
+    free(fetch->names);
+    free(fetch);
+}
+
+static void drop(ddf_job *job) { unref((ddf_fetch *)job); }
+
+static int copy_names(const ddf_fetch_request *request, ddf_fetch *fetch) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < request->names_n; i++) {
+        bytes += (size_t)request->names[i].size;
+    }
+    size_t head = request->names_n * sizeof(ddf_slice);
+    fetch->names = malloc(head + bytes + 1);
+    if (fetch->names == NULL) {
+        return -ENOMEM;
+    }
+    uint8_t *at = (uint8_t *)fetch->names + head;
+    for (size_t i = 0; i < request->names_n; i++) {
+        size_t size = (size_t)request->names[i].size;
+        memcpy(at, request->names[i].data, size);
+        fetch->names[i] = (ddf_slice){at, size};
+        at += size;
+    }
+    return DDF_OK;
+}
+
+int ddf_fetch_new(const ddf_fetch_request *request, ddf_fetch **out) {
+    ddf_fetch *fetch = calloc(1, sizeof *fetch);
+    if (fetch == NULL) {
+        return -ENOMEM;
+    }
+    atomic_init(&fetch->references, 1);
+    atomic_init(&fetch->held, 0);
+    fetch->request = *request;
+    fetch->n_batches = request->count == 0 ? 0 : (request->count - 1) / request->batch_size + 1;
+    fetch->job.prepare = prepare;
+    fetch->job.finish = finish;
+    fetch->job.drop = drop;
+    ddf_file_retain(request->file);
+    ddf_pool_retain(request->pool);
+    int status = DDF_OK;
+    if (request->indices != NULL) {
+        fetch->wanted = malloc(request->count * sizeof *fetch->wanted + 1);
+        status = fetch->wanted == NULL ? -ENOMEM : DDF_OK;
+    }
+    if (status >= 0 && request->indices != NULL) {
+        memcpy(fetch->wanted, request->indices, request->count * sizeof *fetch->wanted);
+    }
+    if (status >= 0 && request->names != NULL) {
+        status = copy_names(request, fetch);
+    }
+    if (status < 0) {
+        unref(fetch);
+        return status;
+    }
+    *out = fetch;
+    return DDF_OK;
+}
+
+ddf_job *ddf_fetch_job(ddf_fetch *fetch) { return &fetch->job; }
+
+void ddf_fetch_submit(ddf_fetch *fetch, ddf_engine *engine) {
+    atomic_fetch_add(&fetch->references, 1);
+    ddf_engine_submit(engine, &fetch->job);
+}
+
+int ddf_fetch_run(ddf_fetch *fetch, ddf_engine *engine, int timeout_ms) {
+    atomic_fetch_add(&fetch->references, 1);
+    return ddf_engine_run(engine, &fetch->job, timeout_ms);
+}
+
+void ddf_fetch_release(ddf_fetch *fetch, ddf_engine *engine) {
+    if (fetch == NULL) {
+        return;
+    }
+    if (engine != NULL && !ddf_job_is_done(&fetch->job)) {
+        ddf_engine_cancel(engine, &fetch->job);
+    }
+    unref(fetch);
+}
+
+uint64_t ddf_fetch_held(const ddf_fetch *fetch) { return atomic_load(&fetch->held); }
+
+size_t ddf_fetch_batches(const ddf_fetch *fetch) { return fetch->n_batches; }
+
+ddf_table *ddf_fetch_table(const ddf_fetch *fetch, size_t b, const ddf_err **err) {
+    *err = &fetch->errors[b];
+    return fetch->tables[b];
+}
+
+int64_t *ddf_fetch_indices(const ddf_fetch *fetch) { return fetch->indices; }
+
+ddf_arena *ddf_fetch_arena(const ddf_fetch *fetch) { return fetch->arena; }

@@ -1,0 +1,66 @@
+/* ddf_fetch: one group of batches on its way: order -> spans -> plan -> arena -> reads -> tables, all without the GIL.
+ *
+ * The engine runs it; its owner may drop it at any time. The arena outlives the fetch where somebody retains it. */
+#ifndef DDF_FETCH_H
+#define DDF_FETCH_H
+
+#include "ddf_arena.h"
+#include "ddf_columns.h"
+#include "ddf_engine.h"
+#include "ddf_order.h"
+
+typedef struct ddf_fetch ddf_fetch;
+
+/* What to fetch. `file` and `pool` are retained; `offsets` is read during preparation only, which ddf_fetch_release
+ * waits for; everything else is copied. */
+typedef struct ddf_fetch_request {
+    ddf_file *file;
+    ddf_pool *pool;
+    const uint8_t *offsets; /* big-endian table of `entries` entries */
+    uint64_t entries;
+
+    const int64_t *indices; /* these samples, or NULL: those at positions of `order` */
+    ddf_order order;
+    uint64_t first;  /* position of the first batch */
+    uint64_t stride; /* positions from one batch's start to the next one's */
+
+    size_t count;      /* samples in all */
+    size_t batch_size; /* every batch but the last has this many */
+
+    int tables;             /* 0: no columns, and samples are not looked at */
+    const ddf_slice *names; /* columns wanted, NULL: all */
+    size_t names_n;
+
+    uint64_t max_gap, max_read; /* bytes, see ddf_plan */
+} ddf_fetch_request;
+
+/* A fetch with one reference. Returns 0 or -ENOMEM. */
+int ddf_fetch_new(const ddf_fetch_request *request, ddf_fetch **out);
+ddf_job *ddf_fetch_job(ddf_fetch *fetch);
+
+/* Hand the fetch to an engine, which takes a reference of its own. */
+void ddf_fetch_submit(ddf_fetch *fetch, ddf_engine *engine);
+
+/* The same, at work in the calling thread; see ddf_engine_run. */
+int ddf_fetch_run(ddf_fetch *fetch, ddf_engine *engine, int timeout_ms);
+
+/* Give up a reference; a fetch that is not done is cancelled. `engine` is the one it was handed to, or NULL. */
+void ddf_fetch_release(ddf_fetch *fetch, ddf_engine *engine);
+
+/* Bytes of arena that it holds so far; any time, from any thread. */
+uint64_t ddf_fetch_held(const ddf_fetch *fetch);
+
+/* All below is valid once the job is done. */
+
+size_t ddf_fetch_batches(const ddf_fetch *fetch);
+
+/* Batch `b`: its table, or NULL with `*err` (in terms of the batch: item = sample, pos = byte in it). */
+ddf_table *ddf_fetch_table(const ddf_fetch *fetch, size_t b, const ddf_err **err);
+
+/* Sample indices of the whole group, in the arena. */
+int64_t *ddf_fetch_indices(const ddf_fetch *fetch);
+
+/* The arena (borrowed), or NULL if preparation failed. */
+ddf_arena *ddf_fetch_arena(const ddf_fetch *fetch);
+
+#endif

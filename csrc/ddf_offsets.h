@@ -1,0 +1,28 @@
+/* ddf_offsets: the table of big-endian uint64 offsets that says where each sample of a data file lies.
+ *
+ * A table of n samples has n + 1 entries: sample i is [entry i, entry i + 1), the first entry is 0 and the last the
+ * size of the data file. The memory belongs to the caller (a mapped file, as a rule), needs no alignment and is
+ * trusted in nothing. Pure, no allocation, thread safe. */
+#ifndef DDF_OFFSETS_H
+#define DDF_OFFSETS_H
+
+#include "ddf_common.h"
+
+/* Check the first and the last of `entries` entries: a damaged or foreign table is told from two pages of it.
+ * Returns 0 or DDF_E_SPAN with err->item = the entry at fault and err->pos its byte position in the table. */
+int ddf_offsets_check_ends(const uint8_t *table, uint64_t entries, uint64_t file_size, ddf_err *err);
+
+/* Check every entry: the ends as above, and none below its predecessor. Returns as above. */
+int ddf_offsets_validate(const uint8_t *table, uint64_t entries, uint64_t file_size, ddf_err *err);
+
+/* Spans of `count` samples. Each is checked for itself: start <= stop <= file_size.
+ * Returns 0, DDF_E_INDEX with err->item = position in `indices`, or DDF_E_SPAN with err->item = position in
+ * `indices` and err->pos = byte position of the sample's first entry in the table. */
+int ddf_offsets_spans(const uint8_t *table, uint64_t entries, const int64_t *indices, size_t count, uint64_t file_size,
+                      ddf_span *out, ddf_err *err);
+
+/* Spans of the samples [first, first + count). Errors as above, with err->item counting from `first`. */
+int ddf_offsets_range(const uint8_t *table, uint64_t entries, uint64_t first, size_t count, uint64_t file_size,
+                      ddf_span *out, ddf_err *err);
+
+#endif

@@ -1,0 +1,28 @@
+from typing import Any
+
+from typing_extensions import Buffer
+
+class Decoder:
+    """Turns msgpack messages into the objects that ``datadings.tools.msgpack.unpackb`` gives for them.
+
+    Arrays, numpy scalars and complex numbers in msgpack-numpy's layout become what they were; arrays are
+    read-only copies that do not keep the buffer alive. A decoder remembers map keys and dtypes that it has
+    seen, within fixed bounds, so one decoder should serve a whole dataset. It may be shared between threads.
+
+    Parameters:
+        allow_pickle: unpickle arrays of dtype object. Unpickling runs whatever code the file asks for.
+    """
+
+    def __init__(self, *, allow_pickle: bool = False) -> None: ...
+    @property
+    def allow_pickle(self) -> bool:
+        """Whether arrays of dtype object are unpickled."""
+
+    def unpack(self, buffer: Buffer) -> Any:
+        """Decode a buffer that holds exactly one message.
+
+        Raises:
+            KernelError: the bytes are damaged, or stand for a value that cannot be built (code ``E_VALUE``);
+                with the position of the offending value in the buffer.
+            PickleRefusedError: the message holds a pickled array and ``allow_pickle`` is false.
+        """

@@ -1,0 +1,44 @@
+"""The queue of reads of one reader."""
+
+import os
+
+from ddfast._native.status cimport check
+
+
+cdef class Engine:
+    def __cinit__(self, size_t queue_depth, size_t ready_threads=0):
+        self.pid = os.getpid()
+        check(ddf_engine_new(queue_depth, ready_threads, &self.ptr), NULL)
+
+    def __dealloc__(self):
+        if self.ptr != NULL and self.is_ours():
+            ddf_engine_release(self.ptr)
+
+    cdef bint is_ours(self):
+        return os.getpid() == self.pid
+
+    def fileno(self):
+        return ddf_engine_fd(self.ptr)
+
+    def arm(self):
+        ddf_engine_arm(self.ptr)
+
+    def clear(self):
+        ddf_engine_clear(self.ptr)
+
+    @property
+    def progress(self):
+        return ddf_engine_progress(self.ptr)
+
+    @property
+    def threads(self):
+        return ddf_engine_threads(self.ptr)
+
+    def stop(self, double timeout):
+        cdef int status
+        cdef int timeout_ms = <int>(min(timeout, 86400.0) * 1000)
+        if not self.is_ours():
+            return True
+        with nogil:
+            status = ddf_engine_stop(self.ptr, timeout_ms)
+        return status == 0

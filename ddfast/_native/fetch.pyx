@@ -1,0 +1,138 @@
+"""One group of batches on its way."""
+
+import numpy as np
+
+cimport numpy as cnp
+from cpython.ref cimport Py_INCREF
+from libc.stdlib cimport free, malloc
+
+from ddfast._native.arena cimport ddf_arena_retain
+from ddfast._native.columns cimport Table
+from ddfast._native.engine cimport ddf_engine_wait, ddf_job_is_done
+from ddfast._native.order cimport Order
+from ddfast._native.status cimport check
+
+cnp.import_array()
+
+
+cdef class Fetch:
+    def __cinit__(self, Engine engine not None, File file not None, Pool pool not None, OffsetTable offsets not None, *,
+                  indices=None, Order order=None, uint64_t first=0, uint64_t stride=0, size_t count=0,
+                  size_t batch_size=0, columns=None, bint tables=True, uint64_t max_gap, uint64_t max_read):
+        cdef ddf_fetch_request request
+        cdef const int64_t[::1] wanted
+        request.file, request.pool = file.ptr, pool.ptr
+        request.offsets, request.entries = offsets.table, offsets.entries
+        request.indices = NULL
+        if indices is not None:
+            wanted = indices
+            count = wanted.shape[0]
+            request.indices = &wanted[0] if count else NULL
+        elif order is not None:
+            request.order = order.spec
+        if count == 0 or batch_size == 0 or max_read == 0 or (indices is None and order is None):
+            raise ValueError("a fetch takes at least one sample, from indices or from an order")
+        request.first, request.stride, request.count, request.batch_size = first, stride, count, batch_size
+        request.tables, request.max_gap, request.max_read = tables, max_gap, max_read
+        self.engine, self.offsets = engine, offsets
+        self.count, self.batch_size, self.first, self.stride = count, batch_size, first, stride
+        names = None if columns is None else [name.encode() for name in columns]
+        check(create(&request, names, &self.ptr), NULL)
+
+    def __dealloc__(self):
+        if self.ptr != NULL and self.engine is not None and self.engine.is_ours():
+            with nogil:
+                ddf_fetch_release(self.ptr, self.engine.ptr)
+
+    def submit(self):
+        ddf_fetch_submit(self.ptr, self.engine.ptr)
+
+    def run(self, double timeout):
+        cdef int status
+        cdef int timeout_ms = <int>(timeout * 1000)
+        with nogil:
+            status = ddf_fetch_run(self.ptr, self.engine.ptr, timeout_ms)
+        return status == 0
+
+    def wait(self, double timeout):
+        cdef int status
+        cdef int timeout_ms = <int>(timeout * 1000)
+        with nogil:
+            status = ddf_engine_wait(self.engine.ptr, ddf_fetch_job(self.ptr), timeout_ms)
+        return status == 0
+
+    @property
+    def done(self):
+        return ddf_job_is_done(ddf_fetch_job(self.ptr)) != 0
+
+    @property
+    def held(self):
+        return ddf_fetch_held(self.ptr)
+
+    @property
+    def waited(self):
+        return ddf_fetch_job(self.ptr).waited
+
+    def __len__(self):
+        return ddf_fetch_batches(self.ptr)
+
+    def check(self):
+        self.require_done()
+        cdef ddf_job *job = ddf_fetch_job(self.ptr)
+        check(job.status, &job.err)
+
+    def table(self, size_t batch):
+        cdef const ddf_err *err
+        cdef ddf_table *table
+        self.check()
+        if batch >= ddf_fetch_batches(self.ptr):
+            raise IndexError(f"the fetch has {len(self)} batches, none at {batch}")
+        table = ddf_fetch_table(self.ptr, batch, &err)
+        if table == NULL:
+            check(err.code, err)
+        return Table.wrap(table, self.own_arena())
+
+    def indices(self, size_t batch):
+        self.require_done()
+        if ddf_fetch_arena(self.ptr) == NULL:
+            self.check()
+        cdef size_t start = batch * self.batch_size
+        cdef size_t left = self.count - start if start < self.count else 0
+        cdef cnp.npy_intp n = <cnp.npy_intp>(left if left < self.batch_size else self.batch_size)
+        array = cnp.PyArray_SimpleNewFromData(1, &n, cnp.NPY_INT64, ddf_fetch_indices(self.ptr) + start)
+        arena = self.own_arena()
+        Py_INCREF(arena)  # the array takes over this reference
+        cnp.PyArray_SetBaseObject(array, arena)
+        return array
+
+    cdef int require_done(self) except -1:
+        if not ddf_job_is_done(ddf_fetch_job(self.ptr)):
+            raise RuntimeError("the fetch is still under way")
+        return 0
+
+    cdef Arena own_arena(self):
+        """The arena as an object, the same for all batches."""
+        cdef ddf_arena *arena
+        if self.arena is None:
+            arena = ddf_fetch_arena(self.ptr)
+            ddf_arena_retain(arena)
+            self.arena = Arena.adopt(arena)
+        return self.arena
+
+
+cdef int create(ddf_fetch_request *request, list names, ddf_fetch **out) except? -1:
+    """Build the fetch, with the names of the wanted columns (None: all) as the kernel takes them."""
+    cdef ddf_slice *slices = NULL
+    cdef size_t i
+    cdef const unsigned char[::1] name
+    request.names, request.names_n = NULL, 0
+    if names is not None:
+        slices = <ddf_slice *>malloc(len(names) * sizeof(ddf_slice) + 1)
+        if slices == NULL:
+            raise MemoryError
+        for i in range(len(names)):
+            slices[i].data, slices[i].size = <const uint8_t *><const char *>names[i], len(names[i])
+        request.names, request.names_n = slices, len(names)
+    cdef int status = ddf_fetch_new(request, out)
+    free(slices)
+    return status

@@ -1,0 +1,26 @@
+from os import PathLike
+
+class File:
+    """A data file, open for reading. Safe to share between threads.
+
+    Parameters:
+        path: the file.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+
+    def __init__(self, path: str | PathLike[str]) -> None: ...
+    @property
+    def size(self) -> int:
+        """Bytes the file had when it was opened."""
+    def check_unchanged(self) -> None:
+        """Raise KernelError (E_CHANGED) if the file has another size now."""
+    def read(self, offset: int, size: int) -> bytes:
+        """`size` bytes from `offset` on.
+
+        Raises:
+            ValueError: the range lies outside the file.
+            KernelError: the file was cut (E_CHANGED, E_EOF).
+            OSError: it cannot be read.
+        """

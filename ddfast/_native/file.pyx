@@ -1,0 +1,52 @@
+"""The data file, open for reading."""
+
+import os
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+
+from ddfast._native.status cimport check
+
+
+cdef class File:
+    def __cinit__(self, path):
+        name = os.fsencode(path)
+        cdef const char *c_name = name
+        cdef int status
+        with nogil:
+            status = ddf_file_open(c_name, &self.ptr)
+        if status < 0:
+            raise OSError(-status, os.strerror(-status), os.fspath(path))
+
+    def __dealloc__(self):
+        ddf_file_release(self.ptr)
+
+    @property
+    def size(self):
+        return ddf_file_size(self.ptr)
+
+    cpdef check_unchanged(self):
+        cdef ddf_err err
+        check(ddf_file_check(self.ptr, &err), &err)
+
+    def read(self, uint64_t offset, size_t size):
+        if offset > ddf_file_size(self.ptr) or size > ddf_file_size(self.ptr) - offset:
+            raise ValueError(f"bytes {offset:,} to {offset + size:,} lie outside the file")
+        data = PyBytes_FromStringAndSize(NULL, size)
+        self.read_into(<uint8_t *>PyBytes_AS_STRING(data), size, offset)
+        return data
+
+    cdef int read_into(self, uint8_t *buffer, size_t size, uint64_t offset) except -1:
+        cdef ddf_err err
+        cdef int status
+        with nogil:
+            status = ddf_file_read(self.ptr, buffer, size, offset, &err)
+        check(status, &err)
+        return 0
+
+    cdef int read_parts(self, ddf_room *parts, uint64_t offset) except -1:
+        cdef ddf_err err
+        cdef int status
+        with nogil:
+            status = ddf_file_read_parts(self.ptr, parts, offset, &err)
+        check(status, &err)
+        return 0

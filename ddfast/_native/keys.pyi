@@ -1,0 +1,87 @@
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import Buffer
+
+def hash_key(key: str, salt: bytes = b"") -> int:
+    """First 8 bytes of a key's BLAKE2s digest, read as a big-endian integer.
+
+    Parameters:
+        key: text; its UTF-8 is hashed.
+        salt: up to 8 bytes; zeros fill up a shorter one.
+
+    Raises:
+        UnicodeEncodeError: the key holds a lone surrogate.
+        ValueError: the salt is too long.
+    """
+
+def hash_keys(keys: list[str], salt: bytes) -> NDArray[np.uint64]:
+    """`hash_key` of every key; uint64, shape ``(len(keys),)``. Errors as there."""
+
+class KeyTable:
+    """From key to sample index: the content of a key hash file and a table over it.
+
+    Each key takes 8 bytes in the buffer (the file's pages, where it is mapped) and 5.3 to 10.7 in the table.
+    The buffer stays exported while the table lives.
+
+    Parameters:
+        buffer: 8 bytes of salt, then one big-endian uint64 hash a key; any contiguous buffer.
+        slot_size: bytes of a slot, 4 or 8; 0 for what the number of keys needs.
+
+    Raises:
+        ValueError: the buffer's length is not that of a salt and whole hashes.
+        KernelError: two hashes are equal (E_COLLISION; `item` is the second), or they are so unevenly spread
+            that they are no hashes (E_LIMIT).
+    """
+
+    def __init__(self, buffer: Buffer | NDArray[Any], slot_size: int = 0) -> None: ...
+    def __len__(self) -> int:
+        """Number of keys."""
+    @property
+    def salt(self) -> bytes:
+        """The 8 bytes that the hashes are salted with."""
+    @property
+    def nbytes(self) -> int:
+        """Bytes of table and buffer together."""
+    def find(self, key: str) -> int:
+        """Index of the sample with this key, or -1.
+
+        Only hashes are compared: a key that is not in the dataset is taken for another with a probability of
+        ``len(self) / 2**64``.
+        """
+
+class PackedStrings:
+    """The strings of a msgpack file: the items of an array, or the keys of a map from strings to numbers.
+
+    Opening reads the header alone; the first use of a string scans the file once and keeps 8 bytes a string.
+    The buffer stays exported while the object lives.
+
+    Parameters:
+        buffer: the file's content; any contiguous buffer.
+        pairs: the file is a map.
+
+    Raises:
+        KernelError: the file does not start with such a header, or is too short for the number it gives.
+    """
+
+    def __init__(self, buffer: Buffer | NDArray[Any], pairs: bool = False) -> None: ...
+    def __len__(self) -> int:
+        """Number of strings."""
+    def scan(self) -> NDArray[np.uint64]:
+        """Find and check all strings. Done by the first method that needs it.
+
+        Returns:
+            The numbers that the strings of a map stand for; empty for an array.
+
+        Raises:
+            KernelError: the file is damaged; `item` and `pos` say where. So do all methods below.
+        """
+    def get(self, index: int) -> str:
+        """One string; KernelError (E_INDEX) for an index outside ``[0, len(self))``."""
+    def get_range(self, start: int, stop: int) -> list[str]:
+        """The strings from `start` up to `stop`."""
+    def take(self, indices: NDArray[np.int64]) -> list[str]:
+        """The strings of these indices; of an index outside ``[0, len(self))``, `item` says the position."""
+    def hashes(self, salt: bytes) -> NDArray[np.uint64]:
+        """`hash_key` of every string."""

@@ -1,0 +1,27 @@
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import Buffer
+
+MAX_DEPTH: int
+"""Arrays and maps that a message may hold inside one another."""
+
+def check(buffer: Buffer, *, utf8: bool = True) -> None:
+    """Check that a buffer holds exactly one well-formed msgpack message.
+
+    Parameters:
+        buffer: contiguous bytes.
+        utf8: check strings too.
+
+    Raises:
+        KernelError: with the code and the position of the first damage.
+    """
+
+def split(buffer: Buffer) -> NDArray[np.uint64]:
+    """Start of each of the consecutive messages in a buffer, and its end; uint64, shape ``(n + 1,)``.
+
+    Raises:
+        KernelError: with the number of whole messages before the damage as ``item``, and its position.
+    """
+
+def utf8(buffer: Buffer) -> bool:
+    """Tell whether a buffer is valid UTF-8 (RFC 3629: no surrogates, no overlong forms)."""

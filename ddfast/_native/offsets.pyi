@@ -1,0 +1,58 @@
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import Buffer
+
+class OffsetTable:
+    """Where each sample of a data file lies.
+
+    Nothing is read until it is asked for, so a table over a mapped file costs the pages that are used.
+    The table keeps the buffer exported: a mapping cannot be closed while the table lives.
+
+    Parameters:
+        buffer: big-endian uint64 entries, one more than samples; any contiguous buffer.
+        file_size: bytes of the data file.
+
+    Raises:
+        ValueError: the buffer is empty, or no multiple of 8 bytes long.
+    """
+
+    entries: int
+    file_size: int
+
+    def __init__(self, buffer: Buffer | NDArray[Any], file_size: int) -> None: ...
+    def __len__(self) -> int:
+        """Number of samples."""
+    def check_ends(self) -> None:
+        """Check that the first entry is 0 and the last the data file's size.
+
+        Raises:
+            KernelError: they are not; `item` is the entry, `pos` its byte position.
+        """
+    def validate(self) -> None:
+        """Check every entry: the ends as above, and that none lies below its predecessor.
+
+        Raises:
+            KernelError: as above.
+        """
+    def span(self, index: int) -> tuple[int, int]:
+        """First byte of a sample, and the first after it.
+
+        Raises:
+            KernelError: there is no such sample (E_INDEX; negative indices are none either), or its span does
+                not lie within the data file (E_SPAN; `pos` is the byte position of its entry).
+        """
+    def spans(self, indices: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """Spans of many samples; shape ``(len(indices), 2)``, half-open.
+
+        Raises:
+            KernelError: as above; `item` is the position in `indices`.
+        """
+    def span_range(self, start: int, stop: int) -> NDArray[np.uint64]:
+        """Spans of the samples from `start` up to `stop`; shape ``(stop - start, 2)``.
+
+        Raises:
+            IndexError: the range does not lie within the dataset.
+            KernelError: a sample's span does not lie within the data file; `item` counts from `start`.
+        """

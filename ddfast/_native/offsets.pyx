@@ -1,0 +1,72 @@
+"""The offset table of a data file, over memory that somebody else filled."""
+
+import numpy as np
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+
+from ddfast._native.status cimport check
+
+
+cdef class OffsetTable:
+    def __cinit__(self, buffer, uint64_t file_size):
+        PyObject_GetBuffer(buffer, &self.buffer, PyBUF_SIMPLE)
+        if self.buffer.len % 8 or self.buffer.len == 0:
+            raise ValueError(f"an offset table takes 8 bytes an entry, not {self.buffer.len} in all")
+        self.table = <const uint8_t *>self.buffer.buf
+        self.entries = <uint64_t>self.buffer.len // 8
+        self.file_size = file_size
+
+    def __dealloc__(self):
+        PyBuffer_Release(&self.buffer)
+
+    def __len__(self):
+        return self.entries - 1
+
+    def check_ends(self):
+        cdef ddf_err err
+        check(ddf_offsets_check_ends(self.table, self.entries, self.file_size, &err), &err)
+
+    def validate(self):
+        cdef ddf_err err
+        cdef int status
+        with nogil:
+            status = ddf_offsets_validate(self.table, self.entries, self.file_size, &err)
+        check(status, &err)
+
+    cdef ddf_span span_of(self, int64_t index) except *:
+        cdef ddf_span span
+        cdef ddf_err err
+        check(ddf_offsets_spans(self.table, self.entries, &index, 1, self.file_size, &span, &err), &err)
+        return span
+
+    def span(self, int64_t index):
+        cdef ddf_span span = self.span_of(index)
+        return span.start, span.stop
+
+    def spans(self, const int64_t[::1] indices not None):
+        cdef size_t count = indices.shape[0]
+        result = np.empty((count, 2), np.uint64)
+        cdef uint64_t[:, ::1] out = result
+        cdef ddf_err err
+        cdef int status
+        with nogil:
+            status = ddf_offsets_spans(self.table, self.entries, &indices[0], count, self.file_size,
+                                       <ddf_span *>&out[0, 0], &err)
+        check(status, &err)
+        return result
+
+    def span_range(self, uint64_t start, uint64_t stop):
+        # A stop below start is an empty range; one beyond the table is refused before anything is allocated.
+        cdef size_t count = stop - start if stop > start else 0
+        if stop > self.entries - 1 and count:
+            raise IndexError(f"the dataset has {self.entries - 1:,} samples, none at {stop - 1:,}")
+        result = np.empty((count, 2), np.uint64)
+        cdef uint64_t[:, ::1] out = result
+        cdef ddf_err err
+        cdef int status = 0
+        if count:
+            with nogil:
+                status = ddf_offsets_range(self.table, self.entries, start, count, self.file_size,
+                                           <ddf_span *>&out[0, 0], &err)
+        check(status, &err)
+        return result

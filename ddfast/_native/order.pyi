@@ -1,0 +1,34 @@
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+class Order:
+    """Which sample comes at which position of an epoch. Takes no memory, whatever `n`.
+
+    Parameters:
+        n: number of samples.
+        shuffle: False for the order of the file, True for a permutation, ``"block"`` for blocks of consecutive samples
+            in random order, whose samples are then shuffled within windows of several blocks.
+        seed: two orders with equal arguments are equal, on any machine.
+        epoch: pass over the dataset, from 0.
+        block: samples of a block.
+        window: blocks of a window.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        shuffle: bool | Literal["block"] = False,
+        seed: int = 0,
+        epoch: int = 0,
+        block: int = 1,
+        window: int = 1,
+    ) -> None: ...
+    def __len__(self) -> int: ...
+    def indices(self, start: int, stop: int) -> NDArray[np.int64]:
+        """Sample indices at positions ``[start, stop)``; shape ``(stop - start,)``.
+
+        Raises:
+            IndexError: a position lies outside ``[0, n)``.
+        """

@@ -1,0 +1,13 @@
+"""Is a packed message what it will be read back as?"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+
+from ddfast._native.status cimport check
+
+
+def is_plain(bytes packed not None, uint64_t encoded):
+    cdef const uint8_t *data = <const uint8_t *>PyBytes_AS_STRING(packed)
+    cdef size_t size = <size_t>PyBytes_GET_SIZE(packed)
+    cdef ddf_err err
+    # Mostly well under a microsecond, less than it takes to let go of the GIL and get it back.
+    return check(ddf_readback_plain(data, size, encoded, &err), &err) == 1

@@ -1,0 +1,32 @@
+from typing import Any
+
+from ddfast._native.decode import Decoder
+from ddfast._native.file import File
+from ddfast._native.offsets import OffsetTable
+
+class Samples:
+    """Single samples and short runs of them, straight from the file. Safe to share between threads.
+
+    All methods raise KernelError where a sample, the offset table or the file is damaged, and OSError where the file
+    cannot be read.
+    """
+
+    file: File
+    offsets: OffsetTable
+    decoder: Decoder
+
+    def __init__(self, file: File, offsets: OffsetTable, decoder: Decoder) -> None: ...
+    def get(self, index: int) -> Any:
+        """One sample, decoded."""
+    def raw(self, index: int) -> bytes:
+        """One sample, packed."""
+    def fit(self, start: int, stop: int, size: int) -> int:
+        """Where to end a run of samples that begins at `start`.
+
+        Returns:
+            The largest end up to `stop` so that the run takes at most `size` bytes, but has at least one sample.
+        """
+    def decode_range(self, start: int, stop: int) -> list[Any]:
+        """Samples ``[start, stop)``, decoded. Ends early before a damaged one, and raises only if that is the first."""
+    def raw_range(self, start: int, stop: int, copy: bool = True) -> list[Any]:
+        """Samples ``[start, stop)``, packed: bytes, or with ``copy=False`` views of one buffer. Ends early likewise."""

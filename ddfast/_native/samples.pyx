@@ -1,0 +1,173 @@
+"""Single samples and short runs of them, straight from the file to Python objects."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
+
+from ddfast._native.file cimport ddf_file_view, ddf_room
+
+from ddfast.errors import KernelError
+
+# Room kept from one call to the next; a larger sample gets its own for the time of the call.
+cdef size_t KEEP_MAX = 4 << 20
+
+# Reads land congruent to their file offset modulo this, see ddf_plan.h.
+cdef size_t ALIGN = 64
+
+
+# From this size on a sample's long binary is worth reading straight into its bytes object.
+cdef size_t LAND_MIN = 32 << 10
+
+# Longest run of samples read at once.
+cdef int64_t FIT_MAX = 4096
+
+
+cdef class Samples:
+    def __cinit__(self, File file not None, OffsetTable offsets not None, Decoder decoder not None):
+        self.file, self.offsets, self.decoder = file, offsets, decoder
+
+    def __dealloc__(self):
+        free(self.scratch)
+
+    cdef uint8_t *take(self, size_t size) except NULL:
+        """Memory for one read: the scratch, unless another thread is reading into it."""
+        cdef uint8_t *memory
+        cdef size_t room
+        if self.scratch_taken or size > KEEP_MAX:
+            memory = <uint8_t *>malloc(size + 1)
+        else:
+            if size > self.scratch_size:
+                room = min(KEEP_MAX, size + size // 2 + 4096)
+                free(self.scratch)
+                self.scratch = <uint8_t *>malloc(room)
+                self.scratch_size = room if self.scratch != NULL else 0
+            memory = self.scratch
+            self.scratch_taken = memory != NULL
+        if memory == NULL:
+            raise MemoryError(f"no memory to read {size:,} bytes")
+        return memory
+
+    cdef void give(self, uint8_t *memory) noexcept:
+        if memory == self.scratch:
+            self.scratch_taken = False
+        else:
+            free(memory)
+
+    def get(self, int64_t index):
+        return self.decode_at(self.offsets.span_of(index))
+
+    cdef object decode_at(self, ddf_span span):
+        cdef size_t size = span.stop - span.start, shift = span.start % ALIGN, payload = 0
+        cdef const uint8_t *view = ddf_file_view(self.file.ptr, size, span.start)
+        if view != NULL:
+            self.file.check_unchanged()
+            return self.decoder.decode(view, size)
+        cdef uint8_t *memory = self.take(size + shift + ALIGN)
+        cdef uint8_t *at = aligned(memory) + shift
+        try:
+            if size >= LAND_MIN and self.before + self.behind + LAND_MIN // 2 <= size and self.before:
+                return self.land(at, span)
+            self.file.read_into(at, size, span.start)
+            if size >= LAND_MIN and ddf_outer_find(at, size, &self.before, &payload):
+                self.behind = size - self.before - payload
+            return self.decoder.decode(at, size)
+        finally:
+            self.give(memory)
+
+    cdef object land(self, uint8_t *at, ddf_span span):
+        """Read a large sample so that its long binary lands in a bytes object at once, if it lies as in the last."""
+        cdef size_t size = span.stop - span.start, payload = size - self.before - self.behind
+        cdef ddf_room[3] parts
+        landed = PyBytes_FromStringAndSize(NULL, payload)
+        parts[0].data, parts[0].size = at, self.before
+        parts[1].data, parts[1].size = PyBytes_AS_STRING(landed), payload
+        parts[2].data, parts[2].size = at + self.before + payload, self.behind
+        self.file.read_parts(parts, span.start)
+        cdef size_t before = <uint8_t *>parts[2].data - at - payload
+        if ddf_outer_is(at, size, before, payload):
+            return self.decoder.decode_landed(at, size, landed, at + before)
+        memcpy(at + before, PyBytes_AS_STRING(landed), payload)
+        self.before = 0
+        return self.decoder.decode(at, size)
+
+    def raw(self, int64_t index):
+        cdef ddf_span span = self.offsets.span_of(index)
+        data = PyBytes_FromStringAndSize(NULL, span.stop - span.start)
+        self.file.read_into(<uint8_t *>PyBytes_AS_STRING(data), span.stop - span.start, span.start)
+        return data
+
+    def fit(self, int64_t start, int64_t stop, uint64_t size):
+        cdef int64_t low = start + 1, high = min(stop, start + FIT_MAX), middle
+        cdef uint64_t first = self.offsets.span_of(start).start
+        cdef bint fits
+        while low < high:
+            middle = low + (high - low + 1) // 2
+            try:
+                fits = self.offsets.span_of(middle - 1).stop - first <= size
+            except KernelError:
+                fits = False  # damage is told when its turn comes
+            if fits:
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
+    def decode_range(self, int64_t start, int64_t stop):
+        cdef ddf_span span = self.offsets.span_of(start), last = self.offsets.span_of(stop - 1)
+        cdef size_t size = last.stop - span.start if last.stop > span.start else 0, shift = span.start % ALIGN
+        if size >= LAND_MIN * (stop - start):
+            return self.decode_large(start, stop)
+        cdef uint8_t *memory = self.take(size + shift + ALIGN)
+        cdef uint8_t *at = aligned(memory) + shift
+        cdef uint64_t base = span.start, end = base + size
+        cdef list samples = []
+        cdef int64_t i
+        try:
+            self.file.read_into(at, size, base)
+            for i in range(start, stop):
+                span = self.offsets.span_of(i)
+                if span.start < base or span.stop > end:
+                    raise damaged_span(i)
+                samples.append(self.decoder.decode(at + (span.start - base), span.stop - span.start))
+        except ValueError:
+            if not samples:
+                raise
+        finally:
+            self.give(memory)
+        return samples
+
+    def decode_large(self, int64_t start, int64_t stop):
+        cdef list samples = []
+        cdef int64_t i
+        try:
+            for i in range(start, stop):
+                samples.append(self.decode_at(self.offsets.span_of(i)))
+        except ValueError:
+            if not samples:
+                raise
+        return samples
+
+    def raw_range(self, int64_t start, int64_t stop, bint copy=True):
+        cdef ddf_span span = self.offsets.span_of(start), last = self.offsets.span_of(stop - 1)
+        cdef uint64_t base = span.start, end = last.stop
+        cdef list samples = []
+        cdef int64_t i
+        data = self.file.read(base, end - base if end > base else 0)
+        whole = data if copy else memoryview(data)
+        for i in range(start, stop):
+            span = self.offsets.span_of(i)
+            if span.start < base or span.stop > end:
+                if samples:
+                    break
+                raise damaged_span(i)
+            samples.append(whole[span.start - base:span.stop - base])
+        return samples
+
+
+cdef uint8_t *aligned(uint8_t *memory) noexcept:
+    return <uint8_t *>((<size_t>memory + ALIGN - 1) // ALIGN * ALIGN)
+
+
+cdef damaged_span(int64_t index):
+    from ddfast._native.status import E_SPAN
+    return KernelError(E_SPAN, "the offset table is out of order", 0, index * 8)

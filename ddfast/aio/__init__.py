@@ -1,0 +1,5 @@
+"""Asynchronous readers."""
+
+from ddfast.aio.reader import AsyncReader
+
+__all__ = ["AsyncReader"]

@@ -1,0 +1,394 @@
+"""The asynchronous reader."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from types import TracebackType
+from typing import Any, TypeVar
+
+from numpy.typing import ArrayLike
+
+from ddfast._native.engine import Engine
+from ddfast._native.fetch import Fetch
+from ddfast.batch import Batch
+from ddfast.dataset import Dataset
+from ddfast.errors import ClosedError
+from ddfast.order import Part, Shuffle, epoch_order
+from ddfast.prefetch import (
+    PREFETCH_BYTES,
+    QUEUE_DEPTH,
+    READ_TIMEOUT,
+    STOP_SECONDS,
+    Fetcher,
+    Patience,
+    Stream,
+    check_columns,
+)
+
+__all__ = ["AsyncReader", "BatchStream", "SampleStream"]
+
+T = TypeVar("T")
+
+# A loop over batches that are always ready gives way to other tasks this often, so that timeouts and cancellation work.
+GIVE_WAY_SECONDS = 0.005
+
+# Samples that `samples` fetches together.
+RUN_BYTES = 256 << 10
+RUN_SAMPLES = 256
+
+
+class AsyncReader:
+    """Reads a dataset without blocking the event loop, and fetches batches ahead while the program computes.
+
+    ::
+
+        async with AsyncReader("train.msgpack") as reader:
+            async for batch in reader.batches(256, shuffle=True, seed=7):
+                batch["label"]
+
+    Works on asyncio's own event loop and on uvloop. Several streams of one reader share its reads in flight and its
+    memory. Use it within one event loop.
+
+    Parameters:
+        path: the data file.
+        prefetch_bytes: memory for batches that are fetched ahead, and for those that the program keeps (the latest one
+            excepted). One batch is fetched in any case, however large.
+        queue_depth: reads in flight at most.
+        columns: names of the columns that batches have; None for all.
+        allow_pickle: unpickle arrays of dtype object. Unpickling runs whatever code the file asks for.
+        timeout: seconds without any read completing after which storage is given up.
+
+    Raises (when it is entered):
+        DatasetNotFoundError: there is no data file, or no index.
+        IndexFileError: the index is damaged or belongs to another data file.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        prefetch_bytes: int = PREFETCH_BYTES,
+        queue_depth: int = QUEUE_DEPTH,
+        columns: Sequence[str] | None = None,
+        allow_pickle: bool = False,
+        timeout: float = READ_TIMEOUT,
+    ) -> None:
+        self.path = os.fspath(path)
+        self._prefetch_bytes = prefetch_bytes
+        self._queue_depth = queue_depth
+        self._columns = check_columns(columns)
+        self._allow_pickle = allow_pickle
+        self._timeout = timeout
+        self._fetcher: Fetcher | None = None
+        self._doorbell: Doorbell | None = None
+
+    # -- life
+
+    async def __aenter__(self) -> AsyncReader:
+        if self._fetcher is not None:
+            raise ClosedError(f"the reader of {self.path} is open already")
+        dataset = Dataset(self.path, allow_pickle=self._allow_pickle)
+        self._fetcher = Fetcher(dataset, self._prefetch_bytes, self._queue_depth, self._timeout)
+        self._doorbell = Doorbell(self._fetcher.engine)
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Give up all reads, end all threads and close all files. Batches stay valid."""
+        fetcher, self._fetcher = self._fetcher, None
+        if fetcher is None:
+            return
+        deadline = time.monotonic() + STOP_SECONDS
+        while not fetcher.close(0.01) and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        if self._doorbell is not None:
+            self._doorbell.ring()
+            self._doorbell = None
+
+    def __len__(self) -> int:
+        return len(self._open().dataset)
+
+    def __repr__(self) -> str:
+        state = "not open" if self._fetcher is None else f"{len(self):,} samples"
+        return f"<{type(self).__name__} {str(self.path)!r}: {state}>"
+
+    def _open(self) -> Fetcher:
+        if self._fetcher is None:
+            raise ClosedError(f"the reader of {self.path} is not open; use it within `async with`")
+        if not self._fetcher.is_ours:
+            raise ClosedError(f"the reader of {self.path} was opened before a fork; open one in the child")
+        return self._fetcher
+
+    # -- keys
+
+    def keys(self) -> Sequence[str]:
+        """Keys of all samples, in order; each is read from the keys file when it is used."""
+        return self._open().dataset.keys
+
+    async def find_index(self, key: str) -> int:
+        """Index of the sample with this key. The first call builds a table, in a thread of its own.
+
+        Raises:
+            SampleKeyError: there is none.
+        """
+        dataset = self._open().dataset
+        if "key_table" not in dataset.__dict__:
+            await _in_thread(lambda: dataset.key_table)
+        return dataset.find_index(key)
+
+    # -- samples
+
+    async def get(self, index: int, *, raw: bool = False) -> Any:
+        """One sample; packed, as bytes, with ``raw=True``. Negative indices count from the end.
+
+        Raises:
+            SampleIndexError: there is no such sample.
+            CorruptSampleError: it is damaged.
+        """
+        batch = await self._fetch_batch([self._open().dataset.position(index)], (), tables=False)
+        return bytes(batch.raw(0)) if raw else batch.decode(0)
+
+    async def get_many(
+        self, indices: ArrayLike, *, columns: Sequence[str] | None = None, raw: bool = False
+    ) -> Batch:
+        """Samples at any indices, read together.
+
+        Parameters:
+            indices: sample indices in any order, shape ``(n,)``; negative ones count from the end.
+            columns: names of the columns that the batch has; None for those of the reader.
+            raw: no columns, and packed samples.
+
+        Raises:
+            SampleIndexError: there is no such sample.
+            CorruptSampleError: one of the samples is damaged.
+        """
+        return await self._fetch_batch(indices, self._selection(columns), tables=not raw)
+
+    async def _fetch_batch(self, indices: ArrayLike, columns: Sequence[str] | None, tables: bool) -> Batch:
+        fetcher = self._open()
+        positions = fetcher.dataset.positions(indices)
+        if len(positions) == 0:
+            return Batch.empty(fetcher.dataset)
+        fetch = fetcher.fetch(positions, columns, tables)
+        fetch.submit()
+        await self._wait(fetcher, fetch)
+        return fetcher.batch(fetch)
+
+    # -- streams
+
+    def batches(
+        self,
+        batch_size: int,
+        *,
+        shuffle: Shuffle = False,
+        seed: int = 0,
+        epoch: int = 0,
+        start: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        drop_last: bool = False,
+        columns: Sequence[str] | None = None,
+        raw: bool = False,
+    ) -> BatchStream:
+        """One pass over the dataset, in batches that are fetched ahead and come in order.
+
+        The order of samples depends on the dataset, `shuffle`, `seed` and `epoch` alone. A damaged sample raises when
+        its batch is due; asking for the next one goes on behind it.
+
+        Parameters:
+            batch_size: samples of a batch.
+            shuffle: False for the order of the file; True for a true shuffle; ``"block"`` for one that reads blocks of
+                about 1 MiB and mixes the samples of 64 blocks at a time, for storage on which small reads are slow.
+            seed, epoch: choose the shuffled order.
+            start: position in the order to begin at, for resuming: how many samples all ranks together have had.
+            rank, world_size: deliver one rank's part. In each step the ranks take `batch_size` samples each, rank 0
+                first, so that all ranks together walk the same order whatever their number.
+            drop_last: leave out the last step if it is not full. Otherwise the ranks share it evenly.
+            columns: names of the columns to build; None for those of the reader. ``()`` builds none, for programs that
+                use samples only.
+            raw: no columns, and packed samples, unchecked.
+
+        Raises:
+            ValueError: an argument is out of range.
+        """
+        fetcher = self._open()
+        dataset = fetcher.dataset
+        order = epoch_order(len(dataset), dataset.data_size, shuffle, seed, epoch)
+        part = Part(len(dataset), batch_size, start, rank, world_size, drop_last)
+        return BatchStream(self, Stream(fetcher, order, part, self._selection(columns), raw))
+
+    def samples(
+        self,
+        *,
+        shuffle: Shuffle = False,
+        seed: int = 0,
+        epoch: int = 0,
+        start: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        raw: bool = False,
+    ) -> SampleStream:
+        """One pass over the dataset, sample by sample; decoded, or packed as memoryviews with ``raw=True``.
+
+        Parameters as those of `batches`; of several ranks, each takes one sample in turn.
+        """
+        dataset = self._open().dataset
+        run = max(1, min(RUN_SAMPLES, RUN_BYTES * len(dataset) // max(1, dataset.data_size)))
+        batches = self.batches(
+            run if world_size == 1 else 1,
+            shuffle=shuffle,
+            seed=seed,
+            epoch=epoch,
+            start=start,
+            rank=rank,
+            world_size=world_size,
+            raw=True,
+        )
+        return SampleStream(batches, raw)
+
+    def _selection(self, columns: Sequence[str] | None) -> tuple[str, ...] | None:
+        return self._columns if columns is None else check_columns(columns)
+
+    async def _wait(self, fetcher: Fetcher, fetch: Fetch) -> None:
+        """Sleep until a fetch is done.
+
+        Raises:
+            StorageTimeoutError: no read has completed for too long.
+        """
+        if self._doorbell is None:
+            raise ClosedError(f"the reader of {self.path} was closed while it was read from")
+        patience = Patience(fetcher)
+        patience.check()
+        while not fetch.done:
+            await self._doorbell.wait(fetch, fetcher.timeout / 4)
+            patience.check()
+
+
+class Doorbell:
+    """Wakes coroutines of one event loop when fetches complete."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._waiters: set[asyncio.Future[None]] = set()
+
+    async def wait(self, fetch: Fetch, seconds: float) -> None:
+        """Sleep until some fetch completes, at most for a time. Returns at once if this one has."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        if not self._waiters:
+            loop.add_reader(self._engine.fileno(), self.ring)
+        self._waiters.add(waiter)
+        timer = loop.call_later(seconds, _wake, waiter)
+        try:
+            self._engine.arm()
+            if not fetch.done:
+                await waiter
+        finally:
+            timer.cancel()
+            self._waiters.discard(waiter)
+            if not self._waiters:
+                loop.remove_reader(self._engine.fileno())
+
+    def ring(self) -> None:
+        """Wake all who wait: each looks whether its own fetch is done."""
+        self._engine.clear()
+        for waiter in self._waiters:
+            _wake(waiter)
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Run blocking work in a thread that ends with it."""
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[T] = loop.create_future()
+
+    def settle(value: T | None, error: BaseException | None) -> None:
+        if result.done():
+            return
+        if error is None:
+            result.set_result(value)  # type: ignore[arg-type]
+        else:
+            result.set_exception(error)
+
+    def run() -> None:
+        value: T | None = None
+        failure: BaseException | None = None
+        try:
+            value = work()
+        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+            failure = error
+        try:
+            loop.call_soon_threadsafe(settle, value, failure)
+        except RuntimeError:
+            pass  # the loop was closed: nobody waits any more
+
+    threading.Thread(target=run, name="ddfast-work", daemon=True).start()
+    return await result
+
+
+class BatchStream(AsyncIterator[Batch]):
+    """Asynchronous iterator over batches. ``len`` is the number of batches of the whole pass.
+
+    Leaving the loop needs no clean-up: reads ahead are given up when the stream is dropped or closed.
+    """
+
+    def __init__(self, reader: AsyncReader, stream: Stream) -> None:
+        self._reader = reader
+        self._stream = stream
+        self._slept = time.monotonic()
+
+    def __len__(self) -> int:
+        return len(self._stream)
+
+    async def __anext__(self) -> Batch:
+        stream = self._stream
+        if time.monotonic() - self._slept > GIVE_WAY_SECONDS:
+            await asyncio.sleep(0)
+            self._slept = time.monotonic()
+        while (batch := stream.take()) is None:
+            head = stream.head
+            if head is None:
+                raise StopAsyncIteration
+            await self._reader._wait(stream.fetcher, head)
+            self._slept = time.monotonic()
+        return batch
+
+    async def aclose(self) -> None:
+        """Give up what is fetched ahead."""
+        self._stream.close()
+
+
+class SampleStream(AsyncIterator[Any]):
+    """Asynchronous iterator over samples. ``len`` is not known; leaving the loop needs no clean-up."""
+
+    def __init__(self, batches: BatchStream, raw: bool) -> None:
+        self._batches = batches
+        self._raw = raw
+        self._batch: Batch | None = None
+        self._at = 0
+
+    async def __anext__(self) -> Any:
+        while self._batch is None or self._at == len(self._batch):
+            self._batch = None
+            self._batch = await self._batches.__anext__()
+            self._at = 0
+        position = self._at
+        self._at += 1
+        return self._batch.raw(position) if self._raw else self._batch.decode(position)
+
+    async def aclose(self) -> None:
+        """Give up what is fetched ahead."""
+        self._batch = None
+        await self._batches.aclose()

@@ -1,0 +1,104 @@
+"""Columns of a batch handed to pyarrow and torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ddfast._native.columns import BytesColumn, StrColumn, Table, ViewsColumn
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def as_tensor(column: Any) -> Any:
+    """A tensor over the memory of an array column; any other column as it is."""
+    import torch
+
+    if not isinstance(column, np.ndarray):
+        return column
+    if not column.dtype.isnative:
+        column = column.astype(column.dtype.newbyteorder("="))
+    if any(stride < 0 for stride in column.strides):
+        column = column.copy()
+    try:
+        return torch.from_numpy(column)
+    except TypeError:  # a dtype that this torch does not have
+        return column
+
+
+def record_batch(
+    table: Table, numbers: Mapping[Any, int], columns: Mapping[Any, Any], rows: range
+) -> pa.RecordBatch:
+    """Columns as an Arrow record batch.
+
+    Parameters:
+        table: where the columns come from.
+        numbers: column of the table by name.
+        columns: the values of ``rows`` by name.
+        rows: the samples of the table to take.
+
+    Raises:
+        TypeError: a column has no Arrow form.
+    """
+    import pyarrow as pa
+
+    arrays = []
+    for name, column in columns.items():
+        if not isinstance(name, str):
+            raise TypeError(
+                f"column {name!r} has no Arrow form: Arrow's names are strings; leave it out with columns=..."
+            )
+        try:
+            arrays.append(_array(table, numbers[name], column, rows))
+        except (pa.ArrowException, TypeError) as error:
+            raise TypeError(
+                f"column {name!r} has no Arrow form ({error}); leave it out with columns=..."
+            ) from error
+    return pa.RecordBatch.from_arrays(arrays, names=list(columns))
+
+
+def _array(table: Table, number: int, column: Any, rows: range) -> pa.Array:
+    import pyarrow as pa
+
+    if isinstance(column, (StrColumn, BytesColumn)):
+        return _views(table, number, column, rows)
+    if isinstance(column, ViewsColumn):
+        return _lists(column.tolist())
+    if not isinstance(column, np.ndarray):
+        return pa.array(column.tolist())
+    if not column.dtype.isnative:
+        column = column.astype(column.dtype.newbyteorder("="))
+    if column.ndim == 1:
+        return pa.array(column)
+    if column.dtype == np.bool_ or column.size == 0:  # Arrow has no tensors of these
+        return _lists(list(column))
+    return pa.FixedShapeTensorArray.from_numpy_ndarray(np.ascontiguousarray(column))
+
+
+def _lists(arrays: list[np.ndarray[Any, Any]]) -> pa.Array:
+    """Arrays of one dtype and as many dimensions as nested lists."""
+    import pyarrow as pa
+
+    forms = {(array.dtype.newbyteorder("="), array.ndim) for array in arrays}
+    if not forms:
+        return pa.nulls(0)
+    if len(forms) > 1:
+        raise TypeError(f"its arrays have {len(forms)} combinations of dtype and number of dimensions")
+    dtype, ndim = forms.pop()
+    kind = pa.from_numpy_dtype(dtype)
+    for _ in range(ndim):
+        kind = pa.list_(kind)
+    return pa.array([array.tolist() for array in arrays], kind)
+
+
+def _views(table: Table, number: int, column: StrColumn | BytesColumn, rows: range) -> pa.Array:
+    import pyarrow as pa
+
+    views, windows = table.view_buffers(number)
+    if rows != range(len(table)):
+        views = np.frombuffer(views, "V16")[list(rows)].data
+    kind = pa.string_view() if isinstance(column, StrColumn) else pa.binary_view()
+    return pa.Array.from_buffers(kind, len(rows), [None, *map(pa.py_buffer, [views, *windows])])

@@ -1,0 +1,228 @@
+"""One dataset: its files, opened when they are needed, and what its errors say."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ddfast._native.decode import Decoder
+from ddfast._native.file import File
+from ddfast._native.keys import KeyTable
+from ddfast._native.offsets import OffsetTable
+from ddfast._native.samples import Samples
+from ddfast._native.status import E_CANCELLED, E_CHANGED, E_EOF, E_INDEX, E_SPAN
+from ddfast.errors import (
+    ClosedError,
+    CorruptSampleError,
+    DatasetChangedError,
+    DatasetNotFoundError,
+    DdfastError,
+    IndexFileError,
+    KernelError,
+    ReadError,
+    SampleIndexError,
+    SampleKeyError,
+)
+from ddfast.files import (
+    SUFFIX_KEYS,
+    SUFFIX_LEGACY_INDEX,
+    SUFFIX_OFFSETS,
+    path_append,
+)
+from ddfast.index import build_key_table, legacy_load_index, open_key_table, open_offsets
+from ddfast.keys import Keys
+
+__all__ = ["Dataset"]
+
+T = TypeVar("T")
+
+RESTORE = "Restore the data file from a copy, or write the dataset again."
+
+
+class Dataset:
+    """The files of a dataset, shared by all that read it. Safe to use from several threads.
+
+    Opening reads the first and the last page of the offsets file and a few bytes of the keys file; everything else
+    waits until it is used.
+
+    Parameters:
+        path: the data file.
+        allow_pickle: unpickle arrays of dtype object, which runs whatever code the file asks for.
+
+    Raises:
+        DatasetNotFoundError: there is no data file, or no index.
+        IndexFileError: the index is damaged or belongs to another data file.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, allow_pickle: bool = False) -> None:
+        self.path = Path(path)
+        if not self.path.exists():
+            raise DatasetNotFoundError(f"{self.path} not found")
+        self.file = File(self.path)
+        self.decoder = Decoder(allow_pickle=allow_pickle)
+        self.offsets = self._open_offsets()
+        self.samples = Samples(self.file, self.offsets, self.decoder)
+        self._check_keys_len()
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    @property
+    def data_size(self) -> int:
+        """Bytes of the data file."""
+        return self.file.size
+
+    # -- index files
+
+    def _suffixed(self, suffix: str) -> Path:
+        return path_append(self.path, suffix)
+
+    def _open_offsets(self) -> OffsetTable:
+        try:
+            return open_offsets(self._suffixed(SUFFIX_OFFSETS), self.file.size)
+        except FileNotFoundError:
+            pass
+        try:
+            offsets = self._legacy[1]
+        except FileNotFoundError:
+            wanted = f"{self._suffixed(SUFFIX_OFFSETS)} or {self._suffixed(SUFFIX_LEGACY_INDEX)}"
+            raise DatasetNotFoundError(f"{self.path} has no index: {wanted} not found") from None
+        return OffsetTable(np.array(offsets, ">u8").tobytes(), self.file.size)
+
+    @cached_property
+    def _legacy(self) -> tuple[list[str], list[int]]:
+        return legacy_load_index(self._suffixed(SUFFIX_LEGACY_INDEX))
+
+    def _check_keys_len(self) -> None:
+        try:
+            count = len(self.keys)
+        except FileNotFoundError:
+            warnings.warn(f"{self._suffixed(SUFFIX_KEYS)} not found, samples have no keys", stacklevel=4)
+            return
+        if count != len(self):
+            raise IndexFileError(
+                f"{self._suffixed(SUFFIX_KEYS)} has {count:,} keys, but {self._suffixed(SUFFIX_OFFSETS)} has "
+                f"{len(self):,} samples: they belong to different datasets. {RESTORE}"
+            )
+
+    @cached_property
+    def keys(self) -> Sequence[str]:
+        """Keys of all samples; each access of one reads what it needs of the keys file.
+
+        Raises:
+            FileNotFoundError: the dataset has no keys file and no legacy index.
+        """
+        try:
+            return Keys(self._suffixed(SUFFIX_KEYS))
+        except FileNotFoundError:
+            if not self._suffixed(SUFFIX_LEGACY_INDEX).exists():
+                raise
+            return self._legacy[0]
+
+    @cached_property
+    def key_table(self) -> KeyTable:
+        """From key to index."""
+        try:
+            return open_key_table(self._suffixed(".key_hashes"), len(self))
+        except FileNotFoundError:
+            return build_key_table(self.keys)
+
+    def find_index(self, key: str) -> int:
+        """Index of the sample with this key.
+
+        Raises:
+            SampleKeyError: there is none.
+        """
+        index = self.key_table.find(key)
+        if index < 0:
+            raise SampleKeyError(f"{self.path} has no sample with key {key!r}")
+        return index
+
+    def keys_of(self, indices: ArrayLike) -> list[str]:
+        """Keys of these samples."""
+        keys = self.keys
+        if isinstance(keys, Keys):
+            return keys.take(indices)
+        return [keys[i] for i in np.asarray(indices).tolist()]
+
+    # -- samples
+
+    def position(self, index: Any) -> int:
+        """A sample index as it counts from 0; negative ones count from the end.
+
+        Raises:
+            SampleIndexError: there is no such sample.
+        """
+        n = len(self)
+        if not -n <= index < n:
+            raise SampleIndexError(f"index {index} out of range: {self.path} has {n:,} samples")
+        return int(index) + n if index < 0 else int(index)
+
+    def positions(self, indices: ArrayLike) -> NDArray[np.int64]:
+        """Sample indices as they count from 0; int64, shape ``(n,)``.
+
+        Raises:
+            SampleIndexError: there is no such sample.
+            TypeError: they are no integers.
+        """
+        array = np.asarray(indices)
+        if array.size == 0:
+            return np.empty(0, np.int64)
+        if array.ndim != 1 or array.dtype.kind not in "iu":
+            raise TypeError(f"indices are integers in one dimension, not {array.dtype} of shape {array.shape}")
+        n = len(self)
+        outside = np.flatnonzero((array >= n) | (array < -n))
+        if outside.size:
+            raise SampleIndexError(
+                f"index {array[outside[0]]} out of range: {self.path} has {n:,} samples"
+            )
+        array = array.astype(np.int64)
+        return np.where(array < 0, array + n, array)
+
+    # -- errors
+
+    def explain(self, error: KernelError | OSError, index: int | None = None) -> Exception:
+        """What to raise for a failure of a kernel at sample `index`; None where no sample is to blame."""
+        if isinstance(error, OSError):
+            return ReadError(error.errno, f"{error.strerror}: cannot read {self._named(index)}", str(self.path))
+        if error.code == E_CANCELLED:
+            return ClosedError(f"the reader of {self.path} was closed while it was read from")
+        if error.code == E_CHANGED:
+            return DatasetChangedError(
+                f"{self.path} had {self.data_size:,} bytes when it was opened and has {error.pos:,} now: it was cut "
+                "or rewritten in place. Replace datasets by renaming a new file over the old one, and open it again."
+            )
+        if error.code == E_EOF:
+            return ReadError(
+                f"{self._named(index)}: the data file ends at byte {error.pos:,} of {self.data_size:,}. {RESTORE}"
+            )
+        if error.code == E_INDEX:
+            return SampleIndexError(f"index {index} out of range: {self.path} has {len(self):,} samples")
+        if error.code == E_SPAN:
+            return IndexFileError(
+                f"{self._suffixed(SUFFIX_OFFSETS)} is damaged: the offsets of sample {index} are no range of bytes in "
+                f"the data file ({error.reason}). Restore the offsets file from a copy, or write the dataset again."
+            )
+        return self._corrupt(error, index)
+
+    def _corrupt(self, error: KernelError, index: int | None) -> Exception:
+        where = f"at byte {error.pos:,}"
+        if index is not None:
+            start, stop = self.offsets.span(index)
+            where = f"at byte {error.pos:,} of {stop - start:,} (file position {start + error.pos:,})"
+        return CorruptSampleError(f"{self._named(index)} is damaged {where}: {error.reason}. {RESTORE}")
+
+    def _named(self, index: int | None) -> str:
+        if index is None:
+            return str(self.path)
+        try:
+            return f"{self.path}: sample {index} ({self.keys[index]!r})"
+        except (DdfastError, OSError):
+            return f"{self.path}: sample {index}"

@@ -1,0 +1,52 @@
+"""The files of a dataset: what they are called, and how those of the index are opened."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from pathlib import Path
+
+from ddfast.errors import IndexFileError
+
+SUFFIX_LEGACY_INDEX = ".index"
+SUFFIX_KEYS = ".keys"
+SUFFIX_KEY_HASHES = ".key_hashes"
+SUFFIX_FILTER = ".filter"
+SUFFIX_OFFSETS = ".offsets"
+
+RESTORE = "Restore it from a copy, or write the dataset again."
+
+
+def path_append(path: str | os.PathLike[str], string: str) -> Path:
+    """Lengthen the last part of a path: ``data/train`` and ``.md5`` give ``data/train.md5``.
+
+    Raises:
+        ValueError: the path has no last part, such as ``/``.
+    """
+    path = Path(path)
+    return path.with_name(f"{path.name}{string}")
+
+
+def path_append_suffix(path: str | os.PathLike[str], suffix: str) -> Path:
+    """Give a path a suffix unless it has just that one already.
+
+    A suffix without a dot is never what `pathlib` calls a suffix, so it is appended in any case.
+    """
+    path = Path(path)
+    return path if path.suffix == suffix else path_append(path, suffix)
+
+
+def map_file(path: Path) -> mmap.mmap | bytes:
+    """Content of a file as read-only memory; pages are read when they are first used.
+
+    The mapping goes, and its file descriptor with it, when nothing refers to it any more.
+    """
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            return b""  # cannot be mapped
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def damaged(path: Path, size: int, reason: str, remedy: str = RESTORE) -> IndexFileError:
+    """The error for an index file of `size` bytes that cannot be used."""
+    return IndexFileError(f"{path} ({size:,} bytes) is damaged: {reason}. {remedy}")

@@ -1,0 +1,201 @@
+"""What every reader offers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, SupportsIndex, TypeVar, overload
+
+Self = TypeVar("Self", bound="Reader")
+
+
+class Reader(ABC):
+    """Base of all readers: samples by index and by key, one after the other, or in slices.
+
+    Use readers as context managers::
+
+        with MsgpackReader("train.msgpack") as reader:
+            for sample in reader:
+                ...
+
+    A reader has a position, from which `next` and iteration go on. Subclasses implement ``__len__``, ``__contains__``,
+    ``__exit__``, `find_key`, `find_index`, `get` and `slice`.
+
+    Attributes:
+        getitem_max_slice_length: ``reader[a:b]`` of at least this many samples reads them in chunks.
+        getitem_chunk_size: samples of such a chunk.
+    """
+
+    # Attributes that a copy does not take along.
+    _do_not_copy: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self._i = 0
+        self.getitem_max_slice_length = 512
+        self.getitem_chunk_size = 64
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of samples."""
+
+    @abstractmethod
+    def __contains__(self, key: object) -> bool:
+        """Whether there is a sample with this key."""
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    @abstractmethod
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+    def __copy__(self: Self) -> Self:
+        """A reader of the same samples with a position of its own."""
+        reader = self.__class__.__new__(self.__class__)
+        reader.__dict__.update((k, v) for k, v in self.__dict__.items() if k not in self._do_not_copy)
+        return reader
+
+    @abstractmethod
+    def find_key(self, index: int) -> str:
+        """Key of the sample with this index.
+
+        Raises:
+            IndexError: there is none.
+        """
+
+    @abstractmethod
+    def find_index(self, key: str) -> int:
+        """Index of the sample with this key.
+
+        Raises:
+            KeyError: there is none.
+        """
+
+    def seek_index(self, index: int) -> None:
+        """Go to the sample with this index; negative ones count from the end.
+
+        Raises:
+            IndexError: there is none.
+        """
+        n = len(self)
+        position = index + n if index < 0 else index
+        if not 0 <= position < n:
+            raise IndexError(f"index {index} out of range for length {n} reader")
+        self._i = position
+
+    def seek(self, index: int) -> None:
+        """Same as `seek_index`."""
+        self.seek_index(index)
+
+    def seek_key(self, key: str) -> None:
+        """Go to the sample with this key.
+
+        Raises:
+            KeyError: there is none.
+        """
+        self.seek_index(self.find_index(key))
+
+    @abstractmethod
+    def get(self, index: int, yield_key: bool = False, raw: bool = False, copy: bool = True) -> Any:
+        """The sample with this index.
+
+        Parameters:
+            index: sample index; negative ones count from the end.
+            yield_key: give a pair of key and sample.
+            raw: give the packed sample.
+            copy: False allows a reader to give views of larger buffers instead of copies, which is faster, but one
+                sample may then keep the memory of many alive.
+
+        Raises:
+            IndexError: there is none.
+        """
+
+    @abstractmethod
+    def slice(
+        self, start: int, stop: int | None = None, yield_key: bool = False, raw: bool = False, copy: bool = True
+    ) -> Iterator[Any]:
+        """The samples ``[start, stop)``, by the rules of a Python slice. Parameters as those of `get`."""
+
+    def next(self) -> Any:
+        """The sample at the position, which moves on by one. Iterating is faster.
+
+        Raises:
+            StopIteration: the position is the end.
+        """
+        return self._advance(raw=False)
+
+    def __next__(self) -> Any:
+        return self.next()
+
+    def rawnext(self) -> bytes:
+        """As `next`, but packed."""
+        return bytes(self._advance(raw=True))
+
+    def _advance(self, raw: bool) -> Any:
+        if self._i >= len(self):
+            raise StopIteration
+        sample = self.get(self._i, raw=raw)
+        self._i += 1
+        return sample
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> Iterator[Any]: ...
+    def __getitem__(self, index: Any) -> Any:
+        """One sample, or for a slice with step 1, an iterator over samples."""
+        if not isinstance(index, slice):
+            return self.get(index)
+        start, stop, step = index.indices(len(self))
+        if step != 1:
+            raise ValueError("step must be 1")
+        if stop - start >= self.getitem_max_slice_length:
+            return self.iter(start, stop, chunk_size=self.getitem_chunk_size)
+        return self.slice(start, stop)
+
+    def iter(
+        self,
+        start: int | None = None,
+        stop: int | None = None,
+        yield_key: bool = False,
+        raw: bool = False,
+        copy: bool = True,
+        chunk_size: int = 16,
+    ) -> Iterator[Any]:
+        """Iterate over samples; the position moves on with each.
+
+        Parameters:
+            start: index of the first sample. None for the position; at the end, that is the beginning.
+            stop: index behind the last sample, as in a slice.
+            yield_key, raw, copy: as those of `get`.
+            chunk_size: samples read at once; readers of files may read more.
+
+        Raises:
+            IndexError: there is no sample with index `start`.
+        """
+        n = len(self)
+        if start is None:
+            if self._i == n and n:
+                self.seek_index(0)
+            start = self._i
+        elif not -n <= start < n:
+            raise IndexError(f"index {start} out of range for length {n} reader")
+        start, stop, _ = slice(start, stop).indices(n)
+        for sample in self._iter_impl(start, stop, yield_key, raw, copy, chunk_size):
+            self._i += 1
+            yield sample
+
+    def _iter_impl(
+        self, start: int, stop: int, yield_key: bool, raw: bool, copy: bool, chunk_size: int
+    ) -> Iterator[Any]:
+        for first in range(start, stop, chunk_size):
+            yield from self.slice(first, min(stop, first + chunk_size), yield_key, raw, copy)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self.iter()
+
+    def rawiter(self, yield_key: bool = False) -> Iterator[Any]:
+        """Same as ``iter(yield_key=yield_key, raw=True)``."""
+        return self.iter(yield_key=yield_key, raw=True)

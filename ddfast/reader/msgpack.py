@@ -1,0 +1,280 @@
+"""The blocking reader of datasets in the datadings format."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from types import TracebackType
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from ddfast.batch import Batch
+from ddfast.dataset import Dataset
+from ddfast.errors import KernelError, SampleIndexError
+from ddfast.files import (
+    SUFFIX_FILTER,
+    SUFFIX_KEY_HASHES,
+    SUFFIX_KEYS,
+    SUFFIX_LEGACY_INDEX,
+    SUFFIX_OFFSETS,
+    path_append,
+)
+from ddfast.order import Part, Shuffle, epoch_order
+from ddfast.prefetch import PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT, Fetcher, Stream, check_columns
+from ddfast.reader.abc import Reader
+from ddfast.tools import hash_md5hex, load_md5file
+
+# What is read at once when iterating: small samples together, large ones so that they fit the processor's cache.
+CHUNK_BYTES_LEAST = 64 << 10
+CHUNK_BYTES_MOST = 1 << 20
+
+INDEX_SUFFIXES = (SUFFIX_OFFSETS, SUFFIX_KEYS, SUFFIX_KEY_HASHES, SUFFIX_FILTER, SUFFIX_LEGACY_INDEX)
+
+
+class MsgpackReader(Reader):
+    """Reads a dataset: a ``.msgpack`` file with the index files beside it.
+
+    Files are opened once and closed by leaving the ``with`` block; a closed reader opens them again when it is used. A
+    reader pickles and survives a fork: it opens its files again where it wakes up.
+
+    Parameters:
+        path: the data file.
+        buffering: accepted for datadings' sake; reads are as large as they should be without it.
+        allow_pickle: unpickle arrays of dtype object. Unpickling runs whatever code the file asks for.
+        prefetch_bytes: memory that `batches` may use to read ahead.
+        queue_depth: reads in flight at most.
+        columns: names of the columns that batches have; None for all.
+        timeout: seconds without any read completing after which `batches` and `get_many` give storage up.
+
+    Raises:
+        DatasetNotFoundError: there is no data file, or no index.
+        IndexFileError: the index is damaged or belongs to another data file.
+    """
+
+    _do_not_copy = ("_dataset", "_fetcher")
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        buffering: int = 0,
+        *,
+        allow_pickle: bool = False,
+        prefetch_bytes: int = PREFETCH_BYTES,
+        queue_depth: int = QUEUE_DEPTH,
+        columns: Sequence[str] | None = None,
+        timeout: float = READ_TIMEOUT,
+    ) -> None:
+        super().__init__()
+        self._path = os.fspath(path)
+        self._buffering = buffering
+        self._allow_pickle = allow_pickle
+        self._prefetch_bytes = prefetch_bytes
+        self._queue_depth = queue_depth
+        self._columns = check_columns(columns)
+        self._timeout = timeout
+        self._len = len(self._dataset)
+
+    @cached_property
+    def _dataset(self) -> Dataset:
+        return Dataset(self._path, allow_pickle=self._allow_pickle)
+
+    @cached_property
+    def _fetcher(self) -> Fetcher:
+        return Fetcher(self._dataset, self._prefetch_bytes, self._queue_depth, self._timeout)
+
+    def _own_fetcher(self) -> Fetcher:
+        """The fetcher, made anew in a forked child."""
+        if not self._fetcher.is_ours:
+            del self._fetcher
+        return self._fetcher
+
+    # -- life
+
+    def __len__(self) -> int:
+        return self._len
+
+    def close(self) -> None:
+        """Close all files and end all threads. Batches stay valid."""
+        fetcher = self.__dict__.pop("_fetcher", None)
+        if fetcher is not None:
+            fetcher.close()
+        self.__dict__.pop("_dataset", None)
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k not in self._do_not_copy}
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {str(self._path)!r}: {len(self):,} samples>"
+
+    # -- keys
+
+    def keys(self) -> Sequence[str]:
+        """Keys of all samples, in order; each is read from the keys file when it is used."""
+        return self._dataset.keys
+
+    def find_key(self, index: int) -> str:
+        return self._dataset.keys[index]
+
+    def find_index(self, key: str) -> int:
+        return self._dataset.find_index(key)
+
+    def __contains__(self, key: object) -> bool:
+        return self._dataset.key_table.find(key) >= 0  # type: ignore[arg-type]
+
+    # -- samples
+
+    def get(self, index: int, yield_key: bool = False, raw: bool = False, copy: bool = True) -> Any:
+        dataset = self._dataset
+        try:
+            sample = dataset.samples.raw(index) if raw else dataset.samples.get(index)
+        except (KernelError, OSError) as error:
+            if index < 0:
+                return self.get(dataset.position(index), yield_key, raw, copy)
+            raise dataset.explain(error, index) from error
+        except OverflowError:
+            raise SampleIndexError(f"index {index} out of range for length {len(self)} reader") from None
+        if raw and not copy:
+            sample = memoryview(sample)
+        return (self.find_key(index), sample) if yield_key else sample
+
+    def slice(
+        self, start: int, stop: int | None = None, yield_key: bool = False, raw: bool = False, copy: bool = True
+    ) -> Iterator[Any]:
+        start, stop, _ = slice(start, stop).indices(len(self))
+        return self._iter_impl(start, stop, yield_key, raw, copy, max(1, stop - start))
+
+    def _iter_impl(
+        self, start: int, stop: int, yield_key: bool, raw: bool, copy: bool, chunk_size: int
+    ) -> Iterator[Any]:
+        dataset = self._dataset
+        while start < stop:
+            chunk = self._chunk(dataset, start, stop, raw, copy, chunk_size)
+            if yield_key:
+                yield from zip(dataset.keys[start : start + len(chunk)], chunk, strict=True)
+            else:
+                yield from chunk
+            start += len(chunk)
+
+    def _chunk(
+        self, dataset: Dataset, start: int, stop: int, raw: bool, copy: bool, chunk_size: int
+    ) -> Sequence[Any]:
+        """Some samples from `start` on, at least one; those before a damaged one where there is one."""
+        samples = dataset.samples
+        try:
+            end = samples.fit(start, stop, CHUNK_BYTES_LEAST)
+            if end - start < chunk_size:
+                end = samples.fit(start, min(stop, start + chunk_size), CHUNK_BYTES_MOST)
+            if raw:
+                return samples.raw_range(start, end, copy)
+            return samples.decode_range(start, end)
+        except (KernelError, OSError):
+            return [self.get(start, raw=raw, copy=copy)]  # names the sample, if it is the one
+
+    # -- batches
+
+    def get_many(self, indices: ArrayLike, *, columns: Sequence[str] | None = None, raw: bool = False) -> Batch:
+        """Samples at any indices, read together.
+
+        Parameters:
+            indices: sample indices in any order, shape ``(n,)``; negative ones count from the end.
+            columns: names of the columns that the batch has; None for those of the reader.
+            raw: no columns, and packed samples.
+
+        Raises:
+            SampleIndexError: there is no such sample.
+            CorruptSampleError: one of the samples is damaged.
+        """
+        fetcher = self._own_fetcher()
+        positions = self._dataset.positions(indices)
+        if len(positions) == 0:
+            return Batch.empty(self._dataset)
+        fetch = fetcher.fetch(positions, self._selection(columns), not raw)
+        if not fetch.run(0):
+            fetcher.wait(fetch)
+        return fetcher.batch(fetch)
+
+    def batches(
+        self,
+        batch_size: int,
+        *,
+        shuffle: Shuffle = False,
+        seed: int = 0,
+        epoch: int = 0,
+        start: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        drop_last: bool = False,
+        columns: Sequence[str] | None = None,
+        raw: bool = False,
+    ) -> Batches:
+        """One pass over the dataset in batches that are read ahead; see `ddfast.AsyncReader.batches`."""
+        fetcher = self._own_fetcher()
+        order = epoch_order(len(self), self._dataset.data_size, shuffle, seed, epoch)
+        part = Part(len(self), batch_size, start, rank, world_size, drop_last)
+        return Batches(Stream(fetcher, order, part, self._selection(columns), raw))
+
+    def _selection(self, columns: Sequence[str] | None) -> tuple[str, ...] | None:
+        return self._columns if columns is None else check_columns(columns)
+
+    # -- integrity
+
+    def verify_data(self, read_size: int = 512 * 1024, progress: bool = False) -> bool:
+        """Hash the data file and compare with the md5 file.
+
+        Parameters:
+            read_size: bytes read at once.
+            progress: show a progress bar.
+
+        Returns:
+            Whether the hash is the one in the md5 file.
+        """
+        path = self._dataset.path
+        return load_md5file(path_append(path, ".md5")).get(path.name) == hash_md5hex(path, read_size, progress)
+
+    def verify_index(self, read_size: int = 512 * 1024, progress: bool = False) -> bool:
+        """Hash all index files and compare with the md5 file.
+
+        Parameters:
+            read_size: bytes read at once.
+            progress: show progress bars.
+
+        Returns:
+            Whether all index files there are, and all that the md5 file lists, have the hash in it.
+        """
+        path = self._dataset.path
+        hashes = load_md5file(path_append(path, ".md5"))
+        names = [path_append(path, suffix) for suffix in INDEX_SUFFIXES]
+        wanted = [name for name in names if name.name in hashes or name.exists()]
+        return all(
+            name.exists() and hashes.get(name.name) == hash_md5hex(name, read_size, progress) for name in wanted
+        )
+
+
+class Batches(Iterator[Batch]):
+    """Iterator over batches that are read ahead. ``len`` is the number of batches of the whole pass."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def __len__(self) -> int:
+        return len(self._stream)
+
+    def __next__(self) -> Batch:
+        stream = self._stream
+        while (batch := stream.take()) is None:
+            head = stream.head
+            if head is None:
+                raise StopIteration
+            stream.fetcher.wait(head)
+        return batch
+
+    def close(self) -> None:
+        """Give up what is read ahead. Dropping the iterator does the same."""
+        self._stream.close()

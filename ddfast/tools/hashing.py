@@ -1,0 +1,50 @@
+"""Digests of files and keys."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from ddfast.tools.progress import DOWNLOAD_BAR, make_printer
+
+
+def hash_md5hex(path: str | os.PathLike[str], read_size: int = 64 * 1024, progress: bool = False) -> str:
+    """MD5 of a file, in hexadecimal digits.
+
+    Parameters:
+        path: the file.
+        read_size: bytes that are read at a time.
+        progress: show how far it is.
+    """
+    size = os.stat(path).st_size  # noqa: PTH116  # any path-like will do
+    md5 = hashlib.md5(usedforsecurity=False)
+    printer = make_printer(
+        bar_format=DOWNLOAD_BAR, total=size, unit="B", unit_scale=True, disable=not progress
+    )
+    with Path(path).open("rb", 0) as file, printer:
+        while data := file.read(read_size):
+            md5.update(data)
+            printer.update(len(data))
+    return md5.hexdigest()
+
+
+def load_md5file(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Digests by file name, from a text file with lines ``digest  name``."""
+    with Path(path).open(encoding="utf-8") as file:
+        return {name: digest for digest, name in (line.strip().split("  ") for line in file)}
+
+
+def hash_string(s: str, salt: bytes = b"") -> int:
+    """First 8 bytes of the BLAKE2s digest of a string's UTF-8, read as a big-endian integer.
+
+    Parameters:
+        s: the string.
+        salt: up to 8 bytes.
+    """
+    return int.from_bytes(hash_string_bytes(s, salt), "big")
+
+
+def hash_string_bytes(s: str, salt: bytes = b"") -> bytes:
+    """First 8 bytes of the BLAKE2s digest of a string's UTF-8; arguments as in ``hash_string``."""
+    return hashlib.blake2s(s.encode(), salt=salt).digest()[:8]

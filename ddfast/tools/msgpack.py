@@ -1,0 +1,54 @@
+"""Packers and unpackers set up as the format wants them: numpy values through ``ddfast.nd``, any map keys.
+
+All take the arguments of their namesakes in msgpack. Those that unpack take ``allow_pickle`` as well: arrays
+of Python objects are stored as pickles, which are refused unless it is true.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import IO, Any
+
+import msgpack  # type: ignore[import-untyped]
+
+from ddfast import nd
+
+
+def make_packer(**kwargs: Any) -> msgpack.Packer:
+    """A packer of one object after another."""
+    return msgpack.Packer(**_packing(kwargs))
+
+
+def make_unpacker(*args: Any, allow_pickle: bool = False, **kwargs: Any) -> msgpack.Unpacker:
+    """An unpacker of the messages in a stream."""
+    return msgpack.Unpacker(*args, **_unpacking(allow_pickle, kwargs))
+
+
+def pack(o: Any, stream: IO[bytes], **kwargs: Any) -> None:
+    """Pack an object into a stream."""
+    msgpack.pack(o, stream, **_packing(kwargs))
+
+
+def packb(o: Any, **kwargs: Any) -> bytes:
+    """Pack an object."""
+    packed: bytes = msgpack.packb(o, **_packing(kwargs))
+    return packed
+
+
+def unpack(stream: IO[bytes], *, allow_pickle: bool = False, **kwargs: Any) -> Any:
+    """Unpack the only message of a stream."""
+    return msgpack.unpack(stream, **_unpacking(allow_pickle, kwargs))
+
+
+def unpackb(packed: bytes, *, allow_pickle: bool = False, **kwargs: Any) -> Any:
+    """Unpack the only message of a buffer."""
+    return msgpack.unpackb(packed, **_unpacking(allow_pickle, kwargs))
+
+
+def _packing(kwargs: dict[str, Any]) -> dict[str, Any]:
+    return {"default": nd.encode, **kwargs}
+
+
+def _unpacking(allow_pickle: bool, kwargs: dict[str, Any]) -> dict[str, Any]:
+    hook = partial(nd.decode, allow_pickle=True) if allow_pickle else nd.decode
+    return {"strict_map_key": False, "object_hook": hook, **kwargs}

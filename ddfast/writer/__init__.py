@@ -1,0 +1,8 @@
+"""Writers of datasets."""
+
+from ddfast.writer.abc import Writer
+from ddfast.writer.aio import AsyncFileWriter, AsyncRawWriter, AsyncWriter
+from ddfast.writer.file import FileWriter
+from ddfast.writer.raw import RawWriter
+
+__all__ = ["AsyncFileWriter", "AsyncRawWriter", "AsyncWriter", "FileWriter", "RawWriter", "Writer"]

@@ -1,0 +1,169 @@
+"""What a writer knows of the dataset so far: keys, offsets, and samples that are not in the file yet."""
+
+from __future__ import annotations
+
+import reprlib
+from array import array
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+from ddfast._native.msgpack import check
+from ddfast._native.readback import is_plain
+from ddfast.errors import DuplicateKeyError, InvalidSampleError, KernelError, MissingKeyError
+from ddfast.nd import encode
+from ddfast.tools.msgpack import make_packer
+from ddfast.writer.traps import explain, find_trap
+
+# Samples are collected until there is this much to write and hash; joined, unless they are large on average.
+PIECE_SIZE = 1 << 20
+LARGE_SAMPLE = 1 << 15
+
+
+class Book:
+    """Checks and packs samples, and keeps account of them. All methods leave it consistent when they raise.
+
+    Parameters:
+        path: the data file; named in errors.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.offsets = array("Q", [0])
+        self._keys: dict[str, None] = {}
+        self._waiting: list[bytes] = []
+        self._size = 0  # of all samples
+        self._taken = 0  # of those that were handed over
+        self._pack = _checked_packer()
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @property
+    def keys(self) -> list[str]:
+        """Keys of all samples, in order."""
+        return list(self._keys)
+
+    def key_of(self, sample: Any) -> Any:
+        """The ``"key"`` of a sample.
+
+        Raises:
+            InvalidSampleError: the sample is no dict.
+            MissingKeyError: it has no such key.
+        """
+        if not isinstance(sample, dict):
+            raise self._invalid(
+                f"is no dict but {reprlib.repr(sample)}. Put its values into a dict with a 'key'"
+            )
+        try:
+            return sample["key"]
+        except KeyError:
+            names = reprlib.repr(list(sample))
+            raise MissingKeyError(
+                f"{self._where()} has no 'key', only {names}. Give every sample a unique string as 'key'"
+            ) from None
+
+    def check_key(self, key: Any) -> str:
+        """The key itself, if no sample has it yet.
+
+        Raises:
+            InvalidSampleError: the key is no string, or cannot be encoded in UTF-8.
+            DuplicateKeyError: a sample has the key already.
+        """
+        if type(key) is not str:
+            if not isinstance(key, str):
+                raise self._invalid(f"has the key {reprlib.repr(key)}, which is no string. Use str(key)")
+            key = str.__str__(key)  # of a subclass, such as np.str_
+        if key in self._keys:
+            first = self.keys.index(key)
+            raise DuplicateKeyError(
+                f"{self._where(key)} has the key of sample {first}. Keys must be unique: "
+                "leave one of the samples out, or make the keys longer"
+            )
+        return cast(str, key)
+
+    def pack(self, key: str, sample: Any) -> bytes:
+        """A sample as one message.
+
+        Raises:
+            InvalidSampleError: a value in it cannot be packed, or would be read back as something else.
+        """
+        try:
+            packed, plain = self._pack(sample)
+        except Exception as error:
+            raise self._invalid(f"cannot be written: {explain(error, sample)}", key) from error
+        if not plain:
+            reason = find_trap(sample)
+            if reason is not None:
+                raise self._invalid(f"would be read back as something else: {reason}. Rename the key", key)
+        return packed
+
+    def check_packed(self, key: str, data: Any) -> bytes:
+        """The bytes of a sample that is packed already.
+
+        Raises:
+            InvalidSampleError: the data is not bytes, or not one message; or the key cannot be encoded.
+        """
+        try:
+            packed = data if type(data) is bytes else bytes(memoryview(data))
+            check(packed)
+        except TypeError:
+            raise self._invalid(
+                f"is not bytes but {reprlib.repr(data)}. Pack it, or use FileWriter", key
+            ) from None
+        except KernelError as error:
+            raise self._invalid(
+                f"is not one msgpack message: {error.reason}, at byte {error.pos} of {len(packed)}. "
+                "Data of other kinds must be packed first, for instance by ddfast.tools.msgpack.packb",
+                key,
+            ) from error
+        if not key.isascii():
+            self._check_encodable(key)
+        return packed
+
+    def add(self, key: str, packed: bytes) -> bool:
+        """Note a checked sample. Returns whether there is enough to write."""
+        self._size = size = self._size + len(packed)
+        self.offsets.append(size)
+        self._waiting.append(packed)
+        self._keys[key] = None
+        return size - self._taken >= PIECE_SIZE
+
+    def take(self) -> list[bytes]:
+        """Hand over what is to be written."""
+        pieces, self._waiting = self._waiting, []
+        size = self._size - self._taken
+        self._taken = self._size
+        return pieces if len(pieces) * LARGE_SAMPLE <= size else [b"".join(pieces)]
+
+    def _check_encodable(self, key: str) -> None:
+        try:
+            key.encode()
+        except UnicodeEncodeError:
+            raise self._invalid("has a lone surrogate in its key, which UTF-8 cannot hold", key) from None
+
+    def _invalid(self, reason: str, key: str | None = None) -> InvalidSampleError:
+        return InvalidSampleError(f"{self._where(key)} {reason}")
+
+    def _where(self, key: str | None = None) -> str:
+        name = "" if key is None else f" ({reprlib.repr(key)})"
+        return f"{self.path.name}: sample {len(self)}{name}"
+
+
+def _checked_packer() -> Callable[[Any], tuple[bytes, bool]]:
+    """A function that packs a sample, and says whether it will surely be read back as what it is."""
+    encoded = 0  # maps that the packer made for arrays and numbers
+
+    def count(obj: Any) -> Any:
+        nonlocal encoded
+        encoded += 1
+        return encode(obj)
+
+    def pack(sample: Any) -> tuple[bytes, bool]:
+        nonlocal encoded
+        encoded = 0
+        packed = pack_one(sample)
+        return packed, is_plain(packed, encoded)
+
+    pack_one = make_packer(default=count).pack
+    return pack
