@@ -114,8 +114,10 @@ def one_by_one(reader_class: Callable[[Path], Any]) -> Callable[[Path, float], f
             watch = Stopwatch(seconds)
             while True:
                 samples = iter(reader)
-                while n := sum(1 for _ in islice(samples, BATCH)):
-                    if not watch.more(n):
+                for left in range(len(reader), 0, -BATCH):
+                    for _ in islice(samples, BATCH):
+                        pass
+                    if not watch.more(min(left, BATCH)):
                         return watch.rate()
 
     return measure

@@ -159,7 +159,8 @@ def test_bindings_import_only_kernels_and_errors():
         f"{path.name}: {name}"
         for path in ROOT.glob("ddfast/_native/*.p[yx]*")
         for name in pattern.findall(path.read_text())
-        if not name.startswith(("ddfast._native", "ddfast.errors")) and (path.name, name) not in BINDING_EXCEPTIONS
+        if not name.startswith(("ddfast._native", "ddfast.errors"))
+        and (path.name, name) not in BINDING_EXCEPTIONS
     ]
     assert not wrong
 
