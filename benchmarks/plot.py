@@ -19,21 +19,24 @@ def plot_ratios(
     """Draw how many times as fast ddfast is, one panel a job and one bar a dataset."""
     found = {(result.job, result.dataset): result for result in results}
     shown = [job for job in jobs if any(job.name == result.job for result in results)]
-    figure = Figure(figsize=(3.1 * len(shown) + 0.9, 3.1))
-    left = 0.95 / figure.get_figwidth()
-    figure.subplots_adjust(left=left, right=0.985, top=0.68, bottom=0.15, wspace=0.12)
-    panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
-    for axes, job in zip(panels, shown, strict=True):
-        draw_job(axes, job, [(dataset.title, found.get((job.name, dataset.name))) for dataset in datasets])
-    figure.text(0.012, 0.92, "Times as fast as datadings", fontsize=14, fontweight="bold", color=INK)
-    figure.text(
-        0.012,
-        0.845,
-        "warm page cache, one process; bar: median, line: lowest to highest",
-        fontsize=9,
-        color=FAINT,
+    across = min(2, len(shown))
+    down = -(-len(shown) // across)
+    height = 1.1 + 1.75 * down
+    figure = Figure(figsize=(9, height))
+    figure.subplots_adjust(
+        left=0.115, right=0.985, top=1 - 0.95 / height, bottom=0.55 / height, wspace=0.1, hspace=0.42
     )
-    figure.text(0.012, 0.03, textwrap.shorten(note, 180), fontsize=7.5, color=FAINT)
+    panels = figure.subplots(down, across, sharey=True, squeeze=False).flat
+    for axes in panels[len(shown) :]:
+        axes.set_axis_off()
+    for axes, job in zip(panels, shown, strict=False):
+        draw_job(axes, job, [(dataset.title, found.get((job.name, dataset.name))) for dataset in datasets])
+    line = "warm page cache, one process; bar: median, line: lowest to highest"
+    figure.text(
+        0.015, 1 - 0.33 / height, "Times as fast as datadings", fontsize=14, fontweight="bold", color=INK
+    )
+    figure.text(0.015, 1 - 0.55 / height, line, fontsize=9, color=FAINT)
+    figure.text(0.015, 0.12 / height, textwrap.shorten(note, 150), fontsize=7.5, color=FAINT)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=160, facecolor="white")
 
