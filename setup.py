@@ -16,13 +16,15 @@ if not sys.platform.startswith(("linux", "darwin")):
         "Linux and macOS are supported. On Windows, use WSL."
     )
 
+COLUMNS = ["columns", "columns_fields", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys"]
+
 # binding: the kernels compiled into it (csrc/ddf_<name>.c)
 KERNELS = {
     "arena": ["arena", "sys"],
-    "columns": ["columns", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys"],
+    "columns": COLUMNS,
     "decode": ["msgpack", "nd"],
     "engine": ["engine", "file", "sys"],
-    "fetch": [ *("fetch", "order", "offsets", "plan", "engine", "file"), *("columns", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys"), ],
+    "fetch": ["fetch", "order", "offsets", "plan", "engine", "file", *COLUMNS],
     "file": ["file", "sys"],
     "keys": ["keys", "msgpack", "sys"],
     "msgpack": ["msgpack"],
