@@ -22,17 +22,18 @@ COLUMNS = ["columns", "columns_fields", "columns_locate", "columns_fill", "msgpa
 KERNELS = {
     "arena": ["arena", "sys"],
     "columns": COLUMNS,
-    "decode": ["msgpack", "nd"],
+    "decode": ["msgpack"],
     "engine": ["engine", "file", "sys"],
     "fetch": ["fetch", "order", "offsets", "plan", "engine", "file", *COLUMNS],
     "file": ["file", "sys"],
     "keys": ["keys", "msgpack", "sys"],
     "msgpack": ["msgpack"],
+    "nd": ["msgpack", "nd"],
     "offsets": ["offsets"],
     "order": ["order"],
     "plan": ["plan"],
     "readback": ["readback", "msgpack", "nd"],
-    "samples": ["offsets", "file", "sys"],
+    "samples": ["outer", "msgpack", "offsets", "file", "sys"],
     "status": [],
 }
 
