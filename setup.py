@@ -22,7 +22,10 @@ KERNELS = {
     "columns": ["columns", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys"],
     "decode": ["msgpack"],
     "engine": ["engine", "file", "sys"],
-    "fetch": [ *("fetch", "order", "offsets", "plan", "engine", "file"), *("columns", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys"), ],
+    "fetch": [
+        *("fetch", "order", "offsets", "plan", "engine", "file"),
+        *("columns", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys"),
+    ],
     "file": ["file", "sys"],
     "keys": ["keys", "msgpack", "sys"],
     "msgpack": ["msgpack"],
@@ -31,7 +34,7 @@ KERNELS = {
     "order": ["order"],
     "plan": ["plan"],
     "readback": ["readback", "msgpack", "nd"],
-    "samples": ["offsets", "file", "sys"],
+    "samples": ["outer", "msgpack", "offsets", "file", "sys"],
     "status": [],
 }
 

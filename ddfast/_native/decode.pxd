@@ -23,7 +23,10 @@ cdef class Decoder:
     # The message that fills [p, p + size); bytes after it are refused.
     cdef object decode(self, const uint8_t *p, uint64_t size)
 
+    # The same, where a binary's payload of `landed` was read into that object and not to its place at `at`.
+    cdef object decode_landed(self, const uint8_t *p, uint64_t size, bytes landed, const uint8_t *at)
+
     # The value at `p`; what follows it before `end` is not looked at. Positions in errors count from `p`.
     cdef object decode_value(self, const uint8_t *p, const uint8_t *end)
 
-    cdef PyObject *run(self, const uint8_t **p, const uint8_t *end) except NULL
+    cdef PyObject *run(self, const uint8_t **p, const uint8_t *end, PyObject *landed, const uint8_t *at) except NULL

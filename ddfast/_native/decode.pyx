@@ -75,6 +75,8 @@ cdef struct builder:
     const uint8_t *at  # the value at fault, should building it fail
     uint64_t owed  # values still to come; each takes a byte at least, so this bounds every allocation
     uint32_t depth
+    PyObject *landed  # borrowed: the bytes object that already holds the payload at `landed_at`
+    const uint8_t *landed_at  # NULL: there is none
     frame[DDF_MAX_DEPTH] frames
 
 
@@ -98,22 +100,27 @@ cdef class Decoder:
             PyBuffer_Release(&view)
 
     cdef object decode(self, const uint8_t *p, uint64_t size):
+        return self.decode_landed(p, size, None, NULL)
+
+    cdef object decode_landed(self, const uint8_t *p, uint64_t size, bytes landed, const uint8_t *at):
         cdef const uint8_t *stop = p
-        value = take(self.run(&stop, p + size))
+        value = take(self.run(&stop, p + size, <PyObject *>landed, at))
         if stop != p + size:
             raise KernelError(DDF_E_TRAILING, "bytes follow the end of the message", 0, stop - p)
         return value
 
     cdef object decode_value(self, const uint8_t *p, const uint8_t *end):
-        return take(self.run(&p, end))
+        return take(self.run(&p, end, NULL, NULL))
 
-    cdef PyObject *run(self, const uint8_t **p, const uint8_t *end) except NULL:
+    cdef PyObject *run(self, const uint8_t **p, const uint8_t *end, PyObject *landed, const uint8_t *at) except NULL:
         """Build the value at `p[0]` and move `p[0]` behind it."""
         cdef builder b
         b.base = b.at = p[0]
         b.end = end
         b.owed = 1
         b.depth = 0
+        b.landed = landed
+        b.landed_at = at
         try:
             return build(self, &b, p)
         except BaseException as error:
@@ -184,6 +191,9 @@ cdef inline PyObject *leaf(Decoder self, builder *b, const ddf_token *token) exc
                 return map_key(self, b, token)
         return text(b, token)
     if token.kind == DDF_BIN:
+        if token.data == b.landed_at:
+            Py_INCREF(b.landed)
+            return b.landed
         return PyBytes_FromStringAndSize(<const char *>token.data, token.len)
     if token.kind == DDF_FLOAT:
         return PyFloat_FromDouble(token.value.f)

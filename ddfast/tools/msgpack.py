@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import IO, Any
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 
 from ddfast import nd
 

@@ -22,9 +22,9 @@ from ddfast.writer.progress import Progress
 class Writer(ABC):
     """Writes a dataset: data file, index files and MD5 digests.
 
-    Use it in a ``with`` statement. The files get their names when the block ends; until then they have temporary
-    names beside them, and a dataset that exists under the name stays as it is. If the block raises, what was written
-    is removed.
+    Use it in a ``with`` statement. The files get their names when the block ends; until then they have
+    temporary names beside them, and a dataset that exists under the name stays as it is. If the block raises,
+    what was written is removed.
 
     Where the file exists and ``overwrite`` is false, the user is asked, and may
 
@@ -71,24 +71,31 @@ class Writer(ABC):
         """Write one sample.
 
         Raises:
-            InvalidSampleError: it cannot be written, or would not be read back as it is; the message says why. The
-                writer goes on as if it had not been given.
+            InvalidSampleError: it cannot be written, or would not be read back as it is. The writer goes on as
+                if it had not been given.
             ClosedError: the writer is closed.
             OSError: the file system refuses; the dataset is given up.
         """
 
     def close(self) -> None:
-        """Write what is missing and give all files their names. Nothing happens the second time."""
+        """Write what is missing and give all files their names. Nothing happens the second time.
+
+        Raises:
+            OSError: the file system refuses. The dataset is given up, unless the message says that only the
+                names are wrong.
+        """
         if self._end is not None:
             return
         try:
             self._flush()
             self._outfile.close()
-            self._draft.publish(self._book.keys, self._book.offsets, self._digest.hexdigest())
+            self._draft.prepare(self._book.keys, self._book.offsets, self._digest.hexdigest())
         except BaseException:
             self.discard()
             raise
+        self._cleanup.detach()
         self._finish("it is closed")
+        self._draft.publish()
         self._progress.close(self.written, finished=True)
 
     def discard(self) -> None:

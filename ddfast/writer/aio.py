@@ -26,12 +26,12 @@ T = TypeVar("T")
 class AsyncWriter(ABC):
     """Writes a dataset without keeping the event loop from other work.
 
-    Use it in an ``async with`` statement. All that is said of ``Writer`` holds, for cancellation as for any other
-    exception. Several tasks may write at a time; samples are in the order of the calls. What may take long (hashing,
-    writing, making the index) is done in threads; packing is not.
+    Use it in an ``async with`` statement. All that is said of ``Writer`` holds, for cancellation as for any
+    other exception. Several tasks may write at a time; samples are in the order of the calls. What may take
+    long (hashing, writing, making the index) is done in threads; packing is not.
 
-    The question whether to overwrite is asked when the writer is made, and holds up the loop until it is answered:
-    servers want to say ``overwrite=True``, or look for themselves.
+    The question whether to overwrite is asked when the writer is made, and holds up the loop until it is
+    answered: servers want to say ``overwrite=True``, or look for themselves.
 
     Parameters:
         outfile: path of the data file; missing folders are made.
@@ -80,18 +80,20 @@ class AsyncWriter(ABC):
         """Write what is missing and give all files their names. Nothing happens the second time.
 
         Raises:
-            CancelledError: either the dataset is given up, or it is complete if all data had been written.
+            CancelledError: the dataset is given up; or it is complete, if it was just getting its names.
+            OSError: as of ``Writer.close``.
         """
         if self._end is not None:
             return
-        try:
-            await _complete(self._send(self._book.take()))
-            await _complete(self._file.close())
-        except BaseException:
-            await self.discard()
-            raise
         self._end = "it is closed"
-        await _complete(self._publish())
+        try:
+            await _complete(self._prepare())
+        except BaseException:
+            await _complete(self._remove())
+            raise
+        self._cleanup.detach()
+        await _complete(asyncio.to_thread(self._draft.publish))
+        self._progress.close(self.written, finished=True)
 
     async def discard(self) -> None:
         """Give the dataset up: remove what was written. Nothing happens after ``close``."""
@@ -129,12 +131,9 @@ class AsyncWriter(ABC):
             return
         try:
             await _wait(before)
-        except OSError:
+        except Exception:
             await self.discard()
             raise
-
-    async def _send(self, pieces: list[bytes]) -> None:
-        await self._put(self._last, pieces)
 
     async def _put(self, before: asyncio.Task[None] | None, pieces: list[bytes]) -> None:
         """Hash and write pieces, both at a time."""
@@ -160,20 +159,16 @@ class AsyncWriter(ABC):
             while rest:
                 rest = rest[await self._file.write(rest) :]
 
-    async def _publish(self) -> None:
-        try:
-            keys, offsets, digest = self._book.keys, self._book.offsets, self._md5.hexdigest()
-            await asyncio.to_thread(self._draft.publish, keys, offsets, digest)
-        except BaseException:
-            await self._remove()
-            raise
-        self._cleanup.detach()
-        self._progress.close(self.written, finished=True)
+    async def _prepare(self) -> None:
+        await self._put(self._last, self._book.take())
+        await self._file.close()
+        keys, offsets, digest = self._book.keys, self._book.offsets, self._md5.hexdigest()
+        await asyncio.to_thread(self._draft.prepare, keys, offsets, digest)
 
     async def _remove(self) -> None:
         if self._last is not None:
             await asyncio.wait([self._last])  # nobody closes a file that is being written to
-            self._last.cancelled() or self._last.exception()
+            _look_at(self._last)
         if self._file is not None:
             await self._file.close()
         await asyncio.to_thread(self._cleanup)
@@ -186,7 +181,7 @@ class AsyncWriter(ABC):
 class AsyncFileWriter(AsyncWriter):
     """Writes samples: dicts with a string ``"key"`` that no other sample has. See ``FileWriter``."""
 
-    async def write(self, sample: dict[str, Any]) -> None:  # type: ignore[override]  # one kind of sample
+    async def write(self, sample: dict[str, Any]) -> None:
         """Pack a sample and write it. Parameters and errors are those of ``FileWriter.write``."""
         await self._write(self._book.key_of(sample), sample)
 
@@ -194,7 +189,7 @@ class AsyncFileWriter(AsyncWriter):
 class AsyncRawWriter(AsyncWriter):
     """Writes samples that are packed already. See ``RawWriter``."""
 
-    async def write(self, key: str, data: Any) -> None:  # type: ignore[override]  # one kind of sample
+    async def write(self, key: str, data: Any) -> None:
         """Write a packed sample as it is. Parameters and errors are those of ``RawWriter.write``."""
         await self._write_data(key, data)
 
@@ -212,6 +207,12 @@ async def _wait(task: asyncio.Task[T]) -> T:
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
-        task.cancelled() or task.exception()  # looked at, so that asyncio does not complain
+        _look_at(task)
         raise cancelled
     return task.result()
+
+
+def _look_at(task: asyncio.Task[Any]) -> None:
+    """Keep asyncio from complaining that nobody looked at a task's exception."""
+    if not task.cancelled():
+        task.exception()

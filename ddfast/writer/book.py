@@ -6,7 +6,7 @@ import reprlib
 from array import array
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ddfast._native.msgpack import check
 from ddfast._native.readback import is_plain
@@ -73,14 +73,14 @@ class Book:
         if type(key) is not str:
             if not isinstance(key, str):
                 raise self._invalid(f"has the key {reprlib.repr(key)}, which is no string. Use str(key)")
-            key = str.__str__(key)  # of a subclass: np.str_, an Enum
+            key = str.__str__(key)  # of a subclass, such as np.str_
         if key in self._keys:
             first = self.keys.index(key)
             raise DuplicateKeyError(
                 f"{self._where(key)} has the key of sample {first}. Keys must be unique: "
                 "leave one of the samples out, or make the keys longer"
             )
-        return key
+        return cast(str, key)
 
     def pack(self, key: str, sample: Any) -> bytes:
         """A sample as one message.
@@ -102,7 +102,7 @@ class Book:
         """The bytes of a sample that is packed already.
 
         Raises:
-            InvalidSampleError: the data is not bytes, or not one well-formed message; or the key cannot be encoded.
+            InvalidSampleError: the data is not bytes, or not one message; or the key cannot be encoded.
         """
         try:
             packed = data if type(data) is bytes else bytes(memoryview(data))

@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ddfast.errors import DdfastError
@@ -46,8 +47,8 @@ class Draft:
         """All temporary files."""
         return [self.data, *(path_append(self._index, suffix) for suffix in SUFFIXES)]
 
-    def publish(self, keys: list[str], offsets: Sequence[int], digest: str) -> None:
-        """Write the index of a data file that is complete and closed, and give all files their final names.
+    def prepare(self, keys: list[str], offsets: Sequence[int], digest: str) -> None:
+        """Write the index of a data file that is complete and closed, and see all files safe on the disk.
 
         Parameters:
             keys: of all samples.
@@ -60,8 +61,8 @@ class Draft:
         size = self.data.stat().st_size
         if size != offsets[-1] or len(keys) + 1 != len(offsets):
             raise DdfastError(
-                f"{self.path}: {size:,} bytes were written for {offsets[-1]:,} bytes of {len(keys):,} samples, "
-                "as an interrupted write leaves them. Write the dataset again"
+                f"{self.path}: {size:,} bytes were written for {len(keys):,} samples of {offsets[-1]:,} "
+                "bytes, as it happens where a write was interrupted. Write the dataset again"
             )
         index = [
             write_offsets(offsets, self._index),
@@ -72,11 +73,20 @@ class Draft:
         self._write_digests(digest, index)
         for path in self.files:
             _sync(path)
-        self._take_names()
 
-    def discard(self) -> None:
-        """Remove the temporary files that are there."""
-        discard(self.files)
+    def publish(self) -> None:
+        """Give all files their final names.
+
+        Raises:
+            OSError: a file could not be renamed; says where the new dataset is.
+            KeyboardInterrupt: only when all is done.
+        """
+        try:
+            with ThreadPoolExecutor(1) as thread:  # where no KeyboardInterrupt can stop it half-way
+                thread.submit(self._take_names).result()
+        except OSError as error:
+            reason = f"{error.strerror}. The dataset is complete as {self.data} and its neighbours"
+            raise OSError(error.errno, reason, str(self.path)) from error
 
     def _write_digests(self, digest: str, index: list[Path]) -> None:
         lines = [f"{digest}  {self.path.name}\n"]
@@ -86,8 +96,8 @@ class Draft:
     def _take_names(self) -> None:
         """Rename the files so that nobody ever sees a data file beside the offsets of another.
 
-        A reader needs data and offsets. The old offsets go first and the new ones come last, so in between there
-        is no dataset; a dataset that is new under its name appears with its data file, when all else is there.
+        A reader needs data and offsets. Old offsets go first and the new ones come last, so in between there
+        is no dataset; one that is new under its name appears with its data file, when all else is there.
         """
         replaces = self._final_data.exists()
         path_append(self.path, SUFFIX_LEGACY_INDEX).unlink(missing_ok=True)

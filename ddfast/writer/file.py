@@ -10,7 +10,7 @@ from ddfast.writer.abc import Writer
 class FileWriter(Writer):
     """Writes samples: dicts with a string ``"key"`` that no other sample has."""
 
-    def write(self, sample: dict[str, Any]) -> None:  # type: ignore[override]  # one kind of sample
+    def write(self, sample: dict[str, Any]) -> None:
         """Pack a sample and write it.
 
         Parameters:
@@ -18,8 +18,8 @@ class FileWriter(Writer):
 
         Raises:
             InvalidSampleError: the sample is no dict, has no key or one that is taken (``MissingKeyError``,
-                ``DuplicateKeyError``), or holds something that cannot be packed or would be read back as something
-                else. The writer goes on as if the sample had not been given.
+                ``DuplicateKeyError``), or holds something that cannot be packed or would be read back as
+                something else. The writer goes on as if the sample had not been given.
             ClosedError: the writer is closed.
             OSError: the file system refuses; the dataset is given up.
         """

@@ -10,7 +10,7 @@ from ddfast.writer.abc import Writer
 class RawWriter(Writer):
     """Writes samples that are packed already, such as those a reader gives with ``raw=True``."""
 
-    def write(self, key: str, data: Any) -> None:  # type: ignore[override]  # one kind of sample
+    def write(self, key: str, data: Any) -> None:
         """Write a packed sample as it is.
 
         Parameters:
@@ -18,8 +18,8 @@ class RawWriter(Writer):
             data: bytes-like, exactly one msgpack message.
 
         Raises:
-            InvalidSampleError: the key is no string or is taken (``DuplicateKeyError``), or the data is not one
-                message. The writer goes on as if the sample had not been given.
+            InvalidSampleError: the key is no string or is taken (``DuplicateKeyError``), or the data is not
+                one message. The writer goes on as if the sample had not been given.
             ClosedError: the writer is closed.
             OSError: the file system refuses; the dataset is given up.
         """

@@ -1,0 +1,215 @@
+"""AsyncFileWriter writes the files of FileWriter without holding up the loop, and cleans up after itself."""
+
+import asyncio
+import threading
+
+import msgpack
+import numpy as np
+import pytest
+
+from ddfast.errors import ClosedError, DuplicateKeyError, InvalidSampleError
+from ddfast.writer import AsyncFileWriter, AsyncRawWriter, FileWriter, RawWriter
+
+SAMPLES = [{"key": f"{i}", "x": np.arange(i * 100), "y": bytes(i * 10_000)} for i in range(60)]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "x.msgpack"
+
+
+def files(path):
+    return {file.name: file.read_bytes() for file in sorted(path.parent.iterdir())}
+
+
+def write_blocking(path, samples):
+    with FileWriter(path, overwrite=True, disable=True) as writer:
+        for sample in samples:
+            writer.write(sample)
+    return files(path)
+
+
+async def write(path, samples, **options):
+    async with AsyncFileWriter(path, overwrite=True, disable=True, **options) as writer:
+        for sample in samples:
+            await writer.write(sample)
+    return files(path)
+
+
+@pytest.mark.parametrize("count", [0, 1, 60])
+def test_files_are_those_of_the_blocking_writer(tmp_path, count, arun):
+    ours = arun(write(tmp_path / "a" / "x.msgpack", SAMPLES[:count]))
+    assert ours == write_blocking(tmp_path / "b" / "x.msgpack", SAMPLES[:count])
+    assert len(ours) == 6
+
+
+def test_raw_files_are_those_of_the_blocking_writer(tmp_path, arun):
+    async def write_raw():
+        async with AsyncRawWriter(tmp_path / "a" / "x.msgpack", disable=True) as writer:
+            await writer.write("a", msgpack.packb(1))
+
+    arun(write_raw())
+    with RawWriter(tmp_path / "b" / "x.msgpack", disable=True) as writer:
+        writer.write("a", msgpack.packb(1))
+    assert files(tmp_path / "a" / "x") == files(tmp_path / "b" / "x")
+
+
+def test_several_tasks_may_write(path, arun):
+    async def main():
+        async with AsyncFileWriter(path, disable=True) as writer:
+            await asyncio.gather(*(writer.write(sample) for sample in SAMPLES))
+
+    arun(main())
+    assert files(path) == write_blocking(path.parent / "b" / "x.msgpack", SAMPLES)
+
+
+def test_files_are_never_touched_on_the_thread_of_the_loop(path, monkeypatch, arun):
+    threads = []
+    original = AsyncFileWriter._hash
+    monkeypatch.setattr(
+        AsyncFileWriter, "_hash", lambda *args: (threads.append(threading.get_ident()), original(*args))[1]
+    )
+    arun(write(path, SAMPLES))
+    assert threads
+    assert threading.get_ident() not in threads
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_exception_in_the_block_leaves_everything_as_it_was(path, exists, arun):
+    before = write_blocking(path, SAMPLES[:1]) if exists else {}
+
+    async def main():
+        async with AsyncFileWriter(path, overwrite=True, disable=True) as writer:
+            for sample in SAMPLES:
+                await writer.write(sample)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        arun(main())
+    assert files(path) == before
+
+
+@pytest.mark.parametrize("pauses", [0, 1, 5, 20])
+def test_cancelled_task_leaves_everything_as_it_was(path, pauses, arun):
+    before = write_blocking(path, SAMPLES[:1])
+
+    async def forever():
+        async with AsyncFileWriter(path, overwrite=True, disable=True) as writer:
+            for i in range(1_000_000):
+                await writer.write({"key": str(i), "x": bytes(300_000)})
+                await asyncio.sleep(0)
+
+    async def main():
+        task = asyncio.create_task(forever())
+        for _ in range(pauses):
+            await asyncio.sleep(0.002)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    arun(main())
+    assert files(path) == before
+
+
+def test_timeout_leaves_everything_as_it_was(path, arun):
+    async def forever():
+        async with AsyncFileWriter(path, overwrite=True, disable=True) as writer:
+            for i in range(1_000_000):
+                await writer.write({"key": str(i), "x": bytes(300_000)})
+
+    async def main():
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(forever(), 0.05)
+
+    arun(main())
+    assert files(path) == {}
+
+
+def test_cancelled_write_has_taken_its_sample(path, arun):
+    async def main():
+        async with AsyncFileWriter(path, disable=True) as writer:
+            for sample in SAMPLES:
+                task = asyncio.create_task(writer.write(sample))
+                await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.wait([task])
+
+    arun(main())
+    assert files(path) == write_blocking(path.parent / "b" / "x.msgpack", SAMPLES)
+
+
+@pytest.mark.parametrize("pauses", range(0, 40, 4))
+def test_cancelled_close_gives_the_old_or_the_new_dataset(path, pauses, arun):
+    old = write_blocking(path, SAMPLES[:1])
+    new = write_blocking(path.parent / "new" / "x.msgpack", SAMPLES[:50])
+    (path.parent / "new").rename(path.parent.parent / f"new{pauses}-{path.parent.name}")
+
+    async def main():
+        writer = AsyncFileWriter(path, overwrite=True, disable=True)
+        for sample in SAMPLES[:50]:
+            await writer.write(sample)
+        task = asyncio.create_task(writer.close())
+        await asyncio.sleep(0)
+        for _ in range(pauses):
+            await asyncio.sleep(0.0005)
+        task.cancel()
+        await asyncio.wait([task])
+
+    arun(main())
+    assert files(path) in (old, new)
+
+
+def test_errors_leave_the_writer_usable(path, arun):
+    async def main():
+        async with AsyncFileWriter(path, disable=True) as writer:
+            await writer.write({"key": "a"})
+            with pytest.raises(DuplicateKeyError):
+                await writer.write({"key": "a"})
+            with pytest.raises(InvalidSampleError):
+                await writer.write({"key": "b", "x": {(1,): 1}})
+            await writer.write({"key": "b"})
+        with pytest.raises(ClosedError):
+            await writer.write({"key": "c"})
+        await writer.close()
+        return writer.written
+
+    assert arun(main()) == 2
+    assert files(path) == write_blocking(path.parent / "b" / "x.msgpack", [{"key": "a"}, {"key": "b"}])
+
+
+def test_full_disk_gives_the_dataset_up(path, arun):
+    old = write_blocking(path, SAMPLES[:1])
+
+    async def main():
+        async with AsyncFileWriter(path, overwrite=True, disable=True) as writer:
+
+            class Full:
+                close = writer._file.close
+
+                async def write(self, data):
+                    raise OSError("full")
+
+            writer._file = Full()
+            for i in range(10):
+                await writer.write({"key": str(i), "x": bytes(1_000_000)})
+
+    with pytest.raises(OSError, match="full"):
+        arun(main())
+    assert files(path) == old
+
+
+def test_user_is_asked(path, monkeypatch):
+    old = write_blocking(path, SAMPLES[:1])
+    monkeypatch.setattr("builtins.input", lambda: "no")
+    with pytest.raises(FileExistsError):
+        AsyncFileWriter(path)
+    assert files(path) == old
+
+
+def test_last_line_is_printed(path, capsys, arun):
+    async def main():
+        async with AsyncFileWriter(path) as writer:
+            await writer.write({"key": "a"})
+
+    arun(main())
+    assert capsys.readouterr().out == "1 samples written\n"
