@@ -71,8 +71,8 @@ class Writer(ABC):
         """Write one sample.
 
         Raises:
-            InvalidSampleError: it cannot be written, or would not be read back as it is. The writer goes on as
-                if it had not been given.
+            InvalidSampleError: it cannot be written, or would not be read back as it is. The writer goes on
+                as if it had not been given.
             ClosedError: the writer is closed.
             OSError: the file system refuses; the dataset is given up.
         """

@@ -58,7 +58,11 @@ class AsyncWriter(ABC):
         self._cleanup = weakref.finalize(self, discard, self._draft.files, os.getpid())
 
     async def __aenter__(self) -> Self:
-        await _complete(self._open())
+        try:
+            await _complete(self._open())
+        except BaseException:
+            await self.discard()
+            raise
         return self
 
     async def __aexit__(
