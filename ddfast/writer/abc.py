@@ -37,9 +37,6 @@ class Writer(ABC):
         buffering: for compatibility; samples are always written in pieces of 1 MiB.
         overwrite: replace what exists without asking.
         kwargs: for ``ddfast.tools.make_printer``: ``total``, ``desc``, ``disable`` and so on.
-
-    Attributes:
-        written: number of samples so far.
     """
 
     def __init__(
@@ -51,7 +48,6 @@ class Writer(ABC):
         self._digest = Digest()
         self._progress = Progress(self._path.name, kwargs)
         self._end: str | None = None  # why there is nothing more to write
-        self.written = 0
         self._cleanup = weakref.finalize(self, discard, self._draft.files, os.getpid())
         self._outfile = self._draft.data.open("xb", 0)
 
@@ -65,6 +61,11 @@ class Writer(ABC):
             self.close()
         else:
             self.discard()
+
+    @property
+    def written(self) -> int:
+        """Number of samples so far."""
+        return len(self._book)
 
     @abstractmethod
     def write(self, *args: Any) -> None:
@@ -111,20 +112,18 @@ class Writer(ABC):
         """Pack a sample and write it."""
         if self._end is not None:
             raise self._closed()
-        key = self._book.check_key(key)
-        self._append(key, self._book.pack(key, sample))
+        if self._book.enter(key, sample) or monotonic() >= self._progress.due:
+            self._advance()
 
     def _write_data(self, key: Any, packed: Any) -> None:
         """Write a sample that is packed already."""
         if self._end is not None:
             raise self._closed()
-        key = self._book.check_key(key)
-        self._append(key, self._book.check_packed(key, packed))
+        if self._book.enter_packed(key, packed) or monotonic() >= self._progress.due:
+            self._advance()
 
-    def _append(self, key: str, packed: bytes) -> None:
-        full = self._book.add(key, packed)
-        self.written += 1
-        if full:
+    def _advance(self) -> None:
+        if self._book.is_full:
             self._flush()
         if monotonic() >= self._progress.due:
             self._progress.show(self.written)

@@ -38,9 +38,6 @@ class AsyncWriter(ABC):
         buffering: for compatibility; samples are always written in pieces of 1 MiB.
         overwrite: replace what exists without asking.
         kwargs: for ``ddfast.tools.make_printer``: ``total``, ``desc``, ``disable`` and so on.
-
-    Attributes:
-        written: number of samples so far.
     """
 
     def __init__(
@@ -52,7 +49,6 @@ class AsyncWriter(ABC):
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._progress = Progress(self._path.name, kwargs)
         self._end: str | None = None  # why there is nothing more to write
-        self.written = 0
         self._file: Any = None
         self._last: asyncio.Task[None] | None = None  # the last piece on its way to the file
         self._cleanup = weakref.finalize(self, discard, self._draft.files, os.getpid())
@@ -72,6 +68,11 @@ class AsyncWriter(ABC):
             await self.close()
         else:
             await self.discard()
+
+    @property
+    def written(self) -> int:
+        """Number of samples so far."""
+        return len(self._book)
 
     @abstractmethod
     async def write(self, *args: Any) -> None:
@@ -109,22 +110,20 @@ class AsyncWriter(ABC):
         """Pack a sample and write it."""
         if self._end is not None:
             raise self._closed()
-        key = self._book.check_key(key)
-        await self._append(key, self._book.pack(key, sample))
+        if self._book.enter(key, sample) or monotonic() >= self._progress.due:
+            await self._advance()
 
     async def _write_data(self, key: Any, packed: Any) -> None:
         """Write a sample that is packed already."""
         if self._end is not None:
             raise self._closed()
-        key = self._book.check_key(key)
-        await self._append(key, self._book.check_packed(key, packed))
+        if self._book.enter_packed(key, packed) or monotonic() >= self._progress.due:
+            await self._advance()
 
-    async def _append(self, key: str, packed: bytes) -> None:
-        full = self._book.add(key, packed)
-        self.written += 1
+    async def _advance(self) -> None:
         if monotonic() >= self._progress.due:
             self._progress.show(self.written)
-        if full:
+        if self._book.is_full:
             await self._flush()
 
     async def _flush(self) -> None:
