@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import weakref
@@ -173,7 +174,8 @@ class AsyncWriter(ABC):
             await asyncio.wait([self._last])  # nobody closes a file that is being written to
             _look_at(self._last)
         if self._file is not None:
-            await self._file.close()
+            with contextlib.suppress(OSError):
+                await self._file.close()
         await asyncio.to_thread(self._cleanup)
         self._progress.close(self.written, finished=False)
 

@@ -96,8 +96,8 @@ class Book:
             ``is_full``.
 
         Raises:
-            InvalidSampleError: the key is no string or cannot be encoded, or the data is not bytes, or not one
-                well-formed message.
+            InvalidSampleError: the key is no string or cannot be encoded, or the data is not bytes, or not
+                one well-formed message.
             DuplicateKeyError: a sample has the key already.
         """
         key = self._check_key(key)
@@ -135,14 +135,14 @@ class Book:
     def _check_key(self, key: Any) -> str:
         if not isinstance(key, str):
             raise self._invalid(f"has the key {reprlib.repr(key)}, which is no string. Use str(key)")
-        key = str.__str__(key)  # of a subclass, such as np.str_
-        if key in self._keys:
-            first = self.keys.index(key)
+        text: str = str.__str__(key)  # of a subclass, such as np.str_
+        if text in self._keys:
+            first = self.keys.index(text)
             raise DuplicateKeyError(
-                f"{self._where(key)} has the key of sample {first}. Keys must be unique: "
+                f"{self._where(text)} has the key of sample {first}. Keys must be unique: "
                 "leave one of the samples out, or make the keys longer"
             )
-        return key
+        return text
 
     def _check_encodable(self, key: str) -> None:
         try:
