@@ -20,17 +20,21 @@ if not sys.platform.startswith(("linux", "darwin")):
 KERNELS = {
     "arena": ["arena", "sys"],
     "columns": ["columns", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys"],
-    "decode": ["msgpack", "nd"],
+    "decode": ["msgpack"],
     "engine": ["engine", "file", "sys"],
-    "fetch": [ *("fetch", "order", "offsets", "plan", "engine", "file"), *("columns", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys"), ],
+    "fetch": [
+        *("fetch", "order", "offsets", "plan", "engine", "file"),
+        *("columns", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys"),
+    ],
     "file": ["file", "sys"],
     "keys": ["keys", "msgpack", "sys"],
     "msgpack": ["msgpack"],
+    "nd": ["msgpack", "nd"],
     "offsets": ["offsets"],
     "order": ["order"],
     "plan": ["plan"],
     "readback": ["readback", "msgpack", "nd"],
-    "samples": ["offsets", "file", "sys"],
+    "samples": ["outer", "msgpack", "offsets", "file", "sys"],
     "status": [],
 }
 

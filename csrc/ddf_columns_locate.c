@@ -415,12 +415,12 @@ int ddf_fields_locate(ddf_arena *arena, const ddf_table *table, const ddf_slice 
     memset(&s, 0, offsetof(locator, order));
     s.arena = arena;
     s.table = table;
-    s.region_end = table->region.data + table->region.size;
+    s.region_end = table->region.size == 0 ? table->region.data : table->region.data + table->region.size;
     s.select_all = names == NULL;
     s.err = err;
     s.sample = 0;
-    int status = fields_grow(&s, names_n);
-    if (status == DDF_OK) {
+    int status = fields_grow(&s, names == NULL ? 0 : names_n);
+    if (status == DDF_OK && names != NULL) {
         status = names_select(&s, names, names_n);
     }
     for (size_t i = 0; i < table->n && status == DDF_OK; i++) {

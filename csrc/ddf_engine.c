@@ -276,7 +276,12 @@ static size_t helpers_for(const ddf_engine *engine, const ddf_job *job) {
     for (size_t i = 0; i < job->n_pieces; i++) {
         bytes += job->pieces[i].length;
     }
-    uint64_t shares = bytes / SHARE_BYTES + job->n_pieces / (16 * SHARE_PIECES);
+    /* Small pieces are worth a thread where each takes a system call; four tell what the others are like. */
+    size_t entered = 0;
+    for (size_t i = 0; i < 4; i++) {
+        entered += (size_t)ddf_file_is_entered(job->file, job->pieces[i * (job->n_pieces - 1) / 3].offset);
+    }
+    uint64_t shares = bytes / SHARE_BYTES + (entered > 2 ? 0 : (job->n_pieces - 1) / SHARE_PIECES);
     return shares < engine->ready_threads - 1 ? (size_t)shares : engine->ready_threads - 1;
 }
 

@@ -7,7 +7,7 @@
 #ifndef DDF_FILE_H
 #define DDF_FILE_H
 
-#include "ddf_common.h"
+#include "ddf_sys.h"
 
 typedef struct ddf_file ddf_file;
 
@@ -25,10 +25,20 @@ int ddf_file_check(const ddf_file *file, ddf_err *err);
 /* 1 if ddf_file_read_ready can find anything without waiting on this file system. */
 int ddf_file_can_be_ready(const ddf_file *file);
 
+/* `len` bytes at `offset` in place, where that is cheaper than a read: NULL until enough was read from there and the page
+ * cache has it all. Call ddf_file_check before using them; the bytes are to be used at once. */
+const uint8_t *ddf_file_view(ddf_file *file, size_t len, uint64_t offset);
+
+/* 1 if a small read at `offset` is but a copy by now. */
+int ddf_file_is_entered(const ddf_file *file, uint64_t offset);
+
 /* Copy what needs no waiting of `len` bytes at `offset`, from the start of the range on. Returns how many, 0 to len. */
 size_t ddf_file_read_ready(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset);
 
 /* Read exactly `len` bytes at `offset`, waiting. Returns 0, -errno, or DDF_E_EOF; err->pos = position in the file. */
 int ddf_file_read(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset, ddf_err *err);
+
+/* The same, into three places one after the other. */
+int ddf_file_read_parts(ddf_file *file, const ddf_room parts[3], uint64_t offset, ddf_err *err);
 
 #endif

@@ -1,44 +1,12 @@
-/* ddf_msgpack: tokens, checks and skips of msgpack messages. No objects, no allocation, thread safe.
- *
- * A token is one header of the wire format (https://github.com/msgpack/msgpack/blob/master/spec.md): a whole scalar,
- * a string with its bytes, or the opening of an array or a map whose items follow. Every length is checked against
- * the end of the buffer before it is used, so a token never reaches past `end`. */
+/* ddf_msgpack: checks and skips of msgpack messages. No objects, no allocation, thread safe. */
 #ifndef DDF_MSGPACK_H
 #define DDF_MSGPACK_H
 
 #include "ddf_common.h"
+#include "ddf_token.h"
 
 /* Arrays and maps inside one another; msgpack-python refuses deeper messages too. */
 #define DDF_MAX_DEPTH 1024
-
-typedef enum ddf_kind {
-    DDF_NIL,
-    DDF_BOOL,
-    DDF_INT,  /* fits int64_t */
-    DDF_UINT, /* above INT64_MAX */
-    DDF_FLOAT,
-    DDF_STR,
-    DDF_BIN,
-    DDF_EXT,
-    DDF_ARRAY,
-    DDF_MAP,
-} ddf_kind;
-
-typedef struct ddf_token {
-    ddf_kind kind;
-    int8_t ext_type;     /* DDF_EXT */
-    uint32_t len;        /* bytes of a string, binary or ext; items of an array; pairs of a map */
-    const uint8_t *data; /* payload of DDF_STR, DDF_BIN, DDF_EXT */
-    union {
-        int64_t i;  /* DDF_BOOL (0 or 1), DDF_INT */
-        uint64_t u; /* DDF_UINT */
-        double f;   /* DDF_FLOAT; a 32-bit float is exact in it */
-    } value;
-} ddf_token;
-
-/* Read the token at `p` into `out`. Returns the first byte after it (after the payload, for strings, binaries and
- * ext; after the header, for arrays and maps), or NULL with `*status` set to DDF_E_TRUNCATED or DDF_E_RESERVED. */
-const uint8_t *ddf_token_read(const uint8_t *p, const uint8_t *end, ddf_token *out, int *status);
 
 /* Skip the whole value at `p`, nested ones included. Returns the first byte after it, or NULL with `err` (may be
  * NULL) saying why; err->pos counts from `base`. */

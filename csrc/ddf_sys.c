@@ -47,7 +47,15 @@ void ddf_sys_close(int fd) { (void)close(fd); }
 
 int64_t ddf_sys_size(int fd) {
     struct stat st;
-    return fstat(fd, &st) < 0 ? -(int64_t)errno : (int64_t)st.st_size;
+    if (fstat(fd, &st) < 0) {
+        return -errno;
+    }
+    return S_ISREG(st.st_mode) ? (int64_t)st.st_size : S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+}
+
+int64_t ddf_sys_end(int fd) {
+    off_t end = lseek(fd, 0, SEEK_END); /* nobody uses the descriptor's position */
+    return end < 0 ? -(int64_t)errno : (int64_t)end;
 }
 
 int64_t ddf_sys_read(int fd, void *buffer, size_t len, uint64_t offset) {
@@ -65,6 +73,38 @@ int64_t ddf_sys_read(int fd, void *buffer, size_t len, uint64_t offset) {
         }
     }
     return (int64_t)done;
+}
+
+int64_t ddf_sys_read_parts(int fd, const ddf_room parts[3], uint64_t offset) {
+    struct iovec vector[3];
+    int64_t total = 0;
+    for (int i = 0; i < 3; i++) {
+        vector[i] = (struct iovec){parts[i].data, parts[i].size};
+        total += (int64_t)parts[i].size;
+    }
+    int64_t done;
+    do {
+        done = preadv(fd, vector, 3, (off_t)offset);
+    } while (done < 0 && errno == EINTR);
+    if (done < 0) {
+        return -errno;
+    }
+    int64_t skipped = 0; /* what a short read left over is read part by part */
+    for (int i = 0; i < 3 && done < total; i++) {
+        int64_t size = (int64_t)parts[i].size, have = done - skipped;
+        if (have < size) {
+            int64_t rest = ddf_sys_read(fd, (uint8_t *)parts[i].data + have, (size_t)(size - have), offset + (uint64_t)done);
+            if (rest < 0) {
+                return rest;
+            }
+            done += rest;
+            if (rest < size - have) {
+                break;
+            }
+        }
+        skipped += size;
+    }
+    return done;
 }
 
 int64_t ddf_sys_read_cached(int fd, void *buffer, size_t len, uint64_t offset) {

@@ -15,11 +15,23 @@ void ddf_sys_memory_free(void *memory, size_t size);
 int ddf_sys_open(const char *path);
 void ddf_sys_close(int fd);
 
-/* Size in bytes. */
+/* Size in bytes of a regular file; -EISDIR or -EINVAL for what is none. */
 int64_t ddf_sys_size(int fd);
+
+/* The same of a file known to be regular, for half the price. */
+int64_t ddf_sys_end(int fd);
 
 /* Read `len` bytes at `offset`, waiting for storage. Returns how many there were: fewer than `len` at the end only. */
 int64_t ddf_sys_read(int fd, void *buffer, size_t len, uint64_t offset);
+
+/* Memory to be written to. */
+typedef struct ddf_room {
+    void *data;
+    size_t size;
+} ddf_room;
+
+/* The same, into three places one after the other. */
+int64_t ddf_sys_read_parts(int fd, const ddf_room parts[3], uint64_t offset);
 
 /* Read what the page cache holds of `len` bytes at `offset` from its start on, without waiting. Returns how many bytes
  * that was, 0 included, or -ENOTSUP where the file system cannot tell. */

@@ -66,6 +66,9 @@ Values = npt.NDArray[Any] | Column[Any]
 Indices = npt.NDArray[np.int64]
 
 
+SHOWN_COLUMNS = 12  # in the repr of a batch
+
+
 class Origin(Protocol):
     """The dataset that a batch came from, as far as a batch needs it. It must not refer to the batch."""
 
@@ -326,8 +329,11 @@ class Batch(Sequence[Any]):
     def __repr__(self) -> str:
         if self._table.raw:
             return f"Batch({len(self)} raw samples, {self.nbytes:,} bytes)"
-        columns = ", ".join(f"{name} {self._kind(name)}" for name in self.columns)
-        return f"Batch({len(self)} samples: {columns or 'no columns'})"
+        names = self.columns
+        shown = [f"{name} {self._kind(name)}" for name in names[:SHOWN_COLUMNS]]
+        if len(names) > SHOWN_COLUMNS:
+            shown.append(f"{len(names) - SHOWN_COLUMNS} more")
+        return f"Batch({len(self)} samples: {', '.join(shown) or 'no columns'})"
 
     def _repr_html_(self) -> str:
         """Columns, their kinds and first values, for notebooks."""

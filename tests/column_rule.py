@@ -17,11 +17,23 @@ def expected_columns(samples, names=None):
     found = dict.fromkeys(name for sample in maps for name in sample)
     if names is not None:
         found = [name for name in dict.fromkeys(names) if name in found]
-    return {name: expected_column(name, [sample.get(name, MISSING) for sample in maps]) for name in found}
+    reserved = any(is_reserved(sample) for sample in samples)
+    return {
+        name: expected_column(
+            [sample.get(name, MISSING) for sample in maps], isinstance(name, str) and not reserved
+        )
+        for name in found
+    }
 
 
-def expected_column(name, values):
-    kind = expected_kind(values) if isinstance(name, str) else "object"
+def is_reserved(sample):
+    if isinstance(sample, dict):
+        return b"nd" in sample or b"complex" in sample
+    return isinstance(sample, (np.ndarray, np.generic, complex))
+
+
+def expected_column(values, typed):
+    kind = expected_kind(values) if typed else "object"
     if kind == "array":
         return kind, np.stack([np.asarray(value) for value in values], dtype=values[0].dtype)
     if kind in ("int64", "uint64", "float64", "bool", "complex128"):

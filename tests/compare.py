@@ -1,4 +1,4 @@
-"""Equality that tells apart what ``==`` does not: types, signs of zero, bits of NaN, byte order, writeability."""
+"""Equality that tells apart what ``==`` does not: types, bits of floats, byte order, writeability."""
 
 import struct
 

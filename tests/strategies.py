@@ -10,17 +10,32 @@ from msgpack import ExtType, Timestamp
 INT_MIN, UINT_MAX = -(2**63), 2**64 - 1
 
 # Where encodings change width, and the ends of the ranges.
-EDGES = [0, 1, -1, *(sign * 2**bits + d for bits in (5, 7, 8, 15, 16, 31, 32, 63) for sign in (1, -1) for d in (-1, 0, 1))]
+EDGES = [
+    0,
+    1,
+    -1,
+    *(sign * 2**bits + d for bits in (5, 7, 8, 15, 16, 31, 32, 63) for sign in (1, -1) for d in (-1, 0, 1)),
+]
 
 integers = st.integers(INT_MIN, UINT_MAX) | st.sampled_from([e for e in [*EDGES, UINT_MAX] if e >= INT_MIN])
 timestamps = st.builds(Timestamp, st.integers(INT_MIN, 2**63 - 1), st.integers(0, 10**9 - 1))
 ext_types = st.builds(ExtType, st.integers(0, 127), st.binary(max_size=40))
-names = st.sampled_from(["key", "label", "image", "ß", "", "x" * 31, "x" * 32, "x" * 70]) | st.text(max_size=12)
+names = st.sampled_from(["key", "label", "image", "ß", "", "x" * 31, "x" * 32, "x" * 70]) | st.text(
+    max_size=12
+)
 binaries = st.binary(max_size=60) | st.sampled_from([b"nd", b"complex", b"data", bytes(255), bytes(256)])
 
 # Values without numpy and without containers.
 scalars = (
-    st.none() | st.booleans() | integers | st.floats() | names | st.text(max_size=300) | binaries | ext_types | timestamps
+    st.none()
+    | st.booleans()
+    | integers
+    | st.floats()
+    | names
+    | st.text(max_size=300)
+    | binaries
+    | ext_types
+    | timestamps
 )
 
 # What may stand as a map's key; NaN may be there twice.
@@ -44,8 +59,10 @@ simple_dtypes = st.one_of(
     hnp.boolean_dtypes(),
     hnp.integer_dtypes(endianness="<") | hnp.integer_dtypes(endianness=">"),
     hnp.unsigned_integer_dtypes(endianness="<") | hnp.unsigned_integer_dtypes(endianness=">"),
-    hnp.floating_dtypes(endianness="<", sizes=(16, 32, 64)) | hnp.floating_dtypes(endianness=">", sizes=(16, 32, 64)),
-    hnp.complex_number_dtypes(endianness="<", sizes=(64, 128)) | hnp.complex_number_dtypes(endianness=">", sizes=(64, 128)),
+    hnp.floating_dtypes(endianness="<", sizes=(16, 32, 64))
+    | hnp.floating_dtypes(endianness=">", sizes=(16, 32, 64)),
+    hnp.complex_number_dtypes(endianness="<", sizes=(64, 128))
+    | hnp.complex_number_dtypes(endianness=">", sizes=(64, 128)),
     st.builds("{}U{}".format, _orders, st.integers(1, 12)).map(np.dtype),
     st.builds("S{}".format, st.integers(1, 12)).map(np.dtype),
 )
@@ -99,7 +116,16 @@ def _lengths(payload, fix, tags):
 
 def _wire_int(value):
     forms = [struct.pack("b", value)] if -32 <= value < 128 else []
-    for tag, code in ((0xCC, "B"), (0xCD, "H"), (0xCE, "I"), (0xCF, "Q"), (0xD0, "b"), (0xD1, "h"), (0xD2, "i"), (0xD3, "q")):
+    for tag, code in (
+        (0xCC, "B"),
+        (0xCD, "H"),
+        (0xCE, "I"),
+        (0xCF, "Q"),
+        (0xD0, "b"),
+        (0xD1, "h"),
+        (0xD2, "i"),
+        (0xD3, "q"),
+    ):
         try:
             forms.append(struct.pack(f">B{code}", tag, value))
         except struct.error:
@@ -109,12 +135,12 @@ def _wire_int(value):
 
 def _wire_ext(kind, data):
     forms = [
-        struct.pack(f">B{code}b", tag, len(data), kind) + data for tag, code in ((0xC7, "B"), (0xC8, "H"), (0xC9, "I"))
+        struct.pack(f">B{code}b", tag, len(data), kind) + data
+        for tag, code in ((0xC7, "B"), (0xC8, "H"), (0xC9, "I"))
     ]
     if len(data) in (1, 2, 4, 8, 16):
         forms.append(struct.pack("Bb", 0xD4 + len(data).bit_length() - 1, kind) + data)
     return forms
-
 
 
 def _pick(forms):
@@ -129,7 +155,9 @@ wire_scalars = st.one_of(
     st.text(max_size=300).flatmap(lambda v: _pick(_lengths(v.encode(), (0xA0, 32), (0xD9, 0xDA, 0xDB)))),
     binaries.flatmap(lambda v: _pick(_lengths(v, None, (0xC4, 0xC5, 0xC6)))),
     st.tuples(st.integers(0, 127), st.binary(max_size=40)).flatmap(lambda v: _pick(_wire_ext(*v))),
-    st.sampled_from([4, 8, 12]).flatmap(lambda n: st.binary(min_size=n, max_size=n).flatmap(lambda d: _pick(_wire_ext(-1, d)))),
+    st.sampled_from([4, 8, 12]).flatmap(
+        lambda n: st.binary(min_size=n, max_size=n).flatmap(lambda d: _pick(_wire_ext(-1, d)))
+    ),
 )
 
 
@@ -142,7 +170,9 @@ def _container(items, fix, tags):
 
 def _wire_containers(inner):
     arrays = st.lists(inner, max_size=18).flatmap(lambda items: _container(items, 0x90, (0xDC, 0xDD)))
-    pairs = st.lists(st.tuples(wire_scalars, inner), max_size=18).map(lambda pairs: [part for pair in pairs for part in pair])
+    pairs = st.lists(st.tuples(wire_scalars, inner), max_size=18).map(
+        lambda pairs: [part for pair in pairs for part in pair]
+    )
     return arrays | pairs.flatmap(lambda items: _container(items, 0x80, (0xDE, 0xDF)))
 
 

@@ -87,6 +87,7 @@ def test_repr_tells_size_and_columns():
     )
     assert repr(batch_of([{"x": np.float32(i)} for i in range(2)])) == "Batch(2 samples: x float32)"
     assert repr(batch_of([])) == "Batch(0 samples: no columns)"
+    assert repr(batch_of([{str(i): i for i in range(40)}])).endswith("11 int64, 28 more)")
     assert repr(batch_of([{"x": 1}], raw=True)) == "Batch(1 raw samples, 4 bytes)"
 
 
@@ -103,6 +104,13 @@ def test_a_raw_batch_hands_out_packed_messages():
     assert batch.raw(-1) == b"\xc1"
     assert batch.columns == ()
     assert batch[0].readonly
+    assert same(batch.decode(2), unpackb(packed[2]))
+
+
+def test_a_batch_may_be_empty():
+    batch = Batch.empty(Origin())
+    assert (len(batch), list(batch), batch.columns, batch.keys, batch.nbytes) == (0, [], (), [], 0)
+    assert batch.to_arrow().num_columns == 0
 
 
 def test_a_sample_that_does_not_decode_is_explained_by_the_origin():

@@ -173,6 +173,7 @@ def test_an_empty_array_with_a_huge_dimension_is_no_stack():
 
 def test_reserved_names_leave_what_is_a_map_to_the_decoder():
     array = np.arange(3.0)
+    assert_columns_follow_the_rule(batch_of([{"x": 1}, {"x": 1, b"nd": 0}]), [{"x": 1}, {"x": 1, b"nd": 0}])
     batch = batch_of([{"x": 1}, array, {b"nd": 5, "y": 2}])
     assert same(list(batch), [{"x": 1}, array, {b"nd": 5, "y": 2}])
     assert batch.columns == ("x", b"nd", "y")

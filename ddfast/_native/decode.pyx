@@ -5,21 +5,18 @@ Map keys and dtypes come from small caches; arrays, scalars and complex numbers 
 writes are built straight from the buffer. All other maps with its keys go to `ddfast.nd.decode`.
 """
 
-cimport numpy as cnp
+cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int64_t, uint32_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp
 
-import numpy as np
 from msgpack import ExtType, Timestamp
 
 from ddfast._native.msgpack cimport *
-from ddfast._native.nd cimport *
+from ddfast._native.nd cimport NdDecoder
 from ddfast._native.status cimport DDF_E_DEPTH, DDF_E_TRAILING, DDF_E_TRUNCATED, DDF_E_UTF8, DDF_E_VALUE, check, ddf_err
 
 from ddfast.errors import KernelError, PickleRefusedError
-
-cnp.import_array()
 
 # Failures that name their cause already, or are not the message's fault.
 cdef tuple PASSED_ON = (KernelError, PickleRefusedError, MemoryError, RecursionError)
@@ -57,24 +54,9 @@ cdef extern from "ddf_common.h":
     uint32_t ddf_load32(const uint8_t *)
     uint64_t ddf_load64(const uint8_t *)
 
-cdef extern from "numpy/arrayobject.h":
-    ctypedef struct type_object "PyTypeObject":
-        pass
-    ctypedef struct descr_object "PyArray_Descr":
-        pass
-    ctypedef struct array_object "PyArrayObject":
-        pass
-    type_object ndarray_type "PyArray_Type"
-    PyObject *new_array "PyArray_NewFromDescr" (
-        type_object *, descr_object *, int, cnp.npy_intp *, cnp.npy_intp *, void *, int, PyObject *) except NULL
-    PyObject *new_scalar "PyArray_Scalar" (void *, descr_object *, PyObject *) except NULL
-    void *array_data "PyArray_DATA" (array_object *)
-    void clear_flags "PyArray_CLEARFLAGS" (array_object *, int)
-
 cdef enum:
     KEY_LIMIT = 64  # bytes of a key worth remembering
     INTERN_LIMIT = 4096  # strings a decoder interns in its life; some Pythons never free them
-    NAME_LIMIT = 7  # bytes of a dtype string worth remembering
 
 # An array or a map whose items are on the way.
 cdef struct frame:
@@ -93,19 +75,21 @@ cdef struct builder:
     const uint8_t *at  # the value at fault, should building it fail
     uint64_t owed  # values still to come; each takes a byte at least, so this bounds every allocation
     uint32_t depth
+    PyObject *landed  # borrowed: the bytes object that already holds the payload at `landed_at`
+    const uint8_t *landed_at  # NULL: there is none
     frame[DDF_MAX_DEPTH] frames
 
 
+@cython.no_gc  # what it owns refers to nothing
 cdef class Decoder:
-    def __init__(self, *, bint allow_pickle=False):
+    def __cinit__(self, *, bint allow_pickle=False):
         self.allow_pickle = allow_pickle
+        self.special = NdDecoder()
 
     def __dealloc__(self):
         cdef int i
         for i in range(KEY_SLOTS):
             Py_XDECREF(self.keys[i].text)
-        for i in range(DTYPE_SLOTS):
-            Py_XDECREF(self.dtypes[i].descr)
 
     def unpack(self, buffer):
         cdef Py_buffer view
@@ -116,22 +100,27 @@ cdef class Decoder:
             PyBuffer_Release(&view)
 
     cdef object decode(self, const uint8_t *p, uint64_t size):
+        return self.decode_landed(p, size, None, NULL)
+
+    cdef object decode_landed(self, const uint8_t *p, uint64_t size, bytes landed, const uint8_t *at):
         cdef const uint8_t *stop = p
-        value = take(self.run(&stop, p + size))
+        value = take(self.run(&stop, p + size, <PyObject *>landed, at))
         if stop != p + size:
             raise KernelError(DDF_E_TRAILING, "bytes follow the end of the message", 0, stop - p)
         return value
 
     cdef object decode_value(self, const uint8_t *p, const uint8_t *end):
-        return take(self.run(&p, end))
+        return take(self.run(&p, end, NULL, NULL))
 
-    cdef PyObject *run(self, const uint8_t **p, const uint8_t *end) except NULL:
+    cdef PyObject *run(self, const uint8_t **p, const uint8_t *end, PyObject *landed, const uint8_t *at) except NULL:
         """Build the value at `p[0]` and move `p[0]` behind it."""
         cdef builder b
         b.base = b.at = p[0]
         b.end = end
         b.owed = 1
         b.depth = 0
+        b.landed = landed
+        b.landed_at = at
         try:
             return build(self, &b, p)
         except BaseException as error:
@@ -175,6 +164,7 @@ cdef PyObject *build(Decoder self, builder *b, const uint8_t **stop) except NULL
         rest = ddf_token_read(p, b.end, &token, &status)
         if rest == NULL:
             damaged(b, status)
+            return NULL
         if token.kind < DDF_ARRAY:
             value = leaf(self, b, &token)
         else:
@@ -201,6 +191,9 @@ cdef inline PyObject *leaf(Decoder self, builder *b, const ddf_token *token) exc
                 return map_key(self, b, token)
         return text(b, token)
     if token.kind == DDF_BIN:
+        if token.data == b.landed_at:
+            Py_INCREF(b.landed)
+            return b.landed
         return PyBytes_FromStringAndSize(<const char *>token.data, token.len)
     if token.kind == DDF_FLOAT:
         return PyFloat_FromDouble(token.value.f)
@@ -374,94 +367,15 @@ cdef inline PyObject *special_form(
         Decoder self, builder *b, const ddf_token *token, const uint8_t **rest) except? NULL:
     """The array, scalar or complex number that begins at `b.at` and ends at the new `rest[0]`.
 
-    NULL: it is something else, or something unusual that the general rules will tell.
+    NULL: the map is something else, or something unusual that the general rules will tell.
     """
+    cdef const uint8_t *p = b.at
+    cdef PyObject *value
     if rest[0] == b.end or rest[0][0] != 0xc4 or (token.len != 5 and token.len != 3 and token.len != 2):
         return NULL
     if b.depth > DDF_MAX_DEPTH - 2:  # the map and the shape in it count as two levels
         return NULL
-    return parse_special(self, b, rest)
-
-
-cdef PyObject *parse_special(Decoder self, builder *b, const uint8_t **rest) except? NULL:
-    cdef ddf_nd nd
-    cdef dtype_slot *slot
-    cdef PyObject *value
-    cdef const uint8_t *stop = ddf_nd_parse(b.at, b.end, &nd)
-    if stop == NULL:
-        return NULL
-    if nd.form == DDF_ND_COMPLEX:
-        value = complex_number(&nd)
-    else:
-        slot = find_dtype(self, nd.type, nd.type_len)
-        if slot == NULL or not ddf_nd_fits(&nd, slot.itemsize):
-            return NULL
-        value = array(&nd, slot.descr) if nd.form == DDF_ND_ARRAY else scalar(&nd, slot.descr)
+    value = self.special.build(&p, b.end)
     if value != NULL:
-        rest[0] = stop
+        rest[0] = p
     return value
-
-
-cdef PyObject *array(const ddf_nd *nd, PyObject *descr) except NULL:
-    cdef cnp.npy_intp[DDF_ND_MAX_DIMS] dims
-    cdef uint32_t i
-    for i in range(nd.ndim):
-        dims[i] = <cnp.npy_intp>nd.shape[i]
-    Py_INCREF(descr)  # for the array to keep
-    cdef PyObject *out = new_array(&ndarray_type, <descr_object *>descr, nd.ndim, dims, NULL, NULL, 0, NULL)
-    memcpy(array_data(<array_object *>out), nd.data, nd.data_len)
-    clear_flags(<array_object *>out, cnp.NPY_ARRAY_WRITEABLE)
-    return out
-
-
-cdef PyObject *scalar(const ddf_nd *nd, PyObject *descr) except? NULL:
-    dtype = <object>descr
-    if dtype.kind not in "biufc":
-        return NULL
-    return new_scalar(<void *>nd.data, <descr_object *>descr, NULL)
-
-
-cdef PyObject *complex_number(const ddf_nd *nd) except? NULL:
-    if not ddf_utf8_valid(nd.data, nd.data_len):
-        return NULL
-    value = complex((<const char *>nd.data)[:nd.data_len].decode())
-    Py_INCREF(<PyObject *>value)
-    return <PyObject *>value
-
-
-cdef bint plain_name(const uint8_t *name, uint32_t size) noexcept:
-    """Whether a dtype string is of the kind that numpy writes for numbers, strings and times."""
-    cdef uint32_t i
-    if size < 2 or size > NAME_LIMIT or name[0] not in b"<>|":
-        return False
-    cdef bint time = name[1] in b"mM"
-    if not time and name[1] not in b"biufcSU":
-        return False
-    for i in range(2, size):
-        if not (c"0" <= name[i] <= c"9" or (time and (c"a" <= name[i] <= c"z" or name[i] in b"[]DMWY"))):
-            return False
-    return True
-
-
-cdef dtype_slot *find_dtype(Decoder self, const uint8_t *name, uint32_t size) except? NULL:
-    """The slot of a dtype; NULL if its name is not plain or numpy does not know it."""
-    if not plain_name(name, size):
-        return NULL
-    cdef uint64_t packed = 0
-    memcpy(&packed, name, size)
-    packed |= <uint64_t>size << 56
-    cdef dtype_slot *slot = &self.dtypes[packed * <uint64_t>0x9e3779b97f4a7c15 >> 58]
-    if slot.descr != NULL and slot.name == packed:
-        return slot
-    try:
-        dtype = np.dtype((<const char *>name)[:size].decode("ascii"))
-    except (TypeError, ValueError):
-        return NULL
-    if dtype.itemsize == 0:
-        return NULL
-    Py_XDECREF(slot.descr)
-    Py_INCREF(<PyObject *>dtype)
-    slot.name = packed
-    slot.descr = <PyObject *>dtype
-    slot.itemsize = dtype.itemsize
-    return slot

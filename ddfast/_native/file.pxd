@@ -4,6 +4,12 @@ from libc.stdint cimport uint8_t, uint64_t
 from ddfast._native.status cimport ddf_err
 
 
+cdef extern from "ddf_sys.h":
+    ctypedef struct ddf_room:
+        void *data
+        size_t size
+
+
 cdef extern from "ddf_file.h":
     ctypedef struct ddf_file:
         pass
@@ -13,12 +19,16 @@ cdef extern from "ddf_file.h":
     uint64_t ddf_file_size(const ddf_file *file) nogil
     int ddf_file_check(const ddf_file *file, ddf_err *err) nogil
     int ddf_file_can_be_ready(const ddf_file *file) nogil
+    const uint8_t *ddf_file_view(ddf_file *file, size_t len, uint64_t offset) nogil
     size_t ddf_file_read_ready(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset) nogil
     int ddf_file_read(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset, ddf_err *err) nogil
+    int ddf_file_read_parts(ddf_file *file, const ddf_room *parts, uint64_t offset, ddf_err *err) nogil
 
 
 cdef class File:
     cdef ddf_file *ptr
 
-    # Read a whole range: what is ready at once, the rest waiting, without the GIL.
+    # Read a whole range, into one place or three, without the GIL.
     cdef int read_into(self, uint8_t *buffer, size_t size, uint64_t offset) except -1
+    cdef int read_parts(self, ddf_room *parts, uint64_t offset) except -1
+    cpdef check_unchanged(self)

@@ -6,9 +6,6 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 
 from ddfast._native.status cimport check
 
-# Up to this many bytes are copied with the GIL held: giving it up and taking it back costs more.
-cdef size_t HOLD_GIL_MAX = 16 << 10
-
 
 cdef class File:
     def __cinit__(self, path):
@@ -27,7 +24,7 @@ cdef class File:
     def size(self):
         return ddf_file_size(self.ptr)
 
-    def check_unchanged(self):
+    cpdef check_unchanged(self):
         cdef ddf_err err
         check(ddf_file_check(self.ptr, &err), &err)
 
@@ -40,14 +37,16 @@ cdef class File:
 
     cdef int read_into(self, uint8_t *buffer, size_t size, uint64_t offset) except -1:
         cdef ddf_err err
-        cdef size_t ready = 0
         cdef int status
-        if size <= HOLD_GIL_MAX:
-            check(ddf_file_check(self.ptr, &err), &err)
-            ready = ddf_file_read_ready(self.ptr, buffer, size, offset)
-            if ready == size:
-                return 0
         with nogil:
-            status = ddf_file_read(self.ptr, buffer + ready, size - ready, offset + ready, &err)
+            status = ddf_file_read(self.ptr, buffer, size, offset, &err)
+        check(status, &err)
+        return 0
+
+    cdef int read_parts(self, ddf_room *parts, uint64_t offset) except -1:
+        cdef ddf_err err
+        cdef int status
+        with nogil:
+            status = ddf_file_read_parts(self.ptr, parts, offset, &err)
         check(status, &err)
         return 0

@@ -1,3 +1,4 @@
+from cpython.object cimport PyObject
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 
@@ -21,3 +22,23 @@ cdef extern from "ddf_nd.h":
 
     const uint8_t *ddf_nd_parse(const uint8_t *p, const uint8_t *end, ddf_nd *out) nogil
     int ddf_nd_fits(const ddf_nd *nd, uint64_t itemsize) nogil
+
+
+cdef enum:
+    DTYPE_SLOTS = 64
+
+
+# A dtype string of at most 7 bytes that has been seen, its length in the top byte, and the owned dtype.
+cdef struct dtype_slot:
+    uint64_t name
+    PyObject *descr
+    uint64_t itemsize
+    bint is_number
+
+
+cdef class NdDecoder:
+    cdef dtype_slot[DTYPE_SLOTS] dtypes
+
+    # What the map at `p[0]` stands for, a new reference; `p[0]` moves behind it. NULL without an exception: the map
+    # is something else, or unusual enough that only the general rules of ddfast.nd tell.
+    cdef PyObject *build(self, const uint8_t **p, const uint8_t *end) except? NULL

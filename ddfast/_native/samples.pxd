@@ -6,6 +6,11 @@ from ddfast._native.file cimport File
 from ddfast._native.offsets cimport OffsetTable, ddf_span
 
 
+cdef extern from "ddf_outer.h":
+    int ddf_outer_find(const uint8_t *p, size_t len, size_t *at, size_t *size) nogil
+    int ddf_outer_is(const uint8_t *p, size_t len, size_t at, size_t size) nogil
+
+
 cdef class Samples:
     cdef readonly File file
     cdef readonly OffsetTable offsets
@@ -13,6 +18,12 @@ cdef class Samples:
     cdef uint8_t *scratch
     cdef size_t scratch_size
     cdef bint scratch_taken
+
+    # Layout of the last large sample: bytes before and behind the payload of its long binary; 0 before there is one.
+    cdef size_t before, behind
+
+    cdef object decode_at(self, ddf_span span)
+    cdef object land(self, uint8_t *at, ddf_span span)
 
     cdef uint8_t *take(self, size_t size) except NULL
     cdef void give(self, uint8_t *memory) noexcept

@@ -2,6 +2,9 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
+
+from ddfast._native.file cimport ddf_file_view, ddf_room
 
 from ddfast.errors import KernelError
 
@@ -11,6 +14,9 @@ cdef size_t KEEP_MAX = 4 << 20
 # Reads land congruent to their file offset modulo this, see ddf_plan.h.
 cdef size_t ALIGN = 64
 
+
+# From this size on a sample's long binary is worth reading straight into its bytes object.
+cdef size_t LAND_MIN = 32 << 10
 
 # Longest run of samples read at once.
 cdef int64_t FIT_MAX = 4096
@@ -48,15 +54,41 @@ cdef class Samples:
             free(memory)
 
     def get(self, int64_t index):
-        cdef ddf_span span = self.offsets.span_of(index)
-        cdef size_t size = span.stop - span.start, shift = span.start % ALIGN
+        return self.decode_at(self.offsets.span_of(index))
+
+    cdef object decode_at(self, ddf_span span):
+        cdef size_t size = span.stop - span.start, shift = span.start % ALIGN, payload = 0
+        cdef const uint8_t *view = ddf_file_view(self.file.ptr, size, span.start)
+        if view != NULL:
+            self.file.check_unchanged()
+            return self.decoder.decode(view, size)
         cdef uint8_t *memory = self.take(size + shift + ALIGN)
         cdef uint8_t *at = aligned(memory) + shift
         try:
+            if size >= LAND_MIN and self.before + self.behind + LAND_MIN // 2 <= size and self.before:
+                return self.land(at, span)
             self.file.read_into(at, size, span.start)
+            if size >= LAND_MIN and ddf_outer_find(at, size, &self.before, &payload):
+                self.behind = size - self.before - payload
             return self.decoder.decode(at, size)
         finally:
             self.give(memory)
+
+    cdef object land(self, uint8_t *at, ddf_span span):
+        """Read a large sample so that its long binary lands in a bytes object at once, if it lies as in the last."""
+        cdef size_t size = span.stop - span.start, payload = size - self.before - self.behind
+        cdef ddf_room[3] parts
+        landed = PyBytes_FromStringAndSize(NULL, payload)
+        parts[0].data, parts[0].size = at, self.before
+        parts[1].data, parts[1].size = PyBytes_AS_STRING(landed), payload
+        parts[2].data, parts[2].size = at + self.before + payload, self.behind
+        self.file.read_parts(parts, span.start)
+        cdef size_t before = <uint8_t *>parts[2].data - at - payload
+        if ddf_outer_is(at, size, before, payload):
+            return self.decoder.decode_landed(at, size, landed, at + before)
+        memcpy(at + before, PyBytes_AS_STRING(landed), payload)
+        self.before = 0
+        return self.decoder.decode(at, size)
 
     def raw(self, int64_t index):
         cdef ddf_span span = self.offsets.span_of(index)
@@ -83,6 +115,8 @@ cdef class Samples:
     def decode_range(self, int64_t start, int64_t stop):
         cdef ddf_span span = self.offsets.span_of(start), last = self.offsets.span_of(stop - 1)
         cdef size_t size = last.stop - span.start if last.stop > span.start else 0, shift = span.start % ALIGN
+        if size >= LAND_MIN * (stop - start):
+            return self.decode_large(start, stop)
         cdef uint8_t *memory = self.take(size + shift + ALIGN)
         cdef uint8_t *at = aligned(memory) + shift
         cdef uint64_t base = span.start, end = base + size
@@ -100,6 +134,17 @@ cdef class Samples:
                 raise
         finally:
             self.give(memory)
+        return samples
+
+    def decode_large(self, int64_t start, int64_t stop):
+        cdef list samples = []
+        cdef int64_t i
+        try:
+            for i in range(start, stop):
+                samples.append(self.decode_at(self.offsets.span_of(i)))
+        except ValueError:
+            if not samples:
+                raise
         return samples
 
     def raw_range(self, int64_t start, int64_t stop, bint copy=True):

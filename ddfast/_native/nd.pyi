@@ -1,0 +1,2 @@
+class NdDecoder:
+    """Builds the values of msgpack-numpy's common forms; remembers dtypes. Used by `Decoder` alone."""

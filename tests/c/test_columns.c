@@ -1,0 +1,159 @@
+#define _GNU_SOURCE
+#include <assert.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "ddf_columns.h"
+
+typedef struct built {
+    ddf_pool *pool;
+    ddf_arena *arena;
+    ddf_table *table;
+    ddf_err err;
+    int status;
+} built;
+
+static built build(ddf_slice region, const ddf_slice *samples, size_t n, const ddf_slice *names, size_t names_n) {
+    built b = {.table = NULL};
+    assert(ddf_pool_new((uint64_t)1 << 30, &b.pool) == 0 && ddf_arena_new(b.pool, 1, &b.arena) == 0);
+    b.status = ddf_table_build(b.arena, region, samples, n, names, names_n, &b.table, &b.err);
+    return b;
+}
+
+static void drop(built b) {
+    ddf_arena_release(b.arena);
+    ddf_pool_release(b.pool);
+}
+
+#define SLICE(text) ((ddf_slice){(const uint8_t *)(text), sizeof(text) - 1})
+
+/* Samples in memory of exactly their size, so that the sanitizer sees every byte read beyond. */
+static built build_two(ddf_slice first, ddf_slice second, ddf_slice *samples) {
+    uint8_t *memory = malloc(first.size + second.size);
+    assert(memory != NULL);
+    memcpy(memory, first.data, first.size);
+    memcpy(memory + first.size, second.data, second.size);
+    samples[0] = (ddf_slice){memory, first.size};
+    samples[1] = (ddf_slice){memory + first.size, second.size};
+    return build((ddf_slice){memory, first.size + second.size}, samples, 2, NULL, 0);
+}
+
+static ddf_column_kind kind_of(ddf_slice first, ddf_slice second) {
+    ddf_slice samples[2];
+    built b = build_two(first, second, samples);
+    assert(b.status == 0 && b.table->columns_n == 1);
+    ddf_column_kind kind = b.table->columns[0].kind;
+    drop(b);
+    free((void *)(uintptr_t)samples[0].data);
+    return kind;
+}
+
+#define KIND(first, second) kind_of(SLICE("\x81\xa1x" first), SLICE("\x81\xa1x" second))
+
+static void kinds_follow_from_the_values(void) {
+    assert(KIND("\x01", "\xff") == DDF_COLUMN_INT64);
+    assert(KIND("\x01", "\xcf\x7f\xff\xff\xff\xff\xff\xff\xff") == DDF_COLUMN_INT64);
+    assert(KIND("\x01", "\xcf\x80\0\0\0\0\0\0\0") == DDF_COLUMN_UINT64);
+    assert(KIND("\xff", "\xcf\x80\0\0\0\0\0\0\0") == DDF_COLUMN_OBJECT);
+    assert(KIND("\x01", "\xca\x3f\x80\0\0") == DDF_COLUMN_FLOAT64);
+    assert(KIND("\xcf\0\x20\0\0\0\0\0\x01", "\xca\x3f\x80\0\0") == DDF_COLUMN_OBJECT);
+    assert(KIND("\xcf\x80\0\0\0\0\0\0\0", "\xca\x3f\x80\0\0") == DDF_COLUMN_FLOAT64);
+    assert(KIND("\xcf\xff\xff\xff\xff\xff\xff\xff\xff", "\xca\x3f\x80\0\0") == DDF_COLUMN_OBJECT);
+    assert(KIND("\xc2", "\xc3") == DDF_COLUMN_BOOL);
+    assert(KIND("\xc2", "\x01") == DDF_COLUMN_OBJECT);
+    assert(KIND("\xc0", "\x01") == DDF_COLUMN_OBJECT);
+    assert(KIND("\xa1y", "\xd9\x01y") == DDF_COLUMN_STR);
+    assert(KIND("\xa1y", "\xc4\x01y") == DDF_COLUMN_OBJECT);
+    assert(KIND("\xc4\x01y", "\xc5\0\x01y") == DDF_COLUMN_BYTES);
+    assert(KIND("\x90", "\x90") == DDF_COLUMN_OBJECT);
+    assert(kind_of(SLICE("\x81\xa1x\x01"), SLICE("\x80")) == DDF_COLUMN_OBJECT);
+    assert(kind_of(SLICE("\x81\xa1x\x01"), SLICE("\x01")) == DDF_COLUMN_OBJECT);
+}
+
+#define ARRAY(type, shape, data)                                                                                       \
+    "\x85\xc4\x02nd\xc3\xc4\x04type\xa3" type "\xc4\x04kind\xc4\0\xc4\x05shape" shape "\xc4\x04"                       \
+    "data\xc4" data
+
+static void arrays_stack_where_dtype_and_shape_agree(void) {
+    assert(KIND(ARRAY("<f4", "\x91\x01", "\x04" "1234"), ARRAY("<f4", "\x91\x01", "\x04" "5678")) ==
+           DDF_COLUMN_STACKED);
+    assert(KIND(ARRAY("<f4", "\x91\x01", "\x04" "1234"), ARRAY(">f4", "\x91\x01", "\x04" "5678")) == DDF_COLUMN_VIEWS);
+    assert(KIND(ARRAY("<f4", "\x91\x01", "\x04" "1234"), ARRAY("<f4", "\x90", "\x04" "5678")) == DDF_COLUMN_VIEWS);
+    assert(KIND(ARRAY("<f4", "\x91\x01", "\x04" "1234"), ARRAY("<f4", "\x91\x01", "\x03" "567")) == DDF_COLUMN_OBJECT);
+    assert(KIND(ARRAY("|O8", "\x91\0", "\0"), ARRAY("|O8", "\x91\0", "\0")) == DDF_COLUMN_OBJECT);
+}
+
+static void dtypes_that_are_not_numbers_have_no_size(void) {
+    static const char *const GOOD[] = {"|b1", "|i1", "|u1", "<i2", ">u4", "<f2", "<f8", "<c8", ">c16"};
+    static const char *const BAD[] = {"", "|", "|b", "|b2", "|f1", "|i4", "=i4", "<i1", "<i3", "<f16", "<f1", "<c4",
+                                      "<c161", "<i44", "|O", "|V8", "<U1", "<M8[s]", "i4"};
+    for (size_t i = 0; i < sizeof GOOD / sizeof *GOOD; i++) {
+        assert(ddf_dtype_size((const uint8_t *)GOOD[i], strlen(GOOD[i])) == (uint32_t)atoi(GOOD[i] + 2));
+    }
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        assert(ddf_dtype_size((const uint8_t *)BAD[i], strlen(BAD[i])) == 0);
+    }
+}
+
+static void errors_name_sample_and_byte(void) {
+    ddf_slice samples[2];
+    built b = build_two(SLICE("\x81\xa1x\x01"), SLICE("\x81\xa1x\xc4\x02y"), samples);
+    assert(b.status == DDF_E_TRUNCATED && b.err.item == 1 && b.err.pos == 3);
+    drop(b);
+    free((void *)(uintptr_t)samples[0].data);
+    b = build_two(SLICE("\x81\xa1x\xa1y"), SLICE("\x81\xa1x\xa1\xff"), samples);
+    assert(b.status == DDF_E_UTF8 && b.err.item == 1 && b.err.pos == 3);
+    drop(b);
+    free((void *)(uintptr_t)samples[0].data);
+}
+
+static void nothing_gives_no_columns(void) {
+    built b = build((ddf_slice){NULL, 0}, NULL, 0, NULL, 0);
+    assert(b.status == 0 && b.table->n == 0 && b.table->columns_n == 0);
+    drop(b);
+}
+
+static void raw_tables_look_at_nothing(void) {
+    built b = build((ddf_slice){NULL, 0}, NULL, 0, NULL, 0);
+    ddf_slice sample = SLICE("\xc1");
+    assert(ddf_table_raw(b.arena, sample, &sample, 1, &b.table) == 0);
+    assert(b.table->raw && b.table->nbytes == 1 && b.table->columns_n == 0);
+    drop(b);
+}
+
+/* Long values behind 1, 2 and 5 GiB of a region that is mostly a hole. */
+static void views_reach_all_of_a_large_region(void) {
+    const uint64_t size = (uint64_t)5 << 30;
+    static const uint64_t AT[] = {0, 1000, ((uint64_t)1 << 30) - 10, ((uint64_t)1 << 30), ((uint64_t)5 << 30) - 64};
+    enum { N = sizeof AT / sizeof *AT };
+    uint8_t *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) {
+        return; /* no such address space here */
+    }
+    ddf_slice samples[N], message = SLICE("\x81\xa1x\xc4\x10" "0123456789abcdef");
+    for (size_t i = 0; i < N; i++) {
+        memcpy(memory + AT[i], message.data, message.size);
+        samples[i] = (ddf_slice){memory + AT[i], message.size};
+    }
+    built b = build((ddf_slice){memory, size}, samples, N, NULL, 0);
+    assert(b.status == 0 && b.table->columns[0].kind == DDF_COLUMN_BYTES);
+    const ddf_view *views = b.table->columns[0].data;
+    for (size_t i = 0; i < N; i++) {
+        ddf_slice value = ddf_column_bytes(b.table, &b.table->columns[0], i);
+        assert(value.data == samples[i].data + 5 && value.size == 16);
+        assert(views[i].as.ref.buffer == (int32_t)((AT[i] + 5) >> 30) && views[i].as.ref.offset >= 0);
+    }
+    drop(b);
+    munmap(memory, size);
+}
+
+int main(void) {
+    kinds_follow_from_the_values();
+    arrays_stack_where_dtype_and_shape_agree();
+    dtypes_that_are_not_numbers_have_no_size();
+    errors_name_sample_and_byte();
+    nothing_gives_no_columns();
+    raw_tables_look_at_nothing();
+    views_reach_all_of_a_large_region();
+    return 0;
+}
