@@ -8,15 +8,16 @@ import weakref
 from abc import ABC, abstractmethod
 from time import monotonic
 from types import TracebackType
-from typing import Any
-
-from typing_extensions import Self
+from typing import TYPE_CHECKING, Any
 
 from ddfast.errors import ClosedError
 from ddfast.writer.book import Book
 from ddfast.writer.digest import Digest
 from ddfast.writer.draft import Draft, claim, discard
 from ddfast.writer.progress import Progress
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Writer(ABC):

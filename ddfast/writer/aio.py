@@ -11,15 +11,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from time import monotonic
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiofiles
-from typing_extensions import Self
 
 from ddfast.errors import ClosedError
 from ddfast.writer.book import Book
 from ddfast.writer.draft import Draft, claim, discard
 from ddfast.writer.progress import Progress
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 T = TypeVar("T")
 
