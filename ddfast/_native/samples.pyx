@@ -115,8 +115,8 @@ cdef class Samples:
     def decode_range(self, int64_t start, int64_t stop):
         cdef ddf_span span = self.offsets.span_of(start), last = self.offsets.span_of(stop - 1)
         cdef size_t size = last.stop - span.start if last.stop > span.start else 0, shift = span.start % ALIGN
-        if size >= LAND_MIN * (stop - start):
-            return self.decode_large(start, stop)
+        if stop == start + 1:
+            return [self.decode_at(span)]
         cdef uint8_t *memory = self.take(size + shift + ALIGN)
         cdef uint8_t *at = aligned(memory) + shift
         cdef uint64_t base = span.start, end = base + size
@@ -134,17 +134,6 @@ cdef class Samples:
                 raise
         finally:
             self.give(memory)
-        return samples
-
-    def decode_large(self, int64_t start, int64_t stop):
-        cdef list samples = []
-        cdef int64_t i
-        try:
-            for i in range(start, stop):
-                samples.append(self.decode_at(self.offsets.span_of(i)))
-        except ValueError:
-            if not samples:
-                raise
         return samples
 
     def raw_range(self, int64_t start, int64_t stop, bint copy=True):

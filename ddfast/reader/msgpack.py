@@ -26,9 +26,9 @@ from ddfast.prefetch import PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT, Fetcher, 
 from ddfast.reader.abc import Reader
 from ddfast.tools import hash_md5hex, load_md5file
 
-# What is read at once when iterating: small samples together, large ones so that they fit the processor's cache.
-CHUNK_BYTES_LEAST = 64 << 10
-CHUNK_BYTES_MOST = 1 << 20
+# Samples read and decoded at once when iterating. Large ones go one by one, so that the memory of the last is still in the
+# processor's cache when the next needs it.
+CHUNK_BYTES = 64 << 10
 
 INDEX_SUFFIXES = (SUFFIX_OFFSETS, SUFFIX_KEYS, SUFFIX_KEY_HASHES, SUFFIX_FILTER, SUFFIX_LEGACY_INDEX)
 
@@ -155,22 +155,18 @@ class MsgpackReader(Reader):
     ) -> Iterator[Any]:
         dataset = self._dataset
         while start < stop:
-            chunk = self._chunk(dataset, start, stop, raw, copy, chunk_size)
+            chunk = self._chunk(dataset, start, stop, raw, copy)
             if yield_key:
                 yield from zip(dataset.keys[start : start + len(chunk)], chunk, strict=True)
             else:
                 yield from chunk
             start += len(chunk)
 
-    def _chunk(
-        self, dataset: Dataset, start: int, stop: int, raw: bool, copy: bool, chunk_size: int
-    ) -> Sequence[Any]:
+    def _chunk(self, dataset: Dataset, start: int, stop: int, raw: bool, copy: bool) -> Sequence[Any]:
         """Some samples from `start` on, at least one; those before a damaged one where there is one."""
         samples = dataset.samples
         try:
-            end = samples.fit(start, stop, CHUNK_BYTES_LEAST)
-            if end - start < chunk_size:
-                end = samples.fit(start, min(stop, start + chunk_size), CHUNK_BYTES_MOST)
+            end = samples.fit(start, stop, CHUNK_BYTES)
             if raw:
                 return samples.raw_range(start, end, copy)
             return samples.decode_range(start, end)
