@@ -176,13 +176,13 @@ class Dataset:
         if array.size == 0:
             return np.empty(0, np.int64)
         if array.ndim != 1 or array.dtype.kind not in "iu":
-            raise TypeError(f"indices are integers in one dimension, not {array.dtype} of shape {array.shape}")
+            raise TypeError(
+                f"indices are integers in one dimension, not {array.dtype} of shape {array.shape}"
+            )
         n = len(self)
         outside = np.flatnonzero((array >= n) | (array < -n))
         if outside.size:
-            raise SampleIndexError(
-                f"index {array[outside[0]]} out of range: {self.path} has {n:,} samples"
-            )
+            raise SampleIndexError(f"index {array[outside[0]]} out of range: {self.path} has {n:,} samples")
         array = array.astype(np.int64)
         return np.where(array < 0, array + n, array)
 
@@ -191,7 +191,9 @@ class Dataset:
     def explain(self, error: KernelError | OSError, index: int | None = None) -> Exception:
         """What to raise for a failure of a kernel at sample `index`; None where no sample is to blame."""
         if isinstance(error, OSError):
-            return ReadError(error.errno, f"{error.strerror}: cannot read {self._named(index)}", str(self.path))
+            return ReadError(
+                error.errno, f"{error.strerror}: cannot read {self._named(index)}", str(self.path)
+            )
         if error.code == E_CANCELLED:
             return ClosedError(f"the reader of {self.path} was closed while it was read from")
         if error.code == E_CHANGED:

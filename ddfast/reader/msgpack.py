@@ -26,8 +26,8 @@ from ddfast.prefetch import PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT, Fetcher, 
 from ddfast.reader.abc import Reader
 from ddfast.tools import hash_md5hex, load_md5file
 
-# Samples read and decoded at once when iterating. Large ones go one by one, so that the memory of the last is still in the
-# processor's cache when the next needs it.
+# Samples read and decoded at once when iterating. Large ones go one by one, so that the memory of the last is still in
+# the processor's cache when the next needs it.
 CHUNK_BYTES = 64 << 10
 
 INDEX_SUFFIXES = (SUFFIX_OFFSETS, SUFFIX_KEYS, SUFFIX_KEY_HASHES, SUFFIX_FILTER, SUFFIX_LEGACY_INDEX)
@@ -145,7 +145,12 @@ class MsgpackReader(Reader):
         return (self.find_key(index), sample) if yield_key else sample
 
     def slice(
-        self, start: int, stop: int | None = None, yield_key: bool = False, raw: bool = False, copy: bool = True
+        self,
+        start: int,
+        stop: int | None = None,
+        yield_key: bool = False,
+        raw: bool = False,
+        copy: bool = True,
     ) -> Iterator[Any]:
         start, stop, _ = slice(start, stop).indices(len(self))
         return self._iter_impl(start, stop, yield_key, raw, copy, max(1, stop - start))
@@ -175,7 +180,9 @@ class MsgpackReader(Reader):
 
     # -- batches
 
-    def get_many(self, indices: ArrayLike, *, columns: Sequence[str] | None = None, raw: bool = False) -> Batch:
+    def get_many(
+        self, indices: ArrayLike, *, columns: Sequence[str] | None = None, raw: bool = False
+    ) -> Batch:
         """Samples at any indices, read together.
 
         Parameters:
@@ -232,7 +239,9 @@ class MsgpackReader(Reader):
             Whether the hash is the one in the md5 file.
         """
         path = self._dataset.path
-        return load_md5file(path_append(path, ".md5")).get(path.name) == hash_md5hex(path, read_size, progress)
+        return load_md5file(path_append(path, ".md5")).get(path.name) == hash_md5hex(
+            path, read_size, progress
+        )
 
     def verify_index(self, read_size: int = 512 * 1024, progress: bool = False) -> bool:
         """Hash all index files and compare with the md5 file.
@@ -249,7 +258,8 @@ class MsgpackReader(Reader):
         names = [path_append(path, suffix) for suffix in INDEX_SUFFIXES]
         wanted = [name for name in names if name.name in hashes or name.exists()]
         return all(
-            name.exists() and hashes.get(name.name) == hash_md5hex(name, read_size, progress) for name in wanted
+            name.exists() and hashes.get(name.name) == hash_md5hex(name, read_size, progress)
+            for name in wanted
         )
 
 
