@@ -1,9 +1,9 @@
 """Which sample comes when: the order of an epoch, and the part of it that each rank gets.
 
 An order maps positions of an epoch, from 0, to sample indices; it depends on the dataset, the kind of shuffle, seed
-and epoch alone. Every rank walks the same order: in each step the ranks take ``batch_size`` positions each, rank 0 first.
-So the state of a pass is one number, the position that all ranks have come to, and a pass may go on with another batch size
-or another number of ranks.
+and epoch alone. Every rank walks the same order: in each step the ranks take ``batch_size`` positions each, rank 0
+first. So the state of a pass is one number, the position that all ranks have come to, and a pass may go on with another
+batch size or another number of ranks.
 """
 
 from __future__ import annotations

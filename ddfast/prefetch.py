@@ -2,8 +2,8 @@
 
 There is one core and two thin faces. A `Stream` never waits: a face asks it for the next batch, and where there is none
 yet, waits for the stream's head fetch in its own way (a blocked thread, or an event loop that watches a descriptor).
-All that runs in between are the engine's threads, so that there is no task and no thread to clean up after a loop that ends
-early: dropping the stream gives up what it has fetched ahead.
+All that runs in between are the engine's threads, so that there is no task and no thread to clean up after a loop that
+ends early: dropping the stream gives up what it has fetched ahead.
 """
 
 from __future__ import annotations
