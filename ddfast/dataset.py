@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import operator
 import os
+import sys
 import warnings
 from collections.abc import Sequence
 from functools import cached_property
@@ -109,7 +110,8 @@ class Dataset:
         try:
             count = len(self.keys)
         except FileNotFoundError:
-            warnings.warn(f"{self._suffixed(SUFFIX_KEYS)} not found, samples have no keys", stacklevel=4)
+            message = f"{self._suffixed(SUFFIX_KEYS)} not found, samples have no keys"
+            warnings.warn(message, stacklevel=_level_of_caller())
             return
         if count != len(self):
             raise IndexFileError(
@@ -268,3 +270,11 @@ class Dataset:
             return f"{self.path}: sample {index} ({self.keys[index]!r})"
         except (DdfastError, OSError):
             return f"{self.path}: sample {index}"
+
+
+def _level_of_caller() -> int:
+    """The stack level of whoever opens a dataset, as `warnings.warn` called from the same function counts it."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] in ("ddfast", "functools"):
+        level, frame = level + 1, frame.f_back
+    return level
