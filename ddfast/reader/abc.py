@@ -183,7 +183,7 @@ class Reader(ABC):
         """
         n = len(self)
         if start is None:
-            if self._i == n and n:
+            if self._i >= n > 0:
                 self.seek_index(0)
             start = self._i
         elif not -n <= start < n:

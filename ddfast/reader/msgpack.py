@@ -53,7 +53,8 @@ class MsgpackReader(Reader):
         IndexFileError: the index is damaged or belongs to another data file.
     """
 
-    _do_not_copy = ("_dataset", "_fetcher")
+    # A copy shares what is open, so that it reads the same dataset even where that was replaced on disk.
+    _do_not_copy = ("_fetcher",)
 
     def __init__(
         self,
@@ -78,7 +79,9 @@ class MsgpackReader(Reader):
 
     @cached_property
     def _dataset(self) -> Dataset:
-        return Dataset(self._path, allow_pickle=self._allow_pickle)
+        dataset = Dataset(self._path, allow_pickle=self._allow_pickle)
+        self._len = len(dataset)
+        return dataset
 
     @cached_property
     def _fetcher(self) -> Fetcher:
@@ -108,7 +111,7 @@ class MsgpackReader(Reader):
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k not in self._do_not_copy}
+        return {k: v for k, v in self.__dict__.items() if k not in ("_dataset", "_fetcher")}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {str(self._path)!r}: {len(self):,} samples>"
@@ -126,7 +129,7 @@ class MsgpackReader(Reader):
         return self._dataset.find_index(key)
 
     def __contains__(self, key: object) -> bool:
-        return self._dataset.key_table.find(key) >= 0  # type: ignore[arg-type]
+        return self._dataset.search(key) >= 0  # type: ignore[arg-type]
 
     # -- samples
 
