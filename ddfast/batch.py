@@ -55,7 +55,7 @@ from ddfast._native.columns import (
     build_table,
 )
 from ddfast._native.decode import Decoder
-from ddfast.errors import ColumnNameError, CorruptSampleError, DdfastError, KernelError
+from ddfast.errors import ColumnNameError, CorruptSampleError, DdfastError, KernelError, PickleRefusedError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -79,7 +79,7 @@ class Origin(Protocol):
     def keys_of(self, indices: Indices) -> list[str]:
         """The keys of these samples."""
 
-    def explain(self, error: KernelError, index: int) -> Exception:
+    def explain(self, error: KernelError | PickleRefusedError, index: int) -> Exception:
         """What to raise when the sample at ``index`` of the dataset does not decode."""
 
 
@@ -307,7 +307,7 @@ class Batch(Sequence[Any]):
     def _decoded(self, row: int) -> Any:
         try:
             return self._table.decode(row, self._origin.decoder)
-        except KernelError as error:
+        except (KernelError, PickleRefusedError) as error:
             whole = self if self._whole is None else self._whole
             raise self._origin.explain(error, int(whole._indices[row])) from error
 
@@ -349,7 +349,7 @@ class Batch(Sequence[Any]):
 def _value(table: Table, origin: Origin, indices: Indices, column: int, row: int) -> Any:
     try:
         return table.decode_value(column, row, origin.decoder)
-    except KernelError as error:
+    except (KernelError, PickleRefusedError) as error:
         raise origin.explain(error, int(indices[row])) from error
 
 
@@ -376,7 +376,9 @@ class _Detached:
         keys = dict(zip(self._indices.tolist(), self._keys, strict=True))
         return [keys[index] for index in indices.tolist()]
 
-    def explain(self, error: KernelError, index: int) -> Exception:
+    def explain(self, error: KernelError | PickleRefusedError, index: int) -> Exception:
+        if isinstance(error, PickleRefusedError):
+            return PickleRefusedError(f"sample {index}: {error}")
         return CorruptSampleError(f"sample {index} is damaged at byte {error.pos}: {error.reason}")
 
 

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +29,7 @@ from ddfast.errors import (
     DdfastError,
     IndexFileError,
     KernelError,
+    PickleRefusedError,
     ReadError,
     SampleIndexError,
     SampleKeyError,
@@ -46,9 +47,12 @@ from ddfast.keys import Keys
 
 __all__ = ["Dataset"]
 
-T = TypeVar("T")
+Failure = KernelError | OSError | PickleRefusedError
 
 RESTORE = "Restore the data file from a copy, or write the dataset again."
+
+# A dataset that is replaced while it is opened is opened again.
+OPEN_TRIES = 5
 
 
 class Dataset:
@@ -68,10 +72,29 @@ class Dataset:
 
     def __init__(self, path: str | os.PathLike[str], *, allow_pickle: bool = False) -> None:
         self.path = Path(path)
-        if not self.path.exists():
-            raise DatasetNotFoundError(f"{self.path} not found")
-        self.file = File(self.path)
         self.decoder = Decoder(allow_pickle=allow_pickle)
+        for left in reversed(range(OPEN_TRIES)):
+            before = self._identity()
+            try:
+                self._open()
+            except (IndexFileError, DatasetNotFoundError):
+                if left == 0 or self._identity() == before:
+                    raise
+            if self._identity() == before:
+                break  # else the dataset was replaced meanwhile, and its files may be of two
+            self.__dict__.pop("keys", None)
+            self.__dict__.pop("_legacy", None)
+
+    def _identity(self) -> tuple[int, int]:
+        """Which file the path names at the moment."""
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            raise DatasetNotFoundError(f"{self.path} not found") from None
+        return status.st_dev, status.st_ino
+
+    def _open(self) -> None:
+        self.file = File(self.path)
         self.offsets = self._open_offsets()
         self.samples = Samples(self.file, self.offsets, self.decoder)
         self._check_keys_len()
@@ -223,8 +246,10 @@ class Dataset:
 
     # -- errors
 
-    def explain(self, error: KernelError | OSError, index: int | None = None) -> Exception:
-        """What to raise for a failure of a kernel at sample `index`; None where no sample is to blame."""
+    def explain(self, error: Failure, index: int | None = None) -> Exception:
+        """What to raise for a failure at sample `index`; None where no sample is to blame."""
+        if isinstance(error, PickleRefusedError):
+            return PickleRefusedError(f"{self._named(index)}: {error}")
         if isinstance(error, KernelError) and error.code == E_CANCELLED:
             return ClosedError(f"the reader of {self.path} was closed while it was read from")
         try:

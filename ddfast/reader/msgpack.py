@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from ddfast.batch import Batch
 from ddfast.dataset import Dataset
-from ddfast.errors import KernelError, SampleIndexError
+from ddfast.errors import KernelError, PickleRefusedError, SampleIndexError
 from ddfast.files import (
     SUFFIX_FILTER,
     SUFFIX_KEY_HASHES,
@@ -137,7 +137,7 @@ class MsgpackReader(Reader):
         dataset = self._dataset
         try:
             sample = dataset.samples.raw(index) if raw else dataset.samples.get(index)
-        except (KernelError, OSError) as error:
+        except (KernelError, OSError, PickleRefusedError) as error:
             if index < 0:
                 return self.get(dataset.position(index), yield_key, raw, copy)
             raise dataset.explain(error, index) from error
@@ -178,7 +178,7 @@ class MsgpackReader(Reader):
             if raw:
                 return samples.raw_range(start, end, copy)
             return samples.decode_range(start, end)
-        except (KernelError, OSError):
+        except (KernelError, OSError, PickleRefusedError):
             return [self.get(start, raw=raw, copy=copy)]  # names the sample, if it is the one
 
     # -- batches
