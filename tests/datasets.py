@@ -20,7 +20,7 @@ def some_samples(count=10):
         {
             "key": f"sample {i} ß",
             "label": i,
-            "image": bytes([i]) * (i * 37),
+            "image": bytes([i % 256]) * (i % 200 * 37),
             "array": np.arange(i % 4, dtype=np.float32),
             "nested": {"list": [1.5, None, i], 7: {"deep": 2j}},
             "scalar": np.float32(i),
