@@ -143,9 +143,11 @@ class Fetcher:
 
         Raises:
             StorageTimeoutError: no read has completed for too long.
+            ClosedError: the reader was closed, and a read is stuck in the system.
         """
         patience = Patience(self)
         while not fetch.wait(POLL_SECONDS):
+            self._require_open()
             patience.check()
 
     def _require_open(self) -> None:
