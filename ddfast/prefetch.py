@@ -160,7 +160,7 @@ class Fetcher:
         except (KernelError, OSError):
             return self.dataset.explain(error)  # nothing was planned: there is no sample to name
         if isinstance(error, OSError) or error.code in (E_EOF, E_CHANGED, E_CANCELLED):
-            return self.dataset.explain(error, self._sample_at(error.pos, indices))
+            return self.dataset.explain(error, self._sample_at(getattr(error, "pos", -1), indices))
         return self.dataset.explain(error, int(indices[error.item]))
 
     def _sample_at(self, position: int, indices: NDArray[np.int64]) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from types import TracebackType
@@ -143,7 +144,7 @@ class Reader(ABC):
     @overload
     def __getitem__(self, index: SupportsIndex) -> Any: ...
     @overload
-    def __getitem__(self, index: slice) -> Iterator[Any]: ...
+    def __getitem__(self, index: builtins.slice) -> Iterator[Any]: ...
     def __getitem__(self, index: Any) -> Any:
         """One sample, or for a slice with step 1, an iterator over samples."""
         if not isinstance(index, slice):

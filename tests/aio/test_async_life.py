@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import importlib
+import itertools
 
 import pytest
 from datasets import descriptors, replace, some_samples, threads, write
@@ -33,7 +34,9 @@ def clean(arun):
     async def watched(main, arguments):
         before = {*threads(), *descriptors()}
         await main(*arguments)
-        for _ in range(200):  # what was dropped rather than closed ends by itself, and a thread takes time to go
+        for _ in range(
+            200
+        ):  # what was dropped rather than closed ends by itself, and a thread takes time to go
             if not left_behind(before):
                 break
             await asyncio.sleep(0.01)
@@ -106,7 +109,7 @@ def test_leaving_early_leaves_nothing(path, clean, reads):
 
 def test_an_exception_in_the_consumer_leaves_nothing(path, clean):
     async def main():
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(ZeroDivisionError):  # noqa: PT012
             async with AsyncReader(path) as reader:
                 async for batch in reader.batches(8):
                     _ = 1 // int(batch.indices[0] - 8)
@@ -259,7 +262,7 @@ def test_tasks_may_share_a_stream(path, clean):
                 return [index async for batch in stream for index in batch.indices.tolist()]
 
             parts = await asyncio.gather(*(worker() for _ in range(5)))
-            assert sorted(sum(parts, [])) == list(range(201))
+            assert sorted(itertools.chain(*parts)) == list(range(201))
 
     clean(main)
 
@@ -284,7 +287,7 @@ def test_closing_the_reader_ends_streams_that_wait(path, clean, request, kind):
 def test_closing_the_reader_inside_a_loop_ends_it(path, clean):
     async def main():
         async with AsyncReader(path, prefetch_bytes=1) as reader:
-            with pytest.raises(ClosedError, match=r"x\.msgpack"):
+            with pytest.raises(ClosedError, match=r"x\.msgpack"):  # noqa: PT012
                 async for _ in reader.batches(1):
                     await reader.close()
 
@@ -298,7 +301,7 @@ def test_a_stream_of_before_does_not_come_back_when_the_reader_is_opened_again(p
             stream = reader.batches(1)
             await anext(stream)
         async with reader:
-            with pytest.raises(ClosedError):
+            with pytest.raises(ClosedError):  # noqa: PT012
                 while True:
                     await anext(stream)
             assert await consume(reader) == list(range(201))

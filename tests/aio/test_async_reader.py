@@ -1,6 +1,7 @@
 """AsyncReader gives what MsgpackReader gives, in an order that depends on seed and epoch alone."""
 
 import asyncio
+import itertools
 
 import numpy as np
 import pytest
@@ -8,7 +9,13 @@ from compare import assert_same
 from datasets import beside, keys_of, some_samples, write, write_legacy
 
 from ddfast import AsyncReader, MsgpackReader
-from ddfast.errors import ClosedError, DatasetNotFoundError, PickleRefusedError, SampleIndexError, SampleKeyError
+from ddfast.errors import (
+    ClosedError,
+    DatasetNotFoundError,
+    PickleRefusedError,
+    SampleIndexError,
+    SampleKeyError,
+)
 
 SAMPLES = some_samples(300)
 SHUFFLES = [False, True, "block"]
@@ -31,6 +38,10 @@ def opened(path, use, **options):
             return await use(reader)
 
     return main()
+
+
+def flat(batches):
+    return list(itertools.chain(*batches))
 
 
 async def order_of(stream, delay=0.0):
@@ -85,7 +96,7 @@ def test_samples_come_in_the_order_of_batches(arun, path, expected, shuffle):
     async def use(reader):
         return [sample async for sample in reader.samples(shuffle=shuffle, seed=1, epoch=3, start=5)]
 
-    indices = sum(order(arun, path, batch_size=1, shuffle=shuffle, seed=1, epoch=3, start=5), [])
+    indices = flat(order(arun, path, batch_size=1, shuffle=shuffle, seed=1, epoch=3, start=5))
     assert_same(arun(opened(path, use)), [expected[i] for i in indices])
 
 
@@ -97,11 +108,11 @@ def test_raw_samples_are_the_bytes_of_the_file(arun, path):
 
 
 def test_ranks_share_the_samples_one_by_one(arun, path):
+    async def labels(reader, rank):
+        return [sample["label"] async for sample in reader.samples(rank=rank, world_size=3, start=10)]
+
     async def use(reader):
-        return [
-            [sample["label"] async for sample in reader.samples(rank=rank, world_size=3, start=10)]
-            for rank in range(3)
-        ]
+        return [await labels(reader, rank) for rank in range(3)]
 
     assert arun(opened(path, use)) == [list(range(10 + rank, 300, 3)) for rank in range(3)]
 
@@ -126,7 +137,7 @@ def test_the_order_does_not_depend_on_timing(arun, path):
 @pytest.mark.parametrize("shuffle", [True, "block"])
 def test_seed_and_epoch_choose_the_order(arun, path, shuffle):
     orders = [
-        sum(order(arun, path, batch_size=32, shuffle=shuffle, seed=seed, epoch=epoch), [])
+        flat(order(arun, path, batch_size=32, shuffle=shuffle, seed=seed, epoch=epoch))
         for seed, epoch in [(0, 0), (1, 0), (0, 1), (-1, 0), (1 << 70, 5)]
     ]
     assert all(sorted(indices) == list(range(300)) for indices in orders)
@@ -137,22 +148,29 @@ def test_seed_and_epoch_choose_the_order(arun, path, shuffle):
 @pytest.mark.parametrize("world_size", [1, 2, 3, 7])
 @pytest.mark.parametrize("start", [0, 37])
 def test_all_ranks_walk_one_order(arun, path, shuffle, world_size, start):
-    whole = sum(order(arun, path, batch_size=1, shuffle=shuffle, seed=3), [])
+    whole = flat(order(arun, path, batch_size=1, shuffle=shuffle, seed=3))
     ranks = [
-        order(arun, path, batch_size=8, shuffle=shuffle, seed=3, start=start, rank=rank, world_size=world_size)
+        order(
+            arun, path, batch_size=8, shuffle=shuffle, seed=3, start=start, rank=rank, world_size=world_size
+        )
         for rank in range(world_size)
     ]
     steps = range(max(len(batches) for batches in ranks))
-    walked = [index for step in steps for batches in ranks for index in (batches[step] if step < len(batches) else [])]
+    walked = [
+        index
+        for step in steps
+        for batches in ranks
+        for index in (batches[step] if step < len(batches) else [])
+    ]
     assert walked == whole[start:]
 
 
 @pytest.mark.parametrize("shuffle", SHUFFLES)
 @pytest.mark.parametrize("start", [0, 1, 24, 299, 300])
 def test_start_resumes_anywhere(arun, path, shuffle, start):
-    whole = sum(order(arun, path, batch_size=1, shuffle=shuffle, seed=3, epoch=9), [])
+    whole = flat(order(arun, path, batch_size=1, shuffle=shuffle, seed=3, epoch=9))
     rest = order(arun, path, batch_size=24, shuffle=shuffle, seed=3, epoch=9, start=start)
-    assert sum(rest, []) == whole[start:]
+    assert flat(rest) == whole[start:]
     assert [len(batch) for batch in rest[:-1]] == [24] * (len(rest) - 1)
 
 
@@ -166,7 +184,13 @@ def test_drop_last_leaves_out_the_short_step(arun, path):
 def test_a_stream_knows_how_many_batches_it_has(arun, path):
     async def use(reader):
         lengths = []
-        for arguments in ({}, {"drop_last": True}, {"start": 290}, {"rank": 1, "world_size": 2}, {"start": 300}):
+        for arguments in (
+            {},
+            {"drop_last": True},
+            {"start": 290},
+            {"rank": 1, "world_size": 2},
+            {"start": 300},
+        ):
             stream = reader.batches(32, **arguments)
             lengths.append((len(stream), len(await order_of(stream))))
         return lengths
@@ -245,7 +269,7 @@ def test_pickled_arrays_are_refused_unless_allowed(arun, tmp_path):
 
     async def use(reader):
         batch = await anext(reader.batches(1))
-        return (await reader.get(0))["x"].tolist(), batch[0]["x"].tolist(), list(batch["x"])[0].tolist()
+        return (await reader.get(0))["x"].tolist(), batch[0]["x"].tolist(), next(iter(batch["x"])).tolist()
 
     with pytest.raises(PickleRefusedError):
         arun(opened(path, use))
@@ -280,7 +304,7 @@ def test_nothing_works_before_and_after(arun, path):
     reader = AsyncReader(path)
 
     async def refused():
-        for call in (lambda: reader.batches(1), lambda: reader.samples(), lambda: len(reader), reader.keys):
+        for call in (lambda: reader.batches(1), lambda: reader.samples(), lambda: len(reader), reader.keys):  # noqa: PLW0108
             with pytest.raises(ClosedError, match="async with"):
                 call()
         for call in (lambda: reader.get(0), lambda: reader.get_many([0]), lambda: reader.find_index("a")):
@@ -317,7 +341,8 @@ def test_what_is_missing_or_wrong_is_told_when_it_is_opened(arun, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"batch_size": 0}, {"start": 301}, {"start": -1}, {"rank": 1}, {"world_size": 0}, {"shuffle": "no"}]
+    "arguments",
+    [{"batch_size": 0}, {"start": 301}, {"start": -1}, {"rank": 1}, {"world_size": 0}, {"shuffle": "no"}],
 )
 def test_arguments_out_of_range_are_refused(arun, path, arguments):
     async def use(reader):

@@ -140,7 +140,7 @@ def test_threads_share_a_reader(reader):
             assert_same_sample(list(reader.slice(seed)), SAMPLES[seed:])
             assert_same_sample(list(reader.get_many([seed])), [SAMPLES[seed]])
             assert [len(batch) for batch in reader.batches(100)] == [100, 100]
-        except BaseException:  # noqa: BLE001 - told by the test
+        except BaseException:
             errors.append(traceback.format_exc())
 
     running = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
@@ -170,7 +170,7 @@ def in_child(work):
         failure = b""
         try:
             work()
-        except BaseException:  # noqa: BLE001 - told by the parent
+        except BaseException:
             failure = traceback.format_exc().encode()
         os.write(into, failure[-4000:])
         os._exit(0)
