@@ -44,7 +44,7 @@ void ddf_fetch_submit(ddf_fetch *fetch, ddf_engine *engine);
 /* The same, at work in the calling thread; see ddf_engine_run. */
 int ddf_fetch_run(ddf_fetch *fetch, ddf_engine *engine, int timeout_ms);
 
-/* Give up a reference; a fetch that is not done is cancelled. `engine` is the one it was handed to, or NULL. */
+/* Give up a reference; a fetch that was handed to an engine and is not done is cancelled. `engine` is that one, or NULL. */
 void ddf_fetch_release(ddf_fetch *fetch, ddf_engine *engine);
 
 /* Bytes of arena that it holds so far; any time, from any thread. */

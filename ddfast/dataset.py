@@ -201,6 +201,15 @@ class Dataset:
         except (KernelError, OSError) as error:
             raise self._changed(error) from error
 
+    def key_at(self, index: int) -> str:
+        """Key of one sample; negative indices count from the end.
+
+        Raises:
+            IndexError: there is no such sample.
+        """
+        self.check_unchanged()
+        return self.keys[index]
+
     def keys_of(self, indices: ArrayLike) -> list[str]:
         """Keys of these samples."""
         self.check_unchanged()

@@ -143,9 +143,11 @@ class Fetcher:
 
         Raises:
             StorageTimeoutError: no read has completed for too long.
+            ClosedError: the reader was closed, and a read is stuck in the system.
         """
         patience = Patience(self)
         while not fetch.wait(POLL_SECONDS):
+            self._require_open()
             patience.check()
 
     def _require_open(self) -> None:
@@ -158,7 +160,7 @@ class Fetcher:
         except (KernelError, OSError):
             return self.dataset.explain(error)  # nothing was planned: there is no sample to name
         if isinstance(error, OSError) or error.code in (E_EOF, E_CHANGED, E_CANCELLED):
-            return self.dataset.explain(error, self._sample_at(error.pos, indices))
+            return self.dataset.explain(error, self._sample_at(getattr(error, "pos", -1), indices))
         return self.dataset.explain(error, int(indices[error.item]))
 
     def _sample_at(self, position: int, indices: NDArray[np.int64]) -> int | None:
@@ -237,7 +239,10 @@ class Stream:
         Raises:
             CorruptSampleError, ReadError, ...: a sample of the batch is damaged or cannot be read. The next call goes
                 on behind the batch.
+            ClosedError: the stream was made before a fork.
         """
+        if not self.fetcher.is_ours:  # the threads that would read did not come along
+            raise ClosedError(f"{self.fetcher.dataset.path}: batches of before a fork; ask the reader for new ones")
         if self._at == 0:
             self._top_up()
         if not self._ahead or not self._ahead[0].done:

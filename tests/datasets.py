@@ -20,7 +20,7 @@ def some_samples(count=10):
         {
             "key": f"sample {i} ß",
             "label": i,
-            "image": bytes([i]) * (i * 37),
+            "image": bytes([i % 256]) * (i % 200 * 37),
             "array": np.arange(i % 4, dtype=np.float32),
             "nested": {"list": [1.5, None, i], 7: {"deep": 2j}},
             "scalar": np.float32(i),
@@ -92,20 +92,20 @@ def damage(path, index, at=0, data=b"\xc1"):
 def replace(path, other):
     """Put another dataset's files in the place of this one's, by renaming."""
     for suffix in ("", *SUFFIXES, ".md5"):
-        os.replace(beside(other, suffix), beside(path, suffix))
+        beside(other, suffix).replace(beside(path, suffix))
 
 
 def threads():
     """Threads of this process."""
-    return sorted(os.listdir("/proc/self/task"))
+    return sorted(path.name for path in Path("/proc/self/task").iterdir())
 
 
 def descriptors():
     """Open files of this process: (descriptor, what it is)."""
     found = set()
-    for name in os.listdir("/proc/self/fd"):
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208  # iterdir holds a descriptor longer
         try:
-            found.add((name, os.readlink(f"/proc/self/fd/{name}")))
+            found.add((name, str(Path(f"/proc/self/fd/{name}").readlink())))
         except FileNotFoundError:
             continue  # the one that listed them
     return found

@@ -264,13 +264,12 @@ class AsyncReader:
         Raises:
             StorageTimeoutError: no read has completed for too long.
         """
-        if self._doorbell is None:
-            raise ClosedError(f"the reader of {self.path} was closed while it was read from")
         patience = Patience(fetcher)
-        patience.check()
         while not fetch.done:
-            await self._doorbell.wait(fetch, fetcher.timeout / 4)
+            if self._doorbell is None or self._fetcher is not fetcher:
+                raise ClosedError(f"the reader of {self.path} was closed while it was read from")
             patience.check()
+            await self._doorbell.wait(fetch, fetcher.timeout / 4)
 
 
 class Doorbell:

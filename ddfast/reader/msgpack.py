@@ -96,7 +96,7 @@ class MsgpackReader(Reader):
     # -- life
 
     def __len__(self) -> int:
-        return self._len
+        return len(self._dataset)
 
     def close(self) -> None:
         """Close all files and end all threads. Batches stay valid."""
@@ -114,7 +114,7 @@ class MsgpackReader(Reader):
         return {k: v for k, v in self.__dict__.items() if k not in ("_dataset", "_fetcher")}
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {str(self._path)!r}: {len(self):,} samples>"
+        return f"<{type(self).__name__} {str(self._path)!r}: {self._len:,} samples>"
 
     # -- keys
 
@@ -123,7 +123,7 @@ class MsgpackReader(Reader):
         return self._dataset.keys
 
     def find_key(self, index: int) -> str:
-        return self._dataset.keys[index]
+        return self._dataset.key_at(index)
 
     def find_index(self, key: str) -> int:
         return self._dataset.find_index(key)

@@ -1,4 +1,4 @@
-"""Test suites for readers of your own: subclass one, say how to open the reader, and run pytest. Needs pytest."""
+"""Test suites for readers of your own: subclass one, say how to open the reader. Needs pytest."""
 
 from ddfast.testing.equality import assert_same_sample
 from ddfast.testing.reader import ReaderTests

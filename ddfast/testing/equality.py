@@ -20,7 +20,9 @@ def assert_same_sample(ours: Any, expected: Any, path: str = "sample") -> None:
     """
     assert type(ours) is type(expected), f"{path} is {type(ours).__name__}, not {type(expected).__name__}"
     if isinstance(expected, dict):
-        assert list(map(repr, ours)) == list(map(repr, expected)), f"{path} has fields {list(ours)}, not {list(expected)}"
+        assert list(map(repr, ours)) == list(map(repr, expected)), (
+            f"{path} has fields {list(ours)}, not {list(expected)}"
+        )
         for (name, value), wanted in zip(ours.items(), expected.values(), strict=True):
             assert_same_sample(value, wanted, f"{path}[{name!r}]")
     elif isinstance(expected, list | tuple):

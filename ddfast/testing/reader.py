@@ -1,5 +1,6 @@
 """What every reader does, as tests."""
 
+# ruff: noqa: PLR0917  # fixtures and parameters of a test are passed by name
 from __future__ import annotations
 
 import copy
@@ -29,7 +30,12 @@ SLICES = [
     (1, -1),
     (0, 1 << 40),
 ]
-FLAGS = [(yield_key, raw, copied) for yield_key in (False, True) for raw in (False, True) for copied in (False, True)]
+FLAGS = [
+    (yield_key, raw, copied)
+    for yield_key in (False, True)
+    for raw in (False, True)
+    for copied in (False, True)
+]
 CHUNK_SIZES = [1, 2, 3, 7, 1000]
 NO_KEY = "no sample has this key"
 
@@ -110,7 +116,9 @@ class ReaderTests:
         raw: bool,
         copied: bool,
     ) -> None:
-        given = [reader.get(i, yield_key=yield_key, raw=raw, copy=copied) for i in reversed(range(len(samples)))]
+        given = [
+            reader.get(i, yield_key=yield_key, raw=raw, copy=copied) for i in reversed(range(len(samples)))
+        ]
         self.assert_given(given[::-1], keys, samples, yield_key, raw, copied)
 
     @pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint8, np.uint64])
@@ -214,9 +222,7 @@ class ReaderTests:
     def test_iterating_gives_all_samples_in_order(self, reader: Reader, samples: Sequence[Sample]) -> None:
         self.assert_same(list(reader), list(samples))
 
-    def test_iterating_again_starts_at_the_beginning(
-        self, reader: Reader, samples: Sequence[Sample]
-    ) -> None:
+    def test_iterating_again_starts_at_the_beginning(self, reader: Reader, samples: Sequence[Sample]) -> None:
         for _ in range(3):
             self.assert_same(list(reader), list(samples))
 
@@ -334,9 +340,7 @@ class ReaderTests:
             reader.seek_key(keys[i])
             self.assert_same(reader.next(), samples[i])
 
-    def test_seek_key_refuses_unknown_keys_and_stays(
-        self, reader: Reader, samples: Sequence[Sample]
-    ) -> None:
+    def test_seek_key_refuses_unknown_keys_and_stays(self, reader: Reader, samples: Sequence[Sample]) -> None:
         reader.seek(1)
         with pytest.raises(KeyError):
             reader.seek_key(NO_KEY)
@@ -348,9 +352,7 @@ class ReaderTests:
         assert [reader.find_key(i) for i in range(len(keys))] == list(keys)
         assert [reader.find_index(key) for key in keys] == list(range(len(keys)))
 
-    def test_find_key_counts_negative_indices_from_the_end(
-        self, reader: Reader, keys: Sequence[str]
-    ) -> None:
+    def test_find_key_counts_negative_indices_from_the_end(self, reader: Reader, keys: Sequence[str]) -> None:
         assert reader.find_key(-1) == keys[-1]
 
     def test_find_key_refuses_indices_out_of_range(self, reader: Reader) -> None:
