@@ -23,7 +23,9 @@ def is_plain(sample):
 
 unique_samples = st.lists(any_sample.filter(is_plain), max_size=4, unique_by=lambda sample: sample["key"])
 quick = settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
@@ -58,7 +60,9 @@ def test_samples_are_those_that_datadings_reads(tmp_path, writer, samples):
 @quick
 @given(samples=unique_samples.filter(bool), batch_size=st.integers(1, 7), columns=st.sampled_from([None, ()]))
 def test_batches_and_get_many_give_what_get_gives(tmp_path, samples, batch_size, columns):
-    with MsgpackReader(write(tmp_path / "x.msgpack", samples), prefetch_bytes=1 << 20, queue_depth=2) as reader:
+    with MsgpackReader(
+        write(tmp_path / "x.msgpack", samples), prefetch_bytes=1 << 20, queue_depth=2
+    ) as reader:
         expected = [reader.get(i) for i in range(len(reader))]
         batches = list(reader.batches(batch_size, columns=columns))
         many = reader.get_many(range(len(reader)), columns=columns)
@@ -141,7 +145,8 @@ def test_samples_of_any_size_are_read_by_any_way(tmp_path, size):
 
 
 @pytest.mark.parametrize(
-    "indices", [[3], [5, 1, 5, 5, 0], [-1, 0, -50], range(50), np.arange(49, -1, -7), np.array([7], np.uint8), []]
+    "indices",
+    [[3], [5, 1, 5, 5, 0], [-1, 0, -50], range(50), np.arange(49, -1, -7), np.array([7], np.uint8), []],
 )
 def test_get_many_takes_indices_in_any_order(reader, indices):
     batch = reader.get_many(indices)
@@ -189,7 +194,9 @@ def test_columns_are_those_asked_for(path, reader):
 def test_batches_have_a_length_and_take_the_arguments_of_the_order(reader):
     batches = reader.batches(8, start=3, drop_last=True)
     assert len(batches) == 5
-    assert [batch.indices.tolist() for batch in batches] == [list(range(3 + 8 * i, 11 + 8 * i)) for i in range(5)]
+    assert [batch.indices.tolist() for batch in batches] == [
+        list(range(3 + 8 * i, 11 + 8 * i)) for i in range(5)
+    ]
     one = [batch.indices.tolist() for batch in reader.batches(8, shuffle=True, seed=3, epoch=1)]
     two = [batch.indices.tolist() for batch in reader.batches(8, shuffle=True, seed=3, epoch=1, start=16)]
     assert one[2:] == two
@@ -197,7 +204,8 @@ def test_batches_have_a_length_and_take_the_arguments_of_the_order(reader):
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"batch_size": 0}, {"start": 51}, {"start": -1}, {"rank": 1}, {"world_size": 0}, {"shuffle": "no"}]
+    "arguments",
+    [{"batch_size": 0}, {"start": 51}, {"start": -1}, {"rank": 1}, {"world_size": 0}, {"shuffle": "no"}],
 )
 def test_batches_refuse_arguments_out_of_range(reader, arguments):
     with pytest.raises(ValueError, match=next(iter(arguments))):

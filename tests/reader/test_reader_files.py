@@ -28,7 +28,9 @@ def legacy(tmp_path):
 
 def assert_reads_all(path):
     with MsgpackReader(path) as reader:
-        assert_same_sample(list(reader.iter(yield_key=True)), list(zip(keys_of(SAMPLES), SAMPLES, strict=True)))
+        assert_same_sample(
+            list(reader.iter(yield_key=True)), list(zip(keys_of(SAMPLES), SAMPLES, strict=True))
+        )
         assert [reader.find_index(key) for key in keys_of(SAMPLES)] == list(range(20))
         assert keys_of(SAMPLES)[3] in reader
         assert "nobody" not in reader
@@ -48,7 +50,9 @@ def test_an_index_must_be_there(path):
         MsgpackReader(path)
 
 
-@pytest.mark.parametrize("missing", [[".filter"], [".key_hashes"], [".md5"], [".key_hashes", ".filter", ".md5"]])
+@pytest.mark.parametrize(
+    "missing", [[".filter"], [".key_hashes"], [".md5"], [".key_hashes", ".filter", ".md5"]]
+)
 def test_optional_files_may_be_missing_without_a_warning(path, missing):
     for suffix in missing:
         beside(path, suffix).unlink()
@@ -60,7 +64,9 @@ def test_missing_keys_are_warned_of_where_the_reader_is_opened(path):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         MsgpackReader(path)
-    assert [str(warning.message) for warning in caught] == [f"{beside(path, '.keys')} not found, samples have no keys"]
+    assert [str(warning.message) for warning in caught] == [
+        f"{beside(path, '.keys')} not found, samples have no keys"
+    ]
     assert caught[0].filename == __file__
 
 
