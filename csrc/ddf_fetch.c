@@ -114,6 +114,7 @@ static int fill_arena(ddf_fetch *fetch, const draft *d, size_t n_reads, uint64_t
     job->missed = ddf_arena_alloc(fetch->arena, n_pieces * sizeof *job->missed, 64, 0);
     if (!job->base || !fetch->indices || !fetch->samples || !fetch->tables || !fetch->errors || !job->pieces ||
         !job->missed) {
+        fetch->indices = NULL; /* never filled */
         return ddf_fail(&job->err, -ENOMEM, "no memory for the batch", 0, 0);
     }
     memcpy(fetch->indices, d->indices, count * sizeof *fetch->indices);

@@ -57,7 +57,7 @@ size_t ddf_fetch_batches(const ddf_fetch *fetch);
 /* Batch `b`: its table, or NULL with `*err` (in terms of the batch: item = sample, pos = byte in it). */
 ddf_table *ddf_fetch_table(const ddf_fetch *fetch, size_t b, const ddf_err **err);
 
-/* Sample indices of the whole group, in the arena. */
+/* Sample indices of the whole group, in the arena, or NULL if preparation failed. */
 int64_t *ddf_fetch_indices(const ddf_fetch *fetch);
 
 /* The arena (borrowed), or NULL if preparation failed. */

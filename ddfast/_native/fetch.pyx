@@ -102,7 +102,7 @@ cdef class Fetch:
 
     def indices(self, size_t batch):
         self.require_done()
-        if ddf_fetch_arena(self.ptr) == NULL:
+        if ddf_fetch_indices(self.ptr) == NULL:
             self.check()
         cdef size_t start = batch * self.batch_size
         cdef size_t left = self.count - start if start < self.count else 0
