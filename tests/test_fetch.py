@@ -1,8 +1,8 @@
 """Groups of batches: what the engine reads is what the file holds, and what is damaged is told where it is."""
 
 import gc
-import os
 import select
+from pathlib import Path
 
 import msgpack
 import numpy as np
@@ -95,7 +95,8 @@ def test_only_the_damaged_batch_fails(tmp_path):
         file.write(content)
     fetch = bench.read(indices=np.arange(30), batch_size=10)
     fetch.check()
-    assert raw(fetch, 0) == bench.packed[:10] and raw(fetch, 2) == bench.packed[20:]
+    assert raw(fetch, 0) == bench.packed[:10]
+    assert raw(fetch, 2) == bench.packed[20:]
     with pytest.raises(KernelError) as caught:
         fetch.table(1)
     assert (caught.value.item, caught.value.pos) == (4, 1)
@@ -108,7 +109,8 @@ def test_damaged_offsets_fail_their_batch_alone(tmp_path):
     offsets[15] = 10**12
     bench = Bench(tmp_path, sizes=[100] * 30, offsets=offsets)
     fetch = bench.read(indices=np.arange(30), batch_size=10)
-    assert raw(fetch, 0) == bench.packed[:10] and raw(fetch, 2) == bench.packed[20:]
+    assert raw(fetch, 0) == bench.packed[:10]
+    assert raw(fetch, 2) == bench.packed[20:]
     with pytest.raises(KernelError) as caught:
         fetch.table(1)
     assert (caught.value.code, caught.value.item) == (E_SPAN, 4)
@@ -129,7 +131,8 @@ def test_memory_goes_when_nothing_refers_to_it(bench):
     assert fetch.held == bench.pool.used > sum(map(len, bench.packed))
     table, indices = fetch.table(1), fetch.indices(2)
     del fetch
-    assert bytes(table.packed(3)) == bench.packed[103] and indices[5] == 205
+    assert bytes(table.packed(3)) == bench.packed[103]
+    assert indices[5] == 205
     del table, indices
     gc.collect()
     assert bench.pool.used == 0
@@ -141,7 +144,8 @@ def test_dropping_fetches_gives_them_up(bench):
         if i % 3:
             fetch.submit()  # and a fetch that never was leaves nothing either
         del fetch
-    assert bench.engine.stop(30) and bench.pool.used == 0
+    assert bench.engine.stop(30)
+    assert bench.pool.used == 0
 
 
 def test_a_fetch_is_handed_over_once(bench):
@@ -156,7 +160,8 @@ def test_nothing_is_given_before_it_is_done(bench):
     for look in (fetch.check, lambda: fetch.table(0), lambda: fetch.indices(0)):
         with pytest.raises(RuntimeError, match="under way"):
             look()
-    assert not fetch.done and not fetch.wait(0)
+    assert not fetch.done
+    assert not fetch.wait(0)
 
 
 def test_a_stopped_engine_gives_fetches_up(bench):
@@ -188,10 +193,10 @@ def test_senseless_fetches_are_refused(bench, bad):
 
 def test_descriptors_go_with_their_owners(tmp_path):
     gc.collect()
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     bench = Bench(tmp_path)
     bench.read(indices=np.arange(5), batch_size=5)
     assert bench.engine.stop(30)
     del bench
     gc.collect()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

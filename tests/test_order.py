@@ -38,7 +38,9 @@ def test_far_positions_of_huge_datasets_are_inside():
     n = 2**61 + 12345
     for kind in ({"shuffle": True}, {"shuffle": "block", "block": 10**6, "window": 64}):
         indices = Order(n, seed=1, **kind).indices(n - 1000, n)
-        assert len(set(indices.tolist())) == 1000 and indices.min() >= 0 and indices.max() < n
+        assert len(set(indices.tolist())) == 1000
+        assert indices.min() >= 0
+        assert indices.max() < n
 
 
 @pytest.mark.parametrize("kind", KINDS[1:3], ids=str)
@@ -68,7 +70,8 @@ def test_neighbours_in_the_file_are_no_neighbours_in_the_order():
         steps += np.bincount((order[1:] - order[:-1]) % n, minlength=n)
     expected = seeds * (n - 1) / (n - 1)
     chi_square = ((steps[1:] - expected) ** 2 / expected).sum()
-    assert steps[0] == 0 and chi_square < n + 5 * np.sqrt(2 * n)
+    assert steps[0] == 0
+    assert chi_square < n + 5 * np.sqrt(2 * n)
 
 
 GOLDEN = [
@@ -116,7 +119,8 @@ def test_positions_outside_are_refused(start, stop):
 
 def test_orders_of_nothing_are_empty():
     for kind in KINDS:
-        assert len(Order(0, **kind)) == 0 and Order(0, **kind).indices(0, 0).shape == (0,)
+        assert len(Order(0, **kind)) == 0
+        assert Order(0, **kind).indices(0, 0).shape == (0,)
 
 
 @pytest.mark.parametrize("bad", [{"n": 2**62}, {"n": 5, "block": 0}, {"n": 5, "window": 0}])

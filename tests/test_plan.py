@@ -42,7 +42,7 @@ def test_reads_are_sorted_apart_and_short(wanted, max_gap, max_read):
     offsets, lengths, at = (reads[:, i].astype(np.int64) for i in range(3))
     assert np.all(offsets[1:] >= offsets[:-1] + lengths[:-1])
     assert np.all(at[1:] >= at[:-1] + lengths[:-1])
-    assert np.all((0 < lengths) & (lengths <= max_read))
+    assert np.all((lengths > 0) & (lengths <= max_read))
     assert total <= lengths.sum() + 64 * (len(wanted) + 1)
     gaps = offsets[1:] - offsets[:-1] - lengths[:-1]
     assert np.all((gaps == 0) | (gaps > max_gap))  # those without a gap are cuts
@@ -74,7 +74,9 @@ def test_order_of_spans_does_not_change_the_reads():
     shuffled = rng.permutation(5000)
     reads, landing, total = plan_reads(wanted, 4096, 1 << 20)
     again, moved, size = plan_reads(np.ascontiguousarray(wanted[shuffled]), 4096, 1 << 20)
-    assert np.array_equal(reads, again) and np.array_equal(landing[shuffled], moved) and total == size
+    assert np.array_equal(reads, again)
+    assert np.array_equal(landing[shuffled], moved)
+    assert total == size
 
 
 def test_span_that_ends_before_it_starts_is_named():

@@ -85,7 +85,8 @@ def test_a_map_that_looks_like_an_array_becomes_one(tmp_path):
     samples = write(tmp_path, [pack(image("a")), packed, packed, pack(image("b"))])
     for _ in range(2):
         assert samples.get(0)["key"] == "a"
-        assert np.array_equal(samples.get(1), array) and np.array_equal(samples.get(2), array)
+        assert np.array_equal(samples.get(1), array)
+        assert np.array_equal(samples.get(2), array)
         assert samples.get(3)["key"] == "b"
 
 
