@@ -16,7 +16,7 @@ struct ddf_fetch {
     atomic_uint_fast64_t held;
     ddf_fetch_request request;
     size_t n_batches;
-    int handed; /* the engine has had it */
+    int handed_over;  /* to an engine */
     int64_t *wanted;  /* copy of request.indices, or NULL */
     ddf_slice *names; /* copy of request.names with their bytes, or NULL */
 
@@ -114,6 +114,7 @@ static int fill_arena(ddf_fetch *fetch, const draft *d, size_t n_reads, uint64_t
     job->missed = ddf_arena_alloc(fetch->arena, n_pieces * sizeof *job->missed, 64, 0);
     if (!job->base || !fetch->indices || !fetch->samples || !fetch->tables || !fetch->errors || !job->pieces ||
         !job->missed) {
+        fetch->indices = NULL; /* never filled */
         return ddf_fail(&job->err, -ENOMEM, "no memory for the batch", 0, 0);
     }
     memcpy(fetch->indices, d->indices, count * sizeof *fetch->indices);
@@ -248,13 +249,13 @@ ddf_job *ddf_fetch_job(ddf_fetch *fetch) { return &fetch->job; }
 
 void ddf_fetch_submit(ddf_fetch *fetch, ddf_engine *engine) {
     atomic_fetch_add(&fetch->references, 1);
-    fetch->handed = 1;
+    fetch->handed_over = 1;
     ddf_engine_submit(engine, &fetch->job);
 }
 
 int ddf_fetch_run(ddf_fetch *fetch, ddf_engine *engine, int timeout_ms) {
     atomic_fetch_add(&fetch->references, 1);
-    fetch->handed = 1;
+    fetch->handed_over = 1;
     return ddf_engine_run(engine, &fetch->job, timeout_ms);
 }
 
@@ -262,7 +263,7 @@ void ddf_fetch_release(ddf_fetch *fetch, ddf_engine *engine) {
     if (fetch == NULL) {
         return;
     }
-    if (engine != NULL && fetch->handed && !ddf_job_is_done(&fetch->job)) {
+    if (fetch->handed_over && !ddf_job_is_done(&fetch->job)) {
         ddf_engine_cancel(engine, &fetch->job);
     }
     unref(fetch);

@@ -48,6 +48,8 @@ cdef class Fetch:
     cdef Arena arena
     cdef size_t count, batch_size
     cdef readonly uint64_t first, stride
+    cdef bint handed_over
 
+    cdef int hand_over(self) except -1
     cdef int require_done(self) except -1
     cdef Arena own_arena(self)

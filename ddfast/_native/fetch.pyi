@@ -52,7 +52,11 @@ class Fetch:
         max_read: int,
     ) -> None: ...
     def submit(self) -> None:
-        """Hand it to the engine. Once only."""
+        """Hand it to the engine.
+
+        Raises:
+            RuntimeError: it was submitted or run before.
+        """
     def run(self, timeout: float) -> bool:
         """Instead of `submit`: read in the calling thread what is cached, and wait for the rest.
 

@@ -44,19 +44,27 @@ cdef class Fetch:
             with nogil:
                 ddf_fetch_release(self.ptr, self.engine.ptr)
 
+    cdef int hand_over(self) except -1:
+        if self.handed_over:
+            raise RuntimeError("a fetch is submitted or run once")
+        self.handed_over = True
+        return 0
+
     def submit(self):
+        self.hand_over()
         ddf_fetch_submit(self.ptr, self.engine.ptr)
 
     def run(self, double timeout):
         cdef int status
-        cdef int timeout_ms = <int>(timeout * 1000)
+        cdef int timeout_ms = <int>(min(timeout, 86400.0) * 1000)
+        self.hand_over()
         with nogil:
             status = ddf_fetch_run(self.ptr, self.engine.ptr, timeout_ms)
         return status == 0
 
     def wait(self, double timeout):
         cdef int status
-        cdef int timeout_ms = <int>(timeout * 1000)
+        cdef int timeout_ms = <int>(min(timeout, 86400.0) * 1000)
         with nogil:
             status = ddf_engine_wait(self.engine.ptr, ddf_fetch_job(self.ptr), timeout_ms)
         return status == 0
@@ -94,7 +102,7 @@ cdef class Fetch:
 
     def indices(self, size_t batch):
         self.require_done()
-        if ddf_fetch_arena(self.ptr) == NULL:
+        if ddf_fetch_indices(self.ptr) == NULL:
             self.check()
         cdef size_t start = batch * self.batch_size
         cdef size_t left = self.count - start if start < self.count else 0

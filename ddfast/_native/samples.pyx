@@ -147,13 +147,15 @@ cdef class Samples:
         cdef int64_t i
         data = self.file.read(base, end - base if end > base else 0)
         whole = data if copy else memoryview(data)
-        for i in range(start, stop):
-            span = self.offsets.span_of(i)
-            if span.start < base or span.stop > end:
-                if samples:
-                    break
-                raise damaged_span(i)
-            samples.append(whole[span.start - base:span.stop - base])
+        try:
+            for i in range(start, stop):
+                span = self.offsets.span_of(i)
+                if span.start < base or span.stop > end:
+                    raise damaged_span(i)
+                samples.append(whole[span.start - base:span.stop - base])
+        except ValueError:
+            if not samples:
+                raise
         return samples
 
 

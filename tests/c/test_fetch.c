@@ -1,0 +1,176 @@
+#define _GNU_SOURCE
+#include "ddf_fetch.h"
+
+#include "faults.h"
+
+#define COUNT ((size_t)400)
+#define BINARY ((size_t)30000)
+#define SAMPLE (BINARY + 6)
+#define PATIENCE 20000
+
+static char path[32];
+static uint8_t offsets[(COUNT + 1) * 8];
+
+/* Maps {"k": bytes}, each of the same size, filled with the low byte of its number. */
+static void dataset(void) {
+    strcpy(path, "/tmp/ddf_test_XXXXXX");
+    int fd = mkstemp(path);
+    uint8_t *sample = malloc(SAMPLE);
+    assert(fd >= 0 && sample != NULL);
+    for (size_t i = 0; i < COUNT; i++) {
+        memcpy(sample, "\x81\xa1k\xc5", 4);
+        sample[4] = BINARY >> 8;
+        sample[5] = BINARY & 0xff;
+        memset(sample + 6, (int)(i & 0xff), BINARY);
+        assert(write(fd, sample, SAMPLE) == (ssize_t)SAMPLE);
+        ddf_store64(offsets + 8 * i, i * SAMPLE);
+    }
+    ddf_store64(offsets + 8 * COUNT, COUNT * SAMPLE);
+    close(fd);
+    free(sample);
+}
+
+typedef struct bench {
+    ddf_file *file;
+    ddf_pool *pool;
+    ddf_engine *engine;
+} bench;
+
+static bench bench_of(void) {
+    bench b;
+    assert(ddf_file_open(path, &b.file) == 0 && ddf_pool_new((uint64_t)64 << 20, &b.pool) == 0);
+    assert(ddf_engine_new(8, 2, &b.engine) == 0);
+    return b;
+}
+
+/* Nothing is left of any fetch. */
+static void bench_end(bench b) {
+    assert(ddf_engine_stop(b.engine, PATIENCE) == 0 && ddf_pool_used(b.pool) == 0);
+    ddf_engine_release(b.engine);
+    ddf_file_release(b.file);
+    ddf_pool_release(b.pool);
+    faults_reset();
+}
+
+static ddf_fetch *fetch_of(bench b, uint64_t seed, size_t count) {
+    ddf_slice name = {(const uint8_t *)"k", 1};
+    ddf_fetch_request request = {
+        .file = b.file,
+        .pool = b.pool,
+        .offsets = offsets,
+        .entries = COUNT + 1,
+        .order = {DDF_ORDER_SHUFFLED, COUNT, seed, 0, 1, 1},
+        .stride = 32,
+        .count = count,
+        .batch_size = 32,
+        .tables = 1,
+        .names = &name,
+        .names_n = 1,
+        .max_gap = 4096,
+        .max_read = 1 << 20,
+    };
+    ddf_fetch *fetch;
+    assert(ddf_fetch_new(&request, &fetch) == 0);
+    return fetch;
+}
+
+static void expect_samples(ddf_fetch *fetch, size_t count) {
+    const ddf_err *err;
+    assert(ddf_fetch_job(fetch)->status == 0);
+    for (size_t b = 0; b < ddf_fetch_batches(fetch); b++) {
+        assert(ddf_fetch_table(fetch, b, &err) != NULL && err->code == 0);
+    }
+    for (size_t i = 0; i < count; i++) {
+        assert(ddf_fetch_indices(fetch)[i] >= 0 && ddf_fetch_indices(fetch)[i] < (int64_t)COUNT);
+    }
+}
+
+static void fetches_are_read_from_any_storage(void) {
+    for (int kind = 0; kind < 6; kind++) {
+        faults.cache = kind % 3;
+        faults.far = kind / 3;
+        bench b = bench_of();
+        ddf_fetch *submitted = fetch_of(b, 1, COUNT), *run = fetch_of(b, 2, 37);
+        ddf_fetch_submit(submitted, b.engine);
+        assert(ddf_fetch_run(run, b.engine, PATIENCE) == 0);
+        assert(ddf_engine_wait(b.engine, ddf_fetch_job(submitted), PATIENCE) == 0);
+        expect_samples(submitted, COUNT);
+        expect_samples(run, 37);
+        assert(ddf_fetch_held(submitted) + ddf_fetch_held(run) == ddf_pool_used(b.pool));
+        ddf_fetch_release(submitted, b.engine);
+        ddf_fetch_release(run, b.engine);
+        bench_end(b);
+    }
+}
+
+static void a_fetch_that_was_never_handed_over_goes(void) {
+    bench b = bench_of();
+    ddf_fetch_release(fetch_of(b, 1, 10), b.engine);
+    ddf_fetch_release(fetch_of(b, 1, 10), NULL);
+    ddf_fetch_release(NULL, b.engine);
+    bench_end(b);
+}
+
+static void an_arena_outlives_its_fetch(void) {
+    bench b = bench_of();
+    ddf_fetch *fetch = fetch_of(b, 1, 10);
+    assert(ddf_fetch_run(fetch, b.engine, PATIENCE) == 0);
+    ddf_arena *arena = ddf_fetch_arena(fetch);
+    int64_t *indices = ddf_fetch_indices(fetch), first = indices[0];
+    ddf_arena_retain(arena);
+    ddf_fetch_release(fetch, b.engine);
+    assert(indices[0] == first);
+    ddf_arena_release(arena);
+    bench_end(b);
+}
+
+static void a_failing_read_is_told_with_its_position(void) {
+    bench b = bench_of();
+    faults.cache = CACHE_MISSES;
+    faults.error = EIO;
+    ddf_fetch *fetch = fetch_of(b, 1, 100);
+    ddf_fetch_submit(fetch, b.engine);
+    assert(ddf_engine_wait(b.engine, ddf_fetch_job(fetch), PATIENCE) == 0);
+    const ddf_job *job = ddf_fetch_job(fetch);
+    assert(job->status == -EIO && job->err.pos % SAMPLE == 0 && job->err.pos < COUNT * SAMPLE);
+    ddf_fetch_release(fetch, b.engine);
+    bench_end(b);
+}
+
+static void *release_thread(void *arg) {
+    bench b = *(bench *)arg;
+    unsigned seed = (unsigned)(uintptr_t)&b;
+    for (uint64_t i = 0; i < 150; i++) {
+        ddf_fetch *fetch = fetch_of(b, i, 1 + (size_t)rand_r(&seed) % COUNT);
+        ddf_fetch_submit(fetch, b.engine);
+        usleep((useconds_t)(rand_r(&seed) % 400));
+        ddf_fetch_release(fetch, b.engine); /* wherever it is */
+    }
+    return NULL;
+}
+
+static void fetches_may_be_dropped_at_any_time(void) {
+    for (int cache = CACHE_ASKED; cache <= CACHE_UNKNOWN; cache++) {
+        faults.cache = cache;
+        bench b = bench_of();
+        pthread_t threads[3];
+        for (size_t i = 0; i < 3; i++) {
+            assert(pthread_create(&threads[i], NULL, release_thread, &b) == 0);
+        }
+        for (size_t i = 0; i < 3; i++) {
+            pthread_join(threads[i], NULL);
+        }
+        bench_end(b);
+    }
+}
+
+int main(void) {
+    dataset();
+    fetches_are_read_from_any_storage();
+    a_fetch_that_was_never_handed_over_goes();
+    an_arena_outlives_its_fetch();
+    a_failing_read_is_told_with_its_position();
+    fetches_may_be_dropped_at_any_time();
+    unlink(path);
+    return 0;
+}

@@ -1,0 +1,100 @@
+#define _GNU_SOURCE
+#include "ddf_file.h"
+
+#include "faults.h"
+
+#define SIZE ((size_t)1000003)
+
+static char path[32];
+
+static ddf_file *file_of(void) {
+    ddf_file *file;
+    assert(ddf_file_open(path, &file) == 0 && ddf_file_size(file) == SIZE);
+    return file;
+}
+
+static void whole_reads_survive_short_ones_and_signals(void) {
+    uint8_t *buffer = malloc(SIZE);
+    ddf_file *file = file_of();
+    for (size_t most = 0; most <= 70000; most += 35000) {
+        faults.short_reads = most;
+        faults.interruptions = 20;
+        memset(buffer, 0, SIZE);
+        assert(ddf_file_read(file, buffer, SIZE - 5, 5, NULL) == 0 && is_as_written(buffer, 5, SIZE - 5));
+        memset(buffer, 0, SIZE);
+        faults.interruptions = 3;
+        ddf_room parts[3] = {{buffer, 40000}, {buffer + 40000, 0}, {buffer + 40000, 60000}};
+        assert(ddf_file_read_parts(file, parts, 77, NULL) == 0 && is_as_written(buffer, 77, 100000));
+    }
+    ddf_file_release(file);
+    faults_reset();
+    free(buffer);
+}
+
+static void the_end_and_errors_are_told_with_their_position(void) {
+    uint8_t buffer[100];
+    ddf_room parts[3] = {{buffer, 30}, {buffer + 30, 30}, {buffer + 60, 40}};
+    ddf_err err;
+    ddf_file *file = file_of();
+    assert(ddf_file_read(file, buffer, 100, SIZE - 60, &err) == DDF_E_EOF && err.pos == SIZE);
+    assert(ddf_file_read_parts(file, parts, SIZE - 50, &err) == DDF_E_EOF && err.pos == SIZE);
+    assert(ddf_file_read_parts(file, parts, SIZE + 50, &err) == DDF_E_EOF && err.pos == SIZE + 50);
+    faults.error = ESTALE;
+    assert(ddf_file_read(file, buffer, 100, 7, &err) == -ESTALE && err.pos == 7);
+    assert(ddf_file_read_parts(file, parts, 9, &err) == -ESTALE && err.pos == 9);
+    faults_reset();
+    assert(truncate(path, 10) == 0 && ddf_file_check(file, &err) == DDF_E_CHANGED && err.pos == 10);
+    ddf_file_release(file);
+    unlink(path);
+    sample_file(path, SIZE);
+}
+
+static void ready_reads_never_wait(void) {
+    uint8_t *buffer = malloc(SIZE);
+    faults.far = 1;
+    ddf_file *file = file_of();
+    assert(ddf_file_can_be_ready(file) && ddf_file_view(file, 10, 0) == NULL);
+    size_t got = ddf_file_read_ready(file, buffer, SIZE, 0);
+    assert(got <= SIZE && is_as_written(buffer, 0, got));
+    faults.cache = CACHE_MISSES;
+    assert(ddf_file_read_ready(file, buffer, SIZE, 0) == 0 && ddf_file_can_be_ready(file));
+    faults.cache = CACHE_UNKNOWN;
+    assert(ddf_file_read_ready(file, buffer, SIZE, 0) == 0 && !ddf_file_can_be_ready(file));
+    faults.cache = CACHE_ASKED;
+    assert(ddf_file_read_ready(file, buffer, SIZE, 0) == 0 && faults.reads == 0); /* not asked again */
+    ddf_file_release(file);
+    faults_reset();
+    free(buffer);
+}
+
+static void small_reads_come_to_be_copies(void) {
+    uint8_t buffer[64];
+    ddf_file *file = file_of();
+    assert(ddf_file_view(file, 1, SIZE) == NULL && ddf_file_view(file, 2, SIZE - 1) == NULL);
+    assert(ddf_file_view(file, SIZE_MAX, 5) == NULL && ddf_file_view(file, 0, 5) == NULL);
+    for (uint64_t i = 0; i < 20000; i++) {
+        uint64_t offset = i * 7919 % (SIZE - 64);
+        size_t got = ddf_file_read_ready(file, buffer, 64, offset);
+        assert(got <= 64 && is_as_written(buffer, offset, got));
+        const uint8_t *view = ddf_file_view(file, 64, offset);
+        assert(view == NULL || is_as_written(view, offset, 64));
+    }
+    ddf_file_release(file);
+}
+
+static void what_is_no_file_is_refused(void) {
+    ddf_file *file;
+    assert(ddf_file_open("/tmp", &file) == -EISDIR && ddf_file_open("/dev/null", &file) == -EINVAL);
+    assert(ddf_file_open("/tmp/ddf_test_nothing_there", &file) == -ENOENT);
+}
+
+int main(void) {
+    sample_file(path, SIZE);
+    whole_reads_survive_short_ones_and_signals();
+    the_end_and_errors_are_told_with_their_position();
+    ready_reads_never_wait();
+    small_reads_come_to_be_copies();
+    what_is_no_file_is_refused();
+    unlink(path);
+    return 0;
+}

@@ -1,0 +1,73 @@
+#include <assert.h>
+#include <stdlib.h>
+
+#include "ddf_plan.h"
+
+#define N 500
+
+static uint64_t state = 1;
+
+static uint64_t random_below(uint64_t bound) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (state >> 33) % bound;
+}
+
+static ddf_span spans[N];
+static ddf_read reads[N];
+static uint64_t landing[N];
+static ddf_plan_item scratch[2 * N];
+
+static void any_spans_land_inside_their_reads(void) {
+    for (int round = 0; round < 2000; round++) {
+        size_t n = (size_t)random_below(N);
+        uint64_t far = (uint64_t)1 << random_below(48), gap = random_below(2) ? random_below(5000) : 0, total;
+        for (size_t i = 0; i < n; i++) {
+            spans[i].start = (random_below((uint64_t)1 << 30) << 18 | random_below(1 << 18)) % far;
+            spans[i].stop = spans[i].start + random_below(3) * random_below(2000);
+        }
+        int64_t count = ddf_plan_reads(spans, n, gap, reads, landing, &total, scratch, NULL);
+        assert(count >= 0 && (size_t)count <= n);
+        for (int64_t r = 0; r < count; r++) {
+            assert(reads[r].at + reads[r].length <= total && (reads[r].at - reads[r].offset) % DDF_LANDING_ALIGN == 0);
+            assert(r == 0 || (reads[r].offset > reads[r - 1].offset + reads[r - 1].length + gap &&
+                              reads[r].at >= reads[r - 1].at + reads[r - 1].length));
+        }
+        for (size_t i = 0; i < n; i++) {
+            int found = 0;
+            for (int64_t r = 0; r < count && !found; r++) {
+                found = spans[i].start >= reads[r].offset && spans[i].stop <= reads[r].offset + reads[r].length &&
+                        landing[i] - reads[r].at == spans[i].start - reads[r].offset;
+            }
+            assert(found);
+        }
+    }
+}
+
+static void pieces_cover_their_reads(void) {
+    ddf_read two[] = {{100, 0, 0}, {1000, 10, 40}, {UINT64_MAX - 10, 10, 54}};
+    ddf_read pieces[64];
+    for (uint64_t most = 1; most < 12; most++) {
+        size_t count = ddf_plan_cut(two, 3, most, pieces);
+        assert(count == 2 * ((10 + most - 1) / most) && count == ddf_plan_cut(two, 3, most, NULL));
+        for (size_t i = 0; i < count; i++) {
+            assert(pieces[i].length >= 1 && pieces[i].length <= most);
+            uint64_t shift = pieces[i].offset < 2000 ? 960 : UINT64_MAX - 64;
+            assert(pieces[i].offset - pieces[i].at == shift);
+        }
+    }
+    assert(ddf_plan_cut(two + 1, 1, UINT64_MAX, pieces) == 1);
+}
+
+static void the_first_bad_span_is_named(void) {
+    ddf_span bad[] = {{0, 5}, {3, 2}, {9, 1}};
+    ddf_err err;
+    uint64_t total;
+    assert(ddf_plan_reads(bad, 3, 0, reads, landing, &total, scratch, &err) == DDF_E_SPAN && err.item == 1);
+}
+
+int main(void) {
+    any_spans_land_inside_their_reads();
+    pieces_cover_their_reads();
+    the_first_bad_span_is_named();
+    return 0;
+}
