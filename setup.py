@@ -21,9 +21,9 @@ KERNELS = {
     "arena": ["arena", "sys"],
     "columns": ["columns", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys"],
     "decode": ["msgpack"],
-    "engine": ["engine", "file", "sys"],
+    "engine": ["engine", "uring", "file", "sys"],
     "fetch": [
-        *("fetch", "order", "offsets", "plan", "engine", "file"),
+        *("fetch", "order", "offsets", "plan", "engine", "uring", "file"),
         *("columns", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys"),
     ],
     "file": ["file", "sys"],

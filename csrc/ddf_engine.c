@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "ddf_sys.h"
+#include "ddf_uring.h"
 
 /* A thread takes ready pieces up to this many bytes or pieces before it looks at the queue again. */
 #define SHARE_BYTES ((uint64_t)1 << 20)
@@ -17,12 +18,16 @@ typedef struct queue {
     ddf_job *head, *tail;
 } queue;
 
+/* Who waits for missed pieces: threads; the ring, whose thread starts with the first of them; the ring. */
+typedef enum ring_state { RING_NONE, RING_READY, RING_RUNS } ring_state;
+
 struct ddf_engine {
     pthread_mutex_t lock;
     pthread_cond_t work;      /* there is something to do, or to stop for */
     pthread_cond_t completed; /* a job is done, or a thread has ended */
     queue fresh;              /* jobs with pieces (or the preparation) not yet taken */
     queue waiting;            /* jobs with missed pieces not yet taken */
+    queue ended;              /* jobs whose last share the ring has read, to be ended by another thread */
     size_t queue_depth, ready_threads;
     size_t threads;
     size_t idle;     /* asleep and not yet called */
@@ -34,6 +39,9 @@ struct ddf_engine {
     int notifier[2];
     atomic_int armed;
     atomic_size_t references;
+    ddf_uring *ring; /* or NULL; used by its thread alone */
+    ring_state ring_state;
+    int ring_asleep; /* and to be woken for more pieces */
 };
 
 /* ---- queues: singly linked through job->next; a job is in at most one of them ---- */
@@ -85,14 +93,26 @@ static int unlink_job(queue *q, ddf_job *job) {
 /* ---- life ---- */
 
 static void *worker(void *arg);
+static void *ring_worker(void *arg);
 
-int ddf_engine_new(size_t queue_depth, size_t ready_threads, ddf_engine **out) {
+int ddf_engine_new(size_t queue_depth, size_t ready_threads, ddf_io io, ddf_engine **out) {
     ddf_engine *engine = calloc(1, sizeof *engine);
     if (engine == NULL) {
         return -ENOMEM;
     }
     int status = ddf_sys_notifier_open(engine->notifier);
     if (status < 0) {
+        free(engine);
+        return status;
+    }
+    engine->queue_depth = queue_depth < 1 ? 1 : queue_depth > 1024 ? 1024 : queue_depth;
+    engine->ready_threads = ready_threads < 1 ? ddf_sys_processors() : ready_threads;
+    if (io == DDF_IO_URING) {
+        status = ddf_uring_new(engine->queue_depth, &engine->ring);
+        engine->ring_state = RING_READY;
+    }
+    if (status < 0) {
+        ddf_sys_notifier_close(engine->notifier);
         free(engine);
         return status;
     }
@@ -105,9 +125,6 @@ int ddf_engine_new(size_t queue_depth, size_t ready_threads, ddf_engine **out) {
     pthread_cond_init(&engine->work, NULL);
     pthread_cond_init(&engine->completed, &attributes);
     pthread_condattr_destroy(&attributes);
-    size_t processors = ddf_sys_processors();
-    engine->queue_depth = queue_depth < 1 ? 1 : queue_depth > 1024 ? 1024 : queue_depth;
-    engine->ready_threads = ready_threads < 1 ? processors : ready_threads;
     atomic_init(&engine->armed, 0);
     atomic_init(&engine->references, 1);
     *out = engine;
@@ -118,6 +135,7 @@ static void unref(ddf_engine *engine) {
     if (atomic_fetch_sub(&engine->references, 1) != 1) {
         return;
     }
+    ddf_uring_free(engine->ring);
     ddf_sys_notifier_close(engine->notifier);
     pthread_cond_destroy(&engine->work);
     pthread_cond_destroy(&engine->completed);
@@ -125,8 +143,9 @@ static void unref(ddf_engine *engine) {
     free(engine);
 }
 
-/* A detached thread that takes no signals: those belong to the program. Call with the lock held. */
-static void start_thread(ddf_engine *engine) {
+/* A detached thread that takes no signals: those belong to the program. Call with the lock held. Returns 1 if it
+ * started. */
+static int start_thread(ddf_engine *engine, void *(*run)(void *)) {
     pthread_t thread;
     pthread_attr_t attributes;
     sigset_t all, before;
@@ -137,13 +156,18 @@ static void start_thread(ddf_engine *engine) {
     pthread_sigmask(SIG_SETMASK, &all, &before);
     atomic_fetch_add(&engine->references, 1);
     engine->threads++;
-    if (pthread_create(&thread, &attributes, worker, engine) != 0) {
+    int started = pthread_create(&thread, &attributes, run, engine) == 0;
+    if (!started) {
         engine->threads--;
         atomic_fetch_sub(&engine->references, 1);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
+    return started;
 }
+
+/* Threads that take any work. Call with the lock held. */
+static size_t workers(const ddf_engine *engine) { return engine->threads - (engine->ring_state == RING_RUNS); }
 
 /* Have threads at work for `n` more shares. Call with the lock held. */
 static void call_threads(ddf_engine *engine, size_t n) {
@@ -152,8 +176,22 @@ static void call_threads(ddf_engine *engine, size_t n) {
         engine->called++;
         pthread_cond_signal(&engine->work);
     }
-    for (; n > 0 && engine->threads < engine->queue_depth; n--) {
-        start_thread(engine);
+    size_t most = engine->ring_state == RING_NONE ? engine->queue_depth : engine->ready_threads;
+    for (; n > 0 && workers(engine) < most; n--) {
+        (void)start_thread(engine, worker);
+    }
+}
+
+/* Have `n` more missed pieces waited for. Call with the lock held. */
+static void call_waiters(ddf_engine *engine, size_t n) {
+    if (engine->ring_state == RING_READY) {
+        engine->ring_state = start_thread(engine, ring_worker) ? RING_RUNS : RING_NONE;
+    }
+    if (engine->ring_state == RING_NONE) {
+        call_threads(engine, n);
+    } else if (engine->ring_asleep) {
+        engine->ring_asleep = 0;
+        ddf_uring_wake(engine->ring);
     }
 }
 
@@ -236,10 +274,10 @@ static size_t read_ready(ddf_job *job, share s, uint32_t *missed) {
     return n;
 }
 
-/* Hand a job's missed pieces to the threads that may wait. Call with the lock held. */
+/* Hand a job's missed pieces to those who may wait. Call with the lock held. */
 static void queue_missed(ddf_engine *engine, ddf_job *job) {
     push(&engine->waiting, job);
-    call_threads(engine, job->n_missed - job->missed_taken);
+    call_waiters(engine, job->n_missed - job->missed_taken);
 }
 
 /* Note pieces that have to be waited for. Call with the lock held. */
@@ -256,10 +294,21 @@ static void add_missed(ddf_engine *engine, ddf_job *job, const uint32_t *missed,
         return; /* still in `fresh`: it moves over when its last fresh share is taken */
     }
     if (queued) {
-        call_threads(engine, n);
+        call_waiters(engine, n);
     } else {
         queue_missed(engine, job);
     }
+}
+
+/* What is left of a job in `fresh` is of a file that is never ready: it is waited for straight away. Call with the lock
+ * held. */
+static void miss_rest(ddf_engine *engine, ddf_job *job) {
+    for (; job->taken < job->n_pieces; job->taken++) {
+        job->missed[job->n_missed++] = (uint32_t)job->taken;
+        job->waited += job->pieces[job->taken].length;
+    }
+    (void)unlink_job(&engine->fresh, job);
+    queue_missed(engine, job);
 }
 
 static int wait_for_piece(ddf_job *job, size_t number, ddf_err *err) {
@@ -269,9 +318,6 @@ static int wait_for_piece(ddf_job *job, size_t number, ddf_err *err) {
 
 /* How many threads beside the calling one pay for themselves. */
 static size_t helpers_for(const ddf_engine *engine, const ddf_job *job) {
-    if (!ddf_file_can_be_ready(job->file)) {
-        return job->n_pieces < engine->queue_depth ? job->n_pieces : engine->queue_depth;
-    }
     uint64_t bytes = 0;
     for (size_t i = 0; i < job->n_pieces; i++) {
         bytes += job->pieces[i].length;
@@ -301,7 +347,11 @@ static void run_prepare(ddf_engine *engine, ddf_job *job) {
     }
     if (status >= 0 && job->n_pieces > 0) {
         push_front(&engine->fresh, job); /* the oldest job goes first */
-        call_threads(engine, helpers_for(engine, job));
+        if (ddf_file_can_be_ready(job->file)) {
+            call_threads(engine, helpers_for(engine, job));
+        } else {
+            miss_rest(engine, job);
+        }
     }
     end_share(engine, job, status, &err);
 }
@@ -347,20 +397,15 @@ static size_t take_missed(ddf_engine *engine, ddf_job *job) {
     return number;
 }
 
-/* A piece of a file that is never ready is waited for straight away. */
-static size_t take_unready(ddf_engine *engine, ddf_job *job) {
-    size_t number = job->taken++;
-    job->waited += job->pieces[number].length;
-    if (job->taken == job->n_pieces) {
-        (void)unlink_job(&engine->fresh, job);
-    }
-    return number;
-}
-
 /* Do one thing that there is to do. Returns 0 if there was none. Lock held before and after. */
 static int work_once(ddf_engine *engine) {
-    ddf_job *job = engine->waiting.head;
+    ddf_job *job = engine->ended.head;
     if (job != NULL) {
+        end_share(engine, pop(&engine->ended), DDF_OK, NULL);
+        return 1;
+    }
+    job = engine->waiting.head;
+    if (job != NULL && engine->ring_state != RING_RUNS) {
         run_waiting_piece(engine, job, take_missed(engine, job));
         return 1;
     }
@@ -369,7 +414,7 @@ static int work_once(ddf_engine *engine) {
         return 0;
     }
     if (job->prepared && !ddf_file_can_be_ready(job->file)) {
-        run_waiting_piece(engine, job, take_unready(engine, job));
+        miss_rest(engine, job);
         return 1;
     }
     if (engine->copying >= engine->ready_threads) {
@@ -386,6 +431,14 @@ static int work_once(ddf_engine *engine) {
     return 1;
 }
 
+/* The calling thread ends. Lock held before, given up after. */
+static void end_thread(ddf_engine *engine) {
+    engine->threads--;
+    pthread_cond_broadcast(&engine->completed);
+    pthread_mutex_unlock(&engine->lock);
+    unref(engine);
+}
+
 static void *worker(void *arg) {
     ddf_engine *engine = arg;
     pthread_mutex_lock(&engine->lock);
@@ -399,10 +452,78 @@ static void *worker(void *arg) {
         }
         engine->called -= engine->called > 0;
     }
-    engine->threads--;
-    pthread_cond_broadcast(&engine->completed);
-    pthread_mutex_unlock(&engine->lock);
-    unref(engine);
+    end_thread(engine);
+    return NULL;
+}
+
+/* ---- the ring's thread: takes the place of those who wait ---- */
+
+/* Call with the lock held. */
+static void feed_ring(ddf_engine *engine) {
+    while (engine->waiting.head != NULL && ddf_uring_room(engine->ring) > 0) {
+        ddf_job *job = engine->waiting.head;
+        size_t number = take_missed(engine, job);
+        const ddf_read *piece = &job->pieces[number];
+        job->running++;
+        ddf_uring_read(engine->ring, ddf_file_fd(job->file), job->base + piece->at, (size_t)piece->length,
+                       piece->offset, job, number);
+    }
+}
+
+/* End a share that the ring has read. The last one of a job goes to another thread: building tables takes time, and
+ * the ring is to be fed meanwhile. Call with the lock held. */
+static void end_ring_share(ddf_engine *engine, const ddf_uring_end *end) {
+    ddf_job *job = end->owner;
+    const ddf_read *piece = &job->pieces[end->number];
+    ddf_err err = {0};
+    int status = end->got == -ECANCELED ? given_up(&err)
+                                        : ddf_file_judge(end->got, piece->length, piece->offset, &err);
+    engine->progress++;
+    if (status >= 0 && job->status >= 0 && job->running == 1 && !has_work_left(job) && !engine->stopping) {
+        call_threads(engine, 1);
+        if (workers(engine) > 0) {
+            push(&engine->ended, job);
+            return;
+        }
+    }
+    end_share(engine, job, status, &err);
+}
+
+/* Feed the ring and take what it has read, until there is nothing in flight after a stop: the kernel writes into the
+ * jobs' memory until then. Lock held before and after. */
+static void run_ring(ddf_engine *engine) {
+    ddf_uring_end ends[SHARE_PIECES];
+    int cancelled = 0;
+    while (!engine->stopping || ddf_uring_in_flight(engine->ring) > 0) {
+        if (!engine->stopping) {
+            feed_ring(engine);
+            engine->ring_asleep = ddf_uring_room(engine->ring) > 0;
+        } else if (!cancelled) {
+            cancelled = 1;
+            ddf_uring_cancel(engine->ring);
+        }
+        pthread_mutex_unlock(&engine->lock);
+        size_t n = ddf_uring_wait(engine->ring, ends, SHARE_PIECES);
+        pthread_mutex_lock(&engine->lock);
+        engine->ring_asleep = 0;
+        for (size_t i = 0; i < n; i++) {
+            end_ring_share(engine, &ends[i]);
+        }
+    }
+}
+
+static void *ring_worker(void *arg) {
+    ddf_engine *engine = arg;
+    int status = ddf_uring_start(engine->ring);
+    pthread_mutex_lock(&engine->lock);
+    if (status >= 0) {
+        run_ring(engine);
+    }
+    engine->ring_state = RING_NONE;
+    if (engine->waiting.head != NULL) { /* the ring did not start */
+        call_threads(engine, engine->queue_depth);
+    }
+    end_thread(engine);
     return NULL;
 }
 
@@ -434,7 +555,7 @@ void ddf_engine_submit(ddf_engine *engine, ddf_job *job) {
     } else if (engine->copying < engine->ready_threads) {
         call_threads(engine, 1);
     }
-    if (engine->threads == 0 && !engine->stopping && unlink_job(&engine->fresh, job)) {
+    if (workers(engine) == 0 && !engine->stopping && unlink_job(&engine->fresh, job)) {
         cancel_locked(engine, job); /* no thread could be started: fail rather than hang */
     }
     pthread_mutex_unlock(&engine->lock);
@@ -527,6 +648,12 @@ static void stop_locked(ddf_engine *engine) {
     while (engine->fresh.head != NULL || engine->waiting.head != NULL) {
         ddf_job *job = engine->fresh.head != NULL ? engine->fresh.head : engine->waiting.head;
         cancel_locked(engine, job);
+    }
+    while (engine->ended.head != NULL) {
+        end_share(engine, pop(&engine->ended), DDF_OK, NULL);
+    }
+    if (engine->ring_state == RING_RUNS) {
+        ddf_uring_wake(engine->ring);
     }
     pthread_cond_broadcast(&engine->work);
 }
