@@ -203,6 +203,7 @@ static int has_work_left(const ddf_job *job) {
 
 /* The calling thread ran the job's last share: finish it outside the lock, then tell. Call with the lock held. */
 static void complete(ddf_engine *engine, ddf_job *job) {
+    job->finishing = 1; /* from here on it is too late to cancel */
     pthread_mutex_unlock(&engine->lock);
     job->finish(job);
     pthread_mutex_lock(&engine->lock);
@@ -535,7 +536,7 @@ static void job_init(ddf_job *job) {
     job->next = NULL;
     job->n_pieces = job->taken = job->running = job->n_missed = job->missed_taken = 0;
     job->waited = 0;
-    job->prepared = job->preparing = job->cancelled = 0;
+    job->prepared = job->preparing = job->cancelled = job->finishing = 0;
 }
 
 /* End a job that no thread works on, with DDF_E_CANCELLED. Lock held before and after. */
@@ -563,7 +564,7 @@ void ddf_engine_submit(ddf_engine *engine, ddf_job *job) {
 
 void ddf_engine_cancel(ddf_engine *engine, ddf_job *job) {
     pthread_mutex_lock(&engine->lock);
-    if (!atomic_load(&job->done) && !job->cancelled) {
+    if (!job->finishing && !job->cancelled) {
         cancel_locked(engine, job);
     }
     while (job->preparing) {

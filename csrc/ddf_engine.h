@@ -41,7 +41,7 @@ struct ddf_job {
     /* The engine's own. */
     ddf_job *next;
     size_t taken, running, n_missed, missed_taken;
-    int prepared, preparing, cancelled;
+    int prepared, preparing, cancelled, finishing;
 };
 
 /* How to wait for storage. */
