@@ -1,10 +1,15 @@
+#ifdef __linux__
 #define _GNU_SOURCE
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ddf_uring.h"
@@ -188,6 +193,59 @@ static void a_ring_that_never_started_can_be_freed(void) {
     ddf_uring_free(NULL);
 }
 
+/* What containers do: a system call of this number fails with EPERM from now on. */
+static void forbid(uint32_t number) {
+    struct sock_filter code[] = {
+        {BPF_LD | BPF_W | BPF_ABS, 0, 0, 0}, /* the number comes first */
+        {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, number},
+        {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | EPERM},
+        {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
+    };
+    struct sock_fprog program = {sizeof code / sizeof *code, code};
+    assert(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    assert(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+static void in_a_child(void (*test)(void)) {
+    int status;
+    pid_t child = fork();
+    assert(child >= 0);
+    if (child == 0) {
+        test();
+        _exit(0);
+    }
+    assert(waitpid(child, &status, 0) == child && status == 0);
+}
+
+static void a_forbidden_ring_is_told(void) {
+    ddf_uring *ring;
+    forbid(425); /* io_uring_setup */
+    assert(ddf_uring_new(8, &ring) == -EPERM);
+}
+
+static void reads_fail_where_the_kernel_stops_taking_them(void) {
+    ddf_uring *ring = started(4);
+    ddf_uring_end ends[4];
+    uint8_t buffer[4];
+    forbid(426); /* io_uring_enter */
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < 4; i++) {
+            ddf_uring_read(ring, 0, buffer, sizeof buffer, 0, ring, i);
+        }
+        for (size_t n = 0; n < 4;) {
+            size_t got = ddf_uring_wait(ring, ends, 4);
+            for (size_t i = 0; i < got; i++) {
+                assert(ends[i].got == -EPERM);
+            }
+            n += got;
+        }
+        assert(ddf_uring_room(ring) == 4);
+    }
+    ddf_uring_cancel(ring);
+    assert(ddf_uring_wait(ring, ends, 4) == 0);
+    ddf_uring_free(ring);
+}
+
 static void nonsense_depths_are_refused(void) {
     ddf_uring *ring;
     assert(ddf_uring_new(0, &ring) == -EINVAL && ddf_uring_new(1025, &ring) == -EINVAL);
@@ -212,5 +270,10 @@ int main(void) {
     cancelled_reads_end(64);
     a_ring_that_never_started_can_be_freed();
     nonsense_depths_are_refused();
+    in_a_child(a_forbidden_ring_is_told);
+    in_a_child(reads_fail_where_the_kernel_stops_taking_them);
     return 0;
 }
+#else
+int main(void) { return 0; } /* io_uring is Linux's */
+#endif
