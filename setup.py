@@ -16,15 +16,17 @@ if not sys.platform.startswith(("linux", "darwin")):
         "Linux and macOS are supported. On Windows, use WSL."
     )
 
-# binding: the kernels compiled into it (csrc/ddf_<name>.c)
+# binding: the kernels compiled into it (csrc/ddf_<name>.c); tests read this table as a literal
 KERNELS = {
     "arena": ["arena", "sys"],
-    "columns": ["columns", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys"],
+    "columns": [
+        "columns", "columns_fields", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys",
+    ],
     "decode": ["msgpack"],
     "engine": ["engine", "uring", "file", "sys"],
     "fetch": [
-        *("fetch", "order", "offsets", "plan", "engine", "uring", "file"),
-        *("columns", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys"),
+        "fetch", "order", "offsets", "plan", "engine", "uring", "file",
+        "columns", "columns_fields", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys",
     ],
     "file": ["file", "sys"],
     "keys": ["keys", "msgpack", "sys"],
@@ -36,7 +38,7 @@ KERNELS = {
     "readback": ["readback", "msgpack", "nd"],
     "samples": ["outer", "msgpack", "offsets", "file", "sys"],
     "status": [],
-}
+}  # fmt: skip
 
 CFLAGS = ["-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"]
 if sys.platform.startswith("linux") and os.uname().machine == "x86_64":

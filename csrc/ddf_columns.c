@@ -65,8 +65,6 @@ int ddf_table_build(ddf_arena *arena, ddf_slice region, const ddf_slice *samples
         return status;
     }
     table->selected = names != NULL;
-    table->odd_names = fields.odd_names;
-    table->reserved = fields.reserved;
     status = columns_fill(arena, table, &fields, err);
     if (status < 0) {
         return status;

@@ -1,25 +1,13 @@
 #include "ddf_columns_locate.h"
 
-#include <errno.h>
-
 #include "ddf_msgpack.h"
 #include "ddf_nd.h"
 
-#define NO_FIELD UINT16_MAX
-
-/* Pointers from fields to values may take this much, whatever the input, and else this many times its bytes. */
-#define ROOM_FREE ((uint64_t)4 << 20)
-#define ROOM_PER_BYTE 16
-
 typedef struct locator {
-    ddf_arena *arena;
-    const ddf_table *table;
+    ddf_fields *fields;
+    ddf_table *table;
     const uint8_t *region_end;
-    ddf_field *fields;
-    size_t fields_n, fields_room;
-    int select_all, odd_names, reserved;
-    uint16_t *slots; /* hash table from name to field; a power of two, at most half full */
-    size_t slots_n;
+    int select_all;
     size_t order_n;
     uint16_t order[DDF_MAX_FIELDS]; /* fields in the order of the samples before: samples of a dataset look alike */
     ddf_err *err;
@@ -36,90 +24,6 @@ static int fail(const locator *s, int code, const char *msg, const uint8_t *at) 
 }
 
 /* ---- names ---- */
-
-static inline uint64_t mix(uint64_t a, uint64_t b) {
-    unsigned __int128 product = (unsigned __int128)a * b;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-/* Seeded by an address, so that a file cannot be made to collide. */
-static uint64_t name_hash(const locator *s, ddf_slice name) {
-    uint64_t hash = (uint64_t)(uintptr_t)s->fields ^ 0x9e3779b97f4a7c15u;
-    const uint8_t *p = name.data;
-    uint64_t left = name.size, word = 0;
-    for (; left >= 8; left -= 8, p += 8) {
-        memcpy(&word, p, 8);
-        hash = mix(hash ^ word, 0xa0761d6478bd642fu);
-    }
-    word = 0;
-    memcpy(&word, p, left);
-    return mix(hash ^ word, 0xe7037ed1a0b428dbu ^ name.size);
-}
-
-/* The slot of `name`: where its field is, or the empty one where it belongs. */
-static uint16_t *name_slot(const locator *s, ddf_slice name) {
-    size_t at = (size_t)name_hash(s, name) & (s->slots_n - 1);
-    for (; s->slots[at] != NO_FIELD; at = (at + 1) & (s->slots_n - 1)) {
-        const ddf_slice *other = &s->fields[s->slots[at]].name;
-        if (other->size == name.size && memcmp(other->data, name.data, name.size) == 0) {
-            break;
-        }
-    }
-    return &s->slots[at];
-}
-
-/* Room for at least `n` fields, and slots for them. */
-static int fields_grow(locator *s, size_t n) {
-    size_t room = 16;
-    while (room < n) {
-        room *= 2;
-    }
-    ddf_field *fields = ddf_arena_alloc(s->arena, room * sizeof *fields, _Alignof(ddf_field), 0);
-    uint16_t *slots = ddf_arena_alloc(s->arena, 2 * room * sizeof *slots, _Alignof(uint16_t), 0);
-    if (fields == NULL || slots == NULL) {
-        return -ENOMEM;
-    }
-    if (s->fields_n > 0) {
-        memcpy(fields, s->fields, s->fields_n * sizeof *fields);
-    }
-    memset(slots, 0xff, 2 * room * sizeof *slots); /* NO_FIELD */
-    s->fields = fields;
-    s->fields_room = room;
-    s->slots = slots;
-    s->slots_n = 2 * room;
-    for (size_t i = 0; i < s->fields_n; i++) {
-        *name_slot(s, fields[i].name) = (uint16_t)i;
-    }
-    return DDF_OK;
-}
-
-static int pointers_fit(const locator *s) {
-    uint64_t pointers = (uint64_t)(s->fields_n + 1) * s->table->n;
-    return pointers * sizeof(void *) <= ROOM_FREE + ROOM_PER_BYTE * s->table->nbytes;
-}
-
-/* Append a field; `selected` ones get room for their values. Returns DDF_OK, -ENOMEM or DDF_E_FIELDS. */
-static int field_add(locator *s, ddf_slice name, int selected) {
-    if (s->fields_n == DDF_MAX_FIELDS || (selected && !pointers_fit(s))) {
-        return DDF_E_FIELDS;
-    }
-    if (s->fields_n == s->fields_room && fields_grow(s, s->fields_n + 1) < 0) {
-        return -ENOMEM;
-    }
-    ddf_field *field = &s->fields[s->fields_n];
-    memset(field, 0, sizeof *field);
-    field->name = name;
-    if (selected) {
-        size_t bytes = s->table->n * sizeof *field->at;
-        field->at = ddf_arena_alloc(s->arena, bytes, _Alignof(void *), 0);
-        if (field->at == NULL) {
-            return -ENOMEM;
-        }
-        memset(field->at, 0, bytes);
-    }
-    *name_slot(s, name) = (uint16_t)s->fields_n++;
-    return DDF_OK;
-}
 
 static void field_set_key(ddf_field *field, const uint8_t *key, uint64_t len) {
     uint8_t head[8] = {0}, mask[8] = {0};
@@ -148,24 +52,23 @@ static inline int key_matches(const locator *s, const ddf_field *field, const ui
     return memcmp(p, field->key, field->key_len) == 0;
 }
 
-/* The field of a name that did not come where it was expected; NO_FIELD for one that is left out. Negative: error. */
+/* The field of a name that did not come where it was expected, DDF_NO_FIELD for one that is left out, or an error. */
 static int field_find(locator *s, ddf_slice name, const uint8_t *key, const uint8_t *key_end) {
-    uint16_t id = *name_slot(s, name);
-    if (id == NO_FIELD) {
+    int id = ddf_fields_find(s->fields, name);
+    if (id == DDF_NO_FIELD) {
         if (s->select_all && !ddf_utf8_valid(name.data, name.size)) {
             return fail(s, DDF_E_UTF8, "string is not valid UTF-8", key);
         }
-        int status = field_add(s, name, s->select_all);
-        if (status == DDF_E_FIELDS) {
-            return s->select_all ? fail(s, status, "too many different field names in one batch", key) : NO_FIELD;
+        id = ddf_fields_add(s->fields, name, s->select_all);
+        if (id == DDF_E_FIELDS) {
+            return s->select_all ? fail(s, id, "too many different field names in one batch", key) : DDF_NO_FIELD;
         }
-        if (status < 0) {
-            return status;
+        if (id < 0) {
+            return id;
         }
-        id = (uint16_t)(s->fields_n - 1);
     }
-    if (s->fields[id].key == NULL) {
-        field_set_key(&s->fields[id], key, (uint64_t)(key_end - key));
+    if (s->fields->items[id].key == NULL) {
+        field_set_key(&s->fields->items[id], key, (uint64_t)(key_end - key));
     }
     return id;
 }
@@ -174,7 +77,7 @@ static int name_is(const ddf_token *token, const char *text, size_t len) {
     return token->len == len && memcmp(token->data, text, len) == 0;
 }
 
-/* Read the name at `*p`, the `k`th of its sample, and move behind it. Returns its field, NO_FIELD or an error. */
+/* Read the name at `*p`, the `k`th of its sample, and move behind it. Returns its field, DDF_NO_FIELD or an error. */
 static int name_read(locator *s, size_t k, const uint8_t **p, const uint8_t *end) {
     ddf_token token;
     int status;
@@ -182,15 +85,15 @@ static int name_read(locator *s, size_t k, const uint8_t **p, const uint8_t *end
     if (next == NULL) {
         return fail(s, status, reason(status), *p);
     }
-    int id = NO_FIELD;
+    int id = DDF_NO_FIELD;
     if (token.kind == DDF_STR) {
         id = field_find(s, (ddf_slice){token.data, token.len}, *p, next);
         if (id < 0) {
             return id;
         }
     } else {
-        s->odd_names = 1;
-        s->reserved |= token.kind == DDF_BIN && (name_is(&token, "nd", 2) || name_is(&token, "complex", 7));
+        s->table->odd_names = 1;
+        s->table->reserved |= token.kind == DDF_BIN && (name_is(&token, "nd", 2) || name_is(&token, "complex", 7));
         ddf_err local;
         next = ddf_msgpack_skip(*p, end, s->start, &local);
         if (next == NULL) {
@@ -356,19 +259,19 @@ static inline void value_note(ddf_field *field, size_t sample, const uint8_t *p)
 
 static int pairs_locate(locator *s, uint32_t pairs, const uint8_t *p, const uint8_t *end) {
     for (size_t k = 0; k < pairs; k++) {
-        int id = k < s->order_n ? s->order[k] : NO_FIELD;
-        if (DDF_LIKELY(id != NO_FIELD && key_matches(s, &s->fields[id], p, end))) {
-            p += s->fields[id].key_len;
+        int id = k < s->order_n ? s->order[k] : DDF_NO_FIELD;
+        if (DDF_LIKELY(id != DDF_NO_FIELD && key_matches(s, &s->fields->items[id], p, end))) {
+            p += s->fields->items[id].key_len;
         } else {
             id = name_read(s, k, &p, end);
             if (id < 0) {
                 return id;
             }
         }
-        if (DDF_UNLIKELY(id == NO_FIELD)) {
+        if (DDF_UNLIKELY(id == DDF_NO_FIELD)) {
             p = value_skip(s, p, end);
         } else {
-            ddf_field *field = &s->fields[id];
+            ddf_field *field = &s->fields->items[id];
             if (DDF_LIKELY(field->at != NULL)) {
                 value_note(field, s->sample, p);
             }
@@ -398,10 +301,10 @@ static int sample_locate(locator *s, const uint8_t *p, const uint8_t *end) {
 
 static int names_select(locator *s, const ddf_slice *names, size_t names_n) {
     for (size_t i = 0; i < names_n; i++) {
-        if (*name_slot(s, names[i]) != NO_FIELD) {
+        if (ddf_fields_find(s->fields, names[i]) != DDF_NO_FIELD) {
             continue;
         }
-        int status = field_add(s, names[i], 1);
+        int status = ddf_fields_add(s->fields, names[i], 1);
         if (status < 0) {
             return ddf_fail(s->err, status, "too many columns selected", 0, 0);
         }
@@ -409,17 +312,17 @@ static int names_select(locator *s, const ddf_slice *names, size_t names_n) {
     return DDF_OK;
 }
 
-int ddf_fields_locate(ddf_arena *arena, const ddf_table *table, const ddf_slice *names, size_t names_n,
-                      ddf_fields *out, ddf_err *err) {
+int ddf_fields_locate(ddf_arena *arena, ddf_table *table, const ddf_slice *names, size_t names_n, ddf_fields *out,
+                      ddf_err *err) {
     locator s;
     memset(&s, 0, offsetof(locator, order));
-    s.arena = arena;
+    s.fields = out;
     s.table = table;
     s.region_end = table->region.size == 0 ? table->region.data : table->region.data + table->region.size;
     s.select_all = names == NULL;
     s.err = err;
     s.sample = 0;
-    int status = fields_grow(&s, names == NULL ? 0 : names_n);
+    int status = ddf_fields_init(out, arena, table, names == NULL ? 0 : names_n);
     if (status == DDF_OK && names != NULL) {
         status = names_select(&s, names, names_n);
     }
@@ -428,9 +331,5 @@ int ddf_fields_locate(ddf_arena *arena, const ddf_table *table, const ddf_slice 
         s.start = table->samples[i].data;
         status = sample_locate(&s, s.start, s.start + table->samples[i].size);
     }
-    out->items = s.fields;
-    out->n = s.fields_n;
-    out->odd_names = s.odd_names;
-    out->reserved = s.reserved;
     return status;
 }

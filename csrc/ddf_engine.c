@@ -143,8 +143,7 @@ static void unref(ddf_engine *engine) {
     free(engine);
 }
 
-/* A detached thread that takes no signals: those belong to the program. Call with the lock held. Returns 1 if it
- * started. */
+/* A detached thread that takes no signals: those belong to the program. Returns 0 or -errno. Call with the lock held. */
 static int start_thread(ddf_engine *engine, void *(*run)(void *)) {
     pthread_t thread;
     pthread_attr_t attributes;
@@ -156,43 +155,50 @@ static int start_thread(ddf_engine *engine, void *(*run)(void *)) {
     pthread_sigmask(SIG_SETMASK, &all, &before);
     atomic_fetch_add(&engine->references, 1);
     engine->threads++;
-    int started = pthread_create(&thread, &attributes, run, engine) == 0;
-    if (!started) {
+    int status = -pthread_create(&thread, &attributes, run, engine);
+    if (status < 0) {
         engine->threads--;
         atomic_fetch_sub(&engine->references, 1);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
-    return started;
+    return status;
 }
 
 /* Threads that take any work. Call with the lock held. */
 static size_t workers(const ddf_engine *engine) { return engine->threads - (engine->ring_state == RING_RUNS); }
 
-/* Have threads at work for `n` more shares. Call with the lock held. */
-static void call_threads(ddf_engine *engine, size_t n) {
+/* Have threads at work for `n` more shares. Returns 0, or -errno if one could not be started. Call with the lock held. */
+static int call_threads(ddf_engine *engine, size_t n) {
+    int status = 0;
     for (; n > 0 && engine->idle > 0; n--) {
         engine->idle--;
         engine->called++;
         pthread_cond_signal(&engine->work);
     }
     size_t most = engine->ring_state == RING_NONE ? engine->queue_depth : engine->ready_threads;
-    for (; n > 0 && workers(engine) < most; n--) {
-        (void)start_thread(engine, worker);
+    for (; n > 0 && workers(engine) < most && status == 0; n--) {
+        status = start_thread(engine, worker);
     }
+    return status;
 }
 
 /* Have `n` more missed pieces waited for. Call with the lock held. */
 static void call_waiters(ddf_engine *engine, size_t n) {
     if (engine->ring_state == RING_READY) {
-        engine->ring_state = start_thread(engine, ring_worker) ? RING_RUNS : RING_NONE;
+        engine->ring_state = start_thread(engine, ring_worker) < 0 ? RING_NONE : RING_RUNS;
     }
     if (engine->ring_state == RING_NONE) {
-        call_threads(engine, n);
+        (void)call_threads(engine, n);
     } else if (engine->ring_asleep) {
         engine->ring_asleep = 0;
         ddf_uring_wake(engine->ring);
     }
+}
+
+/* Whether a thread that copies may be called for a fresh job. Where not, one of those who copy comes back for it. */
+static int may_copy(const ddf_engine *engine) {
+    return engine->fresh.head != NULL && engine->copying < engine->ready_threads;
 }
 
 /* ---- a job's way: fresh -> (missed pieces: waiting) -> finished ---- */
@@ -301,20 +307,14 @@ static void add_missed(ddf_engine *engine, ddf_job *job, const uint32_t *missed,
     }
 }
 
-/* What is left of a job in `fresh` is of a file that is never ready: it is waited for straight away. Call with the lock
- * held. */
-static void miss_rest(ddf_engine *engine, ddf_job *job) {
-    for (; job->taken < job->n_pieces; job->taken++) {
-        job->missed[job->n_missed++] = (uint32_t)job->taken;
-        job->waited += job->pieces[job->taken].length;
-    }
+/* A file that is never ready: all that was not tried yet has to be waited for. Call with the lock held. */
+static void miss_untried(ddf_engine *engine, ddf_job *job) {
     (void)unlink_job(&engine->fresh, job);
+    for (; job->taken < job->n_pieces; job->taken++) {
+        job->waited += job->pieces[job->taken].length;
+        job->missed[job->n_missed++] = (uint32_t)job->taken;
+    }
     queue_missed(engine, job);
-}
-
-static int wait_for_piece(ddf_job *job, size_t number, ddf_err *err) {
-    const ddf_read *piece = &job->pieces[number];
-    return ddf_file_read(job->file, job->base + piece->at, (size_t)piece->length, piece->offset, err);
 }
 
 /* How many threads beside the calling one pay for themselves. */
@@ -349,9 +349,9 @@ static void run_prepare(ddf_engine *engine, ddf_job *job) {
     if (status >= 0 && job->n_pieces > 0) {
         push_front(&engine->fresh, job); /* the oldest job goes first */
         if (ddf_file_can_be_ready(job->file)) {
-            call_threads(engine, helpers_for(engine, job));
+            (void)call_threads(engine, helpers_for(engine, job));
         } else {
-            miss_rest(engine, job);
+            miss_untried(engine, job);
         }
     }
     end_share(engine, job, status, &err);
@@ -370,21 +370,30 @@ static void run_ready_share(ddf_engine *engine, ddf_job *job) {
     job->running++;
     engine->copying++;
     pthread_mutex_unlock(&engine->lock);
-    size_t n = read_ready(job, s, missed);
+    ddf_err err = {0};
+    int status = ddf_file_check(job->file, &err); /* pages of a mapping behind the new end would be fatal to touch */
+    size_t n = status < 0 ? 0 : read_ready(job, s, missed);
     pthread_mutex_lock(&engine->lock);
     engine->copying--;
     engine->progress += (s.last - s.first) - n;
-    add_missed(engine, job, missed, n);
-    ddf_err err = {0};
-    int status = n > 0 && engine->stopping ? given_up(&err) : DDF_OK;
+    if (n > 0 && engine->stopping) {
+        status = given_up(&err);
+    }
+    if (status >= 0) {
+        add_missed(engine, job, missed, n);
+    }
     end_share(engine, job, status, &err);
 }
 
 static void run_waiting_piece(ddf_engine *engine, ddf_job *job, size_t number) {
+    const ddf_read *piece = &job->pieces[number];
     ddf_err err = {0};
     job->running++;
+    if (engine->waiting.head == NULL && may_copy(engine)) {
+        (void)call_threads(engine, 1); /* it was left to this thread, which is away for who knows how long */
+    }
     pthread_mutex_unlock(&engine->lock);
-    int status = wait_for_piece(job, number, &err);
+    int status = ddf_file_read(job->file, job->base + piece->at, (size_t)piece->length, piece->offset, &err);
     pthread_mutex_lock(&engine->lock);
     engine->progress++;
     end_share(engine, job, status, &err);
@@ -411,15 +420,12 @@ static int work_once(ddf_engine *engine) {
         return 1;
     }
     job = engine->fresh.head;
-    if (job == NULL) {
-        return 0;
-    }
-    if (job->prepared && !ddf_file_can_be_ready(job->file)) {
-        miss_rest(engine, job);
+    if (job != NULL && job->prepared && !ddf_file_can_be_ready(job->file)) {
+        miss_untried(engine, job);
         return 1;
     }
-    if (engine->copying >= engine->ready_threads) {
-        return 0; /* one of those who copy will come back for it */
+    if (!may_copy(engine)) {
+        return 0;
     }
     if (!job->prepared) {
         (void)pop(&engine->fresh);
@@ -481,7 +487,7 @@ static void end_ring_share(ddf_engine *engine, const ddf_uring_end *end) {
                                         : ddf_file_judge(end->got, piece->length, piece->offset, &err);
     engine->progress++;
     if (status >= 0 && job->status >= 0 && job->running == 1 && !has_work_left(job) && !engine->stopping) {
-        call_threads(engine, 1);
+        (void)call_threads(engine, 1);
         if (workers(engine) > 0) {
             push(&engine->ended, job);
             return;
@@ -522,7 +528,7 @@ static void *ring_worker(void *arg) {
     }
     engine->ring_state = RING_NONE;
     if (engine->waiting.head != NULL) { /* the ring did not start */
-        call_threads(engine, engine->queue_depth);
+        (void)call_threads(engine, engine->queue_depth);
     }
     end_thread(engine);
     return NULL;
@@ -539,32 +545,41 @@ static void job_init(ddf_job *job) {
     job->prepared = job->preparing = job->cancelled = job->finishing = 0;
 }
 
-/* End a job that no thread works on, with DDF_E_CANCELLED. Lock held before and after. */
-static void cancel_locked(ddf_engine *engine, ddf_job *job) {
-    ddf_err err = {0};
+/* End a job before its time: what no thread works on is left out. Lock held before and after. */
+static void end_early(ddf_engine *engine, ddf_job *job, int status, const ddf_err *err) {
     job->cancelled = 1;
     job->running++;
-    end_share(engine, job, given_up(&err), &err);
+    end_share(engine, job, status, err);
+}
+
+static void cancel_locked(ddf_engine *engine, ddf_job *job) {
+    ddf_err err = {0};
+    int status = given_up(&err);
+    end_early(engine, job, status, &err);
 }
 
 void ddf_engine_submit(ddf_engine *engine, ddf_job *job) {
     job_init(job);
     pthread_mutex_lock(&engine->lock);
     push(&engine->fresh, job);
+    int status = 0;
     if (engine->stopping) {
         cancel_locked(engine, job);
-    } else if (engine->copying < engine->ready_threads) {
-        call_threads(engine, 1);
+    } else if (engine->copying < engine->ready_threads || workers(engine) == 0) {
+        status = call_threads(engine, 1);
     }
-    if (workers(engine) == 0 && !engine->stopping && unlink_job(&engine->fresh, job)) {
-        cancel_locked(engine, job); /* no thread could be started: fail rather than hang */
+    if (status < 0 && workers(engine) == 0) { /* fail rather than hang */
+        ddf_err err = {status, "no thread can be started", 0, 0};
+        end_early(engine, job, status, &err);
     }
     pthread_mutex_unlock(&engine->lock);
 }
 
 void ddf_engine_cancel(ddf_engine *engine, ddf_job *job) {
     pthread_mutex_lock(&engine->lock);
-    if (!job->finishing && !job->cancelled) {
+    if (job->preparing) {
+        job->cancelled = 1;
+    } else if (!job->finishing && !job->cancelled) {
         cancel_locked(engine, job);
     }
     while (job->preparing) {
@@ -607,18 +622,30 @@ int ddf_engine_wait(ddf_engine *engine, ddf_job *job, int timeout_ms) {
     return ddf_job_is_done(job) ? DDF_OK : -EAGAIN;
 }
 
+/* Do one thing for a job that the calling thread runs. Returns 0 where it has nothing left to do but wait.
+ * A lone read gains nothing from a thread; without any, all is left to the caller. Lock held before and after. */
+static int run_once(ddf_engine *engine, ddf_job *job) {
+    size_t left = job->n_missed - job->missed_taken;
+    if (job->taken < job->n_pieces && !ddf_file_can_be_ready(job->file)) {
+        miss_untried(engine, job);
+    } else if (job->taken < job->n_pieces) {
+        run_ready_share(engine, job);
+    } else if (left > 0 && (engine->threads == 0 || (job->n_missed == 1 && ddf_file_can_be_ready(job->file)))) {
+        run_waiting_piece(engine, job, take_missed(engine, job));
+    } else {
+        return 0;
+    }
+    return 1;
+}
+
 int ddf_engine_run(ddf_engine *engine, ddf_job *job, int timeout_ms) {
     job_init(job);
     pthread_mutex_lock(&engine->lock);
     run_prepare(engine, job);
-    while (!ddf_job_is_done(job) && job->taken < job->n_pieces && ddf_file_can_be_ready(job->file)) {
-        run_ready_share(engine, job);
+    while (!job->finishing && run_once(engine, job)) {
     }
-    if (!ddf_job_is_done(job) && job->n_missed == 1 && job->missed_taken == 0) {
-        run_waiting_piece(engine, job, take_missed(engine, job)); /* a lone read gains nothing from a thread */
-    }
-    if (engine->fresh.head != NULL && engine->copying < engine->ready_threads) {
-        call_threads(engine, 1); /* it may have been left to this thread */
+    if (may_copy(engine)) {
+        (void)call_threads(engine, 1); /* it may have been left to this thread */
     }
     pthread_mutex_unlock(&engine->lock);
     return ddf_engine_wait(engine, job, timeout_ms);

@@ -55,15 +55,17 @@ typedef enum ddf_io {
  * processor). Threads start with the first job. Returns 0 or -errno; with DDF_IO_URING those of ddf_uring_new too. */
 int ddf_engine_new(size_t queue_depth, size_t ready_threads, ddf_io io, ddf_engine **out);
 
-/* Queue a job. It is the engine's until `drop` is called, whatever happens. */
+/* Queue a job. It is the engine's until `drop` is called, whatever happens. Where no thread can be started the job fails
+ * with the -errno of that. */
 void ddf_engine_submit(ddf_engine *engine, ddf_job *job);
 
-/* Work on a job in the calling thread: copy all that is ready, queue what has to be waited for, and wait for it, at most
- * until `timeout_ms` go by without a piece. Returns 0 when the job is done, -EAGAIN while pieces are still being read. */
+/* Work on a job in the calling thread: copy all that is ready, queue what has to be waited for, and wait for it at most
+ * `timeout_ms`. Where no thread can be started this one does all, and waits as long as it takes. Returns 0 when the job is done, -EAGAIN while pieces are still being read. */
 int ddf_engine_run(ddf_engine *engine, ddf_job *job, int timeout_ms);
 
 /* Give a job up: what has not been started is left out, and the job ends with DDF_E_CANCELLED. Waits for a preparation
- * that is running, since that looks at what the caller owns, but for no read. The caller holds a reference of its own. */
+ * that is running, since that looks at what the caller owns, but for no read and for no finish. The caller holds a
+ * reference of its own, and has submitted or run the job before. */
 void ddf_engine_cancel(ddf_engine *engine, ddf_job *job);
 
 int ddf_job_is_done(const ddf_job *job);

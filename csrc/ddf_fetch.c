@@ -16,6 +16,7 @@ struct ddf_fetch {
     atomic_uint_fast64_t held;
     ddf_fetch_request request;
     size_t n_batches;
+    int handed_over;  /* to an engine */
     int64_t *wanted;  /* copy of request.indices, or NULL */
     ddf_slice *names; /* copy of request.names with their bytes, or NULL */
 
@@ -247,11 +248,13 @@ ddf_job *ddf_fetch_job(ddf_fetch *fetch) { return &fetch->job; }
 
 void ddf_fetch_submit(ddf_fetch *fetch, ddf_engine *engine) {
     atomic_fetch_add(&fetch->references, 1);
+    fetch->handed_over = 1;
     ddf_engine_submit(engine, &fetch->job);
 }
 
 int ddf_fetch_run(ddf_fetch *fetch, ddf_engine *engine, int timeout_ms) {
     atomic_fetch_add(&fetch->references, 1);
+    fetch->handed_over = 1;
     return ddf_engine_run(engine, &fetch->job, timeout_ms);
 }
 
@@ -259,7 +262,7 @@ void ddf_fetch_release(ddf_fetch *fetch, ddf_engine *engine) {
     if (fetch == NULL) {
         return;
     }
-    if (engine != NULL && !ddf_job_is_done(&fetch->job)) {
+    if (fetch->handed_over && !ddf_job_is_done(&fetch->job)) {
         ddf_engine_cancel(engine, &fetch->job);
     }
     unref(fetch);

@@ -38,13 +38,13 @@ typedef struct ddf_fetch_request {
 int ddf_fetch_new(const ddf_fetch_request *request, ddf_fetch **out);
 ddf_job *ddf_fetch_job(ddf_fetch *fetch);
 
-/* Hand the fetch to an engine, which takes a reference of its own. */
+/* Hand the fetch to an engine, once; it takes a reference of its own. */
 void ddf_fetch_submit(ddf_fetch *fetch, ddf_engine *engine);
 
 /* The same, at work in the calling thread; see ddf_engine_run. */
 int ddf_fetch_run(ddf_fetch *fetch, ddf_engine *engine, int timeout_ms);
 
-/* Give up a reference; a fetch that is not done is cancelled. `engine` is the one it was handed to, or NULL. */
+/* Give up a reference; a fetch that is not done is cancelled. `engine` is the one it was handed to, NULL if to none. */
 void ddf_fetch_release(ddf_fetch *fetch, ddf_engine *engine);
 
 /* Bytes of arena that it holds so far; any time, from any thread. */

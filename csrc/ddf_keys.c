@@ -304,7 +304,7 @@ static const uint8_t *expect(const uint8_t *p, const uint8_t *base, size_t len, 
 }
 
 static const uint8_t *read_header(const uint8_t *p, size_t len, ddf_kind kind, uint64_t *n, ddf_err *err) {
-    ddf_token token;
+    ddf_token token = {.len = 0};
     const char *otherwise = kind == DDF_MAP ? "the file is not one map" : "the file is not one array";
     const uint8_t *next = expect(p, p, len, kind, otherwise, 0, &token, err);
     if (next == NULL) {

@@ -110,6 +110,9 @@ int ddf_order_indices(const ddf_order *order, uint64_t first, size_t count, int6
     if (first > order->n || count > order->n - first) {
         return ddf_fail(err, DDF_E_INDEX, "position outside the dataset", first < order->n ? order->n : first, 0);
     }
+    if (count == 0) {
+        return DDF_OK; /* of an empty dataset, too, which has no block to divide by */
+    }
     switch (order->kind) {
     case DDF_ORDER_SHUFFLED:
         fill_shuffled(order, first, count, indices);

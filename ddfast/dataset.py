@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
+import operator
 import os
+import sys
 import warnings
 from collections.abc import Sequence
 from functools import cached_property
@@ -31,9 +34,11 @@ from ddfast.errors import (
     SampleKeyError,
 )
 from ddfast.files import (
+    SUFFIX_KEY_HASHES,
     SUFFIX_KEYS,
     SUFFIX_LEGACY_INDEX,
     SUFFIX_OFFSETS,
+    map_file,
     path_append,
 )
 from ddfast.index import build_key_table, legacy_load_index, open_key_table, open_offsets
@@ -70,6 +75,7 @@ class Dataset:
         self.offsets = self._open_offsets()
         self.samples = Samples(self.file, self.offsets, self.decoder)
         self._check_keys_len()
+        self._hashes = self._map_hashes()
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -104,7 +110,8 @@ class Dataset:
         try:
             count = len(self.keys)
         except FileNotFoundError:
-            warnings.warn(f"{self._suffixed(SUFFIX_KEYS)} not found, samples have no keys", stacklevel=4)
+            message = f"{self._suffixed(SUFFIX_KEYS)} not found, samples have no keys"
+            warnings.warn(message, stacklevel=_level_of_caller())
             return
         if count != len(self):
             raise IndexFileError(
@@ -126,13 +133,19 @@ class Dataset:
                 raise
             return self._legacy[0]
 
+    def _map_hashes(self) -> mmap.mmap | bytes | None:
+        # Mapped now, used later: by then another dataset's file may be there.
+        try:
+            return map_file(self._suffixed(SUFFIX_KEY_HASHES))
+        except FileNotFoundError:
+            return None
+
     @cached_property
     def key_table(self) -> KeyTable:
         """From key to index."""
-        try:
-            return open_key_table(self._suffixed(".key_hashes"), len(self))
-        except FileNotFoundError:
+        if self._hashes is None:
             return build_key_table(self.keys)
+        return open_key_table(self._suffixed(SUFFIX_KEY_HASHES), len(self), self._hashes)
 
     def find_index(self, key: str) -> int:
         """Index of the sample with this key.
@@ -140,13 +153,34 @@ class Dataset:
         Raises:
             SampleKeyError: there is none.
         """
-        index = self.key_table.find(key)
+        index = self.search(key)
         if index < 0:
             raise SampleKeyError(f"{self.path} has no sample with key {key!r}")
         return index
 
+    def search(self, key: str) -> int:
+        """Index of the sample with this key, or -1.
+
+        Raises:
+            TypeError: the key is no string.
+        """
+        self.check_unchanged()
+        return self.key_table.find(key)
+
+    def check_unchanged(self) -> None:
+        """Refuse to go on where the data file was cut: the mapped index files may be next, and must not be touched.
+
+        Raises:
+            DatasetChangedError: its size is another now.
+        """
+        try:
+            self.file.check_unchanged()
+        except (KernelError, OSError) as error:
+            raise self._changed(error) from error
+
     def keys_of(self, indices: ArrayLike) -> list[str]:
         """Keys of these samples."""
+        self.check_unchanged()
         keys = self.keys
         if isinstance(keys, Keys):
             return keys.take(indices)
@@ -159,11 +193,12 @@ class Dataset:
 
         Raises:
             SampleIndexError: there is no such sample.
+            TypeError: it is no integer.
         """
-        n = len(self)
-        if not -n <= index < n:
+        n, position = len(self), operator.index(index)
+        if not -n <= position < n:
             raise SampleIndexError(f"index {index} out of range: {self.path} has {n:,} samples")
-        return int(index) + n if index < 0 else int(index)
+        return position + n if position < 0 else position
 
     def positions(self, indices: ArrayLike) -> NDArray[np.int64]:
         """Sample indices as they count from 0; int64, shape ``(n,)``.
@@ -176,13 +211,13 @@ class Dataset:
         if array.size == 0:
             return np.empty(0, np.int64)
         if array.ndim != 1 or array.dtype.kind not in "iu":
-            raise TypeError(f"indices are integers in one dimension, not {array.dtype} of shape {array.shape}")
+            raise TypeError(
+                f"indices are integers in one dimension, not {array.dtype} of shape {array.shape}"
+            )
         n = len(self)
         outside = np.flatnonzero((array >= n) | (array < -n))
         if outside.size:
-            raise SampleIndexError(
-                f"index {array[outside[0]]} out of range: {self.path} has {n:,} samples"
-            )
+            raise SampleIndexError(f"index {array[outside[0]]} out of range: {self.path} has {n:,} samples")
         array = array.astype(np.int64)
         return np.where(array < 0, array + n, array)
 
@@ -190,15 +225,18 @@ class Dataset:
 
     def explain(self, error: KernelError | OSError, index: int | None = None) -> Exception:
         """What to raise for a failure of a kernel at sample `index`; None where no sample is to blame."""
-        if isinstance(error, OSError):
-            return ReadError(error.errno, f"{error.strerror}: cannot read {self._named(index)}", str(self.path))
-        if error.code == E_CANCELLED:
+        if isinstance(error, KernelError) and error.code == E_CANCELLED:
             return ClosedError(f"the reader of {self.path} was closed while it was read from")
-        if error.code == E_CHANGED:
-            return DatasetChangedError(
-                f"{self.path} had {self.data_size:,} bytes when it was opened and has {error.pos:,} now: it was cut "
-                "or rewritten in place. Replace datasets by renaming a new file over the old one, and open it again."
+        try:
+            self.check_unchanged()  # a cut file fails in many ways, of which this is the reason
+        except ReadError as changed:
+            return changed
+        if isinstance(error, OSError):
+            return ReadError(
+                error.errno, f"{error.strerror}: cannot read {self._named(index)}", str(self.path)
             )
+        if error.code == E_CHANGED:
+            return self._changed(error)
         if error.code == E_EOF:
             return ReadError(
                 f"{self._named(index)}: the data file ends at byte {error.pos:,} of {self.data_size:,}. {RESTORE}"
@@ -211,6 +249,14 @@ class Dataset:
                 f"the data file ({error.reason}). Restore the offsets file from a copy, or write the dataset again."
             )
         return self._corrupt(error, index)
+
+    def _changed(self, error: KernelError | OSError) -> Exception:
+        if isinstance(error, OSError):
+            return ReadError(error.errno, f"{error.strerror}: cannot tell the size of {self.path}", str(self.path))
+        return DatasetChangedError(
+            f"{self.path} had {self.data_size:,} bytes when it was opened and has {error.pos:,} now: it was cut or "
+            "rewritten in place. Replace datasets by renaming a new file over the old one, and open it again."
+        )
 
     def _corrupt(self, error: KernelError, index: int | None) -> Exception:
         where = f"at byte {error.pos:,}"
@@ -226,3 +272,11 @@ class Dataset:
             return f"{self.path}: sample {index} ({self.keys[index]!r})"
         except (DdfastError, OSError):
             return f"{self.path}: sample {index}"
+
+
+def _level_of_caller() -> int:
+    """The stack level of whoever opens a dataset, as `warnings.warn` called from the same function counts it."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] in ("ddfast", "functools"):
+        level, frame = level + 1, frame.f_back
+    return level

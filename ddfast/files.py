@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 from pathlib import Path
@@ -37,14 +38,19 @@ def path_append_suffix(path: str | os.PathLike[str], suffix: str) -> Path:
 
 
 def map_file(path: Path) -> mmap.mmap | bytes:
-    """Content of a file as read-only memory; pages are read when they are first used.
+    """Content of a file as read-only memory; pages are read when they are first used, where the file system allows.
 
     The mapping goes, and its file descriptor with it, when nothing refers to it any more.
     """
     with path.open("rb") as file:
         if os.fstat(file.fileno()).st_size == 0:
             return b""  # cannot be mapped
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        try:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError as error:
+            if error.errno not in (errno.ENODEV, errno.EINVAL):
+                raise
+            return file.read()  # some network file systems map nothing
 
 
 def damaged(path: Path, size: int, reason: str, remedy: str = RESTORE) -> IndexFileError:

@@ -8,6 +8,7 @@ a path that ends with a different one. Loading raises `IndexFileError` for a dam
 from __future__ import annotations
 
 import logging
+import mmap
 from collections.abc import Sequence
 from pathlib import Path
 from struct import Struct
@@ -91,18 +92,22 @@ def open_offsets(path: Path, data_size: int) -> OffsetTable:
     return table
 
 
-def open_key_table(path: Path, count: int | None = None) -> KeyTable:
+def open_key_table(
+    path: Path, count: int | None = None, content: mmap.mmap | bytes | None = None
+) -> KeyTable:
     """Map the key hashes file and build the table over it.
 
     Parameters:
         path: path to data or key hashes file.
         count: number of samples that the dataset has, where it is known.
+        content: the file's content, where it is mapped already.
 
     Raises:
         IndexFileError: the file is damaged, or belongs to a dataset of another length.
     """
     path = path_append_suffix(path, SUFFIX_KEY_HASHES)
-    content = map_file(path)
+    if content is None:
+        content = map_file(path)
     size = len(content)
     _check_hashes_size(path, size)
     if count is not None and size != SALT_SIZE * (count + 1):

@@ -1,9 +1,9 @@
 """Which sample comes when: the order of an epoch, and the part of it that each rank gets.
 
-An order maps positions of an epoch, from 0, to sample indices; it depends on the dataset, the kind of shuffle, seed and
-epoch alone. Every rank walks the same order: in each step the ranks take ``batch_size`` positions each, rank 0 first. So
-the state of a pass is one number, the position that all ranks have come to, and a pass may go on with another batch size
-or another number of ranks.
+An order maps positions of an epoch, from 0, to sample indices; it depends on the dataset, the kind of shuffle, seed
+and epoch alone. Every rank walks the same order: in each step the ranks take ``batch_size`` positions each, rank 0
+first. So the state of a pass is one number, the position that all ranks have come to, and a pass may go on with another
+batch size or another number of ranks.
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ class Part:
         if not 0 <= self.start <= self.n:
             raise ValueError(f"start is {self.start}, but positions go from 0 to {self.n}")
         if not 0 <= self.rank < self.world_size:
-            raise ValueError(f"rank is {self.rank}, but ranks go from 0 to world_size - 1 = {self.world_size - 1}")
+            raise ValueError(
+                f"rank is {self.rank}, but ranks go from 0 to world_size - 1 = {self.world_size - 1}"
+            )
 
     @property
     def stride(self) -> int:

@@ -1,9 +1,9 @@
 """The core of every reader: batches fetched ahead by the engine, in order, within a budget of memory.
 
 There is one core and two thin faces. A `Stream` never waits: a face asks it for the next batch, and where there is none
-yet, waits for the stream's head fetch in its own way (a blocked thread, or an event loop that watches a descriptor). All
-that runs in between are the engine's threads, so that there is no task and no thread to clean up after a loop that ends
-early: dropping the stream gives up what it has fetched ahead.
+yet, waits for the stream's head fetch in its own way (a blocked thread, or an event loop that watches a descriptor).
+All that runs in between are the engine's threads, so that there is no task and no thread to clean up after a loop that
+ends early: dropping the stream gives up what it has fetched ahead.
 """
 
 from __future__ import annotations
@@ -167,12 +167,14 @@ class Fetcher:
         except (KernelError, OSError):
             return self.dataset.explain(error)  # nothing was planned: there is no sample to name
         if isinstance(error, OSError) or error.code in (E_EOF, E_CHANGED, E_CANCELLED):
-            return self.dataset.explain(error, self._sample_at(getattr(error, "pos", 0), indices))
+            return self.dataset.explain(error, self._sample_at(error.pos, indices))
         return self.dataset.explain(error, int(indices[error.item]))
 
     def _sample_at(self, position: int, indices: NDArray[np.int64]) -> int | None:
         """Which of some samples holds a byte of the file."""
-        for index, (start, stop) in zip(indices.tolist(), self.dataset.offsets.spans(indices).tolist(), strict=True):
+        for index, (start, stop) in zip(
+            indices.tolist(), self.dataset.offsets.spans(indices).tolist(), strict=True
+        ):
             if start <= position < stop:
                 return int(index)
         return None
@@ -236,7 +238,9 @@ class Stream:
         self._ahead: deque[Fetch] = deque()
         self._at = 0  # next batch of the head fetch
         self._window = WARM_GROUPS
-        self._ramp = 1  # batches of the next group: the first ones are small, so that the first batch comes soon
+        self._ramp = (
+            1  # batches of the next group: the first ones are small, so that the first batch comes soon
+        )
         self._delivered = 0  # bytes of the group that was delivered last
         self._sample_bytes = fetcher.dataset.data_size / max(1, len(fetcher.dataset))
 
@@ -318,12 +322,16 @@ class Stream:
         self._ramp = min(2 * self._ramp, GROUP_BATCHES)
         if self._submitted >= self._part.full:
             return 1  # the share of the last step lies elsewhere
-        left = self._total - self._submitted if self._part.world_size == 1 else self._part.full - self._submitted
+        left = (
+            self._total - self._submitted if self._part.world_size == 1 else self._part.full - self._submitted
+        )
         return min(most, left)
 
     def _affordable(self, batches: int) -> bool:
         wanted = self._estimate(batches * self._part.batch_size)
-        planned = sum(0 if fetch.held else self._estimate(len(fetch) * self._part.batch_size) for fetch in self._ahead)
+        planned = sum(
+            0 if fetch.held else self._estimate(len(fetch) * self._part.batch_size) for fetch in self._ahead
+        )
         used = self.fetcher.pool.used - self._delivered
         return used + planned + wanted <= self.fetcher.prefetch_bytes
 

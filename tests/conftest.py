@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -39,3 +41,17 @@ def arun() -> Callable[[Coroutine[Any, Any, Any]], Any]:
     if LOOP == "uvloop":
         return pytest.importorskip("uvloop").run
     return asyncio.run
+
+
+@pytest.fixture
+def run_python(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """``run_python("-m", "ddfast")`` runs Python on the ddfast that is tested, away from the source tree."""
+    env = {**os.environ, "PYTHONPATH": str(Path(ddfast.__file__).parent.parent)}
+
+    def run(*args: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, *args]
+        return subprocess.run(
+            command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False, cwd=tmp_path, env=env
+        )
+
+    return run

@@ -7,7 +7,6 @@ from multiprocessing import get_context
 import numpy as np
 import pyarrow as pa
 import pytest
-import torch
 from column_rule import same
 from column_samples import Origin, batch_of, batch_of_packed, samples
 from datadings.tools.msgpack import packb, unpackb
@@ -244,6 +243,7 @@ def test_a_column_without_arrow_form_is_named(value):
 
 
 def test_foreign_byte_order_reaches_arrow_and_torch_as_numbers():
+    pytest.importorskip("torch")
     batch = batch_of([{"x": np.arange(3, dtype=">i2"), "y": np.arange(i, dtype="f4")} for i in range(2)])
     assert batch["x"].dtype == ">i2"
     assert batch.to_arrow()["x"].to_numpy_ndarray().tolist() == [[0, 1, 2]] * 2
@@ -251,6 +251,7 @@ def test_foreign_byte_order_reaches_arrow_and_torch_as_numbers():
 
 
 def test_torch_gets_tensors_over_the_same_memory():
+    torch = pytest.importorskip("torch")
     batch = batch_of(flowers())
     tensors = batch.to_torch()
     for name in ("label", "score", "good", "vec"):

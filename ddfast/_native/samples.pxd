@@ -22,6 +22,7 @@ cdef class Samples:
     # Layout of the last large sample: bytes before and behind the payload of its long binary; 0 before there is one.
     cdef size_t before, behind
 
+    cdef ddf_span span_of(self, int64_t index) except *
     cdef object decode_at(self, ddf_span span)
     cdef object land(self, uint8_t *at, ddf_span span)
 

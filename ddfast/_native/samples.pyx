@@ -53,14 +53,18 @@ cdef class Samples:
         else:
             free(memory)
 
-    def get(self, int64_t index):
-        return self.decode_at(self.offsets.span_of(index))
+    def get(self, Py_ssize_t index):  # which takes no float
+        return self.decode_at(self.span_of(index))
+
+    cdef ddf_span span_of(self, int64_t index) except *:
+        # Who cuts the data file may cut the mapped offset table next, and a page behind its end must not be touched.
+        self.file.check_unchanged()
+        return self.offsets.span_of(index)
 
     cdef object decode_at(self, ddf_span span):
         cdef size_t size = span.stop - span.start, shift = span.start % ALIGN, payload = 0
         cdef const uint8_t *view = ddf_file_view(self.file.ptr, size, span.start)
         if view != NULL:
-            self.file.check_unchanged()
             return self.decoder.decode(view, size)
         cdef uint8_t *memory = self.take(size + shift + ALIGN)
         cdef uint8_t *at = aligned(memory) + shift
@@ -90,15 +94,15 @@ cdef class Samples:
         self.before = 0
         return self.decoder.decode(at, size)
 
-    def raw(self, int64_t index):
-        cdef ddf_span span = self.offsets.span_of(index)
+    def raw(self, Py_ssize_t index):
+        cdef ddf_span span = self.span_of(index)
         data = PyBytes_FromStringAndSize(NULL, span.stop - span.start)
         self.file.read_into(<uint8_t *>PyBytes_AS_STRING(data), span.stop - span.start, span.start)
         return data
 
     def fit(self, int64_t start, int64_t stop, uint64_t size):
         cdef int64_t low = start + 1, high = min(stop, start + FIT_MAX), middle
-        cdef uint64_t first = self.offsets.span_of(start).start
+        cdef uint64_t first = self.span_of(start).start
         cdef bint fits
         while low < high:
             middle = low + (high - low + 1) // 2
@@ -113,10 +117,10 @@ cdef class Samples:
         return low
 
     def decode_range(self, int64_t start, int64_t stop):
-        cdef ddf_span span = self.offsets.span_of(start), last = self.offsets.span_of(stop - 1)
+        cdef ddf_span span = self.span_of(start), last = self.offsets.span_of(stop - 1)
         cdef size_t size = last.stop - span.start if last.stop > span.start else 0, shift = span.start % ALIGN
-        if size >= LAND_MIN * (stop - start):
-            return self.decode_large(start, stop)
+        if stop == start + 1:
+            return [self.decode_at(span)]
         cdef uint8_t *memory = self.take(size + shift + ALIGN)
         cdef uint8_t *at = aligned(memory) + shift
         cdef uint64_t base = span.start, end = base + size
@@ -136,19 +140,8 @@ cdef class Samples:
             self.give(memory)
         return samples
 
-    def decode_large(self, int64_t start, int64_t stop):
-        cdef list samples = []
-        cdef int64_t i
-        try:
-            for i in range(start, stop):
-                samples.append(self.decode_at(self.offsets.span_of(i)))
-        except ValueError:
-            if not samples:
-                raise
-        return samples
-
     def raw_range(self, int64_t start, int64_t stop, bint copy=True):
-        cdef ddf_span span = self.offsets.span_of(start), last = self.offsets.span_of(stop - 1)
+        cdef ddf_span span = self.span_of(start), last = self.offsets.span_of(stop - 1)
         cdef uint64_t base = span.start, end = last.stop
         cdef list samples = []
         cdef int64_t i

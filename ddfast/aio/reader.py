@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 import time
@@ -113,7 +114,7 @@ class AsyncReader:
         if fetcher is None:
             return
         deadline = time.monotonic() + STOP_SECONDS
-        while not fetcher.close(0.01) and time.monotonic() < deadline:
+        while not fetcher.close(0.01) and time.monotonic() < deadline:  # noqa: ASYNC110 - threads end, no task
             await asyncio.sleep(0.01)
         if self._doorbell is not None:
             self._doorbell.ring()
@@ -333,12 +334,10 @@ async def _in_thread(work: Callable[[], T]) -> T:
         failure: BaseException | None = None
         try:
             value = work()
-        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+        except BaseException as error:  # handed to whoever waits
             failure = error
-        try:
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
             loop.call_soon_threadsafe(settle, value, failure)
-        except RuntimeError:
-            pass  # the loop was closed: nobody waits any more
 
     threading.Thread(target=run, name="ddfast-work", daemon=True).start()
     return await result

@@ -191,9 +191,7 @@ def measure(job: Job, show: bool = True) -> Timing:
 async def _measure_async(job: Job, show: bool) -> Timing:
     with progress(job.describe(), 0, " samples", show) as bar:
         meter = Meter(bar, job.epochs, job.seconds)
-        async with AsyncReader(
-            job.path, prefetch_bytes=job.prefetch_bytes, queue_depth=job.queue_depth
-        ) as reader:
+        async with AsyncReader(job.path, **_reader_options(job)) as reader:
             bar.total = len(reader) * (job.epochs or 1)
             for epoch in meter.passes():
                 if await _async_pass(reader, job, epoch, meter):
@@ -203,7 +201,7 @@ async def _measure_async(job: Job, show: bool) -> Timing:
 
 async def _async_pass(reader: AsyncReader, job: Job, epoch: int, meter: Meter) -> bool:
     """One pass; True when the time was up before its end."""
-    if job.samples and not job.raw:
+    if job.samples:
         return await _async_samples(reader, job, epoch, meter)
     async with aclosing(reader.batches(job.batch_size, **_arguments(job, epoch))) as batches:
         async for batch in batches:
@@ -215,7 +213,7 @@ async def _async_pass(reader: AsyncReader, job: Job, epoch: int, meter: Meter) -
 
 async def _async_samples(reader: AsyncReader, job: Job, epoch: int, meter: Meter) -> bool:
     pending = 0
-    async with aclosing(reader.samples(shuffle=job.shuffle, epoch=epoch)) as samples:
+    async with aclosing(reader.samples(shuffle=job.shuffle, epoch=epoch, raw=job.raw)) as samples:
         async for _ in samples:
             pending += 1
             if pending == STEP or not meter.count:
@@ -228,12 +226,7 @@ async def _async_samples(reader: AsyncReader, job: Job, epoch: int, meter: Meter
 def _measure_blocking(job: Job, show: bool) -> Timing:
     with progress(job.describe(), 0, " samples", show) as bar:
         meter = Meter(bar, job.epochs, job.seconds)
-        with MsgpackReader(
-            job.path,
-            job.buffering,
-            prefetch_bytes=job.prefetch_bytes,
-            queue_depth=job.queue_depth,
-        ) as reader:
+        with MsgpackReader(job.path, job.buffering, **_reader_options(job)) as reader:
             bar.total = len(reader) * (job.epochs or 1)
             for epoch in meter.passes():
                 if _blocking_pass(reader, job, epoch, meter):
@@ -263,6 +256,11 @@ def _blocking_samples(reader: MsgpackReader, job: Job, meter: Meter) -> bool:
         if meter.add(step):
             return True
     return False
+
+
+def _reader_options(job: Job) -> dict[str, Any]:
+    depth = {} if job.queue_depth is None else {"queue_depth": job.queue_depth}
+    return {"prefetch_bytes": job.prefetch_bytes, **depth}
 
 
 def _arguments(job: Job, epoch: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from types import TracebackType
@@ -114,7 +115,12 @@ class Reader(ABC):
 
     @abstractmethod
     def slice(
-        self, start: int, stop: int | None = None, yield_key: bool = False, raw: bool = False, copy: bool = True
+        self,
+        start: int,
+        stop: int | None = None,
+        yield_key: bool = False,
+        raw: bool = False,
+        copy: bool = True,
     ) -> Iterator[Any]:
         """The samples ``[start, stop)``, by the rules of a Python slice. Parameters as those of `get`."""
 
@@ -143,7 +149,7 @@ class Reader(ABC):
     @overload
     def __getitem__(self, index: SupportsIndex) -> Any: ...
     @overload
-    def __getitem__(self, index: slice) -> Iterator[Any]: ...
+    def __getitem__(self, index: builtins.slice[Any, Any, Any]) -> Iterator[Any]: ...
     def __getitem__(self, index: Any) -> Any:
         """One sample, or for a slice with step 1, an iterator over samples."""
         if not isinstance(index, slice):
@@ -177,7 +183,7 @@ class Reader(ABC):
         """
         n = len(self)
         if start is None:
-            if self._i == n and n:
+            if self._i >= n > 0:
                 self.seek_index(0)
             start = self._i
         elif not -n <= start < n:

@@ -26,9 +26,9 @@ from ddfast.prefetch import IO, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT, Fetch
 from ddfast.reader.abc import Reader
 from ddfast.tools import hash_md5hex, load_md5file
 
-# What is read at once when iterating: small samples together, large ones so that they fit the processor's cache.
-CHUNK_BYTES_LEAST = 64 << 10
-CHUNK_BYTES_MOST = 1 << 20
+# Samples read and decoded at once when iterating. Large ones go one by one, so that the memory of the last is still in
+# the processor's cache when the next needs it.
+CHUNK_BYTES = 64 << 10
 
 INDEX_SUFFIXES = (SUFFIX_OFFSETS, SUFFIX_KEYS, SUFFIX_KEY_HASHES, SUFFIX_FILTER, SUFFIX_LEGACY_INDEX)
 
@@ -56,7 +56,8 @@ class MsgpackReader(Reader):
         IndexFileError: the index is damaged or belongs to another data file.
     """
 
-    _do_not_copy = ("_dataset", "_fetcher")
+    # A copy shares what is open, so that it reads the same dataset even where that was replaced on disk.
+    _do_not_copy = ("_fetcher",)
 
     def __init__(
         self,
@@ -83,7 +84,9 @@ class MsgpackReader(Reader):
 
     @cached_property
     def _dataset(self) -> Dataset:
-        return Dataset(self._path, allow_pickle=self._allow_pickle)
+        dataset = Dataset(self._path, allow_pickle=self._allow_pickle)
+        self._len = len(dataset)
+        return dataset
 
     @cached_property
     def _fetcher(self) -> Fetcher:
@@ -113,7 +116,7 @@ class MsgpackReader(Reader):
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k not in self._do_not_copy}
+        return {k: v for k, v in self.__dict__.items() if k not in ("_dataset", "_fetcher")}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {str(self._path)!r}: {len(self):,} samples>"
@@ -131,7 +134,7 @@ class MsgpackReader(Reader):
         return self._dataset.find_index(key)
 
     def __contains__(self, key: object) -> bool:
-        return self._dataset.key_table.find(key) >= 0  # type: ignore[arg-type]
+        return self._dataset.search(key) >= 0  # type: ignore[arg-type]
 
     # -- samples
 
@@ -150,7 +153,12 @@ class MsgpackReader(Reader):
         return (self.find_key(index), sample) if yield_key else sample
 
     def slice(
-        self, start: int, stop: int | None = None, yield_key: bool = False, raw: bool = False, copy: bool = True
+        self,
+        start: int,
+        stop: int | None = None,
+        yield_key: bool = False,
+        raw: bool = False,
+        copy: bool = True,
     ) -> Iterator[Any]:
         start, stop, _ = slice(start, stop).indices(len(self))
         return self._iter_impl(start, stop, yield_key, raw, copy, max(1, stop - start))
@@ -160,22 +168,18 @@ class MsgpackReader(Reader):
     ) -> Iterator[Any]:
         dataset = self._dataset
         while start < stop:
-            chunk = self._chunk(dataset, start, stop, raw, copy, chunk_size)
+            chunk = self._chunk(dataset, start, stop, raw, copy)
             if yield_key:
                 yield from zip(dataset.keys[start : start + len(chunk)], chunk, strict=True)
             else:
                 yield from chunk
             start += len(chunk)
 
-    def _chunk(
-        self, dataset: Dataset, start: int, stop: int, raw: bool, copy: bool, chunk_size: int
-    ) -> Sequence[Any]:
+    def _chunk(self, dataset: Dataset, start: int, stop: int, raw: bool, copy: bool) -> Sequence[Any]:
         """Some samples from `start` on, at least one; those before a damaged one where there is one."""
         samples = dataset.samples
         try:
-            end = samples.fit(start, stop, CHUNK_BYTES_LEAST)
-            if end - start < chunk_size:
-                end = samples.fit(start, min(stop, start + chunk_size), CHUNK_BYTES_MOST)
+            end = samples.fit(start, stop, CHUNK_BYTES)
             if raw:
                 return samples.raw_range(start, end, copy)
             return samples.decode_range(start, end)
@@ -184,7 +188,9 @@ class MsgpackReader(Reader):
 
     # -- batches
 
-    def get_many(self, indices: ArrayLike, *, columns: Sequence[str] | None = None, raw: bool = False) -> Batch:
+    def get_many(
+        self, indices: ArrayLike, *, columns: Sequence[str] | None = None, raw: bool = False
+    ) -> Batch:
         """Samples at any indices, read together.
 
         Parameters:
@@ -241,7 +247,9 @@ class MsgpackReader(Reader):
             Whether the hash is the one in the md5 file.
         """
         path = self._dataset.path
-        return load_md5file(path_append(path, ".md5")).get(path.name) == hash_md5hex(path, read_size, progress)
+        return load_md5file(path_append(path, ".md5")).get(path.name) == hash_md5hex(
+            path, read_size, progress
+        )
 
     def verify_index(self, read_size: int = 512 * 1024, progress: bool = False) -> bool:
         """Hash all index files and compare with the md5 file.
@@ -258,7 +266,8 @@ class MsgpackReader(Reader):
         names = [path_append(path, suffix) for suffix in INDEX_SUFFIXES]
         wanted = [name for name in names if name.name in hashes or name.exists()]
         return all(
-            name.exists() and hashes.get(name.name) == hash_md5hex(name, read_size, progress) for name in wanted
+            name.exists() and hashes.get(name.name) == hash_md5hex(name, read_size, progress)
+            for name in wanted
         )
 
 

@@ -8,15 +8,16 @@ import weakref
 from abc import ABC, abstractmethod
 from time import monotonic
 from types import TracebackType
-from typing import Any
-
-from typing_extensions import Self
+from typing import TYPE_CHECKING, Any
 
 from ddfast.errors import ClosedError
 from ddfast.writer.book import Book
 from ddfast.writer.digest import Digest
 from ddfast.writer.draft import Draft, claim, discard
 from ddfast.writer.progress import Progress
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Writer(ABC):
@@ -37,9 +38,6 @@ class Writer(ABC):
         buffering: for compatibility; samples are always written in pieces of 1 MiB.
         overwrite: replace what exists without asking.
         kwargs: for ``ddfast.tools.make_printer``: ``total``, ``desc``, ``disable`` and so on.
-
-    Attributes:
-        written: number of samples so far.
     """
 
     def __init__(
@@ -51,7 +49,6 @@ class Writer(ABC):
         self._digest = Digest()
         self._progress = Progress(self._path.name, kwargs)
         self._end: str | None = None  # why there is nothing more to write
-        self.written = 0
         self._cleanup = weakref.finalize(self, discard, self._draft.files, os.getpid())
         self._outfile = self._draft.data.open("xb", 0)
 
@@ -66,13 +63,18 @@ class Writer(ABC):
         else:
             self.discard()
 
+    @property
+    def written(self) -> int:
+        """Number of samples so far."""
+        return len(self._book)
+
     @abstractmethod
     def write(self, *args: Any) -> None:
         """Write one sample.
 
         Raises:
-            InvalidSampleError: it cannot be written, or would not be read back as it is. The writer goes on as
-                if it had not been given.
+            InvalidSampleError: it cannot be written, or would not be read back as it is. The writer goes on
+                as if it had not been given.
             ClosedError: the writer is closed.
             OSError: the file system refuses; the dataset is given up.
         """
@@ -111,20 +113,18 @@ class Writer(ABC):
         """Pack a sample and write it."""
         if self._end is not None:
             raise self._closed()
-        key = self._book.check_key(key)
-        self._append(key, self._book.pack(key, sample))
+        if self._book.enter(key, sample) or monotonic() >= self._progress.due:
+            self._advance()
 
     def _write_data(self, key: Any, packed: Any) -> None:
         """Write a sample that is packed already."""
         if self._end is not None:
             raise self._closed()
-        key = self._book.check_key(key)
-        self._append(key, self._book.check_packed(key, packed))
+        if self._book.enter_packed(key, packed) or monotonic() >= self._progress.due:
+            self._advance()
 
-    def _append(self, key: str, packed: bytes) -> None:
-        full = self._book.add(key, packed)
-        self.written += 1
-        if full:
+    def _advance(self) -> None:
+        if self._book.is_full:
             self._flush()
         if monotonic() >= self._progress.due:
             self._progress.show(self.written)

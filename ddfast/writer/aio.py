@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import weakref
@@ -10,15 +11,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from time import monotonic
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiofiles
-from typing_extensions import Self
 
 from ddfast.errors import ClosedError
 from ddfast.writer.book import Book
 from ddfast.writer.draft import Draft, claim, discard
 from ddfast.writer.progress import Progress
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 T = TypeVar("T")
 
@@ -38,9 +41,6 @@ class AsyncWriter(ABC):
         buffering: for compatibility; samples are always written in pieces of 1 MiB.
         overwrite: replace what exists without asking.
         kwargs: for ``ddfast.tools.make_printer``: ``total``, ``desc``, ``disable`` and so on.
-
-    Attributes:
-        written: number of samples so far.
     """
 
     def __init__(
@@ -52,13 +52,16 @@ class AsyncWriter(ABC):
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._progress = Progress(self._path.name, kwargs)
         self._end: str | None = None  # why there is nothing more to write
-        self.written = 0
         self._file: Any = None
         self._last: asyncio.Task[None] | None = None  # the last piece on its way to the file
         self._cleanup = weakref.finalize(self, discard, self._draft.files, os.getpid())
 
     async def __aenter__(self) -> Self:
-        await _complete(self._open())
+        try:
+            await _complete(self._open())
+        except BaseException:
+            await self.discard()
+            raise
         return self
 
     async def __aexit__(
@@ -68,6 +71,11 @@ class AsyncWriter(ABC):
             await self.close()
         else:
             await self.discard()
+
+    @property
+    def written(self) -> int:
+        """Number of samples so far."""
+        return len(self._book)
 
     @abstractmethod
     async def write(self, *args: Any) -> None:
@@ -105,22 +113,20 @@ class AsyncWriter(ABC):
         """Pack a sample and write it."""
         if self._end is not None:
             raise self._closed()
-        key = self._book.check_key(key)
-        await self._append(key, self._book.pack(key, sample))
+        if self._book.enter(key, sample) or monotonic() >= self._progress.due:
+            await self._advance()
 
     async def _write_data(self, key: Any, packed: Any) -> None:
         """Write a sample that is packed already."""
         if self._end is not None:
             raise self._closed()
-        key = self._book.check_key(key)
-        await self._append(key, self._book.check_packed(key, packed))
+        if self._book.enter_packed(key, packed) or monotonic() >= self._progress.due:
+            await self._advance()
 
-    async def _append(self, key: str, packed: bytes) -> None:
-        full = self._book.add(key, packed)
-        self.written += 1
+    async def _advance(self) -> None:
         if monotonic() >= self._progress.due:
             self._progress.show(self.written)
-        if full:
+        if self._book.is_full:
             await self._flush()
 
     async def _flush(self) -> None:
@@ -170,7 +176,8 @@ class AsyncWriter(ABC):
             await asyncio.wait([self._last])  # nobody closes a file that is being written to
             _look_at(self._last)
         if self._file is not None:
-            await self._file.close()
+            with contextlib.suppress(OSError):
+                await self._file.close()
         await asyncio.to_thread(self._cleanup)
         self._progress.close(self.written, finished=False)
 

@@ -6,7 +6,7 @@ import reprlib
 from array import array
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from ddfast._native.msgpack import check
 from ddfast._native.readback import is_plain
@@ -63,47 +63,46 @@ class Book:
                 f"{self._where()} has no 'key', only {names}. Give every sample a unique string as 'key'"
             ) from None
 
-    def check_key(self, key: Any) -> str:
-        """The key itself, if no sample has it yet.
+    @property
+    def is_full(self) -> bool:
+        """Whether there is enough to write."""
+        return self._size - self._taken >= PIECE_SIZE
+
+    def enter(self, key: Any, sample: Any) -> bool:
+        """Check and pack a sample, and take it.
+
+        Returns:
+            ``is_full``.
 
         Raises:
-            InvalidSampleError: the key is no string, or cannot be encoded in UTF-8.
+            InvalidSampleError: the key is no string, or a value cannot be packed, or would be read back as
+                something else.
             DuplicateKeyError: a sample has the key already.
         """
-        if type(key) is not str:
-            if not isinstance(key, str):
-                raise self._invalid(f"has the key {reprlib.repr(key)}, which is no string. Use str(key)")
-            key = str.__str__(key)  # of a subclass, such as np.str_
-        if key in self._keys:
-            first = self.keys.index(key)
-            raise DuplicateKeyError(
-                f"{self._where(key)} has the key of sample {first}. Keys must be unique: "
-                "leave one of the samples out, or make the keys longer"
-            )
-        return cast(str, key)
-
-    def pack(self, key: str, sample: Any) -> bytes:
-        """A sample as one message.
-
-        Raises:
-            InvalidSampleError: a value in it cannot be packed, or would be read back as something else.
-        """
+        if type(key) is not str or key in self._keys:
+            key = self._check_key(key)
         try:
             packed, plain = self._pack(sample)
         except Exception as error:
             raise self._invalid(f"cannot be written: {explain(error, sample)}", key) from error
-        if not plain:
-            reason = find_trap(sample)
-            if reason is not None:
-                raise self._invalid(f"would be read back as something else: {reason}. Rename the key", key)
-        return packed
+        if not plain and (reason := find_trap(sample)) is not None:
+            raise self._invalid(f"would be read back as something else: {reason}. Rename the key", key)
+        return self._add(key, packed)
 
-    def check_packed(self, key: str, data: Any) -> bytes:
-        """The bytes of a sample that is packed already.
+    def enter_packed(self, key: Any, data: Any) -> bool:
+        """Check a sample that is packed already, and take it.
+
+        Returns:
+            ``is_full``.
 
         Raises:
-            InvalidSampleError: the data is not bytes, or not one message; or the key cannot be encoded.
+            InvalidSampleError: the key is no string or cannot be encoded, or the data is not bytes, or not
+                one well-formed message.
+            DuplicateKeyError: a sample has the key already.
         """
+        key = self._check_key(key)
+        if not key.isascii():
+            self._check_encodable(key)
         try:
             packed = data if type(data) is bytes else bytes(memoryview(data))
             check(packed)
@@ -117,17 +116,7 @@ class Book:
                 "Data of other kinds must be packed first, for instance by ddfast.tools.msgpack.packb",
                 key,
             ) from error
-        if not key.isascii():
-            self._check_encodable(key)
-        return packed
-
-    def add(self, key: str, packed: bytes) -> bool:
-        """Note a checked sample. Returns whether there is enough to write."""
-        self._size = size = self._size + len(packed)
-        self.offsets.append(size)
-        self._waiting.append(packed)
-        self._keys[key] = None
-        return size - self._taken >= PIECE_SIZE
+        return self._add(key, packed)
 
     def take(self) -> list[bytes]:
         """Hand over what is to be written."""
@@ -135,6 +124,25 @@ class Book:
         size = self._size - self._taken
         self._taken = self._size
         return pieces if len(pieces) * LARGE_SAMPLE <= size else [b"".join(pieces)]
+
+    def _add(self, key: str, packed: bytes) -> bool:
+        self._size = size = self._size + len(packed)
+        self.offsets.append(size)
+        self._waiting.append(packed)
+        self._keys[key] = None
+        return size - self._taken >= PIECE_SIZE
+
+    def _check_key(self, key: Any) -> str:
+        if not isinstance(key, str):
+            raise self._invalid(f"has the key {reprlib.repr(key)}, which is no string. Use str(key)")
+        text: str = str.__str__(key)  # of a subclass, such as np.str_
+        if text in self._keys:
+            first = self.keys.index(text)
+            raise DuplicateKeyError(
+                f"{self._where(text)} has the key of sample {first}. Keys must be unique: "
+                "leave one of the samples out, or make the keys longer"
+            )
+        return text
 
     def _check_encodable(self, key: str) -> None:
         try:

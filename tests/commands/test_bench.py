@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -179,8 +178,7 @@ def test_empty_input_ends_after_one_pass(tmp_path):
     assert _measure.preadv_rate(tmp_path / "empty", 4096, Meter(bar())).count == 0
 
 
-def test_module_runs_as_a_program(dataset):
-    command = [sys.executable, "-m", "ddfast.commands.bench", str(dataset), "--epochs", "1", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+def test_module_runs_as_a_program(dataset, run_python):
+    done = run_python("-m", "ddfast.commands.bench", str(dataset), "--epochs", "1", "--json")
     assert json.loads(done.stdout)["samples"] == N
     assert done.stderr == ""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 
 import pytest
 
@@ -26,9 +24,11 @@ def test_private_modules_are_no_commands():
     assert not [name for name in command.summaries() if name.startswith("_")]
 
 
-def test_listing_imports_no_command():
-    code = "import sys; from ddfast.commands.__main__ import main; main([]); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+def test_listing_imports_no_command(run_python):
+    done = run_python(
+        "-c", "import sys; from ddfast.commands.__main__ import main; main([]); print(*sys.modules)"
+    )
+    assert done.returncode == 0
     assert "ddfast.commands.bench" not in done.stdout.split()
 
 
@@ -48,25 +48,21 @@ def test_arguments_go_to_the_command(capsys):
 
 
 @pytest.mark.parametrize("module", ["ddfast", "ddfast.commands"])
-def test_package_runs_as_a_program(module):
-    done = subprocess.run([sys.executable, "-m", module], capture_output=True, text=True, check=True)
+def test_package_runs_as_a_program(module, run_python):
+    done = run_python("-m", module)
+    assert done.returncode == 0
     assert done.stdout.startswith("usage: ddfast COMMAND")
 
 
 @pytest.mark.parametrize("arguments", [[], ["bench", "--help"]], ids=str)
-def test_reader_of_the_output_may_leave_early(arguments):
+def test_reader_of_the_output_may_leave_early(arguments, run_python):
     read_end, write_end = os.pipe()
     os.close(read_end)
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "ddfast", *arguments],
-            stdout=write_end,
-            stderr=subprocess.PIPE,
-            check=False,
-        )
+        done = run_python("-m", "ddfast", *arguments, stdout=write_end)
     finally:
         os.close(write_end)
-    assert done.stderr == b""
+    assert done.stderr == ""
     assert done.returncode == 0
 
 

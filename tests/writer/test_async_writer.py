@@ -89,8 +89,8 @@ def test_exception_in_the_block_leaves_everything_as_it_was(path, exists, arun):
     assert files(path) == before
 
 
-@pytest.mark.parametrize("pauses", [0, 1, 5, 20])
-def test_cancelled_task_leaves_everything_as_it_was(path, pauses, arun):
+@pytest.mark.parametrize("delay", [0, 0.0002, 0.002, 0.01, 0.04])
+def test_cancelled_task_leaves_everything_as_it_was(path, delay, arun):
     before = write_blocking(path, SAMPLES[:1])
 
     async def forever():
@@ -101,8 +101,7 @@ def test_cancelled_task_leaves_everything_as_it_was(path, pauses, arun):
 
     async def main():
         task = asyncio.create_task(forever())
-        for _ in range(pauses):
-            await asyncio.sleep(0.002)
+        await asyncio.sleep(delay)  # at 0 it is opening the file
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -1,0 +1,112 @@
+"""The synthetic datasets that the benchmarks read: equal on every machine, written once and kept.
+
+Example:
+  python benchmarks/datasets.py --data /tmp/ddfast-data
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ddfast import FileWriter
+
+Sample = dict[str, Any]
+NOISE_BYTES = 8 << 20
+BLOCK = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A synthetic dataset.
+
+    Parameters:
+        name: stem of its data file.
+        title: what tables and plots call it.
+        n: number of samples.
+        samples: makes them; the same n gives the same samples.
+    """
+
+    name: str
+    title: str
+    n: int
+    samples: Callable[[int], Iterator[Sample]]
+
+
+def image_samples(smallest: int, largest: int) -> Callable[[int], Iterator[Sample]]:
+    """Samples of a key, incompressible bytes of ``smallest`` to ``largest`` and an integer label."""
+
+    def samples(n: int) -> Iterator[Sample]:
+        rng = np.random.default_rng(smallest)
+        noise = rng.bytes(NOISE_BYTES)
+        sizes = rng.integers(smallest, largest, n).tolist()
+        starts = rng.integers(0, NOISE_BYTES - largest, n).tolist()
+        labels = rng.integers(0, 1000, n).tolist()
+        for i, (size, start, label) in enumerate(zip(sizes, starts, labels, strict=True)):
+            yield {"key": f"{i:08d}.jpg", "image": noise[start : start + size], "label": label}
+
+    return samples
+
+
+def vector_samples(n: int) -> Iterator[Sample]:
+    """Samples of a key, a float32 array of 16 and an integer label."""
+    rng = np.random.default_rng(16)
+    for start in range(0, n, BLOCK):
+        block = min(BLOCK, n - start)
+        vectors = rng.standard_normal((block, 16), dtype=np.float32)
+        labels = rng.integers(0, 1000, block).tolist()
+        for i in range(block):
+            yield {"key": f"{start + i:08d}", "vec": vectors[i], "label": labels[i]}
+
+
+def label_samples(n: int) -> Iterator[Sample]:
+    """Samples of nothing but a key and an integer, where the index is what counts."""
+    for i in range(n):
+        yield {"key": f"n{i % 1000:08d}/{i:09d}.jpg", "label": i}
+
+
+DATASETS = (
+    Dataset("image105k", "105 kB", 20_000, image_samples(60_000, 150_000)),
+    Dataset("image2800", "2.8 kB", 200_000, image_samples(1_600, 4_000)),
+    Dataset("vector16", "float32[16]", 500_000, vector_samples),
+)
+MILLION = Dataset("million", "1,000,000 keys", 1_000_000, label_samples)
+
+
+def ensure(dataset: Dataset, folder: Path) -> Path:
+    """Path of the dataset in ``folder``; written first if it is not there yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{dataset.name}-{dataset.n}.msgpack"
+    if not path.exists():
+        with FileWriter(path, total=dataset.n, desc=f"write {path.name}", disable=None) as writer:
+            for sample in dataset.samples(dataset.n):
+                writer.write(sample)
+    return path
+
+
+def add_data_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--data``, the folder that keeps the datasets."""
+    default = Path("/tmp/ddfast-data")
+    parser.add_argument(
+        "--data", type=Path, default=default, help=f"folder of the datasets (default: {default})"
+    )
+
+
+def main() -> None:
+    """Write all datasets."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_data_argument(parser)
+    args = parser.parse_args()
+    for dataset in (*DATASETS, MILLION):
+        print(ensure(dataset, args.data))
+
+
+if __name__ == "__main__":
+    main()

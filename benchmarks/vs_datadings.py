@@ -1,0 +1,284 @@
+"""Compare ddfast with datadings on three synthetic datasets in a warm page cache.
+
+One process; the sides take turns; medians of five, with lowest and highest. Prints a Markdown table.
+
+Example:
+  python benchmarks/vs_datadings.py --data /tmp/ddfast-data --json result.json --plot docs/vs_datadings.png
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datadings.reader import MsgpackReader as DatadingsReader
+from datasets import DATASETS, add_data_argument, ensure
+from measure import Spread, Stopwatch, interleaved, machine, machine_line, ratios, raw_rate, warm
+
+from ddfast import AsyncReader, MsgpackReader
+
+BATCH = 256
+RAW_TARGET = 0.85
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Job:
+    """One thing that both sides do.
+
+    Parameters:
+        name: short name.
+        title: what tables and plots call it.
+        targets: times as fast as datadings, for each of `DATASETS`.
+        ddfast: measures ddfast on (path, seconds): samples a second.
+        datadings: the same for datadings.
+    """
+
+    name: str
+    title: str
+    targets: tuple[float, float, float]
+    ddfast: Callable[[Path, float], float]
+    datadings: Callable[[Path, float], float]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Result:
+    """Samples a second of both sides in one job on one dataset, and how they compare."""
+
+    job: str
+    dataset: str
+    ddfast: Spread
+    datadings: Spread
+    ratio: Spread
+    target: float
+    share_of_raw: Spread | None = None
+    raw: Spread | None = None
+
+
+def collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
+    """Samples as columns, as plain Python does it: numbers and equal arrays become one array."""
+    return {name: column([sample[name] for sample in samples]) for name in samples[0]}
+
+
+def column(values: list[Any]) -> Any:
+    """One column of `collate`."""
+    if isinstance(values[0], np.ndarray):
+        return np.stack(values)
+    if isinstance(values[0], int | float):
+        return np.array(values)
+    return values
+
+
+def collated(reader: DatadingsReader) -> Iterator[dict[str, Any]]:
+    """Batches of datadings samples as columns."""
+    samples = iter(reader)
+    while batch := list(islice(samples, BATCH)):
+        yield collate(batch)
+
+
+def datadings_batches(path: Path, seconds: float) -> float:
+    with DatadingsReader(path) as reader:
+        watch = Stopwatch(seconds)
+        while True:
+            for batch in collated(reader):
+                if not watch.more(len(batch["key"])):
+                    return watch.rate()
+
+
+def ddfast_batches(path: Path, seconds: float) -> float:
+    return asyncio.run(_ddfast_batches(path, seconds))
+
+
+async def _ddfast_batches(path: Path, seconds: float) -> float:
+    watch = Stopwatch(seconds)
+    async with AsyncReader(path) as reader:
+        while watch.more(0):
+            async for batch in reader.batches(BATCH):
+                for name in batch.columns:
+                    batch[name]
+                watch.more(len(batch))
+    return watch.rate()
+
+
+def one_by_one(reader_class: Callable[[Path], Any]) -> Callable[[Path, float], float]:
+    """Measures ``for sample in reader``."""
+
+    def measure(path: Path, seconds: float) -> float:
+        with reader_class(path) as reader:
+            watch = Stopwatch(seconds)
+            while True:
+                samples = iter(reader)
+                for left in range(len(reader), 0, -BATCH):
+                    for _ in islice(samples, BATCH):
+                        pass
+                    if not watch.more(min(left, BATCH)):
+                        return watch.rate()
+
+    return measure
+
+
+def random_blocks(n: int, seed: int = 0) -> Iterator[list[int]]:
+    """Blocks of random indices, again and again."""
+    blocks = np.random.default_rng(seed).integers(0, n, (256, BATCH)).tolist()
+    return cycle(blocks)
+
+
+def random_gets(reader_class: Callable[[Path], Any]) -> Callable[[Path, float], float]:
+    """Measures ``get(i)`` at random indices."""
+
+    def measure(path: Path, seconds: float) -> float:
+        with reader_class(path) as reader:
+            get = reader.get
+            blocks = random_blocks(len(reader))
+            watch = Stopwatch(seconds)
+            while watch.more(BATCH):
+                for i in next(blocks):
+                    get(i)
+            return watch.rate()
+
+    return measure
+
+
+def ddfast_get_many(path: Path, seconds: float) -> float:
+    with MsgpackReader(path) as reader:
+        blocks = random_blocks(len(reader))
+        watch = Stopwatch(seconds)
+        while watch.more(BATCH):
+            batch = reader.get_many(next(blocks))
+            for name in batch.columns:
+                batch[name]
+        return watch.rate()
+
+
+JOBS = (
+    Job("batches", "batches(256), columns", (3, 5, 30), ddfast_batches, datadings_batches),
+    Job(
+        "samples", "for sample in reader", (1.5, 2, 3), one_by_one(MsgpackReader), one_by_one(DatadingsReader)
+    ),
+    Job("get", "get(i), random", (1.5, 1.7, 2.3), random_gets(MsgpackReader), random_gets(DatadingsReader)),
+    Job("get_many", "get_many(256 random)", (2, 5, 20), ddfast_get_many, random_gets(DatadingsReader)),
+)
+
+
+def check_same_work(path: Path) -> None:
+    """Both sides must give the same batch, or their rates say nothing."""
+    with DatadingsReader(path) as theirs, MsgpackReader(path) as ours:
+        expected = next(collated(theirs))
+        batch = next(iter(ours.batches(BATCH)))
+        assert set(batch.columns) == set(expected)
+        for name, values in expected.items():
+            if isinstance(values, np.ndarray):
+                np.testing.assert_array_equal(batch[name], values)
+            else:
+                assert [_plain(value) for value in batch[name]] == values
+
+
+def _plain(value: Any) -> Any:
+    return bytes(value) if isinstance(value, memoryview) else value
+
+
+def measure(job: Job, position: int, path: Path, repeats: int, seconds: float) -> Result:
+    """Measure both sides of a job; and for batches the raw rate in the same turns."""
+    dataset = DATASETS[position]
+    mean = path.stat().st_size / dataset.n
+    sides = {"datadings": lambda: job.datadings(path, seconds), "ddfast": lambda: job.ddfast(path, seconds)}
+    if job.name == "batches":
+        sides["raw"] = lambda: raw_rate(path, int(BATCH * mean), seconds) / mean
+    rates = interleaved(sides, repeats, f"{dataset.title}: {job.title}")
+    return Result(
+        job=job.name,
+        dataset=dataset.name,
+        ddfast=Spread.of(rates["ddfast"]),
+        datadings=Spread.of(rates["datadings"]),
+        ratio=ratios(rates["ddfast"], rates["datadings"]),
+        target=job.targets[position],
+        share_of_raw=ratios(rates["ddfast"], rates["raw"]) if "raw" in rates else None,
+        raw=Spread.of(rates["raw"]) if "raw" in rates else None,
+    )
+
+
+def table(results: list[Result]) -> str:
+    """The results as a Markdown table."""
+    jobs = {job.name: job.title for job in JOBS}
+    datasets = {dataset.name: dataset.title for dataset in DATASETS}
+    lines = [
+        "| job | dataset | datadings, samples/s | ddfast, samples/s | times as fast | target | of preadv |",
+        "|---|---|--:|--:|--:|--:|--:|",
+    ]
+    for result in results:
+        share = f"{result.share_of_raw:.2f}" if result.share_of_raw else ""
+        lines.append(
+            f"| {jobs[result.job]} | {datasets[result.dataset]} | {result.datadings.median:,.0f}"
+            f" | {result.ddfast.median:,.0f} | {result.ratio:.2f} | {result.target:g} | {share} |"
+        )
+    return "\n".join(lines)
+
+
+def missed(results: list[Result]) -> list[str]:
+    """What is below its target."""
+    lines = [
+        f"{result.job} on {result.dataset}: {result.ratio.median:.2f} times as fast, wanted {result.target:g}"
+        for result in results
+        if result.ratio.median < result.target
+    ]
+    first = DATASETS[0].name
+    return lines + [
+        f"{result.job} on {first}: {result.share_of_raw.median:.2f} of raw preadv, wanted {RAW_TARGET}"
+        for result in results
+        if result.share_of_raw and result.dataset == first and result.share_of_raw.median < RAW_TARGET
+    ]
+
+
+def run(args: argparse.Namespace) -> list[Result]:
+    """Measure what the options ask for."""
+    results = []
+    for position, dataset in enumerate(DATASETS):
+        path = ensure(dataset, args.data)
+        warm(path)
+        check_same_work(path)
+        for job in JOBS:
+            if job.name in args.jobs:
+                results.append(measure(job, position, path, args.repeats, args.seconds))
+    return sorted(results, key=lambda result: [job.name for job in JOBS].index(result.job))
+
+
+def main() -> None:
+    """Measure, print, and write what is asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_data_argument(parser)
+    names = [job.name for job in JOBS]
+    parser.add_argument(
+        "--jobs", nargs="+", choices=names, default=names, help="what to measure (default: all)"
+    )
+    parser.add_argument("--repeats", type=int, default=5, help="turns (default: 5)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="time of one measurement (default: 1)")
+    parser.add_argument("--quick", action="store_true", help="three turns of 0.3 s, to see that it works")
+    parser.add_argument("--json", type=Path, help="write all figures into this file")
+    parser.add_argument("--plot", type=Path, help="draw the ratios into this file")
+    args = parser.parse_args()
+    if args.quick:
+        args.repeats, args.seconds = 3, 0.3
+    results = run(args)
+    facts = machine()
+    print(f"{table(results)}\n\n{machine_line(facts)}; medians of {args.repeats} (lowest to highest)")
+    for line in missed(results):
+        print(f"below target: {line}")
+    if args.json:
+        document = {"machine": facts, "results": [dataclasses.asdict(result) for result in results]}
+        args.json.write_text(json.dumps(document, indent=2) + "\n")
+    if args.plot:
+        from plot import plot_ratios
+
+        plot_ratios(args.plot, JOBS, DATASETS, results, machine_line(facts))
+
+
+if __name__ == "__main__":
+    main()
