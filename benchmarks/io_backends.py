@@ -1,13 +1,14 @@
 """Compare the ways of waiting for storage, ``io="threads"`` and ``io="uring"``, on a dataset that is in no cache.
 
-Before each run the data file is dropped from the page cache with ``posix_fadvise(POSIX_FADV_DONTNEED)``, which needs no
-special rights. That drops clean pages that nobody has mapped, so nothing else may have the file open in a mapping, and a
-file written a moment ago is written back first. "from disk" says what came of it: bytes that the process made the kernel
-fetch (``/proc/self/io``), as a share of the bytes of the samples; clearly under 100 % means that the cache was not cold, clearly
-over it that the kernel read ahead in vain. A virtual machine's host may have a cache of its own, which this cannot empty.
+Before each run the data file is dropped from the page cache with ``posix_fadvise(POSIX_FADV_DONTNEED)``,
+which needs no special rights. That drops clean pages that nobody has mapped: nothing else may have the file
+open meanwhile, and a file written a moment ago is written back first. "from disk" says what came of it: bytes
+that the process made the kernel fetch (``/proc/self/io``), as a share of the bytes of the samples. Clearly
+under 100 % means that the cache was not cold, clearly over it that the kernel read ahead in vain. A virtual
+machine's host may have a cache of its own, which this cannot empty.
 
-The runs of all ways are interleaved; figures are medians. "plain" is one thread that reads the file front to back with
-`preadv`, 4 MiB at a time: what the disk gives without any effort.
+The runs of all ways are interleaved; figures are medians. "plain" is one thread that reads the file front to
+back with `preadv`, 4 MiB at a time: what the disk gives without any effort.
 
 Example:
   python benchmarks/io_backends.py train.msgpack --runs 5 --gigabytes 1
@@ -91,10 +92,9 @@ def drop_from_cache(path: Path) -> None:
 
 def advise_random(path: Path) -> None:
     """Tell the kernel about all descriptors of the file that this process has open."""
-    for name in os.listdir("/proc/self/fd"):
-        link = Path("/proc/self/fd", name)
-        if link.is_symlink() and link.exists() and link.samefile(path):
-            os.posix_fadvise(int(name), 0, 0, os.POSIX_FADV_RANDOM)
+    for link in list(Path("/proc/self/fd").iterdir()):
+        if link.exists() and link.samefile(path):
+            os.posix_fadvise(int(link.name), 0, 0, os.POSIX_FADV_RANDOM)
 
 
 async def read_batches(path: Path, way: Way, shuffle: bool, most: int, seed: int) -> Run:
@@ -120,7 +120,9 @@ def read_plain(path: Path, most: int) -> Run:
     return clock.stop(0, size)
 
 
-def jobs_of(path: Path, most: int, random_most: int, ways: list[Way]) -> dict[tuple[str, str], Callable[[int], Run]]:
+def jobs_of(
+    path: Path, most: int, random_most: int, ways: list[Way]
+) -> dict[tuple[str, str], Callable[[int], Run]]:
     jobs: dict[tuple[str, str], Callable[[int], Run]] = {}
     for way in ways:
         jobs["random", str(way)] = lambda seed, way=way: asyncio.run(
@@ -134,7 +136,9 @@ def jobs_of(path: Path, most: int, random_most: int, ways: list[Way]) -> dict[tu
     return jobs
 
 
-def measure(path: Path, jobs: dict[tuple[str, str], Callable[[int], Run]], runs: int) -> dict[tuple[str, str], list[Run]]:
+def measure(
+    path: Path, jobs: dict[tuple[str, str], Callable[[int], Run]], runs: int
+) -> dict[tuple[str, str], list[Run]]:
     found: dict[tuple[str, str], list[Run]] = {name: [] for name in jobs}
     for seed in range(runs):
         for name, job in jobs.items():
@@ -145,7 +149,9 @@ def measure(path: Path, jobs: dict[tuple[str, str], Callable[[int], Run]], runs:
 
 
 def print_table(path: Path, found: dict[tuple[str, str], list[Run]]) -> None:
-    print(f"\n{path.name}, {path.stat().st_size / 1e9:.2f} GB, medians of {len(next(iter(found.values())))}\n")
+    print(
+        f"\n{path.name}, {path.stat().st_size / 1e9:.2f} GB, medians of {len(next(iter(found.values())))}\n"
+    )
     print("| order | io | samples/s | MB/s | slowest, fastest | CPU s/GB | from disk |")
     print("|---|---|---|---|---|---|---|")
     for (order, way), runs in found.items():
@@ -160,10 +166,16 @@ def print_table(path: Path, found: dict[tuple[str, str], list[Run]]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="datasets, .msgpack files on a local disk")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", type=Path, help="datasets, .msgpack files on a local disk"
+    )
     parser.add_argument("--runs", type=int, default=5, help="runs of each way (default: 5)")
-    parser.add_argument("--gigabytes", type=float, default=1.0, help="to read in sequential runs (default: 1)")
+    parser.add_argument(
+        "--gigabytes", type=float, default=1.0, help="to read in sequential runs (default: 1)"
+    )
     parser.add_argument("--random-gigabytes", type=float, default=0.5, help="in random runs (default: 0.5)")
     parser.add_argument("--depths", type=int, nargs="+", default=[32], help="reads in flight (default: 32)")
     parser.add_argument("--advise", action="store_true", help="measure with POSIX_FADV_RANDOM, too")
