@@ -23,9 +23,9 @@ KERNELS = {
         "columns", "columns_fields", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys",
     ],
     "decode": ["msgpack"],
-    "engine": ["engine", "file", "sys"],
+    "engine": ["engine", "uring", "file", "sys"],
     "fetch": [
-        "fetch", "order", "offsets", "plan", "engine", "file",
+        "fetch", "order", "offsets", "plan", "engine", "uring", "file",
         "columns", "columns_fields", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys",
     ],
     "file": ["file", "sys"],

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "ddf_sys.h"
+#include "ddf_uring.h"
 
 /* A thread takes ready pieces up to this many bytes or pieces before it looks at the queue again. */
 #define SHARE_BYTES ((uint64_t)1 << 20)
@@ -17,12 +18,16 @@ typedef struct queue {
     ddf_job *head, *tail;
 } queue;
 
+/* Who waits for missed pieces: threads; the ring, whose thread starts with the first of them; the ring. */
+typedef enum ring_state { RING_NONE, RING_READY, RING_RUNS } ring_state;
+
 struct ddf_engine {
     pthread_mutex_t lock;
     pthread_cond_t work;      /* there is something to do, or to stop for */
     pthread_cond_t completed; /* a job is done, or a thread has ended */
     queue fresh;              /* jobs with pieces (or the preparation) not yet taken */
     queue waiting;            /* jobs with missed pieces not yet taken */
+    queue ended;              /* jobs whose last share the ring has read, to be ended by another thread */
     size_t queue_depth, ready_threads;
     size_t threads;
     size_t idle;     /* asleep and not yet called */
@@ -34,6 +39,9 @@ struct ddf_engine {
     int notifier[2];
     atomic_int armed;
     atomic_size_t references;
+    ddf_uring *ring; /* or NULL; used by its thread alone */
+    ring_state ring_state;
+    int ring_asleep; /* and to be woken for more pieces */
 };
 
 /* ---- queues: singly linked through job->next; a job is in at most one of them ---- */
@@ -85,14 +93,26 @@ static int unlink_job(queue *q, ddf_job *job) {
 /* ---- life ---- */
 
 static void *worker(void *arg);
+static void *ring_worker(void *arg);
 
-int ddf_engine_new(size_t queue_depth, size_t ready_threads, ddf_engine **out) {
+int ddf_engine_new(size_t queue_depth, size_t ready_threads, ddf_io io, ddf_engine **out) {
     ddf_engine *engine = calloc(1, sizeof *engine);
     if (engine == NULL) {
         return -ENOMEM;
     }
     int status = ddf_sys_notifier_open(engine->notifier);
     if (status < 0) {
+        free(engine);
+        return status;
+    }
+    engine->queue_depth = queue_depth < 1 ? 1 : queue_depth > 1024 ? 1024 : queue_depth;
+    engine->ready_threads = ready_threads < 1 ? ddf_sys_processors() : ready_threads;
+    if (io == DDF_IO_URING) {
+        status = ddf_uring_new(engine->queue_depth, &engine->ring);
+        engine->ring_state = RING_READY;
+    }
+    if (status < 0) {
+        ddf_sys_notifier_close(engine->notifier);
         free(engine);
         return status;
     }
@@ -105,9 +125,6 @@ int ddf_engine_new(size_t queue_depth, size_t ready_threads, ddf_engine **out) {
     pthread_cond_init(&engine->work, NULL);
     pthread_cond_init(&engine->completed, &attributes);
     pthread_condattr_destroy(&attributes);
-    size_t processors = ddf_sys_processors();
-    engine->queue_depth = queue_depth < 1 ? 1 : queue_depth > 1024 ? 1024 : queue_depth;
-    engine->ready_threads = ready_threads < 1 ? processors : ready_threads;
     atomic_init(&engine->armed, 0);
     atomic_init(&engine->references, 1);
     *out = engine;
@@ -118,6 +135,7 @@ static void unref(ddf_engine *engine) {
     if (atomic_fetch_sub(&engine->references, 1) != 1) {
         return;
     }
+    ddf_uring_free(engine->ring);
     ddf_sys_notifier_close(engine->notifier);
     pthread_cond_destroy(&engine->work);
     pthread_cond_destroy(&engine->completed);
@@ -126,7 +144,7 @@ static void unref(ddf_engine *engine) {
 }
 
 /* A detached thread that takes no signals: those belong to the program. Returns 0 or -errno. Call with the lock held. */
-static int start_thread(ddf_engine *engine) {
+static int start_thread(ddf_engine *engine, void *(*run)(void *)) {
     pthread_t thread;
     pthread_attr_t attributes;
     sigset_t all, before;
@@ -137,7 +155,7 @@ static int start_thread(ddf_engine *engine) {
     pthread_sigmask(SIG_SETMASK, &all, &before);
     atomic_fetch_add(&engine->references, 1);
     engine->threads++;
-    int status = -pthread_create(&thread, &attributes, worker, engine);
+    int status = -pthread_create(&thread, &attributes, run, engine);
     if (status < 0) {
         engine->threads--;
         atomic_fetch_sub(&engine->references, 1);
@@ -147,6 +165,9 @@ static int start_thread(ddf_engine *engine) {
     return status;
 }
 
+/* Threads that take any work. Call with the lock held. */
+static size_t workers(const ddf_engine *engine) { return engine->threads - (engine->ring_state == RING_RUNS); }
+
 /* Have threads at work for `n` more shares. Returns 0, or -errno if one could not be started. Call with the lock held. */
 static int call_threads(ddf_engine *engine, size_t n) {
     int status = 0;
@@ -155,10 +176,24 @@ static int call_threads(ddf_engine *engine, size_t n) {
         engine->called++;
         pthread_cond_signal(&engine->work);
     }
-    for (; n > 0 && engine->threads < engine->queue_depth && status == 0; n--) {
-        status = start_thread(engine);
+    size_t most = engine->ring_state == RING_NONE ? engine->queue_depth : engine->ready_threads;
+    for (; n > 0 && workers(engine) < most && status == 0; n--) {
+        status = start_thread(engine, worker);
     }
     return status;
+}
+
+/* Have `n` more missed pieces waited for. Call with the lock held. */
+static void call_waiters(ddf_engine *engine, size_t n) {
+    if (engine->ring_state == RING_READY) {
+        engine->ring_state = start_thread(engine, ring_worker) < 0 ? RING_NONE : RING_RUNS;
+    }
+    if (engine->ring_state == RING_NONE) {
+        (void)call_threads(engine, n);
+    } else if (engine->ring_asleep) {
+        engine->ring_asleep = 0;
+        ddf_uring_wake(engine->ring);
+    }
 }
 
 /* Whether a thread that copies may be called for a fresh job. Where not, one of those who copy comes back for it. */
@@ -246,10 +281,10 @@ static size_t read_ready(ddf_job *job, share s, uint32_t *missed) {
     return n;
 }
 
-/* Hand a job's missed pieces to the threads that may wait. Call with the lock held. */
+/* Hand a job's missed pieces to those who may wait. Call with the lock held. */
 static void queue_missed(ddf_engine *engine, ddf_job *job) {
     push(&engine->waiting, job);
-    (void)call_threads(engine, job->n_missed - job->missed_taken);
+    call_waiters(engine, job->n_missed - job->missed_taken);
 }
 
 /* Note pieces that have to be waited for. Call with the lock held. */
@@ -266,7 +301,7 @@ static void add_missed(ddf_engine *engine, ddf_job *job, const uint32_t *missed,
         return; /* still in `fresh`: it moves over when its last fresh share is taken */
     }
     if (queued) {
-        (void)call_threads(engine, n);
+        call_waiters(engine, n);
     } else {
         queue_missed(engine, job);
     }
@@ -374,8 +409,13 @@ static size_t take_missed(ddf_engine *engine, ddf_job *job) {
 
 /* Do one thing that there is to do. Returns 0 if there was none. Lock held before and after. */
 static int work_once(ddf_engine *engine) {
-    ddf_job *job = engine->waiting.head;
+    ddf_job *job = engine->ended.head;
     if (job != NULL) {
+        end_share(engine, pop(&engine->ended), DDF_OK, NULL);
+        return 1;
+    }
+    job = engine->waiting.head;
+    if (job != NULL && engine->ring_state != RING_RUNS) {
         run_waiting_piece(engine, job, take_missed(engine, job));
         return 1;
     }
@@ -398,6 +438,14 @@ static int work_once(ddf_engine *engine) {
     return 1;
 }
 
+/* The calling thread ends. Lock held before, given up after. */
+static void end_thread(ddf_engine *engine) {
+    engine->threads--;
+    pthread_cond_broadcast(&engine->completed);
+    pthread_mutex_unlock(&engine->lock);
+    unref(engine);
+}
+
 static void *worker(void *arg) {
     ddf_engine *engine = arg;
     pthread_mutex_lock(&engine->lock);
@@ -411,10 +459,78 @@ static void *worker(void *arg) {
         }
         engine->called -= engine->called > 0;
     }
-    engine->threads--;
-    pthread_cond_broadcast(&engine->completed);
-    pthread_mutex_unlock(&engine->lock);
-    unref(engine);
+    end_thread(engine);
+    return NULL;
+}
+
+/* ---- the ring's thread: takes the place of those who wait ---- */
+
+/* Call with the lock held. */
+static void feed_ring(ddf_engine *engine) {
+    while (engine->waiting.head != NULL && ddf_uring_room(engine->ring) > 0) {
+        ddf_job *job = engine->waiting.head;
+        size_t number = take_missed(engine, job);
+        const ddf_read *piece = &job->pieces[number];
+        job->running++;
+        ddf_uring_read(engine->ring, ddf_file_fd(job->file), job->base + piece->at, (size_t)piece->length,
+                       piece->offset, job, number);
+    }
+}
+
+/* End a share that the ring has read. The last one of a job goes to another thread: building tables takes time, and
+ * the ring is to be fed meanwhile. Call with the lock held. */
+static void end_ring_share(ddf_engine *engine, const ddf_uring_end *end) {
+    ddf_job *job = end->owner;
+    const ddf_read *piece = &job->pieces[end->number];
+    ddf_err err = {0};
+    int status = end->got == -ECANCELED ? given_up(&err)
+                                        : ddf_file_judge(end->got, piece->length, piece->offset, &err);
+    engine->progress++;
+    if (status >= 0 && job->status >= 0 && job->running == 1 && !has_work_left(job) && !engine->stopping) {
+        (void)call_threads(engine, 1);
+        if (workers(engine) > 0) {
+            push(&engine->ended, job);
+            return;
+        }
+    }
+    end_share(engine, job, status, &err);
+}
+
+/* Feed the ring and take what it has read, until there is nothing in flight after a stop: the kernel writes into the
+ * jobs' memory until then. Lock held before and after. */
+static void run_ring(ddf_engine *engine) {
+    ddf_uring_end ends[SHARE_PIECES];
+    int cancelled = 0;
+    while (!engine->stopping || ddf_uring_in_flight(engine->ring) > 0) {
+        if (!engine->stopping) {
+            feed_ring(engine);
+            engine->ring_asleep = ddf_uring_room(engine->ring) > 0;
+        } else if (!cancelled) {
+            cancelled = 1;
+            ddf_uring_cancel(engine->ring);
+        }
+        pthread_mutex_unlock(&engine->lock);
+        size_t n = ddf_uring_wait(engine->ring, ends, SHARE_PIECES);
+        pthread_mutex_lock(&engine->lock);
+        engine->ring_asleep = 0;
+        for (size_t i = 0; i < n; i++) {
+            end_ring_share(engine, &ends[i]);
+        }
+    }
+}
+
+static void *ring_worker(void *arg) {
+    ddf_engine *engine = arg;
+    int status = ddf_uring_start(engine->ring);
+    pthread_mutex_lock(&engine->lock);
+    if (status >= 0) {
+        run_ring(engine);
+    }
+    engine->ring_state = RING_NONE;
+    if (engine->waiting.head != NULL) { /* the ring did not start */
+        (void)call_threads(engine, engine->queue_depth);
+    }
+    end_thread(engine);
     return NULL;
 }
 
@@ -449,10 +565,10 @@ void ddf_engine_submit(ddf_engine *engine, ddf_job *job) {
     int status = 0;
     if (engine->stopping) {
         cancel_locked(engine, job);
-    } else if (engine->copying < engine->ready_threads || engine->threads == 0) {
+    } else if (engine->copying < engine->ready_threads || workers(engine) == 0) {
         status = call_threads(engine, 1);
     }
-    if (status < 0 && engine->threads == 0) { /* fail rather than hang */
+    if (status < 0 && workers(engine) == 0) { /* fail rather than hang */
         ddf_err err = {status, "no thread can be started", 0, 0};
         end_early(engine, job, status, &err);
     }
@@ -560,6 +676,12 @@ static void stop_locked(ddf_engine *engine) {
     while (engine->fresh.head != NULL || engine->waiting.head != NULL) {
         ddf_job *job = engine->fresh.head != NULL ? engine->fresh.head : engine->waiting.head;
         cancel_locked(engine, job);
+    }
+    while (engine->ended.head != NULL) {
+        end_share(engine, pop(&engine->ended), DDF_OK, NULL);
+    }
+    if (engine->ring_state == RING_RUNS) {
+        ddf_uring_wake(engine->ring);
     }
     pthread_cond_broadcast(&engine->work);
 }

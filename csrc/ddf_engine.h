@@ -3,7 +3,8 @@
  * A job is one group of batches: prepare (plan the reads, get the memory), read, finish (build the tables). All jobs
  * share one queue of pieces, so the number of reads in flight does not depend on the batch size. What the page cache
  * holds is copied by at most as many threads as there are processors; what storage must be waited for is read by up to
- * `queue_depth` threads, which are started when needed. The thread that ends a job's last piece finishes it.
+ * `queue_depth` threads, which are started when needed, or by one thread with io_uring. The thread that ends a job's last
+ * piece finishes it.
  *
  * A completed job can be waited for by a blocked thread, or by an event loop that watches one descriptor: arm, look once
  * more, then sleep until the descriptor is readable. All calls are thread safe, none may be made after a fork. */
@@ -43,9 +44,16 @@ struct ddf_job {
     int prepared, preparing, cancelled, finishing;
 };
 
+/* How to wait for storage. */
+typedef enum ddf_io {
+    DDF_IO_AUTO, /* threads: io_uring was not measured to be faster */
+    DDF_IO_THREADS,
+    DDF_IO_URING,
+} ddf_io;
+
 /* `queue_depth` reads in flight at most (1 to 1024), `ready_threads` of them may copy ready data at once (0: one a
- * processor). Threads start with the first job. Returns 0 or -errno. */
-int ddf_engine_new(size_t queue_depth, size_t ready_threads, ddf_engine **out);
+ * processor). Threads start with the first job. Returns 0 or -errno; with DDF_IO_URING those of ddf_uring_new too. */
+int ddf_engine_new(size_t queue_depth, size_t ready_threads, ddf_io io, ddf_engine **out);
 
 /* Queue a job. It is the engine's until `drop` is called, whatever happens. Where no thread can be started the job fails
  * with the -errno of that. */

@@ -144,7 +144,9 @@ size_t ddf_file_read_ready(ddf_file *file, uint8_t *buffer, size_t len, uint64_t
     return got < 0 ? 0 : (size_t)got; /* other errors come again, and are told, when the rest is read */
 }
 
-static int expect_all(int64_t got, uint64_t len, uint64_t offset, ddf_err *err) {
+int ddf_file_fd(const ddf_file *file) { return file->fd; }
+
+int ddf_file_judge(int64_t got, uint64_t len, uint64_t offset, ddf_err *err) {
     if (got < 0) {
         return ddf_fail(err, (int)got, "the data file cannot be read", 0, offset);
     }
@@ -155,10 +157,10 @@ static int expect_all(int64_t got, uint64_t len, uint64_t offset, ddf_err *err) 
 }
 
 int ddf_file_read(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset, ddf_err *err) {
-    return expect_all(ddf_sys_read(file->fd, buffer, len, offset), len, offset, err);
+    return ddf_file_judge(ddf_sys_read(file->fd, buffer, len, offset), len, offset, err);
 }
 
 int ddf_file_read_parts(ddf_file *file, const ddf_room parts[3], uint64_t offset, ddf_err *err) {
     uint64_t len = (uint64_t)parts[0].size + parts[1].size + parts[2].size;
-    return expect_all(ddf_sys_read_parts(file->fd, parts, offset), len, offset, err);
+    return ddf_file_judge(ddf_sys_read_parts(file->fd, parts, offset), len, offset, err);
 }

@@ -41,4 +41,9 @@ int ddf_file_read(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset, 
 /* The same, into three places one after the other. */
 int ddf_file_read_parts(ddf_file *file, const ddf_room parts[3], uint64_t offset, ddf_err *err);
 
+/* For those who read by themselves: the descriptor, and what a read of `len` bytes that `got` so many (or -errno) means:
+ * status and `err` as above. */
+int ddf_file_fd(const ddf_file *file);
+int ddf_file_judge(int64_t got, uint64_t len, uint64_t offset, ddf_err *err);
+
 #endif

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifdef __linux__
@@ -264,6 +265,50 @@ void ddf_sys_notifier_clear(const int fds[2]) {
     do {
         status = read(fds[0], counts, sizeof counts);
     } while ((status < 0 && errno == EINTR) || status == (ssize_t)sizeof counts);
+}
+
+#ifdef __linux__
+/* The same numbers on every architecture; old headers lack them. */
+#define URING_SETUP 425
+#define URING_ENTER 426
+#define URING_REGISTER 427
+
+int ddf_sys_uring_setup(uint32_t entries, void *params) {
+    long fd = syscall(URING_SETUP, entries, params); /* close-on-exec */
+    return fd < 0 ? -errno : (int)fd;
+}
+
+int ddf_sys_uring_enter(int fd, uint32_t submit, uint32_t least, uint32_t flags) {
+    long taken = syscall(URING_ENTER, fd, submit, least, flags, NULL, (size_t)0);
+    return taken < 0 ? -errno : (int)taken;
+}
+
+int ddf_sys_uring_register(int fd, uint32_t opcode) {
+    return syscall(URING_REGISTER, fd, opcode, NULL, 0) < 0 ? -errno : 0;
+}
+
+void *ddf_sys_uring_map(int fd, size_t size, uint64_t what) {
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, (off_t)what);
+    if (memory == MAP_FAILED) {
+        return NULL;
+    }
+    (void)madvise(memory, size, MADV_DONTFORK);
+    return memory;
+}
+#else
+int ddf_sys_uring_setup(uint32_t entries, void *params) { return (void)entries, (void)params, -ENOSYS; }
+int ddf_sys_uring_register(int fd, uint32_t opcode) { return (void)fd, (void)opcode, -ENOSYS; }
+void *ddf_sys_uring_map(int fd, size_t size, uint64_t what) { return (void)fd, (void)size, (void)what, NULL; }
+
+int ddf_sys_uring_enter(int fd, uint32_t submit, uint32_t least, uint32_t flags) {
+    return (void)fd, (void)submit, (void)least, (void)flags, -ENOSYS;
+}
+#endif
+
+void ddf_sys_sleep_ms(int ms) {
+    struct timespec time = {ms / 1000, (long)(ms % 1000) * 1000000L};
+    while (nanosleep(&time, &time) < 0 && errno == EINTR) {
+    }
 }
 
 size_t ddf_sys_processors(void) {

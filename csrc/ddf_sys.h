@@ -61,6 +61,15 @@ void ddf_sys_notifier_close(const int fds[2]);
 void ddf_sys_notifier_raise(const int fds[2]);
 void ddf_sys_notifier_clear(const int fds[2]);
 
+/* io_uring's three calls and the mapping of its memory (NULL: not possible; given back by ddf_sys_memory_free), which a
+ * forked child does not get. `params` is a struct io_uring_params. -ENOSYS where there is no io_uring. */
+int ddf_sys_uring_setup(uint32_t entries, void *params);
+int ddf_sys_uring_enter(int fd, uint32_t submit, uint32_t least, uint32_t flags);
+int ddf_sys_uring_register(int fd, uint32_t opcode);
+void *ddf_sys_uring_map(int fd, size_t size, uint64_t what);
+
+void ddf_sys_sleep_ms(int ms);
+
 /* Processors this process may run on, at least 1. */
 size_t ddf_sys_processors(void);
 

@@ -72,6 +72,10 @@ class StorageTimeoutError(ReadError, TimeoutError):
     """Storage has not answered for as long as the reader was told to wait."""
 
 
+class UnsupportedIOError(DdfastError, OSError):
+    """A reader was asked to read in a way that this system does not offer to the program."""
+
+
 class ClosedError(DdfastError, ValueError):
     """A reader, a stream or a writer was used after it was closed."""
 

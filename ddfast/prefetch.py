@@ -12,6 +12,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +23,12 @@ from ddfast._native.fetch import Fetch
 from ddfast._native.status import E_CANCELLED, E_CHANGED, E_EOF
 from ddfast.batch import Batch
 from ddfast.dataset import Dataset
-from ddfast.errors import ClosedError, KernelError, StorageTimeoutError
+from ddfast.errors import ClosedError, KernelError, StorageTimeoutError, UnsupportedIOError
 from ddfast.order import Order, Part
 
-__all__ = ["PREFETCH_BYTES", "QUEUE_DEPTH", "READ_TIMEOUT", "Fetcher", "Stream", "check_columns"]
+__all__ = ["IO", "PREFETCH_BYTES", "QUEUE_DEPTH", "READ_TIMEOUT", "Fetcher", "Stream", "check_columns"]
+
+IO = Literal["auto", "threads", "uring"]
 
 PREFETCH_BYTES = 256 << 20
 QUEUE_DEPTH = 32
@@ -68,15 +71,21 @@ class Fetcher:
             latest one excepted). One group of batches is fetched in any case.
         queue_depth: reads in flight at most.
         timeout: seconds without any read completing after which storage is given up.
+        io: what waits for storage, see `Engine`.
+
+    Raises:
+        UnsupportedIOError: `io` is ``"uring"``, and the system does not let this program use io_uring.
     """
 
-    def __init__(self, dataset: Dataset, prefetch_bytes: int, queue_depth: int, timeout: float) -> None:
+    def __init__(
+        self, dataset: Dataset, prefetch_bytes: int, queue_depth: int, timeout: float, io: IO = "auto"
+    ) -> None:
         if prefetch_bytes < 1 or queue_depth < 1 or timeout <= 0:
             raise ValueError("prefetch_bytes and queue_depth are at least 1, and timeout is above 0")
         self.dataset = dataset
         self.prefetch_bytes = prefetch_bytes
         self.pool = Pool(prefetch_bytes)
-        self.engine = Engine(queue_depth)
+        self.engine = _new_engine(queue_depth, io)
         self.timeout = timeout
         self.closed = False
         self._pid = os.getpid()
@@ -171,6 +180,19 @@ class Fetcher:
             if start <= position < stop:
                 return int(index)
         return None
+
+
+def _new_engine(queue_depth: int, io: IO) -> Engine:
+    try:
+        return Engine(queue_depth, io=io)
+    except OSError as error:
+        if io != "uring":
+            raise
+        raise UnsupportedIOError(
+            error.errno,
+            f"io_uring is not to be had here ({error.strerror}): the kernel is too old, or its settings or a "
+            "container's filter forbid it. io='threads' reads without it",
+        ) from error
 
 
 class Patience:

@@ -11,7 +11,11 @@ cdef extern from "ddf_engine.h":
         int status
         ddf_err err
         uint64_t waited
-    int ddf_engine_new(size_t queue_depth, size_t ready_threads, ddf_engine **out) nogil
+    ctypedef enum ddf_io:
+        DDF_IO_AUTO
+        DDF_IO_THREADS
+        DDF_IO_URING
+    int ddf_engine_new(size_t queue_depth, size_t ready_threads, ddf_io io, ddf_engine **out) nogil
     void ddf_engine_cancel(ddf_engine *engine, ddf_job *job) nogil
     int ddf_job_is_done(const ddf_job *job) nogil
     int ddf_engine_wait(ddf_engine *engine, ddf_job *job, int timeout_ms) nogil

@@ -1,3 +1,5 @@
+from typing import Literal
+
 class Engine:
     """The queue of reads of one reader and the threads that work on it. Safe to share between threads.
 
@@ -6,9 +8,17 @@ class Engine:
     Parameters:
         queue_depth: reads in flight at most, 1 to 1024.
         ready_threads: threads that may copy cached data at once; 0 for one a processor.
+        io: what waits for storage: ``"threads"``, or ``"uring"``, one thread with Linux's io_uring. ``"auto"`` is
+            threads.
+
+    Raises:
+        ValueError: there is no such `io`.
+        OSError: io_uring is not to be had: ENOTSUP (the build or the kernel lacks it), ENOSYS or EPERM (refused).
     """
 
-    def __init__(self, queue_depth: int, ready_threads: int = 0) -> None: ...
+    def __init__(
+        self, queue_depth: int, ready_threads: int = 0, io: Literal["auto", "threads", "uring"] = "auto"
+    ) -> None: ...
     def fileno(self) -> int:
         """The descriptor that turns readable when a fetch completes after `arm`."""
     def arm(self) -> None:

@@ -6,9 +6,10 @@ from ddfast._native.status cimport check
 
 
 cdef class Engine:
-    def __cinit__(self, size_t queue_depth, size_t ready_threads=0):
+    def __cinit__(self, size_t queue_depth, size_t ready_threads=0, str io="auto"):
+        cdef ddf_io way = io_named(io)
         self.pid = os.getpid()
-        check(ddf_engine_new(queue_depth, ready_threads, &self.ptr), NULL)
+        check(ddf_engine_new(queue_depth, ready_threads, way, &self.ptr), NULL)
 
     def __dealloc__(self):
         if self.ptr != NULL and self.is_ours():
@@ -42,3 +43,13 @@ cdef class Engine:
         with nogil:
             status = ddf_engine_stop(self.ptr, timeout_ms)
         return status == 0
+
+
+cdef ddf_io io_named(str name) except? DDF_IO_AUTO:
+    if name == "auto":
+        return DDF_IO_AUTO
+    if name == "threads":
+        return DDF_IO_THREADS
+    if name == "uring":
+        return DDF_IO_URING
+    raise ValueError(f"io is {name!r}, not 'auto', 'threads' or 'uring'")

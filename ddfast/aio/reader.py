@@ -20,6 +20,7 @@ from ddfast.dataset import Dataset
 from ddfast.errors import ClosedError
 from ddfast.order import Part, Shuffle, epoch_order
 from ddfast.prefetch import (
+    IO,
     PREFETCH_BYTES,
     QUEUE_DEPTH,
     READ_TIMEOUT,
@@ -62,8 +63,11 @@ class AsyncReader:
         columns: names of the columns that batches have; None for all.
         allow_pickle: unpickle arrays of dtype object. Unpickling runs whatever code the file asks for.
         timeout: seconds without any read completing after which storage is given up.
+        io: what waits for storage: ``"threads"``, or ``"uring"``, one thread with Linux's io_uring; ``"auto"`` is
+            threads, which are as fast.
 
     Raises (when it is entered):
+        UnsupportedIOError: `io` is ``"uring"``, and the system does not let this program use io_uring.
         DatasetNotFoundError: there is no data file, or no index.
         IndexFileError: the index is damaged or belongs to another data file.
     """
@@ -77,6 +81,7 @@ class AsyncReader:
         columns: Sequence[str] | None = None,
         allow_pickle: bool = False,
         timeout: float = READ_TIMEOUT,
+        io: IO = "auto",
     ) -> None:
         self.path = os.fspath(path)
         self._prefetch_bytes = prefetch_bytes
@@ -84,6 +89,7 @@ class AsyncReader:
         self._columns = check_columns(columns)
         self._allow_pickle = allow_pickle
         self._timeout = timeout
+        self._io: IO = io
         self._fetcher: Fetcher | None = None
         self._doorbell: Doorbell | None = None
 
@@ -93,7 +99,7 @@ class AsyncReader:
         if self._fetcher is not None:
             raise ClosedError(f"the reader of {self.path} is open already")
         dataset = Dataset(self.path, allow_pickle=self._allow_pickle)
-        self._fetcher = Fetcher(dataset, self._prefetch_bytes, self._queue_depth, self._timeout)
+        self._fetcher = Fetcher(dataset, self._prefetch_bytes, self._queue_depth, self._timeout, self._io)
         self._doorbell = Doorbell(self._fetcher.engine)
         return self
 

@@ -13,7 +13,7 @@ from contextlib import aclosing, closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tqdm import tqdm
 
@@ -39,6 +39,7 @@ class Job:
         blocking: use `MsgpackReader` instead of `AsyncReader`.
         buffering: buffer size of `MsgpackReader`, in bytes.
         queue_depth: reads in flight; None is the reader's default.
+        io: what waits for storage, see `AsyncReader`.
         prefetch_bytes: memory that batches may occupy.
         epochs: passes over the dataset; None is without limit.
         seconds: time after which to stop, even inside a pass; None is without limit.
@@ -53,6 +54,7 @@ class Job:
     blocking: bool = False
     buffering: int = 0
     queue_depth: int | None = None
+    io: Literal["auto", "threads", "uring"] = "auto"
     prefetch_bytes: int = 256 << 20
     epochs: int | None = None
     seconds: float | None = None
@@ -260,7 +262,7 @@ def _blocking_samples(reader: MsgpackReader, job: Job, meter: Meter) -> bool:
 
 def _reader_options(job: Job) -> dict[str, Any]:
     depth = {} if job.queue_depth is None else {"queue_depth": job.queue_depth}
-    return {"prefetch_bytes": job.prefetch_bytes, **depth}
+    return {"prefetch_bytes": job.prefetch_bytes, "io": job.io, **depth}
 
 
 def _arguments(job: Job, epoch: int) -> dict[str, Any]:

@@ -211,6 +211,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     face.add_argument("--sync", dest="blocking", action="store_true", help="use MsgpackReader")
     add("--queue-depth", type=positive, metavar="N", help="reads in flight (default: the reader's)")
     add(
+        "--io",
+        choices=("auto", "threads", "uring"),
+        default="auto",
+        help="what waits for storage: threads, or Linux's io_uring (default: auto)",
+    )
+    add(
         "--prefetch-bytes",
         type=size,
         default=256 << 20,

@@ -22,7 +22,7 @@ from ddfast.files import (
     path_append,
 )
 from ddfast.order import Part, Shuffle, epoch_order
-from ddfast.prefetch import PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT, Fetcher, Stream, check_columns
+from ddfast.prefetch import IO, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT, Fetcher, Stream, check_columns
 from ddfast.reader.abc import Reader
 from ddfast.tools import hash_md5hex, load_md5file
 
@@ -47,6 +47,9 @@ class MsgpackReader(Reader):
         queue_depth: reads in flight at most.
         columns: names of the columns that batches have; None for all.
         timeout: seconds without any read completing after which `batches` and `get_many` give storage up.
+        io: what waits for storage in `batches` and `get_many`: ``"threads"``, or ``"uring"``, one thread with Linux's
+            io_uring (UnsupportedIOError where the system does not let this program use it); ``"auto"`` is threads,
+            which are as fast.
 
     Raises:
         DatasetNotFoundError: there is no data file, or no index.
@@ -66,6 +69,7 @@ class MsgpackReader(Reader):
         queue_depth: int = QUEUE_DEPTH,
         columns: Sequence[str] | None = None,
         timeout: float = READ_TIMEOUT,
+        io: IO = "auto",
     ) -> None:
         super().__init__()
         self._path = os.fspath(path)
@@ -75,6 +79,7 @@ class MsgpackReader(Reader):
         self._queue_depth = queue_depth
         self._columns = check_columns(columns)
         self._timeout = timeout
+        self._io: IO = io
         self._len = len(self._dataset)
 
     @cached_property
@@ -85,7 +90,7 @@ class MsgpackReader(Reader):
 
     @cached_property
     def _fetcher(self) -> Fetcher:
-        return Fetcher(self._dataset, self._prefetch_bytes, self._queue_depth, self._timeout)
+        return Fetcher(self._dataset, self._prefetch_bytes, self._queue_depth, self._timeout, self._io)
 
     def _own_fetcher(self) -> Fetcher:
         """The fetcher, made anew in a forked child."""

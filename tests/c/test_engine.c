@@ -12,6 +12,7 @@
 #define PATIENCE 20000 /* ms: a test that waits that long has failed */
 
 static char path[32];
+static ddf_io io = DDF_IO_AUTO; /* of all engines */
 
 /* A job of equal pieces with two references: the engine's and the test's. */
 typedef struct task {
@@ -87,7 +88,7 @@ static task *task_new(ddf_file *file, size_t first, size_t count) {
 
 static ddf_engine *engine_of(size_t queue_depth, size_t ready_threads) {
     ddf_engine *engine;
-    assert(ddf_engine_new(queue_depth, ready_threads, &engine) == 0);
+    assert(ddf_engine_new(queue_depth, ready_threads, io, &engine) == 0);
     return engine;
 }
 
@@ -482,6 +483,36 @@ static void stopping_amid_everything_ends_every_job(void) {
     }
 }
 
+/* What faults.h does to pread does not concern io_uring; all else does. */
+static void all_that_holds_with_io_uring_too(void) {
+    every_kind_of_storage_is_read();
+    copies_stay_within_ready_threads();
+    a_failing_preparation_fails_its_job();
+    a_file_cut_after_planning_is_told(CACHE_ASKED);
+    a_file_cut_after_planning_is_told(CACHE_MISSES);
+    a_file_cut_after_planning_is_told(CACHE_UNKNOWN);
+    cancelling_waits_for_the_preparation();
+    cancelling_a_job_that_is_being_finished_lets_it();
+    without_threads_jobs_fail_or_are_run_by_the_caller();
+    a_stopped_engine_refuses_work();
+    an_armed_completion_raises_the_descriptor_once();
+    for (int cache = CACHE_ASKED; cache <= CACHE_UNKNOWN; cache++) {
+        nothing_is_lost_under_stress(cache);
+    }
+    stopping_amid_everything_ends_every_job();
+}
+
+static int has_io_uring(void) {
+    ddf_engine *engine;
+    int status = ddf_engine_new(1, 1, DDF_IO_URING, &engine);
+    if (status < 0) {
+        printf("skipped with io_uring: there is none (%s)\n", strerror(-status));
+        return 0;
+    }
+    ddf_engine_release(engine);
+    return 1;
+}
+
 int main(void) {
     sample_file(path, FILE_SIZE);
     every_kind_of_storage_is_read();
@@ -507,6 +538,10 @@ int main(void) {
         nothing_is_lost_under_stress(cache);
     }
     stopping_amid_everything_ends_every_job();
+    if (has_io_uring()) {
+        io = DDF_IO_URING;
+        all_that_holds_with_io_uring_too();
+    }
     unlink(path);
     return 0;
 }

@@ -1,0 +1,165 @@
+"""Whatever waits for storage, the samples are the same."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ddfast import AsyncReader, FileWriter, MsgpackReader
+from ddfast._native.engine import Engine
+from ddfast.errors import DdfastError, UnsupportedIOError
+
+SAMPLES = 700
+
+
+def offers_io_uring() -> str:
+    """Empty, or why there is no io_uring here."""
+    try:
+        Engine(1, io="uring").stop(1)
+    except OSError as error:
+        return str(error)
+    return ""
+
+
+needs_uring = pytest.mark.skipif(bool(offers_io_uring()), reason=f"no io_uring: {offers_io_uring()}")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "some.msgpack"
+    with FileWriter(path, disable=True) as writer:
+        for i in range(SAMPLES):
+            writer.write({"key": str(i), "label": i, "data": bytes([i % 251]) * (i * 37 % 9000)})
+    return path
+
+
+def make_cold(path: Path) -> None:
+    """Drop the file from the page cache, where the system does that."""
+    if hasattr(os, "posix_fadvise"):
+        fd = os.open(path, os.O_RDONLY)
+        os.fsync(fd)
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(fd)
+
+
+def blocking_batches(path: Path, io: Any, **options: Any) -> list[tuple[list[int], list[bytes]]]:
+    make_cold(path)
+    with MsgpackReader(path, io=io) as reader:
+        return [
+            (batch.indices.tolist(), [bytes(raw) for raw in batch["data"]])
+            for batch in reader.batches(64, **options)
+        ]
+
+
+async def async_batches(path: Path, io: Any, **options: Any) -> list[tuple[list[int], list[bytes]]]:
+    make_cold(path)
+    async with AsyncReader(path, io=io) as reader:
+        return [
+            (batch.indices.tolist(), [bytes(raw) for raw in batch["data"]])
+            async for batch in reader.batches(64, **options)
+        ]
+
+
+@needs_uring
+@pytest.mark.parametrize("shuffle", [False, True, "block"])
+def test_blocking_batches_are_the_same_with_io_uring(path: Path, shuffle: Any) -> None:
+    assert blocking_batches(path, "uring", shuffle=shuffle) == blocking_batches(
+        path, "threads", shuffle=shuffle
+    )
+
+
+@needs_uring
+@pytest.mark.parametrize("shuffle", [False, True, "block"])
+def test_asynchronous_batches_are_the_same_with_io_uring(
+    path: Path, shuffle: Any, arun: Callable[..., Any]
+) -> None:
+    expected = blocking_batches(path, "threads", shuffle=shuffle, seed=3)
+    assert arun(async_batches(path, "uring", shuffle=shuffle, seed=3)) == expected
+
+
+@needs_uring
+def test_any_samples_are_the_same_with_io_uring(path: Path) -> None:
+    indices = [5, 699, 5, 0, 333, -1]
+    make_cold(path)
+    with MsgpackReader(path, io="uring", queue_depth=2) as reader:
+        batch = reader.get_many(indices)
+        assert list(batch["label"]) == [5, 699, 5, 0, 333, 699]
+
+
+@needs_uring
+def test_leaving_early_ends_the_threads_of_io_uring(path: Path, arun: Callable[..., Any]) -> None:
+    async def leave() -> Engine:
+        make_cold(path)
+        async with AsyncReader(path, io="uring") as reader:
+            engine = reader._fetcher.engine  # type: ignore[union-attr]
+            async for _ in reader.batches(16, shuffle=True):
+                return engine
+        raise AssertionError("there are batches")
+
+    assert arun(leave()).threads == 0
+
+
+@needs_uring
+def test_a_file_cut_short_is_told_with_io_uring(path: Path) -> None:
+    with MsgpackReader(path, io="uring") as reader:
+        make_cold(path)
+        os.truncate(path, path.stat().st_size // 2)
+        with pytest.raises(DdfastError):
+            list(reader.batches(64))
+
+
+REFUSED = """
+import ctypes, sys
+from ddfast import MsgpackReader
+from ddfast.errors import UnsupportedIOError
+
+class Filter(ctypes.Structure):
+    _fields_ = [("code", ctypes.c_ushort), ("jt", ctypes.c_ubyte), ("jf", ctypes.c_ubyte), ("k", ctypes.c_uint)]
+
+class Program(ctypes.Structure):
+    _fields_ = [("len", ctypes.c_ushort), ("filter", ctypes.POINTER(Filter))]
+
+# io_uring_setup, 425, fails with EPERM: what containers do
+code = (Filter * 4)((0x20, 0, 0, 0), (0x15, 0, 1, 425), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000))
+libc = ctypes.CDLL(None, use_errno=True)
+program = Program(4, code)
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, ctypes.byref(program)) == 0
+print(sum(len(batch) for batch in MsgpackReader(sys.argv[1], io="auto").batches(64)))
+try:
+    list(MsgpackReader(sys.argv[1], io="uring").batches(64))
+except UnsupportedIOError as error:
+    print(error.errno, error)
+"""
+
+
+@needs_uring
+def test_where_io_uring_is_forbidden_auto_reads_and_uring_says_so(path: Path) -> None:
+    command = [sys.executable, "-c", REFUSED, str(path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    read, told = result.stdout.splitlines()
+    assert read == str(SAMPLES)
+    assert told.startswith(f"{errno.EPERM} ")
+    assert "io='threads'" in told
+
+
+@pytest.mark.skipif(not offers_io_uring(), reason="there is io_uring")
+def test_where_there_is_no_io_uring_uring_says_so(path: Path) -> None:
+    with pytest.raises(UnsupportedIOError, match="io='threads'"), MsgpackReader(path, io="uring") as reader:
+        list(reader.batches(64))
+
+
+def test_auto_and_threads_read_everywhere(path: Path) -> None:
+    assert blocking_batches(path, "auto") == blocking_batches(path, "threads")
+
+
+def test_an_unknown_io_is_refused(path: Path) -> None:
+    with pytest.raises(ValueError, match="'fast', not 'auto', 'threads' or 'uring'"):
+        MsgpackReader(path, io="fast").get_many([0])  # type: ignore[arg-type]
