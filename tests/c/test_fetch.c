@@ -39,7 +39,7 @@ typedef struct bench {
 static bench bench_of(void) {
     bench b;
     assert(ddf_file_open(path, &b.file) == 0 && ddf_pool_new((uint64_t)64 << 20, &b.pool) == 0);
-    assert(ddf_engine_new(8, 2, &b.engine) == 0);
+    assert(ddf_engine_new(8, 2, DDF_IO_THREADS, &b.engine) == 0);
     return b;
 }
 
