@@ -6,6 +6,7 @@ import mmap
 import operator
 import os
 import sys
+import time
 import warnings
 from collections.abc import Sequence
 from functools import cached_property
@@ -52,7 +53,8 @@ Failure = KernelError | OSError | PickleRefusedError
 RESTORE = "Restore the data file from a copy, or write the dataset again."
 
 # A dataset that is replaced while it is opened is opened again.
-OPEN_TRIES = 5
+OPEN_TRIES = 6
+REPLACE_SECONDS = 0.01
 
 
 class Dataset:
@@ -77,13 +79,18 @@ class Dataset:
             before = self._identity()
             try:
                 self._open()
-            except (IndexFileError, DatasetNotFoundError):
-                if left == 0 or self._identity() == before:
+            except (IndexFileError, DatasetNotFoundError) as error:
+                if left == 0 or not self._is_being_replaced(before, error):
                     raise
-            if self._identity() == before:
-                break  # else the dataset was replaced meanwhile, and its files may be of two
-            self.__dict__.pop("keys", None)
-            self.__dict__.pop("_legacy", None)
+                time.sleep(REPLACE_SECONDS)
+            if self._identity() == before and "samples" in self.__dict__:
+                break
+            for name in ("keys", "_legacy", "samples"):  # they may be of two datasets
+                self.__dict__.pop(name, None)
+
+        if "keys" not in self.__dict__:
+            message = f"{self._suffixed(SUFFIX_KEYS)} not found, samples have no keys"
+            warnings.warn(message, stacklevel=_level_of_caller())
 
     def _identity(self) -> tuple[int, int]:
         """Which file the path names at the moment."""
@@ -93,12 +100,27 @@ class Dataset:
             raise DatasetNotFoundError(f"{self.path} not found") from None
         return status.st_dev, status.st_ino
 
+    def _is_being_replaced(self, before: tuple[int, int], error: Exception) -> bool:
+        """Whether another data file is there by now, or the offsets may be missing for a moment only."""
+        offsets_missing = isinstance(error, DatasetNotFoundError) and self._suffixed(SUFFIX_KEYS).exists()
+        return offsets_missing or self._identity() != before
+
     def _open(self) -> None:
+        """Open the data first and the offsets last.
+
+        Who replaces a dataset takes its offsets away first and puts the new ones there last: where there are offsets,
+        all that was opened before belongs to them, or the data file has changed since.
+        """
         self.file = File(self.path)
-        self.offsets = self._open_offsets()
-        self.samples = Samples(self.file, self.offsets, self.decoder)
-        self._check_keys_len()
+        count = self._count_keys()
         self._hashes = self._map_hashes()
+        self.offsets = self._open_offsets()
+        if count is not None and count != len(self.offsets):
+            raise IndexFileError(
+                f"{self._suffixed(SUFFIX_KEYS)} has {count:,} keys, but {self._suffixed(SUFFIX_OFFSETS)} has "
+                f"{len(self.offsets):,} samples: they belong to different datasets. {RESTORE}"
+            )
+        self.samples = Samples(self.file, self.offsets, self.decoder)
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -129,18 +151,11 @@ class Dataset:
     def _legacy(self) -> tuple[list[str], list[int]]:
         return legacy_load_index(self._suffixed(SUFFIX_LEGACY_INDEX))
 
-    def _check_keys_len(self) -> None:
+    def _count_keys(self) -> int | None:
         try:
-            count = len(self.keys)
+            return len(self.keys)
         except FileNotFoundError:
-            message = f"{self._suffixed(SUFFIX_KEYS)} not found, samples have no keys"
-            warnings.warn(message, stacklevel=_level_of_caller())
-            return
-        if count != len(self):
-            raise IndexFileError(
-                f"{self._suffixed(SUFFIX_KEYS)} has {count:,} keys, but {self._suffixed(SUFFIX_OFFSETS)} has "
-                f"{len(self):,} samples: they belong to different datasets. {RESTORE}"
-            )
+            return None
 
     @cached_property
     def keys(self) -> Sequence[str]:
@@ -286,7 +301,9 @@ class Dataset:
 
     def _changed(self, error: KernelError | OSError) -> Exception:
         if isinstance(error, OSError):
-            return ReadError(error.errno, f"{error.strerror}: cannot tell the size of {self.path}", str(self.path))
+            return ReadError(
+                error.errno, f"{error.strerror}: cannot tell the size of {self.path}", str(self.path)
+            )
         return DatasetChangedError(
             f"{self.path} had {self.data_size:,} bytes when it was opened and has {error.pos:,} now: it was cut or "
             "rewritten in place. Replace datasets by renaming a new file over the old one, and open it again."
@@ -311,6 +328,9 @@ class Dataset:
 def _level_of_caller() -> int:
     """The stack level of whoever opens a dataset, as `warnings.warn` called from the same function counts it."""
     level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] in ("ddfast", "functools"):
+    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] in (
+        "ddfast",
+        "functools",
+    ):
         level, frame = level + 1, frame.f_back
     return level

@@ -264,7 +264,9 @@ class Stream:
             ClosedError: the stream was made before a fork.
         """
         if not self.fetcher.is_ours:  # the threads that would read did not come along
-            raise ClosedError(f"{self.fetcher.dataset.path}: batches of before a fork; ask the reader for new ones")
+            raise ClosedError(
+                f"{self.fetcher.dataset.path}: batches of before a fork; ask the reader for new ones"
+            )
         if self._at == 0:
             self._top_up()
         if not self._ahead or not self._ahead[0].done:

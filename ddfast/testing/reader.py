@@ -1,6 +1,6 @@
 """What every reader does, as tests."""
 
-# ruff: noqa: PLR0917  # fixtures and parameters of a test are passed by name
+# fixtures and parameters of a test are passed by name
 from __future__ import annotations
 
 import copy
