@@ -2,12 +2,14 @@
 
 /* A permutation of [0, n) as an alternating Feistel network over a grid of rows x columns >= n; a result outside
  * [0, n) is sent through once more (cycle walking), which ends since the grid exceeds n by less than one row and the
- * start was inside. */
+ * start was inside. So few items that a network would favour some permutations are shuffled in a list instead. */
 #define ROUNDS 8
+#define LISTED_MAX 256
 
 typedef struct permutation {
     uint64_t n, rows, columns;
     uint64_t keys[ROUNDS];
+    uint8_t list[LISTED_MAX]; /* n <= LISTED_MAX: the permutation itself */
 } permutation;
 
 /* Finaliser of SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014). */
@@ -40,16 +42,6 @@ static uint64_t ceil_sqrt(uint64_t n) {
     return low;
 }
 
-static permutation make_permutation(uint64_t n, uint64_t key) {
-    permutation p = {.n = n};
-    p.columns = ceil_sqrt(n);
-    p.rows = (n + p.columns - 1) / p.columns;
-    for (uint64_t i = 0; i < ROUNDS; i++) {
-        p.keys[i] = mix(key + (i + 1) * GOLDEN);
-    }
-    return p;
-}
-
 /* A number below `bound` (which is below 2^32) from `half` and a round's key. */
 static inline uint64_t round_value(uint64_t half, uint64_t key, uint64_t bound) {
     uint64_t h = (half ^ key) * 0xbf58476d1ce4e5b9u;
@@ -62,7 +54,33 @@ static inline uint64_t add_below(uint64_t a, uint64_t b, uint64_t bound) {
     return a >= bound ? a - bound : a;
 }
 
+/* Fisher and Yates: each of the n! permutations is as likely as any other. */
+static void shuffle_list(permutation *p, uint64_t key) {
+    for (uint64_t i = 0; i < p->n; i++) {
+        uint64_t j = round_value(i, mix(key + (i + 1) * GOLDEN), i + 1);
+        p->list[i] = p->list[j];
+        p->list[j] = (uint8_t)i;
+    }
+}
+
+static permutation make_permutation(uint64_t n, uint64_t key) {
+    permutation p = {.n = n};
+    if (n <= LISTED_MAX) {
+        shuffle_list(&p, key);
+        return p;
+    }
+    p.columns = ceil_sqrt(n);
+    p.rows = (n + p.columns - 1) / p.columns;
+    for (uint64_t i = 0; i < ROUNDS; i++) {
+        p.keys[i] = mix(key + (i + 1) * GOLDEN);
+    }
+    return p;
+}
+
 static inline uint64_t permute(const permutation *p, uint64_t x) {
+    if (p->n <= LISTED_MAX) {
+        return p->list[x];
+    }
     do {
         uint64_t row = x / p->columns, column = x % p->columns;
         for (unsigned i = 0; i < ROUNDS; i += 2) {
