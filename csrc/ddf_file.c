@@ -6,8 +6,9 @@
 
 #include "ddf_sys.h"
 
-/* Batches read longer stretches: the kernel copies those as fast, and their pages stay out of this process. */
-#define MAP_COPY_MAX ((size_t)16 << 10)
+/* Random access copies up to this much at a time out of the mapping, which is up to twice as fast as a read. Longer
+ * stretches are those of sequential passes: the kernel reads them as fast, and their pages stay out of this process. */
+#define MAP_COPY_MAX ((size_t)256 << 10)
 
 #define WINDOW ((uint64_t)256 << 10)
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -35,6 +36,11 @@ void *ddf_sys_memory(size_t size) {
 }
 
 void ddf_sys_memory_free(void *memory, size_t size) { (void)munmap(memory, size); }
+
+void ddf_sys_reuse_freed(size_t size) {
+    void *volatile block = malloc(size); /* volatile: the pair would be optimised away */
+    free(block);
+}
 
 int ddf_sys_open(const char *path) {
     int fd;

@@ -11,6 +11,10 @@
 void *ddf_sys_memory(size_t size);
 void ddf_sys_memory_free(void *memory, size_t size);
 
+/* Have malloc keep freed memory of up to `size` bytes a block for reuse, as it does in any program that has once freed a
+ * block of that size. Otherwise glibc gives the memory of each large sample back, and takes fresh pages for the next. */
+void ddf_sys_reuse_freed(size_t size);
+
 /* Open for reading, close-on-exec. Returns the descriptor. */
 int ddf_sys_open(const char *path);
 void ddf_sys_close(int fd);

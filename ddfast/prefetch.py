@@ -44,6 +44,7 @@ MAX_READ = 1 << 20
 
 # Groups under way while nothing has to be waited for: few, so that their memory stays in the processor's cache.
 WARM_GROUPS = 4
+WARM_BYTES = 32 << 20
 
 POLL_SECONDS = 0.1
 STOP_SECONDS = 5.0
@@ -235,16 +236,16 @@ class Stream:
         self._part = part
         self._columns = columns
         self._tables = not raw
+        self._sample_bytes = fetcher.dataset.data_size / max(1, len(fetcher.dataset))
         self._total = len(part)
         self._submitted = 0  # batches
         self._ahead: deque[Fetch] = deque()
         self._at = 0  # next batch of the head fetch
-        self._window = WARM_GROUPS
+        self._window = self._warm_window()
         self._ramp = (
             1  # batches of the next group: the first ones are small, so that the first batch comes soon
         )
         self._delivered = 0  # bytes of the group that was delivered last
-        self._sample_bytes = fetcher.dataset.data_size / max(1, len(fetcher.dataset))
 
     def __len__(self) -> int:
         """Number of batches, delivered ones included."""
@@ -306,6 +307,10 @@ class Stream:
             self._ahead.appendleft(single)
         self._at = 0
         return True
+
+    def _warm_window(self) -> int:
+        group_bytes = max(GROUP_BYTES, self._sample_bytes * self._part.batch_size)
+        return max(2, min(WARM_GROUPS, int(WARM_BYTES / group_bytes)))
 
     def _widen(self, fetch: Fetch) -> None:
         """Fetch further ahead when storage had to be waited for."""

@@ -21,7 +21,7 @@ class Samples:
     def raw(self, index: int) -> bytes:
         """One sample, packed."""
     def fit(self, start: int, stop: int, size: int) -> int:
-        """Where to end a run of samples that begins at `start`.
+        """Where to end a run of samples that begins at `start`. To be called before the run is read.
 
         Returns:
             The largest end up to `stop` so that the run takes at most `size` bytes, but has at least one sample.

@@ -25,6 +25,7 @@ cdef int64_t FIT_MAX = 4096
 cdef class Samples:
     def __cinit__(self, File file not None, OffsetTable offsets not None, Decoder decoder not None):
         self.file, self.offsets, self.decoder = file, offsets, decoder
+        ddf_sys_reuse_freed(KEEP_MAX)
 
     def __dealloc__(self):
         free(self.scratch)
@@ -102,8 +103,11 @@ cdef class Samples:
 
     def fit(self, int64_t start, int64_t stop, uint64_t size):
         cdef int64_t low = start + 1, high = min(stop, start + FIT_MAX), middle
-        cdef uint64_t first = self.span_of(start).start
+        cdef ddf_span span = self.span_of(start)
+        cdef uint64_t first = span.start
         cdef bint fits
+        if span.stop - first >= size:
+            return low
         while low < high:
             middle = low + (high - low + 1) // 2
             try:
@@ -117,7 +121,7 @@ cdef class Samples:
         return low
 
     def decode_range(self, int64_t start, int64_t stop):
-        cdef ddf_span span = self.span_of(start), last = self.offsets.span_of(stop - 1)
+        cdef ddf_span span = self.offsets.span_of(start), last = self.offsets.span_of(stop - 1)
         cdef size_t size = last.stop - span.start if last.stop > span.start else 0, shift = span.start % ALIGN
         if stop == start + 1:
             return [self.decode_at(span)]
@@ -141,7 +145,7 @@ cdef class Samples:
         return samples
 
     def raw_range(self, int64_t start, int64_t stop, bint copy=True):
-        cdef ddf_span span = self.span_of(start), last = self.offsets.span_of(stop - 1)
+        cdef ddf_span span = self.offsets.span_of(start), last = self.offsets.span_of(stop - 1)
         cdef uint64_t base = span.start, end = last.stop
         cdef list samples = []
         cdef int64_t i
