@@ -51,7 +51,14 @@ def run_python(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
     def run(*args: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, *args]
         return subprocess.run(
-            command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False, cwd=tmp_path, env=env
+            command,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+            env=env,
+            timeout=120,
         )
 
     return run

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -140,9 +138,10 @@ except UnsupportedIOError as error:
 
 
 @needs_uring
-def test_where_io_uring_is_forbidden_auto_reads_and_uring_says_so(path: Path) -> None:
-    command = [sys.executable, "-c", REFUSED, str(path)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+def test_where_io_uring_is_forbidden_auto_reads_and_uring_says_so(
+    path: Path, run_python: Callable[..., Any]
+) -> None:
+    result = run_python("-c", REFUSED, str(path))
     assert result.returncode == 0, result.stderr
     read, told = result.stdout.splitlines()
     assert read == str(SAMPLES)

@@ -3,15 +3,11 @@
 import contextlib
 import os
 import struct
-import subprocess
-import sys
-from pathlib import Path
 
 import msgpack
 import pytest
 from datasets import beside, damage, offsets_of, overwrite, some_samples, write, write_offsets
 
-import ddfast
 from ddfast import AsyncReader, MsgpackReader
 from ddfast.errors import CorruptSampleError, DdfastError, IndexFileError
 from ddfast.testing import assert_same_sample
@@ -367,11 +363,8 @@ print("survived")
 
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("suffix", ["", ".offsets", ".keys", ".key_hashes"])
-def test_readers_survive_random_damage(path, suffix, seed):
-    command = [sys.executable, "-c", SWEEP, str(path), suffix, str(seed)]
-    home = str(Path(ddfast.__file__).parent.parent)
-    environment = {**os.environ, "PYTHONPATH": home}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)
+def test_readers_survive_random_damage(path, suffix, seed, run_python):
+    done = run_python("-c", SWEEP, str(path), suffix, str(seed))
     assert (done.returncode, done.stdout) == (0, "survived\n"), done.stderr[-3000:]
 
 

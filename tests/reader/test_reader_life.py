@@ -4,12 +4,9 @@ import copy
 import gc
 import os
 import pickle
-import subprocess
-import sys
 import threading
 import time
 import traceback
-from pathlib import Path
 
 import pytest
 from datasets import beside, descriptors, keys_of, overwrite, replace, some_samples, threads, write
@@ -301,19 +298,12 @@ else:
 
 
 @pytest.mark.parametrize("cut", ["", ",.offsets,.keys,.key_hashes"], ids=["data", "all files"])
-def test_a_dataset_that_is_cut_in_place_is_an_error(tmp_path, cut):
+def test_a_dataset_that_is_cut_in_place_is_an_error(tmp_path, cut, run_python):
     samples = [{"key": f"sample {i} ß", "x": bytes(9000)} for i in range(200)]
     for number, (name, use) in enumerate(USES.items()):
         path = write(tmp_path / f"{number}.msgpack", samples, "ddfast")
-        command = [sys.executable, "-c", SCRIPT, str(path), cut, use]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
+        done = run_python("-c", SCRIPT, str(path), cut, use)
         assert (done.returncode, done.stdout) == (0, "changed True\n"), (name, done.stderr)
-
-
-def environment():
-    import ddfast
-
-    return {**os.environ, "PYTHONPATH": str(Path(ddfast.__file__).parent.parent)}
 
 
 def test_a_dataset_that_grows_in_place_is_an_error(path, reader):
