@@ -2,6 +2,7 @@
 
 import numpy as np
 
+cimport cython
 cimport numpy as cnp
 from cpython.ref cimport Py_INCREF
 from libc.stdlib cimport free, malloc
@@ -15,6 +16,8 @@ from ddfast._native.status cimport check
 cnp.import_array()
 
 
+# What it owns refers to nothing, and __dealloc__ needs all of it: the collector must not clear it before.
+@cython.no_gc
 cdef class Fetch:
     def __cinit__(self, Engine engine not None, File file not None, Pool pool not None, OffsetTable offsets not None, *,
                   indices=None, Order order=None, uint64_t first=0, uint64_t stride=0, size_t count=0,
