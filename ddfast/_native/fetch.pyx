@@ -135,7 +135,6 @@ cdef int create(ddf_fetch_request *request, list names, ddf_fetch **out) except?
     """Build the fetch, with the names of the wanted columns (None: all) as the kernel takes them."""
     cdef ddf_slice *slices = NULL
     cdef size_t i
-    cdef const unsigned char[::1] name
     request.names, request.names_n = NULL, 0
     if names is not None:
         slices = <ddf_slice *>malloc(len(names) * sizeof(ddf_slice) + 1)
