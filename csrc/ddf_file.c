@@ -4,8 +4,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "ddf_sys.h"
-
 /* Random access copies up to this much at a time out of the mapping, which is up to twice as fast as a read. Longer
  * stretches are those of sequential passes: the kernel reads them as fast, and their pages stay out of this process. */
 #define MAP_COPY_MAX ((size_t)256 << 10)

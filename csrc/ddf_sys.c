@@ -136,14 +136,6 @@ int64_t ddf_sys_read_cached(int fd, void *buffer, size_t len, uint64_t offset) {
 #endif
 }
 
-void ddf_sys_advise_random(int fd) {
-#ifdef POSIX_FADV_RANDOM
-    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
-#else
-    (void)fd;
-#endif
-}
-
 int ddf_sys_is_local(int fd) {
 #ifdef __linux__
     struct statfs st;

@@ -41,9 +41,6 @@ int64_t ddf_sys_read_parts(int fd, const ddf_room parts[3], uint64_t offset);
  * that was, 0 included, or -ENOTSUP where the file system cannot tell. */
 int64_t ddf_sys_read_cached(int fd, void *buffer, size_t len, uint64_t offset);
 
-/* Tell the kernel that reads will not be sequential, so that it reads ahead nothing. Advice: never fails. */
-void ddf_sys_advise_random(int fd);
-
 /* 1 if the file lies on a local disk or in memory, where touching a mapped page in the page cache cannot hang. */
 int ddf_sys_is_local(int fd);
 

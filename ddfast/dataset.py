@@ -70,6 +70,7 @@ class Dataset:
     Raises:
         DatasetNotFoundError: there is no data file, or no index.
         IndexFileError: the index is damaged or belongs to another data file.
+        DatasetChangedError: it was replaced by another again and again meanwhile.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, allow_pickle: bool = False) -> None:
@@ -87,6 +88,10 @@ class Dataset:
                 break
             for name in ("keys", "_legacy", "samples"):  # they may be of two datasets
                 self.__dict__.pop(name, None)
+        else:
+            raise DatasetChangedError(
+                f"{self.path} was replaced each time it was opened; open it again later"
+            )
 
         if "keys" not in self.__dict__:
             message = f"{self._suffixed(SUFFIX_KEYS)} not found, samples have no keys"

@@ -1,6 +1,7 @@
 """What opening a dataset costs, and what it says of failures."""
 
 import errno
+import itertools
 
 import numpy as np
 import pytest
@@ -108,3 +109,10 @@ def test_opening_reads_no_sample_and_no_key(path):
 
 def test_keys_of_many_samples(dataset):
     assert dataset.keys_of(np.array([4, 0])) == [keys_of(SAMPLES)[4], keys_of(SAMPLES)[0]]
+
+
+def test_a_dataset_that_is_replaced_without_end_is_told(path, monkeypatch):
+    inodes = itertools.count()
+    monkeypatch.setattr(Dataset, "_identity", lambda self: (0, next(inodes)))
+    with pytest.raises(DatasetChangedError, match="was replaced each time"):
+        Dataset(path)

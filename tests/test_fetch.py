@@ -200,3 +200,13 @@ def test_descriptors_go_with_their_owners(tmp_path):
     del bench
     gc.collect()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_garbage_in_a_cycle_gives_its_memory_back(bench):
+    fetch = bench.read(indices=np.arange(10), batch_size=10)
+    cycle = [fetch]  # younger than the fetch, which the collector therefore comes to first
+    cycle.append(cycle)
+    assert bench.pool.used > 0
+    del fetch, cycle
+    gc.collect()
+    assert bench.pool.used == 0

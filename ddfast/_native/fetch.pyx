@@ -2,6 +2,7 @@
 
 import numpy as np
 
+cimport cython
 cimport numpy as cnp
 from cpython.ref cimport Py_INCREF
 from libc.stdlib cimport free, malloc
@@ -15,6 +16,8 @@ from ddfast._native.status cimport check
 cnp.import_array()
 
 
+# What it owns refers to nothing, and __dealloc__ needs all of it: the collector must not clear it before.
+@cython.no_gc
 cdef class Fetch:
     def __cinit__(self, Engine engine not None, File file not None, Pool pool not None, OffsetTable offsets not None, *,
                   indices=None, Order order=None, uint64_t first=0, uint64_t stride=0, size_t count=0,
@@ -132,7 +135,6 @@ cdef int create(ddf_fetch_request *request, list names, ddf_fetch **out) except?
     """Build the fetch, with the names of the wanted columns (None: all) as the kernel takes them."""
     cdef ddf_slice *slices = NULL
     cdef size_t i
-    cdef const unsigned char[::1] name
     request.names, request.names_n = NULL, 0
     if names is not None:
         slices = <ddf_slice *>malloc(len(names) * sizeof(ddf_slice) + 1)

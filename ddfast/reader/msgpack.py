@@ -73,7 +73,6 @@ class MsgpackReader(Reader):
     ) -> None:
         super().__init__()
         self._path = os.fspath(path)
-        self._buffering = buffering
         self._allow_pickle = allow_pickle
         self._prefetch_bytes = prefetch_bytes
         self._queue_depth = queue_depth

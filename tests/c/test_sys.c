@@ -47,7 +47,6 @@ static void cached_reads_stop_where_waiting_begins(void) {
     faults_reset();
     assert(ddf_sys_read(fd, buffer, 1000, 100) == 400 && is_as_written(buffer, 100, 400));
     assert(ddf_sys_read(fd, buffer, 1000, 500) == 0 && ddf_sys_read(-1, buffer, 1, 0) == -EBADF);
-    ddf_sys_advise_random(fd);
     ddf_sys_close(fd);
     unlink(path);
 }
