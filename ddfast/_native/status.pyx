@@ -4,7 +4,7 @@ import os
 
 from ddfast.errors import KernelError
 
-# The codes that Python code tells apart; the others are told by their reason alone.
+# The codes, for Python code that tells failures apart.
 E_TRUNCATED = DDF_E_TRUNCATED
 E_TRAILING = DDF_E_TRAILING
 E_DEPTH = DDF_E_DEPTH
