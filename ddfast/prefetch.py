@@ -24,7 +24,7 @@ from ddfast._native.status import E_CANCELLED, E_CHANGED, E_EOF
 from ddfast.batch import Batch
 from ddfast.dataset import Dataset
 from ddfast.errors import ClosedError, KernelError, StorageTimeoutError, UnsupportedIOError
-from ddfast.order import Order, Part
+from ddfast.order import Order, Part, Shuffle, epoch_order
 
 __all__ = ["IO", "PREFETCH_BYTES", "QUEUE_DEPTH", "READ_TIMEOUT", "Fetcher", "Stream", "check_columns"]
 
@@ -140,6 +140,26 @@ class Fetcher:
             max_gap=MAX_GAP,
             max_read=MAX_READ,
         )
+
+    def stream(
+        self,
+        batch_size: int,
+        *,
+        shuffle: Shuffle,
+        seed: int,
+        epoch: int,
+        start: int,
+        rank: int,
+        world_size: int,
+        drop_last: bool,
+        columns: Sequence[str] | None,
+        raw: bool,
+    ) -> Stream:
+        """One rank's part of one epoch; what the arguments mean, `ddfast.AsyncReader.batches` says."""
+        n = len(self.dataset)
+        order = epoch_order(n, self.dataset.data_size, shuffle, seed, epoch)
+        part = Part(n, batch_size, start, rank, world_size, drop_last)
+        return Stream(self, order, part, columns, raw)
 
     def batch(self, fetch: Fetch, number: int = 0) -> Batch:
         """One batch of a fetch that is done, or the error that explains what is wrong with it."""

@@ -18,7 +18,7 @@ from ddfast._native.fetch import Fetch
 from ddfast.batch import Batch
 from ddfast.dataset import Dataset
 from ddfast.errors import ClosedError
-from ddfast.order import Part, Shuffle, epoch_order
+from ddfast.order import Shuffle
 from ddfast.prefetch import (
     IO,
     PREFETCH_BYTES,
@@ -226,11 +226,19 @@ class AsyncReader:
         Raises:
             ValueError: an argument is out of range.
         """
-        fetcher = self._open()
-        dataset = fetcher.dataset
-        order = epoch_order(len(dataset), dataset.data_size, shuffle, seed, epoch)
-        part = Part(len(dataset), batch_size, start, rank, world_size, drop_last)
-        return BatchStream(self, Stream(fetcher, order, part, self._selection(columns), raw))
+        stream = self._open().stream(
+            batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            epoch=epoch,
+            start=start,
+            rank=rank,
+            world_size=world_size,
+            drop_last=drop_last,
+            columns=self._selection(columns),
+            raw=raw,
+        )
+        return BatchStream(self, stream)
 
     def samples(
         self,

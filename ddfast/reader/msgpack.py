@@ -21,7 +21,7 @@ from ddfast.files import (
     SUFFIX_OFFSETS,
     path_append,
 )
-from ddfast.order import Part, Shuffle, epoch_order
+from ddfast.order import Shuffle
 from ddfast.prefetch import IO, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT, Fetcher, Stream, check_columns
 from ddfast.reader.abc import Reader
 from ddfast.tools import hash_md5hex, load_md5file
@@ -225,10 +225,19 @@ class MsgpackReader(Reader):
         raw: bool = False,
     ) -> Batches:
         """One pass over the dataset in batches that are read ahead; see `ddfast.AsyncReader.batches`."""
-        fetcher = self._own_fetcher()
-        order = epoch_order(len(self), self._dataset.data_size, shuffle, seed, epoch)
-        part = Part(len(self), batch_size, start, rank, world_size, drop_last)
-        return Batches(Stream(fetcher, order, part, self._selection(columns), raw))
+        stream = self._own_fetcher().stream(
+            batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            epoch=epoch,
+            start=start,
+            rank=rank,
+            world_size=world_size,
+            drop_last=drop_last,
+            columns=self._selection(columns),
+            raw=raw,
+        )
+        return Batches(stream)
 
     def _selection(self, columns: Sequence[str] | None) -> tuple[str, ...] | None:
         return self._columns if columns is None else check_columns(columns)
