@@ -346,12 +346,12 @@ class Stream:
             fetch.submit()
             self._ahead.append(fetch)
             self._submitted += batches
+            self._ramp = min(2 * self._ramp, GROUP_BATCHES)
 
     def _next_group(self) -> int:
         """How many batches the next group has."""
         batch_bytes = self._sample_bytes * self._part.batch_size
         most = min(GROUP_BATCHES, max(1, int(GROUP_BYTES / max(1.0, batch_bytes))), self._ramp)
-        self._ramp = min(2 * self._ramp, GROUP_BATCHES)
         if self._submitted >= self._part.full:
             return 1  # the share of the last step lies elsewhere
         left = (
