@@ -52,9 +52,11 @@ Failure = KernelError | OSError | PickleRefusedError
 
 RESTORE = "Restore the data file from a copy, or write the dataset again."
 
-# A dataset that is replaced while it is opened is opened again.
-OPEN_TRIES = 6
-REPLACE_SECONDS = 0.01
+# A dataset that is replaced while it is opened is opened again, as long as others take its place. One whose offsets alone
+# are missing is either damaged, or being replaced: whoever does that puts them there within moments.
+REPLACED_SECONDS = 10.0
+MISSING_SECONDS = 0.3
+PAUSE_SECONDS = 0.005
 
 
 class Dataset:
@@ -76,26 +78,39 @@ class Dataset:
     def __init__(self, path: str | os.PathLike[str], *, allow_pickle: bool = False) -> None:
         self.path = Path(path)
         self.decoder = Decoder(allow_pickle=allow_pickle)
-        for left in reversed(range(OPEN_TRIES)):
-            before = self._identity()
-            try:
-                self._open()
-            except (IndexFileError, DatasetNotFoundError) as error:
-                if left == 0 or not self._is_being_replaced(before, error):
-                    raise
-                time.sleep(REPLACE_SECONDS)
-            if self._identity() == before and "samples" in self.__dict__:
-                break
-            for name in ("keys", "_legacy", "samples"):  # they may be of two datasets
-                self.__dict__.pop(name, None)
-        else:
-            raise DatasetChangedError(
-                f"{self.path} was replaced each time it was opened; open it again later"
-            )
-
+        self._open_whole()
         if "keys" not in self.__dict__:
             message = f"{self._suffixed(SUFFIX_KEYS)} not found, samples have no keys"
             warnings.warn(message, stacklevel=_level_of_caller())
+
+    def _open_whole(self) -> None:
+        """Open files that are all of one dataset, though it may be replaced meanwhile."""
+        begin = last_change = time.monotonic()
+        identity = self._identity()
+        while True:
+            failure = self._try_to_open()
+            before, identity = identity, self._identity()
+            if identity == before and failure is None:
+                return
+            for name in ("keys", "_legacy", "samples"):  # they may be of two datasets
+                self.__dict__.pop(name, None)
+            now = time.monotonic()
+            if identity != before:
+                last_change = now
+            elif failure and (not self._lacks_offsets(failure) or now > last_change + MISSING_SECONDS):
+                raise failure
+            if now > begin + REPLACED_SECONDS:
+                raise DatasetChangedError(
+                    f"{self.path} was replaced each time it was opened; open it again later"
+                )
+            time.sleep(PAUSE_SECONDS)
+
+    def _try_to_open(self) -> DdfastError | None:
+        try:
+            self._open()
+        except (IndexFileError, DatasetNotFoundError) as error:
+            return error
+        return None
 
     def _identity(self) -> tuple[int, int]:
         """Which file the path names at the moment."""
@@ -105,10 +120,9 @@ class Dataset:
             raise DatasetNotFoundError(f"{self.path} not found") from None
         return status.st_dev, status.st_ino
 
-    def _is_being_replaced(self, before: tuple[int, int], error: Exception) -> bool:
-        """Whether another data file is there by now, or the offsets may be missing for a moment only."""
-        offsets_missing = isinstance(error, DatasetNotFoundError) and self._suffixed(SUFFIX_KEYS).exists()
-        return offsets_missing or self._identity() != before
+    def _lacks_offsets(self, error: DdfastError) -> bool:
+        """Whether of all files only the offsets are missing, perhaps for a moment."""
+        return isinstance(error, DatasetNotFoundError) and self._suffixed(SUFFIX_KEYS).exists()
 
     def _open(self) -> None:
         """Open the data first and the offsets last.

@@ -112,6 +112,7 @@ def test_keys_of_many_samples(dataset):
 
 
 def test_a_dataset_that_is_replaced_without_end_is_told(path, monkeypatch):
+    monkeypatch.setattr("ddfast.dataset.REPLACED_SECONDS", 0.05)
     inodes = itertools.count()
     monkeypatch.setattr(Dataset, "_identity", lambda self: (0, next(inodes)))
     with pytest.raises(DatasetChangedError, match="was replaced each time"):
