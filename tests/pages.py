@@ -28,7 +28,7 @@ import ddfast
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN = {"python", "pycon", "sh"}
-SHOWN = {"text", "diff", "json"}
+SHOWN = {"", "text", "diff", "json"}
 INSTALLS = re.compile(r"^(python3 -m venv|(\.venv/bin/)?pip install) ", re.MULTILINE)
 
 FENCE = re.compile(
@@ -118,7 +118,9 @@ def run_page(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
         "PATH": os.pathsep.join([str(programs), os.environ["PATH"]]),
     }
     command = [sys.executable, "-W", "error", str(path)]
-    return subprocess.run(command, cwd=work, env=env, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(
+        command, cwd=work, env=env, capture_output=True, text=True, check=False, timeout=120
+    )
 
 
 def write_programs(folder: Path) -> None:

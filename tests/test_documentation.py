@@ -96,7 +96,9 @@ def test_example_of_command_is_understood_by_its_parser(name):
 
 def anchors(page: str) -> set[str]:
     """The anchors of a page's headings, as GitHub and MyST make them."""
-    headings = re.findall(r"^#+ +(.*)$", re.sub(r"^```.*?^```", "", page, flags=re.MULTILINE | re.DOTALL), re.M)
+    headings = re.findall(
+        r"^#+ +(.*)$", re.sub(r"^```.*?^```", "", page, flags=re.MULTILINE | re.DOTALL), re.M
+    )
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
@@ -149,10 +151,10 @@ def test_site_builds_without_warnings_and_has_every_page(site):
 
 
 def test_site_loads_nothing_from_the_network(site):
-    loads = re.compile(r"""<(?:link|script|img|iframe|source|object)\b[^>]*?(?:src|href|data)=["']?(?:https?:)?//[^>]*>""")
-    remote = [
-        (path.name, found) for path in site.rglob("*.html") for found in loads.findall(read(path))
-    ]
+    loads = re.compile(
+        r"""<(?:link|script|img|iframe|source|object)\b[^>]*?(?:src|href|data)=["']?(?:https?:)?//[^>]*>"""
+    )
+    remote = [(path.name, found) for path in site.rglob("*.html") for found in loads.findall(read(path))]
     styles = [
         (path.name, found)
         for path in site.rglob("*.css")
@@ -170,8 +172,12 @@ def test_site_has_a_page_for_every_command_and_lists_it(site):
         assert f'href="commands/{name}.html"' in listed
 
 
-@pytest.mark.parametrize("name", ["BytesColumn", "AsyncReader", "CorruptSampleError", "FileWriter", "MsgpackReader"])
+@pytest.mark.parametrize(
+    "name", ["BytesColumn", "AsyncReader", "CorruptSampleError", "FileWriter", "MsgpackReader"]
+)
 def test_site_describes_name_with_its_docstring(site, name):
     pages = "".join(read(path) for path in (site / "api").glob("*.html"))
-    described = re.search(rf'<dt class="sig[^>]*id="ddfast\.\w+\.{name}">.*?</dt>\s*<dd><p>', pages, re.DOTALL)
+    described = re.search(
+        rf'<dt class="sig[^>]*id="ddfast\.\w+\.{name}">.*?</dt>\s*<dd><p>', pages, re.DOTALL
+    )
     assert described

@@ -80,9 +80,7 @@ class CommandList(SphinxDirective):
         """The list, and the pages' places in the table of contents."""
         found = summaries()
         lines = ["| command | what it does |", "|---|---|"]
-        lines += [
-            f"| [`{name}`]({FOLDER}/{name}.md) | {prose(summary)} |" for name, summary in found.items()
-        ]
+        lines += [f"| [`{name}`]({FOLDER}/{name}.md) | {prose(summary)} |" for name, summary in found.items()]
         lines += ["", "```{toctree}", ":hidden:", "", *(f"{FOLDER}/{name}" for name in found), "```"]
         holder = nodes.Element()
         self.state.nested_parse(StringList(lines, __file__), self.content_offset, holder)

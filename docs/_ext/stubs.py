@@ -34,12 +34,18 @@ def stub(module: str) -> dict[str, Node]:
     return found
 
 
+def module_of(thing: Any) -> str:
+    """The module that a class, a function, a method or a property is from."""
+    owner = getattr(thing, "__objclass__", thing)
+    return getattr(owner, "__module__", None) or ""
+
+
 def node_of(thing: Any) -> Node | None:
     """Where a native class or method is declared."""
-    owner = getattr(thing, "__objclass__", None)  # of methods and properties
-    module = getattr(owner or thing, "__module__", None) or ""
+    module = module_of(thing)
     if not module.startswith(NATIVE):
         return None
+    owner = getattr(thing, "__objclass__", None)
     name = f"{owner.__qualname__}.{thing.__name__}" if owner else thing.__qualname__
     return stub(module).get(name)
 
@@ -64,8 +70,7 @@ def add_signature(
 
 def keep(app: Sphinx, what: str, name: str, thing: Any, skip: bool, options: Any) -> bool | None:
     """Take in exactly what the stub documents."""
-    owner = getattr(thing, "__objclass__", None)
-    if not getattr(owner, "__module__", "").startswith(NATIVE):
+    if not module_of(thing).startswith(NATIVE):
         return None
     node = node_of(thing)
     return node is None or not ast.get_docstring(node)
