@@ -12,7 +12,7 @@ sys.path.insert(0, str(HERE / "_ext"))
 project = "ddfast"
 html_title = "ddfast"
 copyright = "the authors of ddfast"
-needs_sphinx = "8.2"
+needs_sphinx = "8.1"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "names", "stubs", "commands"]
 exclude_patterns = ["_build", "_ext"]
 

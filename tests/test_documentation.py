@@ -76,6 +76,21 @@ def test_page_with_a_wrong_block_fails_and_names_its_line(tmp_path, block, shown
     assert shown in done.stderr
 
 
+@pytest.mark.parametrize(
+    "block",
+    [
+        "<!-- not run: it takes an hour -->\n```python\n1 / 0\n```",
+        "<!-- needs: no_such_package -->\n```python\nimport no_such_package\n```",
+        "```sh\npip install . && false\n```",
+        "```text\n1 / 0\n```",
+    ],
+)
+def test_block_that_says_why_is_not_run(tmp_path, block):
+    page = tmp_path / "page.md"
+    page.write_text(f"# A page\n\n{block}\n")
+    assert run_page(page, tmp_path).returncode == 0
+
+
 def test_readme_has_the_two_commands_that_do_all_the_set_up():
     commands = re.findall(r"^python3 -m venv .*$", read(README), re.MULTILINE)
     assert [command.rpartition("/")[2] for command in commands] == ["ddfast-bench", "pytest"]
