@@ -7,7 +7,7 @@ folder, and a traceback has the line numbers of the page.
 What is not run: languages that are only shown, lines of installation, and blocks below one of these comments::
 
     <!-- not run: WHY -->
-    <!-- needs: PACKAGE -->      run where the package is installed
+    <!-- needs: NAME, NAME -->   run where these packages are installed
 """
 
 from __future__ import annotations
@@ -61,9 +61,17 @@ class Block:
         """Whether it is run here."""
         if self.language not in RUN or self.note == "not run":
             return False
-        if self.note == "needs" and importlib.util.find_spec(str(self.why)) is None:
+        if self.note == "needs" and not all(map(installed, str(self.why).split(", "))):
             return False
         return not (self.language == "sh" and INSTALLS.search(self.code))
+
+
+def installed(name: str) -> bool:
+    """Whether there is such a package or module."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # not even the package that it would be in
+        return False
 
 
 def blocks(page: str) -> Iterator[Block]:
@@ -110,7 +118,7 @@ def run_page(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     work.mkdir()
     programs.mkdir()
     write_programs(programs)
-    path = folder / f"{page.stem}.py"
+    path = folder / f"page_{page.stem}.py"  # no name that a block may import
     path.write_text(script(page.read_text(encoding="utf-8")), encoding="utf-8")
     env = {
         **os.environ,

@@ -80,7 +80,7 @@ def test_page_with_a_wrong_block_fails_and_names_its_line(tmp_path, block, shown
     "block",
     [
         "<!-- not run: it takes an hour -->\n```python\n1 / 0\n```",
-        "<!-- needs: no_such_package -->\n```python\nimport no_such_package\n```",
+        "<!-- needs: numpy, no_such_package.part -->\n```python\nimport no_such_package\n```",
         "```sh\npip install . && false\n```",
         "```text\n1 / 0\n```",
     ],

@@ -6,6 +6,7 @@ that a docstring belongs to; this finds the others, if exactly one thing is call
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from docutils.nodes import Element
@@ -13,8 +14,15 @@ from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
+TYPE_VARIABLE = r"ddfast\..*\.[A-Z](_co|_contra)?"
+
 # Not ours, or behind the public names: no page describes them. Everything else has to be found.
-ELSEWHERE = [("py:obj", r".*"), ("py:.*", r"(?!ddfast).*"), ("py:.*", r"ddfast\._native\..*")]
+ELSEWHERE = [
+    ("py:obj", r".*"),
+    ("py:.*", r"(?!ddfast).*"),
+    ("py:.*", r"ddfast\._native\..*"),
+    ("py:class", TYPE_VARIABLE),
+]
 
 
 def find(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: Element) -> Element | None:
@@ -31,9 +39,21 @@ def find(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: Elemen
     return python.resolve_xref(env, node["refdoc"], app.builder, "obj", documented[0], node, content)
 
 
+def name_defaults(
+    app: Sphinx, what: str, name: str, thing: Any, options: Any, signature: str | None, returned: str | None
+) -> tuple[str, str | None] | None:
+    """Call a function that is a default by its name, where Python shows what it is and where it lies."""
+    if signature is None:
+        return None
+    return re.sub(
+        r"<(?:function|class|built-in function) '?([\w.]+)'?(?: at 0x\w+)?>", r"\1", signature
+    ), returned
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
     app.config.default_role = "py:obj"
     app.config.nitpick_ignore_regex = ELSEWHERE
     app.connect("missing-reference", find)
+    app.connect("autodoc-process-signature", name_defaults, priority=900)  # after those that make one
     return {"parallel_read_safe": True, "parallel_write_safe": True}
