@@ -52,6 +52,7 @@ def test_every_block_of_page_is_run_or_says_why_not(page):
     for block in blocks(read(page)):
         assert block.language.startswith("{") or block.language in RUN | SHOWN, f"line {block.line}"
         assert block.note is None or block.why, f"line {block.line}: why is it not run?"
+    assert read(page).count("<!--") == sum(block.note is not None for block in blocks(read(page)))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
