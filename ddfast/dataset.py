@@ -52,8 +52,8 @@ Failure = KernelError | OSError | PickleRefusedError
 
 RESTORE = "Restore the data file from a copy, or write the dataset again."
 
-# A dataset that is replaced while it is opened is opened again, as long as others take its place. One whose offsets alone
-# are missing is either damaged, or being replaced: whoever does that puts them there within moments.
+# A dataset that is replaced while it is opened is opened again, as long as others take its place. One whose offsets
+# alone are missing is either damaged, or being replaced: whoever does that puts them there within moments.
 REPLACED_SECONDS = 10.0
 MISSING_SECONDS = 0.3
 PAUSE_SECONDS = 0.005
