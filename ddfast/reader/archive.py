@@ -30,7 +30,7 @@ ENCRYPTED, HAS_END_MARK, IS_PATCH, IS_UTF8 = 1 << 0, 1 << 1, 1 << 5, 1 << 11
 class Archive:
     """A ZIP archive.
 
-    Its file is opened when a member is read, and again after `close`, in another process, or where it was pickled.
+    Its file stays open. It is opened again when it is used after `close`, or where it was pickled. Copies share it.
 
     Parameters:
         path: the archive.
@@ -42,8 +42,8 @@ class Archive:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._file: File | None = None
         try:
+            self._file: File | None = File(path)
             with ZipFile(path) as archive:
                 self._infos = archive.infolist()
                 self._info_of = archive.NameToInfo
@@ -54,6 +54,11 @@ class Archive:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_file": None}
+
+    def __copy__(self) -> Archive:
+        archive = Archive.__new__(Archive)
+        archive.__dict__.update(self.__dict__)
+        return archive
 
     def infolist(self) -> list[ZipInfo]:
         """All members, in the order of the archive's list."""

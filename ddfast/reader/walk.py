@@ -20,8 +20,8 @@ LABEL = "{LABEL}"
 ANY_DEPTH = "**"
 SPECIAL = re.compile("[*?[]")
 
-# A folder that is not there holds no files. Any other failure would leave files out that are.
-NO_FOLDER = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
+# What says that there is nothing of this name. Any other failure would leave files out that are there.
+NOTHING = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 
 Found = Iterator[tuple[str, str | None]]
 
@@ -132,10 +132,11 @@ def _descend(top: str, folders: bool) -> Iterator[str]:
                 continue
             path = prefix + name
             if _is(entry, folder=True):
+                if entry.is_symlink() and _leads_back(path, [above for above, _ in stack]):
+                    continue
                 if folders:
                     yield path
-                if not (entry.is_symlink() and _leads_back(path, [above for above, _ in stack])):
-                    stack.append((path + "/", iter(_entries(path))))
+                stack.append((path + "/", iter(_entries(path))))
                 break
             if not folders and _is(entry, folder=False):
                 yield path
@@ -155,7 +156,7 @@ def _entries(folder: str) -> Sequence[os.DirEntry[str]]:
     except PermissionError as error:
         warnings.warn(f"{folder}: {error.strerror}; its files are left out", stacklevel=2)
     except OSError as error:
-        if error.errno not in NO_FOLDER:
+        if error.errno not in NOTHING:
             raise ReadError(error.errno, f"{error.strerror}: cannot list the folder", folder) from error
     return []
 
@@ -163,7 +164,11 @@ def _entries(folder: str) -> Sequence[os.DirEntry[str]]:
 def _is(entry: os.DirEntry[str], folder: bool) -> bool:
     try:
         return entry.is_dir() if folder else entry.is_file()
-    except OSError:
+    except PermissionError:
+        return False
+    except OSError as error:
+        if error.errno not in NOTHING:
+            raise ReadError(error.errno, f"{error.strerror}: cannot tell what this is", entry.path) from error
         return False  # a symlink to nowhere
 
 

@@ -23,7 +23,7 @@ from ddfast.errors import (
     TextFileError,
     UnpackableSampleError,
 )
-from ddfast.reader import DirectoryReader
+from ddfast.reader import DirectoryReader, walk
 from ddfast.reader import directory as our_directory
 from ddfast.reader.directory import check_included, glob_pattern, yield_directory, yield_file
 from ddfast.reader.walk import files
@@ -255,6 +255,8 @@ def test_a_symlink_to_a_folder_above_is_not_followed(tmp_path):
         found = [path for path, _ in files(f"{tmp_path}/top/**")]
     assert found == [f"{tmp_path}/top/a/b/1"]
     assert len(caught) == 2
+    with pytest.warns(UserWarning, match="is not followed"):
+        assert [path for path, _ in files(f"{tmp_path}/top/**/1")] == found
 
 
 @pytest.mark.parametrize("options", [{}, {"include": ["*.png"]}])
@@ -289,6 +291,18 @@ def test_a_folder_that_cannot_be_read_is_an_error(tree, monkeypatch):
     monkeypatch.setattr(os, "scandir", refuse(errno.EIO, "a/b"))
     with pytest.raises(ReadError, match=r"cannot list the folder.*a/b'"):
         DirectoryReader("{LABEL}/**")
+
+
+def test_a_link_whose_target_cannot_be_told_is_an_error(tree, monkeypatch):
+    class Entry:
+        name, path = "x", "a/x"
+
+        def is_dir(self):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(walk, "_entries", lambda folder: [Entry()])
+    with pytest.raises(ReadError, match=r"Input/output error: cannot tell what this is: 'a/x'"):
+        list(files("a/**"))
 
 
 # -- lists of files
