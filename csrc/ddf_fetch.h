@@ -11,8 +11,8 @@
 
 typedef struct ddf_fetch ddf_fetch;
 
-/* What to fetch. `file` and `pool` are retained; `offsets` is read during preparation only, which ddf_fetch_release
- * waits for; everything else is copied. */
+/* What to fetch. `file` and `pool` are retained; `offsets` and the list of `order` are read during preparation only,
+ * which ddf_fetch_release waits for; everything else is copied. */
 typedef struct ddf_fetch_request {
     ddf_file *file;
     ddf_pool *pool;

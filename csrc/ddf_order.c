@@ -1,5 +1,7 @@
 #include "ddf_order.h"
 
+#include <string.h>
+
 /* A permutation of [0, n) as an alternating Feistel network over a grid of rows x columns >= n; a result outside
  * [0, n) is sent through once more (cycle walking), which ends since the grid exceeds n by less than one row and the
  * start was inside. So few items that a network would favour some permutations are shuffled in a list instead. */
@@ -137,6 +139,9 @@ int ddf_order_indices(const ddf_order *order, uint64_t first, size_t count, int6
         break;
     case DDF_ORDER_BLOCKS:
         fill_blocks(order, first, count, indices);
+        break;
+    case DDF_ORDER_LISTED:
+        memcpy(indices, order->list + first, count * sizeof *indices);
         break;
     case DDF_ORDER_SEQUENTIAL:
         for (size_t i = 0; i < count; i++) {

@@ -59,6 +59,7 @@ from ddfast.errors import ColumnNameError, CorruptSampleError, DdfastError, Kern
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from typing_extensions import Buffer
 
 __all__ = ["Batch", "BytesColumn", "Column", "ObjectColumn", "Origin", "StrColumn", "ViewsColumn"]
 
@@ -127,6 +128,33 @@ class Batch(Sequence[Any]):
     def empty(cls, origin: Origin) -> Batch:
         """A batch without samples."""
         return cls(build_table([]), np.empty(0, np.int64), origin)
+
+    @classmethod
+    def of(
+        cls,
+        samples: Sequence[Buffer],
+        indices: Indices,
+        origin: Origin,
+        *,
+        columns: Sequence[str] | None = None,
+        raw: bool = False,
+    ) -> Batch:
+        """A batch of copies of packed samples.
+
+        Parameters:
+            samples: one msgpack message each.
+            indices: where in the dataset each of them is; int64, shape ``(len(samples),)``.
+            origin: the dataset.
+            columns: names of the columns to make; None for all.
+            raw: make no columns, and give packed samples.
+
+        Raises:
+            CorruptSampleError, or what `origin` makes of it: a sample is no well-formed message.
+        """
+        try:
+            return cls(build_table(samples, columns, raw=raw), indices, origin)
+        except KernelError as error:
+            raise origin.explain(error, int(indices[error.item])) from error
 
     # -- samples
 

@@ -45,6 +45,7 @@ from ddfast.files import (
 )
 from ddfast.index import build_key_table, legacy_load_index, open_key_table, open_offsets
 from ddfast.keys import Keys
+from ddfast.order import check_positions
 
 __all__ = ["Dataset"]
 
@@ -52,8 +53,8 @@ Failure = KernelError | OSError | PickleRefusedError
 
 RESTORE = "Restore the data file from a copy, or write the dataset again."
 
-# A dataset that is replaced while it is opened is opened again, as long as others take its place. One whose offsets alone
-# are missing is either damaged, or being replaced: whoever does that puts them there within moments.
+# A dataset that is replaced while it is opened is opened again, as long as others take its place. One whose offsets
+# alone are missing is either damaged, or being replaced: whoever does that puts them there within moments.
 REPLACED_SECONDS = 10.0
 MISSING_SECONDS = 0.3
 PAUSE_SECONDS = 0.005
@@ -273,19 +274,7 @@ class Dataset:
             SampleIndexError: there is no such sample.
             TypeError: they are no integers.
         """
-        array = np.asarray(indices)
-        if array.size == 0:
-            return np.empty(0, np.int64)
-        if array.ndim != 1 or array.dtype.kind not in "iu":
-            raise TypeError(
-                f"indices are integers in one dimension, not {array.dtype} of shape {array.shape}"
-            )
-        n = len(self)
-        outside = np.flatnonzero((array >= n) | (array < -n))
-        if outside.size:
-            raise SampleIndexError(f"index {array[outside[0]]} out of range: {self.path} has {n:,} samples")
-        array = array.astype(np.int64)
-        return np.where(array < 0, array + n, array)
+        return check_positions(indices, len(self), str(self.path))
 
     # -- errors
 

@@ -11,9 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ddfast._native.order import Order
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Order", "Part", "Shuffle", "epoch_order"]
+from ddfast._native.order import Order
+from ddfast.errors import SampleIndexError
+
+__all__ = ["Order", "Part", "Shuffle", "check_positions", "epoch_order", "listed_order"]
 
 Shuffle = bool | Literal["block"]
 
@@ -39,6 +43,42 @@ def epoch_order(n: int, data_size: int, shuffle: Shuffle, seed: int, epoch: int)
         raise ValueError(f'shuffle is {shuffle!r}, not False, True or "block"')
     block = max(1, round(BLOCK_BYTES * n / max(1, data_size)))
     return Order(n, shuffle, seed % SEEDS, epoch % SEEDS, min(block, max(1, n)), WINDOW_BLOCKS)
+
+
+def listed_order(indices: NDArray[np.int64], shuffle: Shuffle = False) -> Order:
+    """The order that a list of sample indices spells out.
+
+    Parameters:
+        indices: shape ``(n,)``, none negative.
+        shuffle: what the caller asked for beside; a list is an order already.
+    """
+    if shuffle:
+        raise ValueError("indices are an order already: shuffle them yourself, or leave shuffle out")
+    return Order.listed(indices)
+
+
+def check_positions(indices: ArrayLike, n: int, name: str) -> NDArray[np.int64]:
+    """Sample indices as they count from 0; int64, shape ``(k,)``.
+
+    Parameters:
+        indices: integers in one dimension; negative ones count from the end.
+        n: number of samples there are.
+        name: what has them.
+
+    Raises:
+        SampleIndexError: there is no such sample.
+        TypeError: they are no integers.
+    """
+    array = np.asarray(indices)
+    if array.size == 0:
+        return np.empty(0, np.int64)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise TypeError(f"indices are integers in one dimension, not {array.dtype} of shape {array.shape}")
+    outside = np.flatnonzero((array >= n) | (array < -n))
+    if outside.size:
+        raise SampleIndexError(f"index {array[outside[0]]} out of range: {name} has {n:,} samples")
+    array = array.astype(np.int64)
+    return np.where(array < 0, array + n, array)
 
 
 @dataclass(frozen=True)

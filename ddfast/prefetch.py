@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ddfast._native.arena import Pool
 from ddfast._native.engine import Engine
@@ -24,7 +24,7 @@ from ddfast._native.status import E_CANCELLED, E_CHANGED, E_EOF
 from ddfast.batch import Batch
 from ddfast.dataset import Dataset
 from ddfast.errors import ClosedError, KernelError, StorageTimeoutError, UnsupportedIOError
-from ddfast.order import Order, Part, Shuffle, epoch_order
+from ddfast.order import Order, Part, Shuffle, epoch_order, listed_order
 
 __all__ = ["IO", "PREFETCH_BYTES", "QUEUE_DEPTH", "READ_TIMEOUT", "Fetcher", "Stream", "check_columns"]
 
@@ -145,6 +145,7 @@ class Fetcher:
         self,
         batch_size: int,
         *,
+        indices: ArrayLike | None,
         shuffle: Shuffle,
         seed: int,
         epoch: int,
@@ -156,9 +157,11 @@ class Fetcher:
         raw: bool,
     ) -> Stream:
         """One rank's part of one epoch; what the arguments mean, `ddfast.AsyncReader.batches` says."""
-        n = len(self.dataset)
-        order = epoch_order(n, self.dataset.data_size, shuffle, seed, epoch)
-        part = Part(n, batch_size, start, rank, world_size, drop_last)
+        if indices is None:
+            order = epoch_order(len(self.dataset), self.dataset.data_size, shuffle, seed, epoch)
+        else:
+            order = listed_order(self.dataset.positions(indices), shuffle)
+        part = Part(len(order), batch_size, start, rank, world_size, drop_last)
         return Stream(self, order, part, columns, raw)
 
     def batch(self, fetch: Fetch, number: int = 0) -> Batch:

@@ -138,3 +138,12 @@ def test_every_permutation_of_few_samples_is_as_likely_as_any_other(n):
     assert len(seen) == math.factorial(n)
     chi_square = sum((count - times) ** 2 / times for count in seen.values())
     assert chi_square / (math.factorial(n) - 1) < 1.5
+
+
+def test_a_listed_order_is_the_list():
+    order = Order.listed(np.array([7, 7, 0, 3]))
+    assert len(order) == 4
+    assert order.indices(1, 4).tolist() == [7, 0, 3]
+    assert Order.listed(np.empty(0, np.int64)).indices(0, 0).tolist() == []
+    with pytest.raises(IndexError, match="the order has 4 positions"):
+        order.indices(0, 5)

@@ -6,7 +6,7 @@ from ddfast._native.columns cimport ddf_slice, ddf_table
 from ddfast._native.engine cimport Engine, ddf_engine, ddf_job
 from ddfast._native.file cimport File, ddf_file
 from ddfast._native.offsets cimport OffsetTable
-from ddfast._native.order cimport ddf_order
+from ddfast._native.order cimport Order, ddf_order
 from ddfast._native.status cimport ddf_err
 
 
@@ -45,6 +45,7 @@ cdef class Fetch:
     cdef ddf_fetch *ptr
     cdef Engine engine
     cdef OffsetTable offsets
+    cdef Order order
     cdef Arena arena
     cdef size_t count, batch_size
     cdef readonly uint64_t first, stride

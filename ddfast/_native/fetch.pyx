@@ -37,7 +37,7 @@ cdef class Fetch:
             raise ValueError("a fetch takes at least one sample, from indices or from an order")
         request.first, request.stride, request.count, request.batch_size = first, stride, count, batch_size
         request.tables, request.max_gap, request.max_read = tables, max_gap, max_read
-        self.engine, self.offsets = engine, offsets
+        self.engine, self.offsets, self.order = engine, offsets, order
         self.count, self.batch_size, self.first, self.stride = count, batch_size, first, stride
         names = None if columns is None else [name.encode() for name in columns]
         check(create(&request, names, &self.ptr), NULL)

@@ -9,6 +9,7 @@ cdef extern from "ddf_order.h":
         DDF_ORDER_SEQUENTIAL
         DDF_ORDER_SHUFFLED
         DDF_ORDER_BLOCKS
+        DDF_ORDER_LISTED
     ctypedef struct ddf_order:
         ddf_order_kind kind
         uint64_t n
@@ -16,8 +17,10 @@ cdef extern from "ddf_order.h":
         uint64_t epoch
         uint64_t block
         uint64_t window
+        const int64_t *list
     int ddf_order_indices(const ddf_order *order, uint64_t first, size_t count, int64_t *indices, ddf_err *err) nogil
 
 
 cdef class Order:
     cdef ddf_order spec
+    cdef const int64_t[::1] list

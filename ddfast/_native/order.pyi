@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 class Order:
-    """Which sample comes at which position of an epoch. Takes no memory, whatever `n`.
+    """Which sample comes at which position of an epoch. Unless it is listed it takes no memory, whatever `n`.
 
     Parameters:
         n: number of samples.
@@ -25,6 +25,9 @@ class Order:
         block: int = 1,
         window: int = 1,
     ) -> None: ...
+    @staticmethod
+    def listed(indices: NDArray[np.int64]) -> Order:
+        """The order that `indices` spell out, shape ``(n,)``, contiguous. They are kept, not copied."""
     def __len__(self) -> int: ...
     def indices(self, start: int, stop: int) -> NDArray[np.int64]:
         """Sample indices at positions ``[start, stop)``; shape ``(stop - start,)``.

@@ -12,7 +12,15 @@ cdef class Order:
         if n >= SAMPLES_MAX or block < 1 or window < 1:
             raise ValueError("an order takes less than 2**62 samples, and blocks and windows of at least 1")
         kind = {False: DDF_ORDER_SEQUENTIAL, True: DDF_ORDER_SHUFFLED, "block": DDF_ORDER_BLOCKS}[shuffle]
-        self.spec = ddf_order(kind, n, seed, epoch, block, window)
+        self.spec = ddf_order(kind, n, seed, epoch, block, window, NULL)
+
+    @staticmethod
+    def listed(indices):
+        cdef Order order = Order(len(indices))
+        order.list = indices
+        order.spec.kind = DDF_ORDER_LISTED
+        order.spec.list = &order.list[0] if order.spec.n else NULL
+        return order
 
     def __len__(self):
         return self.spec.n

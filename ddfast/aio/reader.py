@@ -195,6 +195,7 @@ class AsyncReader:
         self,
         batch_size: int,
         *,
+        indices: ArrayLike | None = None,
         shuffle: Shuffle = False,
         seed: int = 0,
         epoch: int = 0,
@@ -212,6 +213,8 @@ class AsyncReader:
 
         Parameters:
             batch_size: samples of a batch.
+            indices: visit these samples in this order, any number of times each, instead of the whole dataset; shape
+                ``(n,)``, negative ones count from the end.
             shuffle: False for the order of the file; True for a true shuffle; ``"block"`` for one that reads blocks of
                 about 1 MiB and mixes the samples of 64 blocks at a time, for storage on which small reads are slow.
             seed, epoch: choose the shuffled order.
@@ -228,6 +231,7 @@ class AsyncReader:
         """
         stream = self._open().stream(
             batch_size,
+            indices=indices,
             shuffle=shuffle,
             seed=seed,
             epoch=epoch,
@@ -243,6 +247,7 @@ class AsyncReader:
     def samples(
         self,
         *,
+        indices: ArrayLike | None = None,
         shuffle: Shuffle = False,
         seed: int = 0,
         epoch: int = 0,
@@ -259,6 +264,7 @@ class AsyncReader:
         run = max(1, min(RUN_SAMPLES, RUN_BYTES * len(dataset) // max(1, dataset.data_size)))
         batches = self.batches(
             run if world_size == 1 else 1,
+            indices=indices,
             shuffle=shuffle,
             seed=seed,
             epoch=epoch,

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import builtins
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, SupportsIndex, TypeVar, overload
 
+from numpy.typing import ArrayLike
+
+from ddfast.batch import Batch
+from ddfast.order import Part, Shuffle, check_positions, epoch_order, listed_order
+from ddfast.prefetch import check_columns
+from ddfast.reader.batches import Batches, PlannedBatches, ReaderOrigin
+
 Self = TypeVar("Self", bound="Reader")
+
+# What block shuffle takes a sample's size to be where reading is the only way to tell.
+TYPICAL_BYTES = 16 << 10
 
 
 class Reader(ABC):
@@ -51,6 +62,9 @@ class Reader(ABC):
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {len(self):,} samples>"
 
     def __copy__(self: Self) -> Self:
         """A reader of the same samples with a position of its own."""
@@ -205,3 +219,48 @@ class Reader(ABC):
     def rawiter(self, yield_key: bool = False) -> Iterator[Any]:
         """Same as ``iter(yield_key=yield_key, raw=True)``."""
         return self.iter(yield_key=yield_key, raw=True)
+
+    def get_many(
+        self, indices: ArrayLike, *, columns: Sequence[str] | None = None, raw: bool = False
+    ) -> Batch:
+        """Samples at any indices, read together.
+
+        Parameters:
+            indices: sample indices in any order, shape ``(n,)``; negative ones count from the end.
+            columns: names of the columns that the batch has; None for all, or those that the reader was opened with.
+            raw: no columns, and packed samples.
+
+        Raises:
+            SampleIndexError: there is no such sample.
+            CorruptSampleError: one of the samples is damaged.
+        """
+        positions = check_positions(indices, len(self), repr(self))
+        samples = [self.get(i, raw=True, copy=False) for i in positions.tolist()]
+        return Batch.of(samples, positions, ReaderOrigin(self), columns=check_columns(columns), raw=raw)
+
+    def batches(
+        self,
+        batch_size: int,
+        *,
+        indices: ArrayLike | None = None,
+        shuffle: Shuffle = False,
+        seed: int = 0,
+        epoch: int = 0,
+        start: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        drop_last: bool = False,
+        columns: Sequence[str] | None = None,
+        raw: bool = False,
+    ) -> Batches:
+        """One pass over the dataset in batches; see `ddfast.AsyncReader.batches`. The reader's position stays.
+
+        Readers of msgpack files read batches ahead, within a budget of memory.
+        """
+        n = len(self)
+        if indices is None:
+            order = epoch_order(n, n * TYPICAL_BYTES, shuffle, seed, epoch)
+        else:
+            order = listed_order(check_positions(indices, n, repr(self)), shuffle)
+        part = Part(len(order), batch_size, start, rank, world_size, drop_last)
+        return PlannedBatches(order, part, partial(self.get_many, columns=check_columns(columns), raw=raw))

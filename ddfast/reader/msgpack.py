@@ -22,8 +22,9 @@ from ddfast.files import (
     path_append,
 )
 from ddfast.order import Shuffle
-from ddfast.prefetch import IO, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT, Fetcher, Stream, check_columns
+from ddfast.prefetch import IO, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT, Fetcher, check_columns
 from ddfast.reader.abc import Reader
+from ddfast.reader.batches import Batches, StreamBatches
 from ddfast.tools import hash_md5hex, load_md5file
 
 # Samples read and decoded at once when iterating. Large ones go one by one, so that the memory of the last is still in
@@ -190,17 +191,6 @@ class MsgpackReader(Reader):
     def get_many(
         self, indices: ArrayLike, *, columns: Sequence[str] | None = None, raw: bool = False
     ) -> Batch:
-        """Samples at any indices, read together.
-
-        Parameters:
-            indices: sample indices in any order, shape ``(n,)``; negative ones count from the end.
-            columns: names of the columns that the batch has; None for those of the reader.
-            raw: no columns, and packed samples.
-
-        Raises:
-            SampleIndexError: there is no such sample.
-            CorruptSampleError: one of the samples is damaged.
-        """
         fetcher = self._own_fetcher()
         positions = self._dataset.positions(indices)
         if len(positions) == 0:
@@ -214,6 +204,7 @@ class MsgpackReader(Reader):
         self,
         batch_size: int,
         *,
+        indices: ArrayLike | None = None,
         shuffle: Shuffle = False,
         seed: int = 0,
         epoch: int = 0,
@@ -224,9 +215,9 @@ class MsgpackReader(Reader):
         columns: Sequence[str] | None = None,
         raw: bool = False,
     ) -> Batches:
-        """One pass over the dataset in batches that are read ahead; see `ddfast.AsyncReader.batches`."""
         stream = self._own_fetcher().stream(
             batch_size,
+            indices=indices,
             shuffle=shuffle,
             seed=seed,
             epoch=epoch,
@@ -237,7 +228,7 @@ class MsgpackReader(Reader):
             columns=self._selection(columns),
             raw=raw,
         )
-        return Batches(stream)
+        return StreamBatches(stream)
 
     def _selection(self, columns: Sequence[str] | None) -> tuple[str, ...] | None:
         return self._columns if columns is None else check_columns(columns)
@@ -277,26 +268,3 @@ class MsgpackReader(Reader):
             name.exists() and hashes.get(name.name) == hash_md5hex(name, read_size, progress)
             for name in wanted
         )
-
-
-class Batches(Iterator[Batch]):
-    """Iterator over batches that are read ahead. ``len`` is the number of batches of the whole pass."""
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-
-    def __len__(self) -> int:
-        return len(self._stream)
-
-    def __next__(self) -> Batch:
-        stream = self._stream
-        while (batch := stream.take()) is None:
-            head = stream.head
-            if head is None:
-                raise StopIteration
-            stream.fetcher.wait(head)
-        return batch
-
-    def close(self) -> None:
-        """Give up what is read ahead. Dropping the iterator does the same."""
-        self._stream.close()

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from ddfast.reader import Reader
+from ddfast.testing.batches import BatchTests
 from ddfast.testing.equality import assert_same_sample
 from ddfast.tools.msgpack import unpackb
 
@@ -40,7 +41,7 @@ CHUNK_SIZES = [1, 2, 3, 7, 1000]
 NO_KEY = "no sample has this key"
 
 
-class ReaderTests:
+class ReaderTests(BatchTests):
     """Tests that a `ddfast.reader.Reader` passes. Subclass it and give two fixtures::
 
         class TestMyReader(ReaderTests):

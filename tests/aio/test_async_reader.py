@@ -174,6 +174,18 @@ def test_start_resumes_anywhere(arun, path, shuffle, start):
     assert [len(batch) for batch in rest[:-1]] == [24] * (len(rest) - 1)
 
 
+def test_batches_and_samples_follow_a_list_of_indices(arun, path, expected):
+    asked = [*range(250, 0, -3), 5, 5, -1]
+    found = flat(order(arun, path, batch_size=7, indices=asked))
+    assert found == [*asked[:-1], len(expected) - 1]
+    assert flat(order(arun, path, batch_size=7, indices=asked, start=40)) == found[40:]
+
+    async def use(reader):
+        return [sample async for sample in reader.samples(indices=asked[:20])]
+
+    assert_same(arun(opened(path, use)), [expected[i] for i in asked[:20]])
+
+
 def test_drop_last_leaves_out_the_short_step(arun, path):
     for world_size, count in ((1, 9), (2, 4)):
         for rank in range(world_size):
