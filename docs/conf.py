@@ -19,6 +19,7 @@ exclude_patterns = ["_build", "_ext"]
 # -- pages
 
 myst_heading_anchors = 3
+smartquotes = False  # --option is no dash
 html_theme = "furo"
 html_static_path: list[str] = []
 html_copy_source = False
