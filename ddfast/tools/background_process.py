@@ -70,7 +70,10 @@ class SentinelError:
                 exception = pickle.loads(self.pickled)
         if not isinstance(exception, BaseException):
             exception = BackgroundError(f"The generator failed in its process: {self.summary}")
-        raise exception from RemoteTraceback(self.text)
+        try:
+            raise exception from RemoteTraceback(self.text)
+        finally:
+            del exception  # its traceback leads here
 
 
 class YielderProc:

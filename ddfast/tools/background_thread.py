@@ -100,8 +100,7 @@ def yield_threaded(gen: Iterable[T]) -> Iterator[T]:
             yield obj
     finally:
         yielder.stop()
-        if yielder.closing_exception is not None:
-            raise yielder.closing_exception
+        _raise_once(yielder, "closing_exception")
 
 
 def close(gen: Iterable[Any]) -> None:
@@ -120,9 +119,20 @@ def _next(yielder: Yielder) -> Any:
             if alive:
                 continue
             raise BackgroundError("The thread that ran the generator has ended too early.") from None
-        if obj is yielder.error and yielder.exception is not None:
-            raise yielder.exception
+        if obj is yielder.error:
+            _raise_once(yielder, "exception")
         return obj
+
+
+def _raise_once(yielder: Yielder, name: str) -> None:
+    """Raise an exception of the thread and forget it, since its traceback leads to all that the generator holds."""
+    exception = getattr(yielder, name)
+    setattr(yielder, name, None)
+    try:
+        if exception is not None:
+            raise exception
+    finally:
+        del exception
 
 
 def _stop_all() -> None:

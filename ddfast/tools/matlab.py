@@ -25,7 +25,11 @@ def loadmat(mat: str | os.PathLike[str] | IO[bytes] | bytes | bytearray | memory
         import scipy.io
     except ImportError as error:
         raise MissingPackageError("Reading Matlab files needs scipy: pip install ddfast[matlab]") from error
-    source = io.BytesIO(mat) if isinstance(mat, (bytes, bytearray, memoryview)) else mat
+    if isinstance(mat, (bytes, bytearray, memoryview)):
+        source: Any = io.BytesIO(mat)
+    else:
+        # Of a path that is no string, scipy does not say that there is no such file.
+        source = os.fspath(mat) if isinstance(mat, os.PathLike) else mat
     variables: dict[str, Any] = scipy.io.loadmat(source)
     return variables
 

@@ -7,6 +7,7 @@ import os
 import ssl
 import sys
 import threading
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -41,7 +42,7 @@ def path(tmp_path):
 
 
 def names(path):
-    return sorted(os.listdir(path.parent))
+    return sorted(entry.name for entry in path.parent.iterdir())
 
 
 def ranges(site: Site) -> list[str | None]:
@@ -291,8 +292,7 @@ def fake_drive(monkeypatch, content):
     def fetch(url, output, **_):
         if content is None:
             raise ValueError("too many people have asked for it")
-        with open(output, "wb") as file:
-            file.write(content)
+        Path(output).write_bytes(content)
 
     gdown.download = fetch
     monkeypatch.setitem(sys.modules, "gdown", gdown)
