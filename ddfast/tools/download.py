@@ -232,7 +232,7 @@ class _Download:
                 total = _number(response.headers.get("Content-Length"))
             else:
                 error = _Interrupted if code in _TEMPORARY else DownloadError
-                raise error(f"{self.url}: the server answers {code} {response.reason}")
+                raise error(f"the server answers {code} {response.reason} to a request for {self.url}")
             self.write(response, total)
 
     def write(self, response: requests.Response, total: int | None) -> None:

@@ -103,7 +103,10 @@ def test_file_is_whole_after_the_server_has_failed(site, path, script):
 def test_failed_attempts_are_told(site, path, capsys):
     site.script.append(503)
     download_if_not_found(site.url, path)
-    assert "the server answers 503 Service Unavailable; trying again in 0 s" in capsys.readouterr().err
+    assert (
+        f"the server answers 503 Service Unavailable to a request for {site.url}; trying again in 0 s"
+        in capsys.readouterr().err
+    )
 
 
 def test_next_attempt_asks_for_what_is_missing(site, path):
@@ -192,7 +195,7 @@ def test_attempts_are_counted_anew_when_a_round_of_them_has_brought_something(si
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
 def test_refusal_is_an_error_at_once(site, path, status):
     site.script.append(status)
-    with pytest.raises(OSError, match=rf"file: the server answers {status} "):
+    with pytest.raises(OSError, match=rf"the server answers {status} .* to a request for {site.url}"):
         download_if_not_found(site.url, path)
     assert len(site.requests) == 1
 
