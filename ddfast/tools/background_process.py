@@ -13,7 +13,6 @@ import os
 import pickle
 import select
 import signal
-import threading
 import time
 import traceback
 import weakref
@@ -32,7 +31,6 @@ T = TypeVar("T")
 
 _CREDIT, _STOP = b"+", b"-"
 _live: weakref.WeakSet[YielderProc] = weakref.WeakSet()
-_starting = threading.Lock()  # whoever is forked meanwhile would inherit the child's end of a pipe
 
 
 class SentinelEnd:
@@ -86,6 +84,7 @@ class YielderProc:
     def __init__(self, gen: Iterable[Any] | Callable[[], Iterable[Any]]) -> None:
         self._gen: Any = gen
         self._owner = os.getpid()
+        self._ends: list[Any] = []
         self._closing_error: SentinelError | None = None
 
     def start(self) -> None:
@@ -98,18 +97,18 @@ class YielderProc:
 
         _stop_all_at_exit()
         context: Any = multiprocessing.get_context(_start_method(self._gen))
-        with _starting:
-            self._pipe, child = context.Pipe()
+        _live.add(self)
+        self._ends += context.Pipe()
+        self._pipe, child = self._ends
+        try:
             self._process = context.Process(target=_serve, args=(self._gen, child), daemon=True)
-            _live.add(self)
-            try:
-                self._process.start()
-            except (TypeError, AttributeError, pickle.PicklingError) as error:
-                self._pipe.close()
-                raise BackgroundError(_CANNOT_SEND.format(error=error)) from error
-            finally:
-                child.close()
-                self._gen = None
+            self._process.start()
+        except (TypeError, AttributeError, pickle.PicklingError) as error:
+            self._pipe.close()
+            raise BackgroundError(_CANNOT_SEND.format(error=error)) from error
+        finally:
+            child.close()
+            self._gen = None
         self._poll = select.poll()
         for source in (self._pipe.fileno(), self._process.sentinel):
             self._poll.register(source, select.POLLIN)
@@ -142,7 +141,7 @@ class YielderProc:
         Each is given ``PATIENCE``; SIGTERM still runs what the generator does in ``finally``. Raises what the
         generator raised when it was closed.
         """
-        if self._owner != os.getpid() or self._pipe.closed:
+        if self._owner != os.getpid() or not self._ends or self._pipe.closed:
             return
         with contextlib.suppress(OSError):
             self._pipe.send_bytes(_STOP)
@@ -177,9 +176,11 @@ class YielderProc:
             if isinstance(obj, SentinelError) and obj.closing:
                 self._closing_error = obj
 
-    def forget(self) -> None:
-        """Close what a forked process has inherited of this."""
-        self._pipe.close()
+    def forget(self, keep: Connection) -> None:
+        """Close what a forked process has inherited of this, which keeps either side from seeing the other leave."""
+        for end in self._ends:
+            if end is not keep:
+                end.close()
 
     def _death(self) -> BackgroundError:
         self._process.join(PATIENCE)
@@ -239,14 +240,15 @@ class _TerminatedError(BaseException):
 
 def _serve(gen: Any, pipe: Connection) -> None:
     """The child process: run the generator and send what it yields."""
-    for other in list(_live):  # forked too, and their children would not see their parent leave
-        other.forget()
+    for yielder in list(_live):
+        yielder.forget(keep=pipe)
     signal.set_wakeup_fd(-1)  # an event loop of the parent's would be told of our signals
     signal.signal(signal.SIGTERM, _terminate)
     try:
         outcome = _run(gen, pipe)
         with contextlib.suppress(OSError):  # nobody listens any more
             pipe.send(outcome)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
     except _TerminatedError:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
@@ -269,6 +271,8 @@ def _run(gen: Any, pipe: Connection) -> SentinelEnd | SentinelError:
         failure = SentinelError(error)
     try:
         close(source)
+    except _TerminatedError:
+        raise
     except BaseException as error:
         failure = SentinelError(error, closing=True)
     return failure or SentinelEnd()

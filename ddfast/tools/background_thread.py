@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import os
 import threading
 import weakref
 from collections.abc import Generator, Iterable, Iterator
@@ -42,6 +43,7 @@ class Yielder(threading.Thread):
         self.end = end
         self.error = error
         self.running = True
+        self._owner = os.getpid()
         self.exception: BaseException | None = None
         self.closing_exception: BaseException | None = None
 
@@ -65,8 +67,9 @@ class Yielder(threading.Thread):
     def stop(self) -> None:
         """Have the thread close its generator and end; waits at most ``PATIENCE`` for it."""
         self.running = False
-        # The garbage collector may call this in the very thread, which then must not wait for its own lock.
-        if self is threading.current_thread():
+        # The garbage collector may call this in the very thread, which must not wait for its own lock then, or in
+        # a process that was forked while somebody held it.
+        if self is threading.current_thread() or self._owner != os.getpid():
             return
         with contextlib.suppress(Empty):
             while True:  # make room if the thread waits for some

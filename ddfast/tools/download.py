@@ -36,9 +36,7 @@ BACKOFF = 1.0  # seconds before the second attempt, about; twice that before the
 LONGEST_BACKOFF = 60.0
 CONNECT_TIMEOUT = 30.0
 READ_TIMEOUT = 60.0
-LOCK_TIMEOUT = (
-    3600.0  # seconds that a part of another process does not grow; computing its digest takes a while
-)
+LOCK_TIMEOUT = 3600.0  # seconds without growth of what another process downloads; digests take a while
 LOCK_POLL = 0.5
 
 _TEMPORARY = {408, 425, 429, 500, 502, 503, 504}
@@ -202,10 +200,8 @@ class _Download:
                     return self.part
                 except _Interrupted as error:
                     if self.size() < before + CHUNK:
-                        advice = f"The next try goes on with {self.part}." if self.size() else ""
-                        raise DownloadError(
-                            f"{self.url} could not be downloaded: {error}. {advice}"
-                        ) from error
+                        advice = f". The next try goes on with {self.part}" if self.size() else ""
+                        raise DownloadError(f"{self.url} could not be downloaded: {error}{advice}") from error
 
     def attempt(self, session: requests.Session) -> None:
         """Ask for what is missing and write it.

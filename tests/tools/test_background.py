@@ -271,18 +271,28 @@ def wait_for(condition):
 
 
 def test_thread_at_work_is_left_to_end_by_itself(monkeypatch, path):
+    def at_work():
+        try:
+            yield 1
+            log(path, "work")
+            done.wait(20)
+        finally:
+            log(path, "close")
+
+    done = threading.Event()
     monkeypatch.setattr(background_thread, "PATIENCE", 0.05)
-    ahead = yield_threaded(slow(path, 0.5))
+    ahead = yield_threaded(at_work())
     next(ahead)
     wait_for(path.exists)
     ahead.close()
     assert words(path) == ["work"]
+    done.set()
     wait_for(lambda: not threads())
     assert words(path) == ["work", "close"]
 
 
 def test_process_at_work_is_terminated_and_closes_its_generator(monkeypatch, path):
-    monkeypatch.setattr(background_process, "PATIENCE", 0.2)
+    monkeypatch.setattr(background_process, "PATIENCE", 1)
     ahead = yield_process(slow(path, 100))
     next(ahead)
     wait_for(path.exists)
@@ -405,6 +415,41 @@ next(ahead)
 """
     run_python("-c", script)
     assert words(path)[-1] == "close"
+
+
+def test_process_may_be_started_by_a_thread(path):
+    ahead = yield_threaded(yield_process(numbers(path)))
+    assert [next(ahead), next(ahead)] == [0, 1]
+    ahead.close()
+    assert words(path)[-1] == "close"
+
+
+def test_process_of_a_generator_starts_no_other():
+    with pytest.raises(AssertionError, match="daemonic processes"):
+        list(yield_process(yield_process(range(3))))
+
+
+def test_process_that_takes_too_long_to_close_its_generator_is_ended(monkeypatch, path):
+    def stubborn():
+        try:
+            yield from numbers(path)
+        finally:
+            log(path, "closing")
+            time.sleep(100)
+
+    monkeypatch.setattr(background_process, "PATIENCE", 1)
+    ahead = yield_process(stubborn())
+    next(ahead)
+    ahead.close()
+    assert words(path)[-2:] == ["close", "closing"]
+
+
+def test_processes_do_not_inherit_each_others_pipes(path):
+    first, second = yield_process(numbers(path)), yield_process(numbers(path.with_name("other")))
+    assert next(first) == next(second) == 0
+    del first  # must not wait for the second one to leave
+    assert words(path)[-1] == "close"
+    second.close()
 
 
 def test_classes_may_be_used_alone(path):
