@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import glob
 from collections.abc import Iterable
 from pathlib import Path
@@ -71,6 +70,7 @@ def confirm_overwrite(question: str) -> None:
     try:
         answer = query_user(question)
     except EOFError:
+        print()
         raise FileExistsError(f"{question} Nobody can answer: give -y to say yes") from None
     if answer == "no":
         raise FileExistsError("nothing was changed")
@@ -81,10 +81,3 @@ def confirm_overwrite(question: str) -> None:
 def byte_bar(desc: str, total: int) -> ProgressPrinter:
     """A progress bar over bytes; nothing where stderr is no terminal."""
     return make_printer(desc=desc, total=total, unit="B", unit_scale=True, leave=False, disable=None)
-
-
-def positive(text: str) -> int:
-    """An integer from 1, as the value of an option."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an integer from 1")
-    return int(text)

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from ddfast.commands import _run
-from ddfast.commands._files import positive
+from ddfast.commands._options import positive
 from ddfast.reader import MsgpackReader
 
 MAXSTRING = 40

@@ -17,7 +17,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ddfast.commands import _run
-from ddfast.commands._files import datasets, positive
+from ddfast.commands._files import datasets
+from ddfast.commands._options import positive
 from ddfast.commands._survey import Kind, Shard, Survey, survey
 
 BAR = 40
