@@ -34,6 +34,11 @@ class Result:
     loop: str
 
     @property
+    def name(self) -> str:
+        """What was read, in a word."""
+        return self.job.path.name if self.job.files is None else str(self.job.path)
+
+    @property
     def bytes(self) -> float:
         """Bytes of the data file behind the samples that were read."""
         return self.run.count * self.file_bytes / max(1, self.file_samples)
@@ -82,7 +87,7 @@ def report(result: Result) -> str:
         ]
     mean = result.file_bytes / max(1, result.file_samples)
     lines = [
-        f"{result.job.path.name}: {result.file_samples:,} samples of {mean:,.0f} bytes,"
+        f"{result.name}: {result.file_samples:,} samples of {mean:,.0f} bytes,"
         f" {result.file_bytes / MB:,.1f} MB",
         f"{result.job.describe()}{on}: {result.run.count:,} samples in {result.run.seconds:.2f} s",
         "",
@@ -95,7 +100,7 @@ def draw(result: Result, png: Path) -> None:
     """The result as a picture."""
     figures = result.figures()
     rates = [("ddfast", figures["mb_per_second"])]
-    title = result.job.path.name
+    title = result.name
     if result.raw.count:
         rates.append(("plain preadv", figures["raw_mb_per_second"]))
         title += f": {figures['share_of_raw']:.0%} of the speed of plain preadv"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,11 +54,12 @@ def open_files(path: Path, options: FileOptions) -> Reader:
         "exclude": options.exclude,
         "separator": options.separator,
     }
-    if path.suffix == ZIP:
-        opened: Reader = readers.ZipFileReader(path, **found)
-    else:
-        opened = readers.DirectoryReader(str(path), root_dir=options.root_dir, **found)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there are no files is an error here
+        if path.suffix == ZIP:
+            opened: Reader = readers.ZipFileReader(path, **found)
+        else:
+            opened = readers.DirectoryReader(str(path), root_dir=options.root_dir, **found)
     if len(opened) == 0:
-        advice = path / "{LABEL}" / "**"
-        raise FileNotFoundError(f"{path} has no files to read. Give a pattern such as '{advice}'")
+        raise FileNotFoundError(f"{path} stands for no files. Give a pattern such as 'photos/{{LABEL}}/**'")
     return opened
