@@ -33,9 +33,10 @@ class FileOptions:
 
 def is_dataset(path: Path) -> bool:
     """Whether a path is meant to be a data file: by its name, or because an index lies beside it."""
-    return path.suffix == ".msgpack" or any(
-        path_append(path, suffix).exists() for suffix in (".offsets", ".index")
-    )
+    if not path.name:  # a folder such as "."
+        return False
+    indexes = (path_append(path, suffix) for suffix in (".offsets", ".index"))
+    return path.suffix == ".msgpack" or any(index.exists() for index in indexes)
 
 
 def open_files(path: Path, options: FileOptions) -> Reader:

@@ -170,7 +170,7 @@ def test_summary_of_files_names_the_pattern_and_compares_with_nothing(photos, tm
 
 
 @needs_file_readers
-@pytest.mark.parametrize("source", ["nothing/**", "photos/{LABEL}/*.png"])
+@pytest.mark.parametrize("source", ["nothing/**", "photos/{LABEL}/*.png", "photos"])
 def test_pattern_without_files_is_told_with_an_example(photos, capsys, source):
     assert run(photos.parent / source) == 1
     captured = capsys.readouterr()
@@ -179,6 +179,19 @@ def test_pattern_without_files_is_told_with_an_example(photos, capsys, source):
         in captured.err
     )
     assert len(captured.err.splitlines()) == 1
+
+
+@needs_file_readers
+@pytest.mark.parametrize("name", [".", "/"])
+def test_folder_without_a_name_is_told_too(name, capsys):
+    assert run(name) == 1
+    assert f"{name} stands for no files" in capsys.readouterr().err
+
+
+@needs_file_readers
+def test_missing_zip_file_is_named(tmp_path, capsys):
+    assert run(tmp_path / "x.zip") == 1
+    assert "x.zip" in capsys.readouterr().err
 
 
 def test_missing_dataset_is_named(tmp_path, capsys):
