@@ -3,7 +3,7 @@
 
 #include "ddf_order.h"
 
-static ddf_order order_of(ddf_order_kind kind, uint64_t n) { return (ddf_order){kind, n, 3, 4, 5, 2}; }
+static ddf_order order_of(ddf_order_kind kind, uint64_t n) { return (ddf_order){kind, n, 3, 4, 5, 2, NULL}; }
 
 static void every_small_order_is_a_permutation(void) {
     int64_t indices[260];
@@ -25,7 +25,7 @@ static void the_largest_orders_do_not_overflow(void) {
     uint64_t blocks[] = {1, 7, (uint64_t)1 << 40, UINT64_MAX};
     for (size_t s = 0; s < 3; s++) {
         for (size_t b = 0; b < 16; b++) {
-            ddf_order order = {DDF_ORDER_BLOCKS, sizes[s], UINT64_MAX, UINT64_MAX, blocks[b % 4], blocks[b / 4]};
+            ddf_order order = {DDF_ORDER_BLOCKS, sizes[s], UINT64_MAX, UINT64_MAX, blocks[b % 4], blocks[b / 4], NULL};
             for (int kind = DDF_ORDER_SHUFFLED; kind <= DDF_ORDER_BLOCKS; kind++) {
                 int64_t indices[50];
                 order.kind = (ddf_order_kind)kind;
