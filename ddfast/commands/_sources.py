@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ddfast.reader import Reader
+from ddfast.reader import DirectoryReader, Reader, ZipFileReader
 from ddfast.tools import path_append
 
 ZIP = ".zip"
@@ -49,7 +48,6 @@ def open_files(path: Path, options: FileOptions) -> Reader:
     Raises:
         FileNotFoundError: there are no such files.
     """
-    readers: Any = importlib.import_module("ddfast.reader")  # datasets are measured without these
     found: dict[str, Any] = {
         "include": options.include,
         "exclude": options.exclude,
@@ -58,9 +56,9 @@ def open_files(path: Path, options: FileOptions) -> Reader:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that there are no files is an error here
         if path.suffix == ZIP:
-            opened: Reader = readers.ZipFileReader(path, **found)
+            opened: Reader = ZipFileReader(path, **found)
         else:
-            opened = readers.DirectoryReader(str(path), root_dir=options.root_dir, **found)
+            opened = DirectoryReader(str(path), root_dir=options.root_dir, **found)
     if len(opened) == 0:
         raise FileNotFoundError(f"{path} stands for no files. Give a pattern such as 'photos/{{LABEL}}/**'")
     return opened

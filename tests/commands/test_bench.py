@@ -12,7 +12,6 @@ from types import SimpleNamespace
 
 import pytest
 
-import ddfast.reader
 from ddfast import FileWriter
 from ddfast.commands import _demo, _measure, _run, bench
 from ddfast.commands._measure import Job, Meter
@@ -126,12 +125,6 @@ def photos(tmp_path):
     return tmp_path / "photos"
 
 
-needs_file_readers = pytest.mark.skipif(
-    not hasattr(ddfast.reader, "DirectoryReader"), reason="there are no readers of files yet"
-)
-
-
-@needs_file_readers
 @pytest.mark.parametrize("options", [[], ["-r"], ["-s"], ["--samples"], ["--async"]], ids=" ".join)
 @pytest.mark.parametrize("source", ["photos/{LABEL}/**", "photos.zip"])
 def test_folders_and_zip_files_are_read_by_their_readers(photos, capsys, source, options):
@@ -144,14 +137,12 @@ def test_folders_and_zip_files_are_read_by_their_readers(photos, capsys, source,
     assert result["share_of_raw"] == 0
 
 
-@needs_file_readers
 def test_files_are_chosen_by_patterns(photos, capsys):
     pattern = photos / "{LABEL}" / "**"
     run(pattern, "--epochs", 1, "--json", "--include", "*.jpg", "--exclude", "*/b/*")
     assert json.loads(capsys.readouterr().out)["file_samples"] == 2
 
 
-@needs_file_readers
 def test_list_of_files_has_a_separator_and_a_root(photos, tmp_path, capsys):
     names = tmp_path / "names.txt"
     names.write_text("a/1.jpg;x\nb/2.jpg;y\n")
@@ -159,7 +150,6 @@ def test_list_of_files_has_a_separator_and_a_root(photos, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["file_samples"] == 2
 
 
-@needs_file_readers
 def test_summary_of_files_names_the_pattern_and_compares_with_nothing(photos, tmp_path, capsys):
     pattern = photos / "{LABEL}" / "**"
     assert run(pattern, "--epochs", 1) == 0
@@ -169,7 +159,6 @@ def test_summary_of_files_names_the_pattern_and_compares_with_nothing(photos, tm
     assert "preadv" not in text
 
 
-@needs_file_readers
 @pytest.mark.parametrize("source", ["nothing/**", "photos/{LABEL}/*.png", "photos"])
 def test_pattern_without_files_is_told_with_an_example(photos, capsys, source):
     assert run(photos.parent / source) == 1
@@ -181,14 +170,12 @@ def test_pattern_without_files_is_told_with_an_example(photos, capsys, source):
     assert len(captured.err.splitlines()) == 1
 
 
-@needs_file_readers
 @pytest.mark.parametrize("name", [".", "/"])
 def test_folder_without_a_name_is_told_too(name, capsys):
     assert run(name) == 1
     assert f"{name} stands for no files" in capsys.readouterr().err
 
 
-@needs_file_readers
 def test_missing_zip_file_is_named(tmp_path, capsys):
     assert run(tmp_path / "x.zip") == 1
     assert "x.zip" in capsys.readouterr().err
