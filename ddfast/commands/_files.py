@@ -20,6 +20,7 @@ def datasets(names: Iterable[str]) -> list[Path]:
     Raises:
         DatasetNotFoundError: there is none for one of them.
         IsADirectoryError: a name is that of a folder.
+        ValueError: a name is that of an index file.
     """
     found: dict[Path, None] = {}
     for name in names:
@@ -31,6 +32,8 @@ def _expand(name: str) -> list[Path]:
     path = Path(name)
     if path.is_dir():
         raise IsADirectoryError(f"{name} is a folder. Name the files in it, such as '{path / '*.msgpack'}'")
+    if path.suffix in (*SUFFIXES, SUFFIX_MD5) and path.with_suffix("").exists():
+        raise ValueError(f"{name} belongs to the index. Name the data file, {path.with_suffix('')}")
     if path.exists():
         return [path]
     paths = sorted(Path(text) for text in glob.glob(name, recursive=True))  # noqa: PTH207  # takes any path

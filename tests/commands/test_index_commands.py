@@ -157,6 +157,15 @@ def test_what_is_no_file_is_named(tmp_path, monkeypatch, capsys, name, message):
     assert len(captured.err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("suffix", [*indexing.INDEX_SUFFIXES, ".md5"])
+def test_index_files_are_not_taken_for_data(tmp_path, capsys, suffix):
+    path = write(tmp_path / "x.msgpack", SAMPLES)
+    before = contents(tmp_path)
+    assert run(index, "-y", f"{path}{suffix}") == 1
+    assert f"{suffix} belongs to the index. Name the data file, {path}\n" in capsys.readouterr().err
+    assert contents(tmp_path) == before
+
+
 # -- convert-index
 
 
