@@ -75,6 +75,13 @@ def test_every_command_explains_itself_with_an_example(name, capsys):
 
 
 @pytest.mark.parametrize("name", command.summaries())
+def test_every_command_runs_as_a_module(name, run_python):
+    done = run_python("-m", f"ddfast.commands.{name.replace('-', '_')}", "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: ddfast-{name} ")
+
+
+@pytest.mark.parametrize("name", command.summaries())
 def test_every_command_has_a_script_of_its_own(name):
     scripts = (Path(__file__).parents[2] / "pyproject.toml").read_text()
     assert f'ddfast-{name} = "ddfast.commands.{name.replace("-", "_")}:entry"' in scripts
