@@ -29,6 +29,19 @@ from ddfast.reader import MsgpackReader
 MAXSTRING = 40
 
 
+class Short(reprlib.Repr):
+    """Abbreviations as `reprlib.Repr` makes them, without looking at all of a long ``bytes``."""
+
+    def repr_bytes(self, value: bytes, level: int) -> str:
+        """The two ends of a value."""
+        keep = self.maxother
+        if len(value) > 2 * keep:
+            # What lies between them is not printed, but decides which quotes are around them.
+            middle = b"'" if b"'" in value and b'"' not in value else b'"'
+            value = value[:keep] + middle + value[-keep:]
+        return self.repr_instance(value, level)
+
+
 def cat(
     infile: str | os.PathLike[str],
     maxstring: int = MAXSTRING,
@@ -44,7 +57,7 @@ def cat(
         start, stop: which samples, by the rules of a Python slice.
         as_json: print JSON instead of abbreviated Python.
     """
-    short = reprlib.Repr()
+    short = Short()
     short.maxstring = maxstring
     short.maxdict = sys.maxsize
     with _opened(infile) as reader:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import reprlib
 import subprocess
 import sys
 
@@ -13,9 +14,11 @@ import datadings.commands.cat
 import numpy as np
 import pytest
 from datasets import beside, damage, keys_of, some_samples, write
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ddfast.commands import __main__ as command
-from ddfast.commands.cat import cat, plain
+from ddfast.commands.cat import Short, cat, plain
 
 SAMPLES = [
     *some_samples(12),
@@ -49,6 +52,13 @@ def run(*argv):
 @pytest.mark.parametrize("maxstring", [40, 5, 1000])
 def test_lines_are_those_of_datadings(path, maxstring):
     assert printed(cat, path, maxstring) == printed(datadings.commands.cat.cat, path, maxstring)
+
+
+@given(
+    st.lists(st.sampled_from([b"a", b"'", b'"', b"\\", b"\n", b"\xff", b"x" * 31]), max_size=80).map(b"".join)
+)
+def test_bytes_are_abbreviated_as_reprlib_does_it(value):
+    assert Short().repr(value) == reprlib.Repr().repr(value)
 
 
 def test_process_prints_what_datadings_prints_but_for_its_last_empty_line(path, run_python):
