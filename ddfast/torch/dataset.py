@@ -71,9 +71,9 @@ class DatasetBase:
 
 
 class Dataset(DatasetBase, _Dataset):
-    """Samples by index, for torch's DataLoader, which may shuffle them. `BatchDataset` and `IterableDataset` are faster.
+    """Samples by index, for torch's DataLoader, which may shuffle them.
 
-    For example::
+    Samples come one by one; `BatchDataset` and `IterableDataset` are faster::
 
         transforms = {"image": Compose(CompressedToPIL(), ToTensor())}
         dataset = Dataset(MsgpackReader("train.msgpack"), transforms=transforms)
