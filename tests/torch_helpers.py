@@ -1,7 +1,6 @@
 """What tests of ddfast.torch share; importable in worker processes, and without torch."""
 
 
-
 class FakeInfo:
     """What torch tells a worker about itself."""
 
@@ -16,17 +15,9 @@ class Counting:
     def __init__(self, n):
         self.n = n
         self.position = 0
-        self.opened = 0
 
     def __len__(self):
         return self.n
-
-    def __enter__(self):
-        self.opened += 1
-        return self
-
-    def __exit__(self, *_):
-        self.opened -= 1
 
     def seek(self, index):
         self.position = index
@@ -63,5 +54,3 @@ def wait_for(process, seconds=60):
         process.join()
         raise AssertionError(f"{process} hangs")
     return process.exitcode
-
-

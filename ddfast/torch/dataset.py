@@ -112,7 +112,7 @@ class IterableDataset(DatasetBase, _IterableDataset):
     delivered at all, since ranks that have fewer batches than others wait for them for ever.
 
     Parameters:
-        reader: a reader, or an augment: each of its passes is an epoch.
+        reader: a reader, or an augment: each of its passes is an epoch. It stays open.
         transforms: see `DatasetBase`.
         rng: see `DatasetBase`.
         batch_size: that of the DataLoader; None to deliver whatever number of batches there are.
@@ -159,8 +159,7 @@ class IterableDataset(DatasetBase, _IterableDataset):
         self._require_even_batches()
         samples = self._samples(*self._start_stop())
         self.epoch += 1
-        with self.reader:
-            yield from map(self.transform, samples)
+        yield from map(self.transform, samples)
 
     def _start_stop(self) -> tuple[int, int]:
         """Which positions of the epoch are this worker's part."""
