@@ -20,12 +20,15 @@ class BatchDataset(IterableDataset):
 
     A batch is a dict from field to a tensor, or to a list where the values do not make one tensor::
 
-        dataset = BatchDataset(MsgpackReader("train.msgpack"), 256, shuffle=True)
-        loader = DataLoader(dataset, batch_size=None, num_workers=4, persistent_workers=True)
+        dataset = BatchDataset(MsgpackReader("train.msgpack"), 256, shuffle=True, columns=["image", "label"])
+        loader = DataLoader(dataset, batch_size=None)
         for epoch in range(3):
             for batch in loader:
                 batch["label"]  # tensor, shape (256,)
                 batch["image"]  # list of bytes
+
+    Reading ahead and decoding are done by the reader's own threads, so that workers pay only where `transform` has much
+    to do, such as decompressing images: then with ``num_workers=4, persistent_workers=True``.
 
     In each step of the order each worker of each rank takes one batch. With one rank, batches come in the same order
     with any number of workers; the last step is shared evenly, so that there may be several short batches then.

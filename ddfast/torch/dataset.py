@@ -73,7 +73,8 @@ class DatasetBase:
 class Dataset(DatasetBase, _Dataset):
     """Samples by index, for torch's DataLoader, which may shuffle them.
 
-    Samples come one by one; `BatchDataset` and `IterableDataset` are faster::
+    The samples of a batch are read together where the reader has ``get_many``. `IterableDataset` and `BatchDataset`
+    are faster::
 
         transforms = {"image": Compose(CompressedToPIL(), ToTensor())}
         dataset = Dataset(MsgpackReader("train.msgpack"), transforms=transforms)
@@ -91,6 +92,12 @@ class Dataset(DatasetBase, _Dataset):
 
     def __getitem__(self, index: int) -> Any:
         return self.transform(self.reader.get(index))
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Any]:
+        """Some samples at once; the DataLoader asks for those of a batch."""
+        if not hasattr(self.reader, "get_many"):
+            return [self[index] for index in indices]
+        return list(map(self.transform, self.reader.get_many(indices, columns=())))
 
 
 class IterableDataset(DatasetBase, _IterableDataset):

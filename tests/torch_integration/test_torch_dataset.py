@@ -4,10 +4,11 @@ import pickle
 import random
 import sys
 from itertools import chain
+from types import SimpleNamespace
 
 import pytest
 from datadings.reader import ListReader
-from datasets import some_samples, write
+from datasets import damage, some_samples, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch_helpers import Counting, FakeInfo, double
@@ -15,7 +16,7 @@ from torch_helpers import Counting, FakeInfo, double
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 import ddfast.torch.place  # noqa: E402
-from ddfast.errors import ImageError, MissingFieldError, UnevenBatchesError  # noqa: E402
+from ddfast.errors import CorruptSampleError, ImageError, MissingFieldError, UnevenBatchesError  # noqa: E402
 from ddfast.reader import MsgpackReader  # noqa: E402
 from ddfast.torch import Compose, CompressedToPIL, Dataset, IterableDataset, dict2tuple, no_rng  # noqa: E402
 
@@ -197,6 +198,29 @@ def test_samples_are_those_of_datadings(path, name, composed):
         results.append([{k: v for k, v in sample.items() if k != "array"} for sample in samples])
     assert results[0] == results[1]
     assert ("__params__" in results[0][0]) == composed
+
+
+def test_the_samples_of_a_batch_are_read_together(path, monkeypatch):
+    def bare(samples):
+        return [{k: v for k, v in sample.items() if k != "array"} for sample in samples]
+
+    reader, indices = MsgpackReader(path), [7, 0, 39, 7]
+    transforms = {name: Compose(function) for name, function in TRANSFORMS.items()}
+    dataset = Dataset(reader, transforms, rng_of(7))
+    alone = [Dataset(reader, transforms, dataset._rng)[index] for index in indices]
+    dataset = Dataset(reader, transforms, rng_of(7))
+    unable = Dataset(SimpleNamespace(get=reader.get), transforms, rng_of(7))
+    monkeypatch.setattr(reader, "get", None)
+    assert bare(dataset.__getitems__(indices)) == bare(alone)
+    assert bare(unable.__getitems__(indices)) == bare(alone)
+    loader = torch.utils.data.DataLoader(Dataset(reader), batch_size=16, shuffle=True, collate_fn=list)
+    assert sorted(sample["label"] for batch in loader for sample in batch) == list(range(40))
+
+
+def test_a_damaged_sample_of_a_batch_is_named(path):
+    damage(path, 7)
+    with pytest.raises(CorruptSampleError, match="sample 7"):
+        Dataset(MsgpackReader(path)).__getitems__([3, 7])
 
 
 def test_without_transforms_samples_are_the_readers(path):
