@@ -81,7 +81,7 @@ class BatchDataset(IterableDataset):
         self.rank, self.world_size = this_rank(group)
         self._start = 0  # of the next pass
         self._at: tuple[int, int] | None = None  # epoch and position of a pass that is not at its end
-        self._part(0, 1)
+        self._part(0, 1)  # refuses a batch_size that is out of range
 
     def count(self, num_workers: int = 0) -> int:
         """Batches that a DataLoader with so many workers delivers on this rank, in a whole pass."""

@@ -86,6 +86,10 @@ def test_prefix_is_where_parameters_are_looked_up():
     assert compose(1, {"number": 100, "mask_number": 1, "mask_shift": 5}) == 25
 
 
+def test_what_partial_sets_is_constant():
+    assert Compose(add, functools.partial(add, number=3))(1, {"number": 10}) == 14
+
+
 def test_a_missing_parameter_is_named_with_its_transform():
     with pytest.raises(MissingParameterError, match=r"^sub requires 'value', .* are 'number'; .*partial"):
         Compose(add, sub)(1, {"number": 2})
