@@ -186,13 +186,13 @@ def test_sample_without_key_names_what_it_has(writer):
         writer.write({"image": b"", "label": 1})
 
 
-@pytest.mark.parametrize("key", [1, b"bytes", None, ("a",), np.array(1)], ids=repr)
+@pytest.mark.parametrize("key", [1, b"bytes", None, ("a",), np.array(1)], ids=name_of)
 def test_key_that_is_no_string_is_refused(writer, key):
     with pytest.raises(InvalidSampleError, match=r"sample 1 has the key .* no string\. Use str\(key\)"):
         writer.write({"key": key})
 
 
-@pytest.mark.parametrize("sample", [None, [("key", "a")], "key", b"key"], ids=repr)
+@pytest.mark.parametrize("sample", [None, [("key", "a")], "key", b"key"], ids=name_of)
 def test_sample_that_is_no_dict_is_refused(writer, sample):
     with pytest.raises(InvalidSampleError, match=r"sample 1 is no dict"):
         writer.write(sample)
