@@ -388,12 +388,15 @@ def test_leaving_a_loop_gives_the_memory_back(reader, wrap):
     assert_all_memory_is_back(reader)
 
 
-def test_a_buffer_keeps_no_batches_alive(paths):
-    with MsgpackReader(paths["small"]) as reader:
-        samples = QuasiShuffler(reader, 20, 4).iter()
-        for _ in range(N - 15):
-            next(samples)  # all is read by now
+@pytest.mark.parametrize("name", ["small", "large"])
+@pytest.mark.parametrize("raw", [True, False])
+def test_a_buffer_keeps_no_batches_alive(paths, monkeypatch, name, raw):
+    monkeypatch.setattr(ahead, "_is_ready", lambda packed, index: False)
+    with MsgpackReader(paths[name]) as reader:
+        samples = QuasiShuffler(reader, 20, 4).iter(raw=raw, copy=False)
+        given = [next(samples) for _ in range(N - 15)]  # all is read by now
         assert_all_memory_is_back(reader)
+        assert len(given) == N - 15
 
 
 @pytest.mark.parametrize("wrap", WRAPS)
