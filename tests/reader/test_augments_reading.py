@@ -422,6 +422,18 @@ def test_leaving_the_with_block_closes_the_reader(paths):
 # -- runs of samples
 
 
+def test_samples_are_looked_for_in_the_page_cache_without_trouble(tmp_path):
+    path = write(tmp_path / "x.msgpack", SAMPLES["large"], "ddfast")
+    offsets = offsets_of(path)
+    offsets[8] = offsets[10]
+    write_offsets(path, offsets)
+    with MsgpackReader(path) as reader:
+        packed = reader._packed
+        assert packed.is_large
+        assert {ahead._is_ready(packed, i) for i in range(N)} <= {True, False}
+        assert ahead._is_ready(packed, 8)  # reading it will tell what is wrong
+
+
 @pytest.mark.parametrize("raw", [True, False])
 def test_a_run_of_a_batch_takes_as_many_bytes_as_it_may(reader, raw):
     batch = reader.get_many(range(10), raw=True)
