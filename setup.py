@@ -19,10 +19,15 @@ if not sys.platform.startswith(("linux", "darwin")):
 # binding: the kernels compiled into it (csrc/ddf_<name>.c); tests read this table as a literal
 KERNELS = {
     "arena": ["arena", "sys"],
-    "columns": [ "columns", "columns_fields", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys", ],
+    "columns": [
+        "columns", "columns_fields", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys",
+    ],
     "decode": ["msgpack"],
     "engine": ["engine", "uring", "file", "sys"],
-    "fetch": [ "fetch", "order", "offsets", "plan", "engine", "uring", "file", "columns", "columns_fields", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys", ],
+    "fetch": [
+        "fetch", "order", "offsets", "plan", "engine", "uring", "file",
+        "columns", "columns_fields", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys",
+    ],
     "file": ["file", "sys"],
     "keys": ["keys", "msgpack", "sys"],
     "msgpack": ["msgpack"],

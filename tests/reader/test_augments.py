@@ -324,11 +324,19 @@ def test_repeaters_seek_through_all_that_they_repeat(new_reader):
         assert from_batches(repeater, 4) == whole[index % 21 :]
 
 
-def test_a_range_goes_on_with_the_sample_that_it_was_left_at(new_reader):
+def test_seeking_in_a_range_is_for_one_iterator(new_reader):
     augment = Range(new_reader(17), 3, 9)
-    assert given_by(augment, 2) == [3, 4]
-    assert given_by(augment) == [4, 5, 6, 7, 8]
+    augment.seek(4)
+    assert given_by(augment) == [7, 8]
     assert given_by(augment) == [3, 4, 5, 6, 7, 8]
+
+
+@given(n=sizes.filter(bool), left=st.integers(1, 20))
+def test_a_range_begins_again_wherever_it_was_left(readers_of, n, left):
+    augments = [kind.Range(reader, n // 3) for kind, reader in sides(readers_of(n))]
+    for count in (left, None, left, left):
+        expected, *given_ones = [given_by(augment, count) for augment in augments]
+        assert given_ones == [expected, expected]
 
 
 def test_lengths_are_those_of_a_pass(new_reader):

@@ -245,8 +245,9 @@ def test_a_damaged_sample_raises_when_its_turn_comes(damaged, wrap, yield_key):
     if yield_key:
         given = [sample for _, sample in given]
     assert_same_sample(given, [samples[i] for i in order[: order.index(5)]])
-    with pytest.raises(CorruptSampleError, match="sample 5 "):
-        next(iter(augment))
+    if "Range" not in wrap:  # which begins again
+        with pytest.raises(CorruptSampleError, match="sample 5 "):
+            next(iter(augment))
 
 
 @pytest.mark.parametrize("wrap", ["Range", "Shuffler", "QuasiShuffler"])

@@ -113,7 +113,7 @@ class Augment(ABC):
 
     An augment has a position, from which iterators and batches go on. At the end it goes back to the beginning, for the
     next pass. With iterators it moves on when the next sample is asked for, so that a loop that was left early is taken
-    up again with the sample that it was left at. Augments are not safe to use from several threads.
+    up again with the sample that it was left at (but see `Range`). Augments are not safe to use from several threads.
 
     Parameters:
         reader: a reader or an augment.

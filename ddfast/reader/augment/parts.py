@@ -10,13 +10,16 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from ddfast.reader.abc import Reader
-from ddfast.reader.augment.base import Augment, Indices, PlacedAugment, check_chunk_size
+from ddfast.reader.ahead import Form
+from ddfast.reader.augment.base import Augment, Indices, PlacedAugment, check_chunk_size, samples_in
 
 __all__ = ["Cycler", "Range", "Repeater"]
 
 
 class Range(PlacedAugment):
     """Gives the samples ``[start, stop)`` of a reader.
+
+    `seek` says where the next iterator begins; every other one begins at `start`, wherever a loop was left.
 
     Parameters:
         reader: a reader or an augment, of whose passes the same part is given.
@@ -38,6 +41,11 @@ class Range(PlacedAugment):
 
     def __len__(self) -> int:
         return max(0, self.stop - self.start)
+
+    def _iterate(self, form: Form, chunk_size: int) -> Iterator[Any]:
+        begin, self._i = self._i, 0
+        yield from samples_in(self._base, self._pass(self._number)[begin:], form, chunk_size)
+        self._number += 1
 
     def _pass(self, number: int) -> Indices:
         return self._inner._pass(number)[self.start : self.stop]
