@@ -334,8 +334,8 @@ def test_seeking_in_a_range_is_for_one_iterator(new_reader):
 @given(n=sizes.filter(bool), left=st.integers(1, 20))
 def test_a_range_begins_again_wherever_it_was_left(readers_of, n, left):
     augments = [kind.Range(reader, n // 3) for kind, reader in sides(readers_of(n))]
-    for count in (left, None, left, left):
-        expected, *given_ones = [given_by(augment, count) for augment in augments]
+    for most in (left, None, left, left):
+        expected, *given_ones = [given_by(augment, most) for augment in augments]
         assert given_ones == [expected, expected]
 
 
