@@ -200,6 +200,14 @@ class Batch(Sequence[Any]):
         """The packed sample at ``position``, in place; ``bytes(batch.raw(i))`` is a copy."""
         return self._table.packed(self._rows[position])
 
+    def joined(self) -> tuple[Buffer, npt.NDArray[np.uint64]]:
+        """The packed samples one after the other, in read-only memory, and where each of them ends.
+
+        The memory is that of the batch where the samples lie so in it, as those that were read in the order of
+        the file mostly do, and a copy otherwise. The ends are uint64, shape ``(len(batch),)``.
+        """
+        return self._table.joined(self._rows)
+
     def decode(self, position: int) -> Any:
         """The sample at ``position``, decoded, whether the batch is raw or not."""
         return self._decoded(self._rows[position])

@@ -6,10 +6,12 @@ import contextlib
 import os
 import weakref
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from ddfast.batch import Batch
 from ddfast.errors import ClosedError
 from ddfast.writer.book import Book
 from ddfast.writer.digest import Digest
@@ -17,7 +19,7 @@ from ddfast.writer.draft import Draft, claim, discard
 from ddfast.writer.progress import Progress
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing_extensions import Buffer, Self
 
 
 class Writer(ABC):
@@ -123,6 +125,13 @@ class Writer(ABC):
         if self._book.enter_packed(key, packed) or monotonic() >= self._progress.due:
             self._advance()
 
+    def _write_many(self, keys: Iterable[Any], samples: Batch | Sequence[Any]) -> None:
+        """Write samples that are packed already."""
+        if self._end is not None:
+            raise self._closed()
+        if self._book.enter_many(keys, samples) or monotonic() >= self._progress.due:
+            self._advance()
+
     def _advance(self) -> None:
         if self._book.is_full:
             self._flush()
@@ -148,7 +157,7 @@ class Writer(ABC):
         self._cleanup()
 
 
-def write_all(file: Any, data: bytes) -> None:
+def write_all(file: Any, data: Buffer) -> None:
     """Write to an unbuffered file, which may take less than it is given."""
     rest = memoryview(data)
     while rest:
