@@ -64,15 +64,12 @@ class Draft:
                 f"{self.path}: {size:,} bytes were written for {len(keys):,} samples of {offsets[-1]:,} "
                 "bytes, as it happens where a write was interrupted. Write the dataset again"
             )
-        index = [
-            write_offsets(offsets, self._index),
-            write_keys(keys, self._index),
-            write_key_hashes(keys, self._index),
-            write_filter(keys, self._index),
-        ]
-        self._write_digests(digest, index)
-        for path in self.files:
-            _sync(path)
+        data, *index = self.files
+        with ThreadPoolExecutor(len(index)) as threads:
+            synced = threads.submit(_sync, data)  # takes about as long as making the index
+            self._write_index(keys, offsets, digest)
+            list(threads.map(_sync, index))  # the file system does several in one go
+            synced.result()
 
     def publish(self) -> None:
         """Give all files their final names.
@@ -88,7 +85,13 @@ class Draft:
             reason = f"{error.strerror}. The dataset is complete as {self.data} and its neighbours"
             raise OSError(error.errno, reason, str(self.path)) from error
 
-    def _write_digests(self, digest: str, index: list[Path]) -> None:
+    def _write_index(self, keys: list[str], offsets: Sequence[int], digest: str) -> None:
+        index = [
+            write_offsets(offsets, self._index),
+            write_keys(keys, self._index),
+            write_key_hashes(keys, self._index),
+            write_filter(keys, self._index),
+        ]
         lines = [f"{digest}  {self.path.name}\n"]
         lines += [f"{hash_md5hex(path)}  {self.path.name}{path.suffix}\n" for path in index]
         path_append(self._index, SUFFIX_MD5).write_text("".join(lines), encoding="utf-8")
