@@ -16,6 +16,7 @@ from ddfast.errors import ClosedError
 from ddfast.writer.book import Book
 from ddfast.writer.digest import Digest
 from ddfast.writer.draft import Draft, claim, discard
+from ddfast.writer.lane import Lane
 from ddfast.writer.progress import Progress
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Writer(ABC):
         self._draft = Draft(self._path)
         self._book = Book(self._path)
         self._digest = Digest()
+        self._lane = Lane("ddfast-write")
         self._progress = Progress(self._path.name, kwargs)
         self._end: str | None = None  # why there is nothing more to write
         self._cleanup = weakref.finalize(self, discard, self._draft.files, os.getpid())
@@ -92,6 +94,7 @@ class Writer(ABC):
             return
         try:
             self._flush()
+            self._lane.finish()
             self._outfile.close()
             self._draft.prepare(self._book.keys, self._book.offsets, self._digest.hexdigest())
         except BaseException:
@@ -106,8 +109,6 @@ class Writer(ABC):
         """Give the dataset up: remove what was written. Nothing happens after ``close``."""
         if self._end is not None:
             return
-        with contextlib.suppress(OSError):
-            self._outfile.close()
         self._finish("its dataset was given up")
         self._progress.close(self.written, finished=False)
 
@@ -142,8 +143,7 @@ class Writer(ABC):
         try:
             pieces = self._book.take()
             self._digest.update(pieces)
-            for piece in pieces:
-                write_all(self._outfile, piece)
+            self._lane.put(write_all, self._outfile, pieces)
         except BaseException:
             self.discard()  # nobody knows how much of the piece is in the file
             raise
@@ -153,12 +153,16 @@ class Writer(ABC):
 
     def _finish(self, end: str) -> None:
         self._end = end
+        self._lane.close()
         self._digest.close()
+        with contextlib.suppress(OSError):
+            self._outfile.close()
         self._cleanup()
 
 
-def write_all(file: Any, data: Buffer) -> None:
+def write_all(file: Any, pieces: Iterable[Buffer]) -> None:
     """Write to an unbuffered file, which may take less than it is given."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]
+    for piece in pieces:
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[file.write(rest) :]
