@@ -37,6 +37,7 @@ KERNELS = {
     "plan": ["plan"],
     "readback": ["readback", "msgpack", "nd"],
     "samples": ["outer", "msgpack", "offsets", "file", "sys"],
+    "shuffle": ["shuffle"],
     "status": [],
 }  # fmt: skip
 

@@ -212,6 +212,26 @@ class Batch(Sequence[Any]):
         """The sample at ``position``, decoded, whether the batch is raw or not."""
         return self._decoded(self._rows[position])
 
+    def run(self, position: int, room: int, *, raw: bool = False) -> list[Any]:
+        """The samples from `position` on that take `room` bytes packed, at least one if there is one left.
+
+        Parameters:
+            raw: give copies of the packed samples.
+
+        Raises:
+            CorruptSampleError: the first sample is damaged. One that comes later ends the run.
+        """
+        rows = self._rows[position:]
+        if len(rows) < 2 or rows.step != 1:
+            rows = rows[:1]
+            return [self._table.packed_bytes(row) if raw else self._decoded(row) for row in rows]
+        if raw:
+            return self._table.packed_run(rows.start, rows.stop, room)
+        try:
+            return self._table.decode_run(rows.start, rows.stop, room, self._origin.decoder)
+        except (KernelError, PickleRefusedError) as error:
+            raise self._explained(error, rows.start) from error
+
     @property
     def indices(self) -> Indices:
         """Where in the dataset each sample is; int64, shape ``(len(batch),)``."""
@@ -344,8 +364,11 @@ class Batch(Sequence[Any]):
         try:
             return self._table.decode(row, self._origin.decoder)
         except (KernelError, PickleRefusedError) as error:
-            whole = self if self._whole is None else self._whole
-            raise self._origin.explain(error, int(whole._indices[row])) from error
+            raise self._explained(error, row) from error
+
+    def _explained(self, error: KernelError | PickleRefusedError, row: int) -> Exception:
+        whole = self if self._whole is None else self._whole
+        return self._origin.explain(error, int(whole._indices[row]))
 
     def _part(self, rows: range) -> Batch:
         whole = self if self._whole is None else self._whole

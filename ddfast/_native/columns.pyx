@@ -145,6 +145,34 @@ cdef class Table:
         except KernelError as error:
             raise KernelError(error.code, error.reason, row, error.pos) from error.__cause__
 
+    def decode_run(self, size_t start, size_t stop, uint64_t room, Decoder decoder not None):
+        cdef list samples = []
+        cdef const ddf_slice *sample
+        cdef size_t row
+        cdef uint64_t taken = 0
+        try:
+            for row in range(start, stop):
+                sample = sample_of(self, row)
+                samples.append(decoder.decode(sample.data, sample.size))
+                taken += sample.size
+                if taken >= room:
+                    break
+        except ValueError:
+            if not samples:
+                return [self.decode(start, decoder)]  # names the row
+        return samples
+
+    def packed_run(self, size_t start, size_t stop, uint64_t room):
+        cdef list samples = []
+        cdef size_t row
+        cdef uint64_t taken = 0
+        for row in range(start, stop):
+            samples.append(self.packed_bytes(row))
+            taken += self.ptr.samples[row].size
+            if taken >= room:
+                break
+        return samples
+
     def decode_value(self, size_t column, size_t row, Decoder decoder not None):
         cdef const ddf_slice *sample = sample_of(self, row)
         cdef const uint8_t *p = column_of(self, column).at[row]

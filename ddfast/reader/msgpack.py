@@ -24,6 +24,7 @@ from ddfast.files import (
 from ddfast.order import Shuffle
 from ddfast.prefetch import IO, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT, Fetcher, check_columns
 from ddfast.reader.abc import Reader
+from ddfast.reader.ahead import Packed
 from ddfast.reader.batches import Batches, StreamBatches
 from ddfast.tools import hash_md5hex, load_md5file
 
@@ -187,6 +188,13 @@ class MsgpackReader(Reader):
             return [self.get(start, raw=raw, copy=copy)]  # names the sample, if it is the one
 
     # -- batches
+
+    @property
+    def _packed(self) -> Packed | None:  # type: ignore[override]
+        if type(self).get is not MsgpackReader.get:  # samples are more than what is in the file
+            return None
+        dataset = self._dataset
+        return Packed(dataset, dataset.data_size / max(1, len(dataset)), self._columns)
 
     def get_many(
         self, indices: ArrayLike, *, columns: Sequence[str] | None = None, raw: bool = False
