@@ -158,7 +158,7 @@ def choose(lens: Sequence[int], size: int, draw: Callable[[], float]) -> Iterato
     while left.sum():
         if not len(draws):
             draws = np.array([draw() for _ in range(min(size, left.sum() + len(live)))])
-        picks = pick(draws, [lens[i] for i in live])
+        picks = pick(draws, [lens[i] for i in live.tolist()])
         stop, used_up = first_in_vain(picks, left[live])
         chosen = live[picks[:stop]]
         left -= np.bincount(chosen, minlength=len(lens))

@@ -6,7 +6,7 @@ import contextlib
 import os
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,11 @@ from ddfast.errors import ClosedError
 from ddfast.writer.book import Book
 from ddfast.writer.digest import Digest
 from ddfast.writer.draft import Draft, claim, discard
-from ddfast.writer.lane import Lane
+from ddfast.writer.output import Output
 from ddfast.writer.progress import Progress
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer, Self
+    from typing_extensions import Self
 
 
 class Writer(ABC):
@@ -50,11 +50,10 @@ class Writer(ABC):
         self._draft = Draft(self._path)
         self._book = Book(self._path)
         self._digest = Digest()
-        self._lane = Lane("ddfast-write")
         self._progress = Progress(self._path.name, kwargs)
         self._end: str | None = None  # why there is nothing more to write
         self._cleanup = weakref.finalize(self, discard, self._draft.files, os.getpid())
-        self._outfile = self._draft.data.open("xb", 0)
+        self._outfile = Output(self._draft.data)
 
     def __enter__(self) -> Self:
         return self
@@ -92,14 +91,10 @@ class Writer(ABC):
         """
         if self._end is not None:
             return
-        try:
+        with self._giving_up():
             self._flush()
-            self._lane.finish()
             self._outfile.close()
             self._draft.prepare(self._book.keys, self._book.offsets, self._digest.hexdigest())
-        except BaseException:
-            self.discard()
-            raise
         self._cleanup.detach()
         self._finish("it is closed")
         self._draft.publish()
@@ -140,12 +135,20 @@ class Writer(ABC):
             self._progress.show(self.written)
 
     def _flush(self) -> None:
-        try:
+        with self._giving_up():  # nobody knows how much of the piece is in the file
             pieces = self._book.take()
             self._digest.update(pieces)
-            self._lane.put(write_all, self._outfile, pieces)
-        except BaseException:
-            self.discard()  # nobody knows how much of the piece is in the file
+            self._outfile.write(pieces)
+
+    @contextlib.contextmanager
+    def _giving_up(self) -> Iterator[None]:
+        """Give the dataset up where something goes wrong, and name it in errors of the system that name nothing."""
+        try:
+            yield
+        except BaseException as error:
+            self.discard()
+            if isinstance(error, OSError) and error.filename is None:
+                error.filename = str(self._path)
             raise
 
     def _closed(self) -> ClosedError:
@@ -153,16 +156,6 @@ class Writer(ABC):
 
     def _finish(self, end: str) -> None:
         self._end = end
-        self._lane.close()
+        self._outfile.discard()
         self._digest.close()
-        with contextlib.suppress(OSError):
-            self._outfile.close()
         self._cleanup()
-
-
-def write_all(file: Any, pieces: Iterable[Buffer]) -> None:
-    """Write to an unbuffered file, which may take less than it is given."""
-    for piece in pieces:
-        rest = memoryview(piece)
-        while rest:
-            rest = rest[file.write(rest) :]
