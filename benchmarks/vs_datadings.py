@@ -18,11 +18,13 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+import datadings.reader
 import numpy as np
 from datadings.reader import MsgpackReader as DatadingsReader
 from datasets import DATASETS, add_data_argument, ensure
 from measure import Spread, Stopwatch, interleaved, machine, machine_line, ratios, raw_rate, warm
 
+import ddfast.reader
 from ddfast import AsyncReader, MsgpackReader
 
 BATCH = 256
@@ -165,6 +167,24 @@ def ddfast_get_many(path: Path, seconds: float) -> float:
     return watch.rate()
 
 
+def epochs(
+    augment: Callable[[Any], Any], reader_class: Callable[[Path], Any]
+) -> Callable[[Path, float], float]:
+    """Measures ``for sample in augment(reader)``, whole passes."""
+
+    def measure(path: Path, seconds: float) -> float:
+        reader = opened(reader_class, path)
+        samples = augment(reader)
+        watch = Stopwatch(seconds)
+        while True:
+            for _ in samples:
+                pass
+            if not watch.more(len(reader)):
+                return watch.rate()
+
+    return measure
+
+
 JOBS = (
     Job("batches", "batches(256), columns", (3, 5, 30), ddfast_batches, datadings_batches),
     Job(
@@ -172,6 +192,20 @@ JOBS = (
     ),
     Job("get", "get(i), random", (1.5, 1.7, 2.3), random_gets(MsgpackReader), random_gets(DatadingsReader)),
     Job("get_many", "get_many(256 random)", (2, 5, 20), ddfast_get_many, random_gets(DatadingsReader)),
+    Job(
+        "shuffler",
+        "shuffled epoch (Shuffler)",
+        (2, 3, 4),
+        epochs(ddfast.reader.Shuffler, MsgpackReader),
+        epochs(datadings.reader.Shuffler, DatadingsReader),
+    ),
+    Job(
+        "quasishuffler",
+        "QuasiShuffler epoch",
+        (1.3, 2, 3),
+        epochs(ddfast.reader.QuasiShuffler, MsgpackReader),
+        epochs(datadings.reader.QuasiShuffler, DatadingsReader),
+    ),
 )
 
 

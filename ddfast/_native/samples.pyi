@@ -20,6 +20,8 @@ class Samples:
         """One sample, decoded."""
     def raw(self, index: int) -> bytes:
         """One sample, packed."""
+    def is_ready(self, index: int) -> bool:
+        """Whether the page cache has the end of a sample, so that reading it will most likely not wait."""
     def fit(self, start: int, stop: int, size: int) -> int:
         """Where to end a run of samples that begins at `start`. To be called before the run is read.
 

@@ -4,7 +4,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from ddfast._native.file cimport ddf_file_view, ddf_room
+from ddfast._native.file cimport ddf_file_read_ready, ddf_file_view, ddf_room
 
 from ddfast.errors import KernelError
 
@@ -100,6 +100,11 @@ cdef class Samples:
         data = PyBytes_FromStringAndSize(NULL, span.stop - span.start)
         self.file.read_into(<uint8_t *>PyBytes_AS_STRING(data), span.stop - span.start, span.start)
         return data
+
+    def is_ready(self, Py_ssize_t index):
+        cdef ddf_span span = self.span_of(index)
+        cdef uint8_t byte
+        return span.stop <= span.start or ddf_file_read_ready(self.file.ptr, &byte, 1, span.stop - 1) == 1
 
     def fit(self, int64_t start, int64_t stop, uint64_t size):
         cdef int64_t low = start + 1, high = min(stop, start + FIT_MAX), middle

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from ddfast.errors import ClosedError, DdfastError, StorageTimeoutError
 if TYPE_CHECKING:
     from ddfast.reader.abc import Reader
 
-__all__ = ["RUN_BYTES", "Form", "Packed", "packed_runs", "samples_at", "single_runs"]
+__all__ = ["RUN_BYTES", "Failure", "Form", "Packed", "runs_at", "samples_at"]
 
 Indices = NDArray[np.int64]
 
@@ -25,6 +25,12 @@ RUN_BYTES = 64 << 10
 BATCH_BYTES = 256 << 10
 BATCH_SAMPLES = 512
 
+# From this mean size on, samples in the page cache are read one by one, straight to where they stay: copying costs
+# more than calling. Every few of them are looked for there; where one is missing, AHEAD_BYTES are read ahead.
+LARGE_BYTES = 32 << 10
+LOOK_EVERY = 8
+AHEAD_BYTES = 256 << 20
+
 
 class Form(NamedTuple):
     """How samples are given; the parameters of `Reader.get`."""
@@ -34,6 +40,12 @@ class Form(NamedTuple):
     copy: bool = True
 
 
+class Failure(NamedTuple):
+    """What a run has in the place of a sample that could not be given."""
+
+    error: Exception
+
+
 class Packed(NamedTuple):
     """What a reader says of its packed samples if `Reader.batches` reads them ahead.
 
@@ -41,82 +53,104 @@ class Packed(NamedTuple):
         origin: where they come from.
         mean_bytes: size of a sample.
         columns: names of the columns that batches have by default.
+        is_ready: whether a sample can be read without waiting for storage.
     """
 
     origin: Origin
     mean_bytes: float
     columns: Sequence[str] | None
+    is_ready: Callable[[int], bool]
 
     @property
-    def batch_size(self) -> int:
-        """Samples to be read as one batch."""
-        return max(1, min(BATCH_SAMPLES, int(BATCH_BYTES / max(1.0, self.mean_bytes))))
+    def is_large(self) -> bool:
+        """Whether samples are so large that copying them is most of the work."""
+        return self.mean_bytes >= LARGE_BYTES
 
 
 def samples_at(reader: Reader, indices: Indices, form: Form) -> Iterator[Any]:
     """Samples in the order of `indices`.
 
-    A sample that is damaged or cannot be read raises its error when its turn comes.
+    One that is damaged or cannot be read raises its error when its turn comes.
+    """
+    for run in runs_at(reader, indices, form):
+        if type(run[0]) is Failure:
+            raise run[0].error
+        if len(run) == 1:
+            yield run.pop()  # and keep no reference: its memory may serve the next
+        else:
+            yield from run
+
+
+def runs_at(reader: Reader, indices: Indices, form: Form) -> Iterator[list[Any]]:
+    """Samples in the order of `indices`, in short runs.
+
+    One that is damaged or cannot be read is a run of its own, a `Failure`.
     """
     packed = reader._packed
     if packed is None:
-        return (reader.get(index, *form) for index in indices.tolist())
-    return _samples_ahead(reader, packed, indices, form)
+        return _one_by_one(reader, indices, form)
+    if packed.is_large:
+        return _large(reader, packed, indices, form)
+    return _ahead(reader, packed, indices, form)
 
 
-def _samples_ahead(reader: Reader, packed: Packed, indices: Indices, form: Form) -> Iterator[Any]:
-    for batch, asked_for in _batches_ahead(reader, packed, indices):
-        if batch is None:
-            yield from (reader.get(index, *form) for index in asked_for.tolist())
-        else:
-            for at, run in _runs(batch, form):
-                yield from zip(batch[at : at + len(run)].keys, run, strict=True) if form.yield_key else run
-
-
-def _runs(batch: Batch, form: Form) -> Iterator[tuple[int, list[Any]]]:
-    """A batch's samples in short runs, each with its position."""
-    at = 0
-    while at < len(batch):
-        views = form.raw and not form.copy
-        run = list(batch) if views else batch.run(at, RUN_BYTES, raw=form.raw)
-        yield at, run
-        at += len(run)
-
-
-def packed_runs(reader: Reader, packed: Packed, indices: Indices) -> Iterator[list[bytes | Exception]]:
-    """Packed samples in the order of `indices`, in short runs; for one that cannot be read, its error."""
-    form = Form(raw=True)
-    for batch, asked_for in _batches_ahead(reader, packed, indices):
-        if batch is None:
-            yield from single_runs(reader, asked_for, form)
-        else:
-            for _, run in _runs(batch, form):
-                yield run
-
-
-def single_runs(reader: Reader, indices: Indices, form: Form) -> Iterator[list[Any]]:
-    """Samples in the order of `indices`, each in a run of its own; for one that cannot be read, its error."""
+def _one_by_one(reader: Reader, indices: Indices, form: Form) -> Iterator[list[Any]]:
     for index in indices.tolist():
         try:
             yield [reader.get(index, *form)]
         except (StorageTimeoutError, ClosedError):
             raise
         except Exception as error:
-            yield [error]
+            yield [Failure(error)]
 
 
-def _batches_ahead(
-    reader: Reader, packed: Packed, indices: Indices
-) -> Iterator[tuple[Batch | None, Indices]]:
-    """Raw batches and the indices of their samples; None for one of which some sample cannot be read."""
-    size = packed.batch_size
+def _large(reader: Reader, packed: Packed, indices: Indices, form: Form) -> Iterator[list[Any]]:
+    at, count = 0, max(1, int(AHEAD_BYTES / packed.mean_bytes))
+    while at < len(indices):
+        if _is_ready(packed, int(indices[at])):
+            yield from _one_by_one(reader, indices[at : at + LOOK_EVERY], form)
+            at += LOOK_EVERY
+        else:
+            yield from _ahead(reader, packed, indices[at : at + count], form)
+            at, count = at + count, 2 * count
+
+
+def _is_ready(packed: Packed, index: int) -> bool:
+    try:
+        return packed.is_ready(index)
+    except (DdfastError, OSError):
+        return True  # reading it will tell what is wrong
+
+
+def _ahead(reader: Reader, packed: Packed, indices: Indices, form: Form) -> Iterator[list[Any]]:
+    size = max(1, min(BATCH_SAMPLES, int(BATCH_BYTES / max(1.0, packed.mean_bytes))))
     batches = reader.batches(size, indices=indices, raw=True)
     for first in range(0, len(indices), size):
-        batch: Batch | None
         try:
             batch = next(batches)
         except (StorageTimeoutError, ClosedError):
             raise
-        except (DdfastError, OSError):
-            batch = None
-        yield batch, indices[first : first + size]
+        except (DdfastError, OSError):  # of one sample; the others may be well
+            yield from _one_by_one(reader, indices[first : first + size], form)
+        else:
+            yield from _runs(batch, form)
+
+
+def _runs(batch: Batch, form: Form) -> Iterator[list[Any]]:
+    at = 0
+    while at < len(batch):
+        run = _run(batch, at, form)
+        if form.yield_key and type(run[0]) is not Failure:
+            run = list(zip(batch[at : at + len(run)].keys, run, strict=True))
+        at += len(run)
+        yield run
+
+
+def _run(batch: Batch, at: int, form: Form) -> list[Any]:
+    """Some samples of a batch from `at` on, at least one."""
+    if form.raw and not form.copy:
+        return list(batch)
+    try:
+        return batch.run(at, RUN_BYTES, raw=form.raw)
+    except DdfastError as error:
+        return [Failure(error)]

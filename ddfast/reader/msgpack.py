@@ -194,7 +194,8 @@ class MsgpackReader(Reader):
         if type(self).get is not MsgpackReader.get:  # samples are more than what is in the file
             return None
         dataset = self._dataset
-        return Packed(dataset, dataset.data_size / max(1, len(dataset)), self._columns)
+        mean = dataset.data_size / max(1, len(dataset))
+        return Packed(dataset, mean, self._columns, dataset.samples.is_ready)
 
     def get_many(
         self, indices: ArrayLike, *, columns: Sequence[str] | None = None, raw: bool = False

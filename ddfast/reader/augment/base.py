@@ -232,6 +232,7 @@ class PlacedAugment(Augment):
     def _iterate(self, form: Form, chunk_size: int) -> Iterator[Any]:
         for sample in self._samples(form, chunk_size):
             yield sample
+            sample = None  # noqa: PLW2901  # its memory may serve the next
             self._i += 1
         self._number += 1
         self._i = 0

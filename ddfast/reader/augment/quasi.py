@@ -14,7 +14,7 @@ from ddfast.batch import Batch
 from ddfast.errors import ClosedError, KernelError, PickleRefusedError
 from ddfast.prefetch import check_columns
 from ddfast.reader.abc import Reader
-from ddfast.reader.ahead import RUN_BYTES, Form, Packed, packed_runs, single_runs
+from ddfast.reader.ahead import RUN_BYTES, Failure, Form, Packed, runs_at
 from ddfast.reader.augment.base import Augment, Indices, PlacedAugment, check_chunk_size, chosen
 from ddfast.reader.augment.batches import AugmentBatches, PassBatches
 from ddfast.reader.augment.draws import Draws, check_seed
@@ -33,7 +33,7 @@ class QuasiShuffler(PlacedAugment):
     that is read takes the place of a random one in the buffer, which is given out. What is in the buffer in the end
     is given out as it is. The order differs from pass to pass.
 
-    The buffer holds packed samples where the reader reads those ahead, and otherwise what is given out.
+    The buffer holds packed samples where the reader has some and they are small, and otherwise what is given out.
 
     Parameters:
         reader: a reader or an augment.
@@ -96,17 +96,14 @@ class QuasiShuffler(PlacedAugment):
     def _samples(self, form: Form, chunk_size: int) -> Iterator[Any]:
         packed = self._base._packed
         plan = self._plan(self._number)
-        if packed is None:
-            arrivals = plan.from_position(self._i)
-            return _raised(_through_buffer(single_runs(self._base, arrivals.indices, form), arrivals))
-        runs = _through_buffer(*self._packed_arrivals(packed, plan))
+        arrivals = plan.from_position(self._i)
+        if packed is None or packed.is_large:
+            return _checked(_through_buffer(runs_at(self._base, arrivals.indices, form), arrivals))
+        runs = _through_buffer(runs_at(self._base, arrivals.indices, _PACKED), arrivals)
         return _decoded(runs, packed, plan.order()[self._i :], form)
 
-    def _packed_arrivals(self, packed: Packed, plan: _Plan) -> tuple[Iterator[list[Any]], _Arrivals]:
-        arrivals = plan.from_position(self._i)
-        return packed_runs(self._base, packed, arrivals.indices), arrivals
 
-
+_PACKED = Form(raw=True)
 _NO_DRAWS = np.empty(0, np.uint32)
 
 
@@ -169,27 +166,26 @@ def _through_buffer(runs: Iterator[list[Any]], arrivals: _Arrivals) -> Iterator[
     buffer: list[Any] = [None] * len(arrivals.places)
     filled = exchanged = 0
     for run in runs:
-        if filled < len(buffer):
-            places = arrivals.places[filled : filled + len(run)].tolist()
-            for place, sample in zip(places, run, strict=False):
-                buffer[place] = sample
-            filled += len(places)
-            run = run[len(places) :]
-        exchange_objects(buffer, run, arrivals.draws[exchanged : exchanged + len(run)])
-        exchanged += len(run)
-        yield run
+        places = arrivals.places[filled : filled + len(run)].tolist()
+        for i, place in enumerate(places):
+            buffer[place] = run[i]
+        filled += len(places)
+        given = run[len(places) :] if places else run
+        exchange_objects(buffer, given, arrivals.draws[exchanged : exchanged + len(given)])
+        exchanged += len(given)
+        yield given
     buffer.reverse()
     while buffer:
         yield buffer[: -TAIL - 1 : -1]
         del buffer[-TAIL:]
 
 
-def _raised(runs: Iterator[list[Any]]) -> Iterator[Any]:
-    """Samples; where one could not be read, the error is raised when its turn comes."""
+def _checked(runs: Iterator[list[Any]]) -> Iterator[Any]:
+    """The samples of runs; the error of one that could not be given is raised when its turn comes."""
     for run in runs:
         for sample in run:
-            if isinstance(sample, Exception):
-                raise sample
+            if type(sample) is Failure:
+                raise sample.error
             yield sample
 
 
@@ -220,8 +216,8 @@ def _decoded(
 
 def _decoded_run(run: list[Any], at: int, packed: Packed, indices: NDArray[np.int64], raw: bool) -> list[Any]:
     """Some samples of a run from `at` on, at least one."""
-    if isinstance(run[at], Exception):
-        raise run[at]
+    if type(run[at]) is Failure:
+        raise run[at].error
     if raw:
         return [run[at]]
     try:
@@ -248,7 +244,8 @@ class _QuasiBatches(AugmentBatches):
         self._raw = raw
         plan = augment._plan(augment._number)
         self._order = plan.order()[augment._i :]
-        self._runs = _through_buffer(*augment._packed_arrivals(packed, plan))
+        arrivals = plan.from_position(augment._i)
+        self._runs = _through_buffer(runs_at(augment._base, arrivals.indices, _PACKED), arrivals)
         self._waiting: list[Any] = []
 
     def _read(self) -> Batch:
@@ -262,8 +259,8 @@ class _QuasiBatches(AugmentBatches):
         del self._waiting[: len(indices)]
         self._order = self._order[len(indices) :]
         for sample in samples:
-            if isinstance(sample, Exception):
-                raise sample
+            if type(sample) is Failure:
+                raise sample.error
         return Batch.of(samples, indices, self._packed.origin, columns=self._columns, raw=self._raw)
 
     def close(self) -> None:
