@@ -167,6 +167,8 @@ def choose(lens: Sequence[int], size: int, draw: Callable[[], float]) -> Iterato
             live = np.delete(live, used_up)
         if len(chosen):
             yield chosen
+    for _ in range(len(live) - len(draws)):
+        draw()  # finds out about those that are used up now; whoever draws next gets what he would have got
 
 
 def pick(draws: NDArray[np.float64], lens: Sequence[int]) -> NDArray[np.int64]:

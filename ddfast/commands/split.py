@@ -69,7 +69,9 @@ def check_splits(splits: Sequence[int], files: int, n: int) -> None:
                 f"positions go from 1 to {n - 1}"
             )
     if files != len(splits) + 1:
-        raise ValueError(f"{len(splits)} split positions give {len(splits) + 1} parts, not {files}")
+        raise ValueError(
+            f"{len(splits)} split positions give {len(splits) + 1} parts, but {files} outputs are named"
+        )
 
 
 def outfiles_of(infile: StrPath, parts: int) -> list[Path]:

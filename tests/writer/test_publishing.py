@@ -108,6 +108,11 @@ def test_link_to_a_data_file_is_followed(path, tmp_path):
     assert (tmp_path / "disk" / "data").read_bytes() == path.read_bytes() != b""
 
 
+def write_much(writer):
+    for i in range(100):  # writing goes on beside, so a later call may be the first that knows of an error
+        writer.write({"key": str(i), "x": b"x" * 2_000_000})
+
+
 def test_full_disk_gives_the_dataset_up(path, old):
     class Full:
         def __init__(self, file):
@@ -119,8 +124,7 @@ def test_full_disk_gives_the_dataset_up(path, old):
     writer = FileWriter(path, overwrite=True, disable=True)
     writer._outfile._file = Full(writer._outfile._file)
     with pytest.raises(OSError, match=r"full: .*x\.msgpack"):
-        for i in range(100):  # writing goes on beside, so a later call may be the first that knows
-            writer.write({"key": str(i), "x": b"x" * 2_000_000})
+        write_much(writer)
     with pytest.raises(ClosedError):
         writer.write({"key": "b"})
     assert files(path) == old
