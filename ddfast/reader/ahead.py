@@ -28,7 +28,7 @@ BATCH_SAMPLES = 512
 # From this mean size on, samples in the page cache are read one by one, straight to where they stay: copying costs
 # more than calling. Every few of them are looked for there; where one is missing, AHEAD_BYTES are read ahead.
 LARGE_BYTES = 32 << 10
-LOOK_EVERY = 8
+LOOK_EVERY = 16
 AHEAD_BYTES = 256 << 20
 
 

@@ -45,7 +45,10 @@ class Passes(Protocol):
         """The position, counted through all passes."""
 
     def _jump(self, position: int) -> None:
-        """Set the position."""
+        """Move the position on."""
+
+    def _go_to(self, position: int) -> None:
+        """Set the position, as whoever uses the augment does."""
 
     def _stretches(self, position: int) -> Iterator[Indices]:
         """The samples that an iterator gives from a position on, a pass or the rest of one at a time."""
@@ -74,6 +77,9 @@ class Whole:
 
     def _jump(self, position: int) -> None:
         self._base._i = position % len(self)
+
+    def _go_to(self, position: int) -> None:
+        self._base.seek(position % len(self))
 
     def _stretches(self, position: int) -> Iterator[Indices]:
         yield self._pass(0)[position % len(self) :]
@@ -147,6 +153,9 @@ class Augment(ABC):
             copy: False allows views of larger buffers instead of copies, which is faster, but one sample may then keep
                 the memory of many alive.
             chunk_size: samples read at once; readers of files may read more.
+
+        Raises:
+            ValueError: `chunk_size` is below 1.
         """
 
     def rawiter(self, yield_key: bool = False) -> Iterator[Any]:
@@ -196,6 +205,9 @@ class Augment(ABC):
     @abstractmethod
     def _jump(self, position: int) -> None: ...
 
+    def _go_to(self, position: int) -> None:
+        self._jump(position)
+
     @abstractmethod
     def _stretches(self, position: int) -> Iterator[Indices]: ...
 
@@ -225,9 +237,9 @@ class PlacedAugment(Augment):
         self._jump(position)
 
     def iter(
-        self, yield_key: bool = False, raw: bool = False, copy: bool = True, chunk_size: int | None = 16
+        self, yield_key: bool = False, raw: bool = False, copy: bool = True, chunk_size: int = 16
     ) -> Iterator[Any]:
-        return self._iterate(Form(yield_key, raw, copy), check_chunk_size(chunk_size or 16))
+        return self._iterate(Form(yield_key, raw, copy), check_chunk_size(chunk_size))
 
     def _iterate(self, form: Form, chunk_size: int) -> Iterator[Any]:
         for sample in self._samples(form, chunk_size):

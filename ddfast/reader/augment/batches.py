@@ -53,26 +53,27 @@ class AugmentBatches(Batches):
         return len(Part(self._left, self._batch_size, drop_last=self._drop_last))
 
     def __next__(self) -> Batch:
-        if self._closed or (self._left is not None and self._number >= len(self)):
-            self._move_on()
+        if self._closed:
+            raise StopIteration
+        if self._left is not None and self._number >= len(self):
+            self._closed = True
+            if self._left and self._number == 0:  # and all is left out
+                self._augment._jump(self._start + self._left)
             raise StopIteration
         self._number += 1  # a batch that fails is passed over
         batch = self._read()
-        self._move_on()
+        self._augment._jump(self._start + self._given())
         return batch
 
     def _read(self) -> Batch:
         """The next batch, of which it is sure that there is one."""
         raise NotImplementedError
 
-    def _move_on(self) -> None:
-        """Set the position behind the last batch; behind the last of all, to the next pass."""
-        if self._closed or len(self._augment) == 0:
-            return
-        done = self._number * self._batch_size
-        if self._left is not None and self._number >= len(self):
-            done = self._left
-        self._augment._jump(self._start + done)
+    def _given(self) -> int:
+        """Samples that count as given; behind the last batch all of them."""
+        if self._left is not None and self._number == len(self):
+            return self._left
+        return self._number * self._batch_size
 
     def close(self) -> None:
         self._closed = True
@@ -97,6 +98,7 @@ class PassBatches(AugmentBatches):
         self._columns = check_columns(columns)
         self._raw = raw
         self._stretches = iter(()) if self._left == 0 else augment._stretches(self._start)
+        self._indexed = 0  # samples whose indices were taken from there
         self._rest = np.empty(0, np.int64)  # indices that do not fill a batch yet
         self._batches: Iterator[Batch] = iter(())
 
@@ -128,6 +130,9 @@ class PassBatches(AugmentBatches):
         for stretch in self._stretches:
             parts.append(np.asarray(stretch, np.int64))
             size += len(stretch)
+            self._indexed += len(stretch)
+            if self._indexed == self._left:
+                break
             if size >= max(STREAM_SAMPLES, self._batch_size):
                 return np.concatenate(parts), False
         return np.concatenate(parts), True

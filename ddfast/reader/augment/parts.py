@@ -67,6 +67,9 @@ class _Again(Augment):
     def _jump(self, position: int) -> None:
         self._inner._jump(position)
 
+    def _go_to(self, position: int) -> None:
+        self._inner._go_to(position)
+
     def _stretches(self, position: int) -> Iterator[Indices]:
         inner = self._inner
         for _ in self._rounds():
@@ -104,9 +107,11 @@ class Repeater(_Again):
         Raises:
             IndexError: there are no samples.
         """
-        position = _modulo(index, len(self))
-        self._passed = position // len(self._reader)
-        _seek(self._reader, position)
+        self._go_to(_modulo(index, len(self)))
+
+    def _go_to(self, position: int) -> None:
+        self._passed = position % len(self) // len(self._reader)
+        super()._go_to(position)
 
     @property
     def _endless(self) -> bool:  # type: ignore[override]
@@ -145,7 +150,7 @@ class Cycler(_Again):
         Raises:
             IndexError: there are no samples.
         """
-        _seek(self._reader, _modulo(index, len(self)))
+        self._go_to(_modulo(index, len(self)))
 
     def _rounds(self) -> Iterator[None]:
         return repeat(None)
@@ -161,8 +166,3 @@ def _modulo(index: SupportsIndex, n: int) -> int:
     if n == 0:
         raise IndexError(f"index {index} out of range: there are no samples")
     return operator.index(index) % n
-
-
-def _seek(reader: Reader | Augment, position: int) -> None:
-    """Go to a position, counted through all passes."""
-    reader.seek(position if isinstance(reader, Augment) else position % len(reader))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import ceil
+from math import ceil, inf
 from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
@@ -43,7 +43,7 @@ class QuasiShuffler(PlacedAugment):
         seed: a number; None for ``len(reader) * self.buf_size * chunk_size``.
 
     Raises:
-        ValueError: `buf_size` is not above 0, or `chunk_size` is below 1.
+        ValueError: `buf_size` is no number above 0, or `chunk_size` is below 1.
         TypeError: the seed is no number.
     """
 
@@ -66,7 +66,7 @@ class QuasiShuffler(PlacedAugment):
         self, yield_key: bool = False, raw: bool = False, copy: bool = True, chunk_size: int | None = None
     ) -> Iterator[Any]:
         """As `Augment.iter`. `chunk_size` does not change which chunks are shuffled."""
-        return super().iter(yield_key, raw, copy, chunk_size)
+        return super().iter(yield_key, raw, copy, self.chunk_size if chunk_size is None else chunk_size)
 
     def batches(
         self,
@@ -88,7 +88,8 @@ class QuasiShuffler(PlacedAugment):
         n = len(self)
         draws = Draws(self._seed + number * n)
         chunks = draws.permutation(self.num_chunks)
-        positions = (chunks[:, np.newaxis] * self.chunk_size + np.arange(self.chunk_size)).ravel()
+        size = min(self.chunk_size, n)
+        positions = (chunks[:, np.newaxis] * size + np.arange(size)).ravel()
         places = int(np.count_nonzero(positions[: self.buf_size] < n))
         arrivals = chosen(self._inner._pass(number), positions[positions < n])
         return _Plan(arrivals, places, draws.below(places, n - places) if n > places else _NO_DRAWS)
@@ -109,8 +110,8 @@ _NO_DRAWS = np.empty(0, np.uint32)
 
 def _buffered(buf_size: float, n: int) -> int:
     """Samples that a buffer is wanted for."""
-    if not buf_size > 0:
-        raise ValueError(f"buf_size is {buf_size}, but a buffer holds one sample at least")
+    if not 0 < buf_size < inf:
+        raise ValueError(f"buf_size is {buf_size}, not a number of samples or a fraction above 0")
     return ceil(n * buf_size) if buf_size < 1 else int(buf_size)
 
 
