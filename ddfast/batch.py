@@ -45,6 +45,7 @@ from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, overload
 import numpy as np
 import numpy.typing as npt
 
+from ddfast._native.arena import Pool
 from ddfast._native.columns import (
     BytesColumn,
     Column,
@@ -138,6 +139,7 @@ class Batch(Sequence[Any]):
         *,
         columns: Sequence[str] | None = None,
         raw: bool = False,
+        pool: Pool | None = None,
     ) -> Batch:
         """A batch of copies of packed samples.
 
@@ -147,12 +149,13 @@ class Batch(Sequence[Any]):
             origin: the dataset.
             columns: names of the columns to make; None for all.
             raw: make no columns, and give packed samples.
+            pool: where the memory comes from, and goes when the batch does; None for fresh memory.
 
         Raises:
             CorruptSampleError, or what `origin` makes of it: a sample is no well-formed message.
         """
         try:
-            return cls(build_table(samples, columns, raw=raw), indices, origin)
+            return cls(build_table(samples, columns, pool, raw=raw), indices, origin)
         except KernelError as error:
             raise origin.explain(error, int(indices[error.item])) from error
 
