@@ -145,7 +145,7 @@ def test_a_run_is_judged_as_its_first_damaged_sample_is(messages):
 
 
 @pytest.mark.parametrize(
-    ("ends", "item"), [([1], 1), ([2, 1], 1), ([1, 3], 1), ([], 0), ([1, 2, 2**64 - 1], 2)]
+    ("ends", "item"), [([1], 1), ([1, 0], 1), ([1, 3], 1), ([], 0), ([1, 2, 2**64 - 1], 2)]
 )
 def test_ends_that_are_none_are_refused(ends, item):
     error = failure(check_run, b"\x01\x02", ends=np.array(ends, np.uint64))

@@ -21,6 +21,19 @@ StrPath = str | os.PathLike[str]
 BATCH_BYTES = 1 << 20
 BATCH_SAMPLES = 4096
 
+# Memory for what is read ahead: writing is what takes the time, so a reader need not be far ahead of it.
+PREFETCH_BYTES = 64 << 20
+QUEUE_DEPTH = 32
+
+
+def open_reader(infile: StrPath, together: int = 1) -> MsgpackReader:
+    """A reader of a dataset, one of so many that are used together."""
+    return MsgpackReader(
+        infile,
+        prefetch_bytes=max(1, PREFETCH_BYTES // together),
+        queue_depth=max(2, QUEUE_DEPTH // together),
+    )
+
 
 def batch_size(infiles: Iterable[StrPath], samples: int) -> int:
     """How many samples to take at a time.

@@ -33,6 +33,7 @@ from ddfast.commands._move import (
     batch_size,
     copy,
     keeping_what_exists,
+    open_reader,
     open_writer,
     refuse_same,
     stretch,
@@ -40,9 +41,6 @@ from ddfast.commands._move import (
 )
 from ddfast.errors import DuplicateKeyError
 from ddfast.reader import Shuffler
-
-PREFETCH_BYTES = 256 << 20  # of all readers together
-QUEUE_DEPTH = 32
 
 Sample = tuple[str, Any]  # key and packed message
 
@@ -74,7 +72,7 @@ def merge_concat(
     total = check_keys(infiles)
     with open_writer(outfile, total, overwrite) as writer:
         for infile in infiles:
-            with MsgpackReader(infile) as reader:
+            with open_reader(infile) as reader:
                 copy(batches_of(reader, batch_size([infile], len(reader)), shuffle, rand), writer)
 
 
@@ -97,20 +95,13 @@ def merge_random(
     if check_keys(infiles) == 0:
         raise ValueError("zero samples found: there is nothing to merge")
     with ExitStack() as stack:
-        readers = [stack.enter_context(reader_of(infile, len(infiles))) for infile in infiles]
+        readers = [stack.enter_context(open_reader(infile, len(infiles))) for infile in infiles]
         lens = [len(reader) for reader in readers]
         size = batch_size(infiles, sum(lens))
         samples = [samples_of(batches_of(reader, size, shuffle, rand)) for reader in readers]
         writer = stack.enter_context(open_writer(outfile, sum(lens), overwrite))
         for choices in choose(lens, size, random.random if rand is None else rand.random):
             write_chosen(choices.tolist(), readers, samples, writer)
-
-
-def reader_of(infile: StrPath, number: int) -> MsgpackReader:
-    """One of so many readers that are used together."""
-    return MsgpackReader(
-        infile, prefetch_bytes=PREFETCH_BYTES // number, queue_depth=max(2, QUEUE_DEPTH // number)
-    )
 
 
 def batches_of(
@@ -130,7 +121,7 @@ def check_keys(infiles: Sequence[StrPath]) -> int:
     """
     owners: dict[str, StrPath] = {}
     for infile in infiles:
-        with MsgpackReader(infile) as reader:
+        with open_reader(infile) as reader:
             keys = dict.fromkeys(reader.keys(), infile)
         if not owners.keys().isdisjoint(keys):
             key = next(key for key in keys if key in owners)

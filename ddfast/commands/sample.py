@@ -15,7 +15,7 @@ import argparse
 import sys
 from collections.abc import Iterable, Iterator
 
-from ddfast import Batch, MsgpackReader
+from ddfast import Batch
 from ddfast.commands import _run
 from ddfast.commands._move import (
     StrPath,
@@ -24,6 +24,7 @@ from ddfast.commands._move import (
     batch_size,
     copy,
     keeping_what_exists,
+    open_reader,
     open_writer,
     refuse_same,
     stretch,
@@ -57,7 +58,7 @@ def sample(
     if number < 0:
         raise ValueError(f"{number} samples cannot be written")
     refuse_same([infile], [outfile])
-    with MsgpackReader(infile) as reader:
+    with open_reader(infile) as reader:
         n = len(reader)
         if number > n:
             print(f"{infile} has only {n:,} samples, not {number:,}", file=sys.stderr)

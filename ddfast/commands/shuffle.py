@@ -24,6 +24,7 @@ from ddfast.commands._move import (
     batch_size,
     copy,
     keeping_what_exists,
+    open_reader,
     open_writer,
     refuse_same,
 )
@@ -49,7 +50,7 @@ def shuffle(infile: StrPath, outfile: StrPath, args: argparse.Namespace) -> None
         FileExistsError: the user wants to keep what exists.
     """
     refuse_same([infile], [outfile])
-    with MsgpackReader(infile) as reader:
+    with open_reader(infile) as reader:
         shuffler = shuffled(reader, args)
         with open_writer(outfile, len(reader), args.no_confirm) as writer:
             copy(shuffler.batches(batch_size([infile], len(reader)), raw=True), writer)

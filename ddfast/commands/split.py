@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from ddfast import MsgpackReader
 from ddfast.commands import _run
 from ddfast.commands._move import (
     StrPath,
@@ -27,6 +26,7 @@ from ddfast.commands._move import (
     batch_size,
     copy,
     keeping_what_exists,
+    open_reader,
     open_writer,
     refuse_same,
     stretch,
@@ -49,7 +49,7 @@ def split_dataset(
         ValueError: the splits are not in order or lie outside the dataset, or are not one less than outfiles.
     """
     refuse_same([infile], outfiles)
-    with MsgpackReader(infile) as reader:
+    with open_reader(infile) as reader:
         n = len(reader)
         check_splits(splits, len(outfiles), n)
         size = batch_size([infile], n)
