@@ -72,8 +72,8 @@ typedef struct ddf_table {
 } ddf_table;
 
 /* Build the columns of `n` samples, each exactly one message inside `region`.
- * `samples` is kept by the table: it must live as long, best in the arena. `names` (NULL: all) selects columns; a name
- * that no sample has gives no column. `names` need not be kept, but the bytes they point at must be.
+ * `samples` is kept by the table: it must live as long, best in the arena. `names` (NULL: all) selects columns and
+ * need not be kept; a name that no sample has gives no column.
  * Returns 0 with `*out` set, -ENOMEM, or DDF_E_* with err->item the sample and err->pos the byte in it. All samples
  * are checked to be whole, well-formed messages, selected or not. */
 int ddf_table_build(ddf_arena *arena, ddf_slice region, const ddf_slice *samples, size_t n, const ddf_slice *names,

@@ -193,7 +193,7 @@ class Batch(Sequence[Any]):
 
     def __iter__(self) -> Iterator[Any]:
         """The samples, one after the other."""
-        return map(self._sample, self._rows)
+        return map(self._table.packed if self._table.raw else self._decoded, self._rows)
 
     def __contains__(self, name: object) -> bool:
         """Whether ``batch[name]`` is a column."""

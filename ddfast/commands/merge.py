@@ -122,7 +122,7 @@ def check_keys(infiles: Sequence[StrPath]) -> int:
     owners: dict[str, StrPath] = {}
     for infile in infiles:
         with open_reader(infile) as reader:
-            keys = dict.fromkeys(reader.keys(), infile)
+            keys = dict.fromkeys(reader.keys()[:], infile)
         if not owners.keys().isdisjoint(keys):
             key = next(key for key in keys if key in owners)
             raise DuplicateKeyError(

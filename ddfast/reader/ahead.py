@@ -72,13 +72,16 @@ def samples_at(reader: Reader, indices: Indices, form: Form) -> Iterator[Any]:
 
     One that is damaged or cannot be read raises its error when its turn comes.
     """
-    for run in runs_at(reader, indices, form):
-        if type(run[0]) is Failure:
-            raise run[0].error
-        if len(run) == 1:
-            yield run.pop()  # and keep no reference: its memory may serve the next
+    get = reader.get
+    for packed, piece in _pieces(reader._packed, indices):
+        if packed is None:
+            for index in piece.tolist():
+                yield get(index, *form)
         else:
-            yield from run
+            for run in _ahead(reader, packed, piece, form):
+                if type(run[0]) is Failure:
+                    raise run[0].error
+                yield from run
 
 
 def runs_at(reader: Reader, indices: Indices, form: Form) -> Iterator[list[Any]]:
@@ -86,12 +89,8 @@ def runs_at(reader: Reader, indices: Indices, form: Form) -> Iterator[list[Any]]
 
     One that is damaged or cannot be read is a run of its own, a `Failure`.
     """
-    packed = reader._packed
-    if packed is None:
-        return _one_by_one(reader, indices, form)
-    if packed.is_large:
-        return _large(reader, packed, indices, form)
-    return _ahead(reader, packed, indices, form)
+    for packed, piece in _pieces(reader._packed, indices):
+        yield from _one_by_one(reader, piece, form) if packed is None else _ahead(reader, packed, piece, form)
 
 
 def _one_by_one(reader: Reader, indices: Indices, form: Form) -> Iterator[list[Any]]:
@@ -104,14 +103,18 @@ def _one_by_one(reader: Reader, indices: Indices, form: Form) -> Iterator[list[A
             yield [Failure(error)]
 
 
-def _large(reader: Reader, packed: Packed, indices: Indices, form: Form) -> Iterator[list[Any]]:
+def _pieces(packed: Packed | None, indices: Indices) -> Iterator[tuple[Packed | None, Indices]]:
+    """Pieces of `indices`, each with what reads it ahead, or None where one sample after the other is better."""
+    if packed is None or not packed.is_large:
+        yield packed, indices
+        return
     at, count = 0, max(1, int(AHEAD_BYTES / packed.mean_bytes))
     while at < len(indices):
         if _is_ready(packed, int(indices[at])):
-            yield from _one_by_one(reader, indices[at : at + LOOK_EVERY], form)
+            yield None, indices[at : at + LOOK_EVERY]
             at += LOOK_EVERY
         else:
-            yield from _ahead(reader, packed, indices[at : at + count], form)
+            yield packed, indices[at : at + count]
             at, count = at + count, 2 * count
 
 

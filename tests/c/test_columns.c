@@ -113,6 +113,18 @@ static void nothing_gives_no_columns(void) {
     drop(b);
 }
 
+static void a_table_keeps_the_names_of_its_columns(void) {
+    ddf_slice sample = SLICE("\x82\xa1x\x01\xa1y\x02");
+    uint8_t *memory = malloc(1);
+    assert(memory != NULL);
+    *memory = 'y';
+    ddf_slice name = {memory, 1};
+    built b = build(sample, &sample, 1, &name, 1);
+    free(memory);
+    assert(b.status == 0 && b.table->columns_n == 1 && b.table->columns[0].name.data[0] == 'y');
+    drop(b);
+}
+
 static void raw_tables_look_at_nothing(void) {
     built b = build((ddf_slice){NULL, 0}, NULL, 0, NULL, 0);
     ddf_slice sample = SLICE("\xc1");
@@ -169,6 +181,7 @@ int main(void) {
     dtypes_that_are_not_numbers_have_no_size();
     errors_name_sample_and_byte();
     nothing_gives_no_columns();
+    a_table_keeps_the_names_of_its_columns();
     raw_tables_look_at_nothing();
     views_reach_all_of_a_large_region();
     return 0;

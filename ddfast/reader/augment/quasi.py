@@ -103,7 +103,8 @@ class QuasiShuffler(PlacedAugment):
         plan = self._plan(self._number)
         arrivals = plan.from_position(self._i)
         if packed is None or packed.is_large:
-            return _checked(_through_buffer(runs_at(self._base, arrivals.indices, form), arrivals))
+            own = form._replace(copy=True)  # views would keep what else was read with them in memory
+            return _checked(_through_buffer(runs_at(self._base, arrivals.indices, own), arrivals))
         runs = _through_buffer(runs_at(self._base, arrivals.indices, _PACKED), arrivals)
         return _decoded(runs, packed, plan.order()[self._i :], form)
 
