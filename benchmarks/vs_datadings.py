@@ -1,6 +1,6 @@
 """Compare ddfast with datadings on three synthetic datasets in a warm page cache.
 
-One process; the sides take turns; medians of five, with lowest and highest. Prints a Markdown table.
+One process, commands apart; the sides take turns; medians of five, with lowest and highest. Prints a Markdown table.
 
 Example:
   python benchmarks/vs_datadings.py --data /tmp/ddfast-data --json result.json --plot docs/vs_datadings.png
@@ -20,6 +20,7 @@ from typing import Any
 
 import datadings.reader
 import numpy as np
+from commands import COMMANDS, SMALL, Command, command_rates
 from datadings.reader import MsgpackReader as DatadingsReader
 from datasets import DATASETS, add_data_argument, ensure
 from measure import Spread, Stopwatch, interleaved, machine, machine_line, ratios, raw_rate, warm
@@ -246,9 +247,22 @@ def measure(job: Job, position: int, path: Path, repeats: int, seconds: float) -
     )
 
 
+def measure_command(command: Command, path: Path, repeats: int) -> Result:
+    """Measure both sides of a command."""
+    rates = command_rates(command, path, repeats)
+    return Result(
+        job=command.name,
+        dataset=SMALL.name,
+        ddfast=Spread.of(rates["ddfast"]),
+        datadings=Spread.of(rates["datadings"]),
+        ratio=ratios(rates["ddfast"], rates["datadings"]),
+        target=command.target,
+    )
+
+
 def table(results: list[Result]) -> str:
     """The results as a Markdown table."""
-    jobs = {job.name: job.title for job in JOBS}
+    jobs = {job.name: job.title for job in (*JOBS, *COMMANDS)}
     datasets = {dataset.name: dataset.title for dataset in DATASETS}
     lines = [
         "| job | dataset | datadings, samples/s | ddfast, samples/s | times as fast | target | of preadv |",
@@ -288,7 +302,11 @@ def run(args: argparse.Namespace) -> list[Result]:
         for job in JOBS:
             if job.name in args.jobs:
                 results.append(measure(job, position, path, args.repeats, args.seconds))
-    return sorted(results, key=lambda result: [job.name for job in JOBS].index(result.job))
+    results.sort(key=lambda result: [job.name for job in JOBS].index(result.job))
+    path = ensure(SMALL, args.data)
+    return results + [
+        measure_command(command, path, args.repeats) for command in COMMANDS if command.name in args.jobs
+    ]
 
 
 def main() -> None:
@@ -297,7 +315,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_data_argument(parser)
-    names = [job.name for job in JOBS]
+    names = [job.name for job in (*JOBS, *COMMANDS)]
     parser.add_argument(
         "--jobs", nargs="+", choices=names, default=names, help="what to measure (default: all)"
     )

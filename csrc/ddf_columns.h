@@ -82,6 +82,14 @@ int ddf_table_build(ddf_arena *arena, ddf_slice region, const ddf_slice *samples
 /* A table of samples that nothing is known about: no columns, nothing checked. Returns 0 or -ENOMEM. */
 int ddf_table_raw(ddf_arena *arena, ddf_slice region, const ddf_slice *samples, size_t n, ddf_table **out);
 
+/* Where the `n` samples `first`, `first + step`, ... end when they are laid one after the other, which takes `ends[n - 1]`
+ * bytes. All of them must be samples of the table. Returns 1 if they lie so already, from samples[first].data on, else
+ * 0. */
+int ddf_table_ends(const ddf_table *table, size_t first, ptrdiff_t step, size_t n, uint64_t *ends);
+
+/* Lay the same samples one after the other. */
+void ddf_table_join(const ddf_table *table, size_t first, ptrdiff_t step, size_t n, uint8_t *out);
+
 /* The packed value of sample `i` in `column`; its size is 0 where the sample has none. */
 ddf_slice ddf_column_value(const ddf_table *table, const ddf_column *column, size_t i);
 

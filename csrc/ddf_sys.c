@@ -37,6 +37,14 @@ void *ddf_sys_memory(size_t size) {
 
 void ddf_sys_memory_free(void *memory, size_t size) { (void)munmap(memory, size); }
 
+void ddf_sys_start_writeback(int fd, uint64_t offset, uint64_t len) {
+#ifdef __linux__
+    (void)sync_file_range(fd, (off_t)offset, (off_t)len, SYNC_FILE_RANGE_WRITE);
+#else
+    (void)fd, (void)offset, (void)len;
+#endif
+}
+
 void ddf_sys_reuse_freed(size_t size) {
     void *volatile block = malloc(size); /* volatile: the pair would be optimised away */
     free(block);

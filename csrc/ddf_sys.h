@@ -62,6 +62,10 @@ void ddf_sys_notifier_close(const int fds[2]);
 void ddf_sys_notifier_raise(const int fds[2]);
 void ddf_sys_notifier_clear(const int fds[2]);
 
+/* Ask the system to begin to write `[offset, offset + len)` of a file to the disk, where it can be asked. Does not wait,
+ * and promises nothing: only fsync tells whether it is there. */
+void ddf_sys_start_writeback(int fd, uint64_t offset, uint64_t len);
+
 /* io_uring's three calls and the mapping of its memory (NULL: not possible; given back by ddf_sys_memory_free), which a
  * forked child does not get. `params` is a struct io_uring_params. -ENOSYS where there is no io_uring. */
 int ddf_sys_uring_setup(uint32_t entries, void *params);

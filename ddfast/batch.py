@@ -45,6 +45,7 @@ from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, overload
 import numpy as np
 import numpy.typing as npt
 
+from ddfast._native.arena import Pool
 from ddfast._native.columns import (
     BytesColumn,
     Column,
@@ -138,6 +139,7 @@ class Batch(Sequence[Any]):
         *,
         columns: Sequence[str] | None = None,
         raw: bool = False,
+        pool: Pool | None = None,
     ) -> Batch:
         """A batch of copies of packed samples.
 
@@ -147,12 +149,13 @@ class Batch(Sequence[Any]):
             origin: the dataset.
             columns: names of the columns to make; None for all.
             raw: make no columns, and give packed samples.
+            pool: where the memory comes from, and goes when the batch does; None for fresh memory.
 
         Raises:
             CorruptSampleError, or what `origin` makes of it: a sample is no well-formed message.
         """
         try:
-            return cls(build_table(samples, columns, raw=raw), indices, origin)
+            return cls(build_table(samples, columns, pool, raw=raw), indices, origin)
         except KernelError as error:
             raise origin.explain(error, int(indices[error.item])) from error
 
@@ -190,7 +193,7 @@ class Batch(Sequence[Any]):
 
     def __iter__(self) -> Iterator[Any]:
         """The samples, one after the other."""
-        return map(self._sample, self._rows)
+        return map(self._table.packed if self._table.raw else self._decoded, self._rows)
 
     def __contains__(self, name: object) -> bool:
         """Whether ``batch[name]`` is a column."""
@@ -199,6 +202,14 @@ class Batch(Sequence[Any]):
     def raw(self, position: int) -> memoryview:
         """The packed sample at ``position``, in place; ``bytes(batch.raw(i))`` is a copy."""
         return self._table.packed(self._rows[position])
+
+    def joined(self) -> tuple[Buffer, npt.NDArray[np.uint64]]:
+        """The packed samples one after the other, in read-only memory, and where each of them ends.
+
+        The memory is that of the batch where the samples lie so in it, as those that were read in the order of
+        the file mostly do, and a copy otherwise. The ends are uint64, shape ``(len(batch),)``.
+        """
+        return self._table.joined(self._rows)
 
     def decode(self, position: int) -> Any:
         """The sample at ``position``, decoded, whether the batch is raw or not."""

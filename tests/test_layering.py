@@ -57,7 +57,7 @@ LIBC = {
 INTRINSICS = {"immintrin.h", "arm_neon.h", "emmintrin.h", "smmintrin.h", "nmmintrin.h", "arm_acle.h"}
 SYSTEM_CALLS = [
     "open", "openat", "close", "p?readv?", "p?writev?", "mmap", "munmap", "madvise", "f?stat", "poll",
-    "syscall", "fcntl", "eventfd", "pipe2?", "posix_fadvise",
+    "syscall", "fcntl", "eventfd", "pipe2?", "posix_fadvise", "sync_file_range",
 ]  # fmt: skip
 SYSTEM_HEADERS = ("sys/", "linux/", "fcntl.h", "poll.h", "sched.h", "unistd.h")
 SYSTEM_FILES = {"ddf_sys.c", "ddf_uring.c"}

@@ -56,6 +56,12 @@ class Table:
     def packed_bytes(self, row: int) -> bytes:
         """A copy of the packed sample."""
 
+    def joined(self, rows: range) -> tuple[Buffer, npt.NDArray[np.uint64]]:
+        """Packed samples of these rows, one after the other, and where each ends; uint64, shape ``(len(rows),)``.
+
+        The buffer is a view where the samples lie so in memory, and a copy otherwise.
+        """
+
     def decode(self, row: int, decoder: Decoder) -> Any:
         """The sample as object. A `KernelError` names the row as its item."""
 

@@ -9,6 +9,8 @@ cdef extern from "ddf_sys.h":
         void *data
         size_t size
 
+    void ddf_sys_start_writeback(int fd, uint64_t offset, uint64_t len) nogil
+
 
 cdef extern from "ddf_file.h":
     ctypedef struct ddf_file:

@@ -50,3 +50,8 @@ cdef class File:
             status = ddf_file_read_parts(self.ptr, parts, offset, &err)
         check(status, &err)
         return 0
+
+
+def start_writeback(int fd, uint64_t offset, uint64_t size):
+    with nogil:
+        ddf_sys_start_writeback(fd, offset, size)

@@ -159,7 +159,23 @@ static void views_reach_all_of_a_large_region(void) {
     munmap(memory, size);
 }
 
+static void samples_are_joined_from_where_they_lie(void) {
+    ddf_slice samples[2];
+    built b = build_two(SLICE("\x01"), SLICE("\xa1z"), samples);
+    uint64_t ends[2];
+    uint8_t out[3];
+    assert(ddf_table_ends(b.table, 0, 1, 2, ends) == 1 && ends[0] == 1 && ends[1] == 3);
+    assert(ddf_table_ends(b.table, 1, 1, 1, ends) == 1 && ends[0] == 2);
+    assert(ddf_table_ends(b.table, 0, 1, 0, ends) == 1);
+    assert(ddf_table_ends(b.table, 1, -1, 2, ends) == 0 && ends[0] == 2 && ends[1] == 3);
+    ddf_table_join(b.table, 1, -1, 2, out);
+    assert(memcmp(out, "\xa1z\x01", 3) == 0);
+    drop(b);
+    free((void *)(uintptr_t)samples[0].data);
+}
+
 int main(void) {
+    samples_are_joined_from_where_they_lie();
     kinds_follow_from_the_values();
     arrays_stack_where_dtype_and_shape_agree();
     dtypes_that_are_not_numbers_have_no_size();

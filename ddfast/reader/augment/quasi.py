@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
+from ddfast._native.arena import Pool
 from ddfast._native.shuffle import exchange, exchange_objects
 from ddfast.batch import Batch
 from ddfast.errors import ClosedError, KernelError, PickleRefusedError
@@ -24,6 +25,9 @@ __all__ = ["QuasiShuffler"]
 
 # Samples that are taken out of the buffer at once when nothing comes in any more.
 TAIL = 64
+
+# Memory of batches that is kept for the next ones: using it again costs a fraction of fresh memory.
+POOL_BYTES = 32 << 20
 
 
 class QuasiShuffler(PlacedAugment):
@@ -249,6 +253,7 @@ class _QuasiBatches(AugmentBatches):
         arrivals = plan.from_position(augment._i)
         self._runs = _through_buffer(runs_at(augment._base, arrivals.indices, _PACKED), arrivals)
         self._waiting: list[Any] = []
+        self._pool = Pool(POOL_BYTES)
 
     def _read(self) -> Batch:
         indices = self._order[: self._batch_size]
@@ -263,7 +268,9 @@ class _QuasiBatches(AugmentBatches):
         for sample in samples:
             if type(sample) is Failure:
                 raise sample.error
-        return Batch.of(samples, indices, self._packed.origin, columns=self._columns, raw=self._raw)
+        return Batch.of(
+            samples, indices, self._packed.origin, columns=self._columns, raw=self._raw, pool=self._pool
+        )
 
     def close(self) -> None:
         super().close()
