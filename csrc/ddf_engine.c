@@ -267,18 +267,55 @@ static share take_ready_share(ddf_job *job) {
     return s;
 }
 
-/* Copy the ready part of a share's pieces. Returns how many are not complete; their numbers go to `missed`. */
-static size_t read_ready(ddf_job *job, share s, uint32_t *missed) {
-    size_t n = 0;
-    for (size_t i = s.first; i < s.last; i++) {
+/* Have the data file of a shard open and as it was: pages of a mapping behind the new end would be fatal to touch.
+ * `file` is given back first, and becomes NULL where opening has to wait. */
+static int change_file(ddf_job *job, size_t shard, ddf_file **file, ddf_err *err) {
+    ddf_shards_give(job->shards, *file);
+    *file = NULL;
+    int status = ddf_shards_take_ready(job->shards, shard, file, err);
+    if (status >= 0 && *file != NULL) {
+        status = ddf_file_check(*file, err);
+        err->item = shard;
+    }
+    return status;
+}
+
+/* Copy the ready part of a share's pieces. Those that are not complete go to `missed`, their number to `n`. */
+static int read_ready(ddf_job *job, share s, uint32_t *missed, size_t *n, ddf_err *err) {
+    ddf_file *file = NULL;
+    size_t shard = SIZE_MAX;
+    int status = DDF_OK;
+    for (size_t i = s.first; i < s.last && status >= 0; i++) {
         ddf_read *piece = &job->pieces[i];
-        size_t got = ddf_file_read_ready(job->file, job->base + piece->at, (size_t)piece->length, piece->offset);
-        if (got < piece->length) {
-            *piece = (ddf_read){piece->offset + got, piece->length - got, piece->at + got};
-            missed[n++] = (uint32_t)i;
+        ddf_place place = ddf_shards_place(job->shards, piece->offset);
+        if (place.shard != shard) {
+            shard = place.shard;
+            status = change_file(job, shard, &file, err);
+        }
+        size_t size = (size_t)piece->length, got = 0;
+        if (status >= 0 && file != NULL) {
+            got = ddf_file_read_ready(file, job->base + piece->at, size, place.position);
+        }
+        if (got < size) {
+            *piece = (ddf_read){piece->offset + got, size - got, piece->at + got};
+            missed[(*n)++] = (uint32_t)i;
         }
     }
-    return n;
+    ddf_shards_give(job->shards, file);
+    return status;
+}
+
+/* Read one piece, waiting. */
+static int read_waiting(ddf_job *job, const ddf_read *piece, ddf_err *err) {
+    ddf_place place = ddf_shards_place(job->shards, piece->offset);
+    ddf_file *file;
+    int status = ddf_shards_take(job->shards, place.shard, &file, err);
+    if (status >= 0) {
+        status = ddf_file_read(file, job->base + piece->at, (size_t)piece->length, place.position, err);
+        ddf_shards_give(job->shards, file);
+    }
+    err->item = place.shard;
+    return status;
 }
 
 /* Hand a job's missed pieces to those who may wait. Call with the lock held. */
@@ -326,7 +363,7 @@ static size_t helpers_for(const ddf_engine *engine, const ddf_job *job) {
     /* Small pieces are worth a thread where each takes a system call; four tell what the others are like. */
     size_t entered = 0;
     for (size_t i = 0; i < 4; i++) {
-        entered += (size_t)ddf_file_is_entered(job->file, job->pieces[i * (job->n_pieces - 1) / 3].offset);
+        entered += (size_t)ddf_shards_are_entered(job->shards, job->pieces[i * (job->n_pieces - 1) / 3].offset);
     }
     uint64_t shares = bytes / SHARE_BYTES + (entered > 2 ? 0 : (job->n_pieces - 1) / SHARE_PIECES);
     return shares < engine->ready_threads - 1 ? (size_t)shares : engine->ready_threads - 1;
@@ -335,11 +372,11 @@ static size_t helpers_for(const ddf_engine *engine, const ddf_job *job) {
 /* Run the preparation as a share of its own. Lock held before and after. */
 static void run_prepare(ddf_engine *engine, ddf_job *job) {
     job->running++;
-    job->preparing = 1;
+    job->preparing = job->looking = 1;
     pthread_mutex_unlock(&engine->lock);
-    int status = job->prepare(job);
+    int status = job->prepare(job, engine);
     pthread_mutex_lock(&engine->lock);
-    job->preparing = 0;
+    job->preparing = job->looking = 0;
     job->prepared = 1;
     ddf_err err = job->err;
     if (job->cancelled || engine->stopping) {
@@ -348,7 +385,7 @@ static void run_prepare(ddf_engine *engine, ddf_job *job) {
     }
     if (status >= 0 && job->n_pieces > 0) {
         push_front(&engine->fresh, job); /* the oldest job goes first */
-        if (ddf_file_can_be_ready(job->file)) {
+        if (ddf_shards_can_be_ready(job->shards)) {
             (void)call_threads(engine, helpers_for(engine, job));
         } else {
             miss_untried(engine, job);
@@ -371,8 +408,8 @@ static void run_ready_share(ddf_engine *engine, ddf_job *job) {
     engine->copying++;
     pthread_mutex_unlock(&engine->lock);
     ddf_err err = {0};
-    int status = ddf_file_check(job->file, &err); /* pages of a mapping behind the new end would be fatal to touch */
-    size_t n = status < 0 ? 0 : read_ready(job, s, missed);
+    size_t n = 0;
+    int status = read_ready(job, s, missed, &n, &err);
     pthread_mutex_lock(&engine->lock);
     engine->copying--;
     engine->progress += (s.last - s.first) - n;
@@ -393,7 +430,7 @@ static void run_waiting_piece(ddf_engine *engine, ddf_job *job, size_t number) {
         (void)call_threads(engine, 1); /* it was left to this thread, which is away for who knows how long */
     }
     pthread_mutex_unlock(&engine->lock);
-    int status = ddf_file_read(job->file, job->base + piece->at, (size_t)piece->length, piece->offset, &err);
+    int status = read_waiting(job, piece, &err);
     pthread_mutex_lock(&engine->lock);
     engine->progress++;
     end_share(engine, job, status, &err);
@@ -420,7 +457,7 @@ static int work_once(ddf_engine *engine) {
         return 1;
     }
     job = engine->fresh.head;
-    if (job != NULL && job->prepared && !ddf_file_can_be_ready(job->file)) {
+    if (job != NULL && job->prepared && !ddf_shards_can_be_ready(job->shards)) {
         miss_untried(engine, job);
         return 1;
     }
@@ -465,15 +502,26 @@ static void *worker(void *arg) {
 
 /* ---- the ring's thread: takes the place of those who wait ---- */
 
-/* Call with the lock held. */
+/* Give the ring what it has room for. The files are opened outside the lock, which is held before and after. */
 static void feed_ring(ddf_engine *engine) {
-    while (engine->waiting.head != NULL && ddf_uring_room(engine->ring) > 0) {
+    while (engine->waiting.head != NULL && ddf_uring_room(engine->ring) > 0 && !engine->stopping) {
         ddf_job *job = engine->waiting.head;
         size_t number = take_missed(engine, job);
         const ddf_read *piece = &job->pieces[number];
+        ddf_place place = ddf_shards_place(job->shards, piece->offset);
+        ddf_file **file = &job->held[number];
+        ddf_err err = {0};
         job->running++;
-        ddf_uring_read(engine->ring, ddf_file_fd(job->file), job->base + piece->at, (size_t)piece->length,
-                       piece->offset, job, number);
+        pthread_mutex_unlock(&engine->lock);
+        int status = ddf_shards_take(job->shards, place.shard, file, &err);
+        if (status >= 0) {
+            ddf_uring_read(engine->ring, ddf_file_fd(*file), job->base + piece->at, (size_t)piece->length,
+                           place.position, job, number);
+        }
+        pthread_mutex_lock(&engine->lock);
+        if (status < 0) {
+            end_share(engine, job, status, &err);
+        }
     }
 }
 
@@ -482,9 +530,11 @@ static void feed_ring(ddf_engine *engine) {
 static void end_ring_share(ddf_engine *engine, const ddf_uring_end *end) {
     ddf_job *job = end->owner;
     const ddf_read *piece = &job->pieces[end->number];
+    ddf_place place = ddf_shards_place(job->shards, piece->offset);
     ddf_err err = {0};
     int status = end->got == -ECANCELED ? given_up(&err)
-                                        : ddf_file_judge(end->got, piece->length, piece->offset, &err);
+                                        : ddf_file_judge(end->got, piece->length, place.position, &err);
+    err.item = place.shard;
     engine->progress++;
     if (status >= 0 && job->status >= 0 && job->running == 1 && !has_work_left(job) && !engine->stopping) {
         (void)call_threads(engine, 1);
@@ -511,6 +561,10 @@ static void run_ring(ddf_engine *engine) {
         }
         pthread_mutex_unlock(&engine->lock);
         size_t n = ddf_uring_wait(engine->ring, ends, SHARE_PIECES);
+        for (size_t i = 0; i < n; i++) {
+            const ddf_job *job = ends[i].owner;
+            ddf_shards_give(job->shards, job->held[ends[i].number]);
+        }
         pthread_mutex_lock(&engine->lock);
         engine->ring_asleep = 0;
         for (size_t i = 0; i < n; i++) {
@@ -542,7 +596,7 @@ static void job_init(ddf_job *job) {
     job->next = NULL;
     job->n_pieces = job->taken = job->running = job->n_missed = job->missed_taken = 0;
     job->waited = 0;
-    job->prepared = job->preparing = job->cancelled = job->finishing = 0;
+    job->prepared = job->preparing = job->looking = job->cancelled = job->finishing = 0;
 }
 
 /* End a job before its time: what no thread works on is left out. Lock held before and after. */
@@ -582,8 +636,17 @@ void ddf_engine_cancel(ddf_engine *engine, ddf_job *job) {
     } else if (!job->finishing && !job->cancelled) {
         cancel_locked(engine, job);
     }
-    while (job->preparing) {
+    while (job->looking) {
         pthread_cond_wait(&engine->completed, &engine->lock);
+    }
+    pthread_mutex_unlock(&engine->lock);
+}
+
+void ddf_engine_let_go(ddf_engine *engine, ddf_job *job) {
+    pthread_mutex_lock(&engine->lock);
+    job->looking = 0;
+    if (job->cancelled) {
+        pthread_cond_broadcast(&engine->completed);
     }
     pthread_mutex_unlock(&engine->lock);
 }
@@ -626,11 +689,11 @@ int ddf_engine_wait(ddf_engine *engine, ddf_job *job, int timeout_ms) {
  * A lone read gains nothing from a thread; without any, all is left to the caller. Lock held before and after. */
 static int run_once(ddf_engine *engine, ddf_job *job) {
     size_t left = job->n_missed - job->missed_taken;
-    if (job->taken < job->n_pieces && !ddf_file_can_be_ready(job->file)) {
+    if (job->taken < job->n_pieces && !ddf_shards_can_be_ready(job->shards)) {
         miss_untried(engine, job);
     } else if (job->taken < job->n_pieces) {
         run_ready_share(engine, job);
-    } else if (left > 0 && (engine->threads == 0 || (job->n_missed == 1 && ddf_file_can_be_ready(job->file)))) {
+    } else if (left > 0 && (engine->threads == 0 || (job->n_missed == 1 && ddf_shards_can_be_ready(job->shards)))) {
         run_waiting_piece(engine, job, take_missed(engine, job));
     } else {
         return 0;

@@ -31,8 +31,10 @@ static void task_release(task *t) {
         return;
     }
     ddf_file_release(t->opened);
+    ddf_shards_release(t->job.shards);
     free(t->job.pieces);
     free(t->job.missed);
+    free(t->job.held);
     free(t->job.base);
     free(t);
     atomic_fetch_sub(&alive, 1);
@@ -45,13 +47,15 @@ static void hold(atomic_int *here, const atomic_int *while_set) {
     }
 }
 
-static int task_prepare(ddf_job *job) {
+static int task_prepare(ddf_job *job, ddf_engine *engine) {
     task *t = (task *)job;
+    (void)engine;
     hold(&t->preparing, &t->prepare_waits);
     if (t->prepare_status < 0) {
         return ddf_fail(&job->err, t->prepare_status, "told to", 3, 4);
     }
-    job->file = t->opened;
+    assert(ddf_shards_of(t->opened, NULL, 0, &job->shards) == 0);
+    job->held = malloc(t->count * sizeof(ddf_file *) + 1);
     job->pieces = malloc(t->count * sizeof *job->pieces + 1);
     job->missed = malloc(t->count * sizeof *job->missed + 1);
     job->base = calloc(t->count + 1, PIECE);

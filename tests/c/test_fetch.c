@@ -31,14 +31,17 @@ static void dataset(void) {
 }
 
 typedef struct bench {
-    ddf_file *file;
+    ddf_shards *shards;
     ddf_pool *pool;
     ddf_engine *engine;
 } bench;
 
 static bench bench_of(void) {
     bench b;
-    assert(ddf_file_open(path, &b.file) == 0 && ddf_pool_new((uint64_t)64 << 20, &b.pool) == 0);
+    ddf_file *file;
+    assert(ddf_file_open(path, &file) == 0 && ddf_shards_of(file, offsets, COUNT + 1, &b.shards) == 0);
+    ddf_file_release(file);
+    assert(ddf_pool_new((uint64_t)64 << 20, &b.pool) == 0);
     assert(ddf_engine_new(8, 2, DDF_IO_THREADS, &b.engine) == 0);
     return b;
 }
@@ -47,7 +50,7 @@ static bench bench_of(void) {
 static void bench_end(bench b) {
     assert(ddf_engine_stop(b.engine, PATIENCE) == 0 && ddf_pool_used(b.pool) == 0);
     ddf_engine_release(b.engine);
-    ddf_file_release(b.file);
+    ddf_shards_release(b.shards);
     ddf_pool_release(b.pool);
     faults_reset();
 }
@@ -55,10 +58,8 @@ static void bench_end(bench b) {
 static ddf_fetch *fetch_of(bench b, uint64_t seed, size_t count) {
     ddf_slice name = {(const uint8_t *)"k", 1};
     ddf_fetch_request request = {
-        .file = b.file,
+        .shards = b.shards,
         .pool = b.pool,
-        .offsets = offsets,
-        .entries = COUNT + 1,
         .order = {DDF_ORDER_SHUFFLED, COUNT, seed, 0, 1, 1},
         .stride = 32,
         .count = count,
