@@ -40,7 +40,8 @@ struct ddf_shards {
     int keeps_tables; /* all tables are its own */
     member *members;
     size_t max_open;
-    atomic_int far; /* some file was on storage where nothing can be read without waiting */
+    atomic_size_t missing; /* tables that are not loaded yet */
+    atomic_int far;        /* some file was on storage where nothing can be read without waiting */
 
     pthread_mutex_t lock;
     size_t open;
@@ -58,6 +59,7 @@ static ddf_shards *shards_of(size_t n) {
         return NULL;
     }
     atomic_init(&shards->references, 1);
+    atomic_init(&shards->missing, 0);
     atomic_init(&shards->far, 0);
     pthread_mutex_init(&shards->lock, NULL);
     shards->members = members;
@@ -90,7 +92,7 @@ static int choose_shift(const ddf_shard_spec *specs, size_t n, unsigned *shift) 
     while (*shift < SHIFT_ALONE && size >> (*shift - 1) != 0) {
         ++*shift;
     }
-    int fits = size >> (*shift - 1) == 0 && n < NONE && (uint64_t)n <= UINT64_MAX >> *shift;
+    int fits = size >> (*shift - 1) == 0 && n < NONE && (n == 0 || (uint64_t)n - 1 <= UINT64_MAX >> *shift);
     return fits ? DDF_OK : DDF_E_LIMIT;
 }
 
@@ -109,6 +111,7 @@ static int add_member(ddf_shards *shards, size_t i, const ddf_shard_spec *spec) 
     m->offsets_path = spec->offsets_path == NULL ? NULL : copy_path(spec->offsets_path);
     atomic_init(&m->offsets, spec->offsets_path == NULL ? spec->offsets : NULL);
     shards->keeps_tables &= spec->offsets_path != NULL;
+    atomic_fetch_add(&shards->missing, spec->offsets_path != NULL);
     return m->path == NULL || (spec->offsets_path != NULL && m->offsets_path == NULL) ? -ENOMEM : DDF_OK;
 }
 
@@ -314,7 +317,7 @@ int ddf_shards_can_be_ready(const ddf_shards *shards) {
 }
 
 int ddf_shards_may_wait(const ddf_shards *shards) {
-    return shards->only == NULL && !ddf_shards_can_be_ready(shards);
+    return shards->only == NULL && (!ddf_shards_can_be_ready(shards) || atomic_load(&shards->missing) > 0);
 }
 
 int ddf_shards_are_entered(ddf_shards *shards, uint64_t address) {
@@ -394,6 +397,7 @@ static int load_offsets(ddf_shards *shards, member *m, ddf_err *err) {
     if (is_first) {
         m->mapped = mapped;
         atomic_store_explicit(&m->offsets, table, memory_order_release);
+        atomic_fetch_sub(&shards->missing, 1);
     }
     pthread_mutex_unlock(&shards->lock);
     if (!is_first) {
@@ -476,14 +480,15 @@ int ddf_shards_find(ddf_shards *shards, int64_t index, ddf_found *out, ddf_err *
     }
     out->first = (int64_t)m->first;
     out->stop = out->first + (int64_t)m->samples;
-    int status = ddf_shards_check(shards, err);
-    status = status >= 0 ? enter(shards, m, &out->offsets, err) : status;
+    int status = enter(shards, m, &out->offsets, err);
     status = status >= 0 ? ddf_shards_take(shards, (size_t)(m - shards->members), &out->file, err) : status;
-    if (status >= 0) {
-        status = ddf_found_span(out, index, &out->span, err);
-        if (status < 0) {
-            ddf_shards_give(shards, out->file);
-        }
+    if (status < 0) {
+        return status;
+    }
+    status = ddf_file_check(out->file, err);
+    status = status >= 0 ? ddf_found_span(out, index, &out->span, err) : status;
+    if (status < 0) {
+        ddf_shards_give(shards, out->file);
     }
     return status;
 }

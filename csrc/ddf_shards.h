@@ -64,7 +64,7 @@ typedef struct ddf_found {
     int64_t first, stop;    /* indices of the shard's samples */
 } ddf_found;
 
-/* Find one sample by its index in the whole dataset. Errors as above. */
+/* Find one sample by its index in the whole dataset, in a file that has the size it had. Errors as above. */
 int ddf_shards_find(ddf_shards *shards, int64_t index, ddf_found *out, ddf_err *err);
 
 /* The span of another sample of the same shard. Errors as those of ddf_offsets_spans. */
@@ -80,7 +80,7 @@ void ddf_shards_give(ddf_shards *shards, ddf_file *file);
 /* 1 if something may be read without waiting, as far as is known; see ddf_file_can_be_ready. */
 int ddf_shards_can_be_ready(const ddf_shards *shards);
 
-/* 1 if looking samples up may wait for storage that was seen to take its time. */
+/* 1 if looking samples up may have to wait for storage: there are offsets to load, or files were seen to be far. */
 int ddf_shards_may_wait(const ddf_shards *shards);
 
 /* 1 if a small read at an address is but a copy by now. */

@@ -233,7 +233,7 @@ class ShardKeyTable:
             if key != other:
                 self._odd.setdefault(key, index)
         self._kept = kept
-        return KeyTable(np.concatenate([content[:1], content[1:][kept]]))
+        return KeyTable(content[np.concatenate([[0], kept + 1])])
 
 
 def _gather_hashes(shards: Sequence[Shard], keys: ShardKeys) -> NDArray[np.uint64]:

@@ -19,7 +19,7 @@ typedef struct task {
     ddf_job job;
     atomic_int references, finished, dropped;
     atomic_int prepare_waits, finish_waits, preparing, finishing;
-    int prepare_status;
+    int prepare_status, lets_go;
     ddf_file *opened;
     size_t first, count;
 } task;
@@ -49,7 +49,9 @@ static void hold(atomic_int *here, const atomic_int *while_set) {
 
 static int task_prepare(ddf_job *job, ddf_engine *engine) {
     task *t = (task *)job;
-    (void)engine;
+    if (t->lets_go) {
+        ddf_engine_let_go(engine, job);
+    }
     hold(&t->preparing, &t->prepare_waits);
     if (t->prepare_status < 0) {
         return ddf_fail(&job->err, t->prepare_status, "told to", 3, 4);
@@ -213,6 +215,22 @@ static void a_failing_preparation_fails_its_job(void) {
     ddf_engine_submit(engine, &t->job);
     assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0);
     assert(t->job.status == DDF_E_SPAN && t->job.err.item == 3 && t->job.err.pos == 4);
+    task_release(t);
+    expect_end(engine, file);
+}
+
+static void a_stuck_preparation_that_let_go_does_not_hold_up_cancelling(void) {
+    ddf_engine *engine = engine_of(4, 2);
+    ddf_file *file = file_of();
+    task *t = task_new(file, 0, 10);
+    t->prepare_waits = t->lets_go = 1;
+    ddf_engine_submit(engine, &t->job);
+    assert(eventually(&t->preparing, 1));
+    ddf_engine_cancel(engine, &t->job);
+    ddf_engine_cancel(engine, &t->job);
+    assert(!ddf_job_is_done(&t->job));
+    atomic_store(&t->prepare_waits, 0);
+    assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0 && t->job.status == DDF_E_CANCELLED);
     task_release(t);
     expect_end(engine, file);
 }
@@ -496,6 +514,7 @@ static void all_that_holds_with_io_uring_too(void) {
     a_file_cut_after_planning_is_told(CACHE_MISSES);
     a_file_cut_after_planning_is_told(CACHE_UNKNOWN);
     cancelling_waits_for_the_preparation();
+    a_stuck_preparation_that_let_go_does_not_hold_up_cancelling();
     cancelling_a_job_that_is_being_finished_lets_it();
     without_threads_jobs_fail_or_are_run_by_the_caller();
     a_stopped_engine_refuses_work();
