@@ -33,6 +33,7 @@ struct ddf_engine {
     size_t idle;     /* asleep and not yet called */
     size_t called;   /* called, but not yet awake */
     size_t copying;  /* at work on what is ready */
+    size_t away;     /* in preparations that may wait for storage */
     size_t sleepers; /* callers blocked in ddf_engine_wait or _stop */
     uint64_t progress;
     int stopping;
@@ -176,7 +177,7 @@ static int call_threads(ddf_engine *engine, size_t n) {
         engine->called++;
         pthread_cond_signal(&engine->work);
     }
-    size_t most = engine->ring_state == RING_NONE ? engine->queue_depth : engine->ready_threads;
+    size_t most = engine->ring_state == RING_NONE ? engine->queue_depth : engine->ready_threads + engine->away;
     for (; n > 0 && workers(engine) < most && status == 0; n--) {
         status = start_thread(engine, worker);
     }
@@ -377,6 +378,8 @@ static void run_prepare(ddf_engine *engine, ddf_job *job) {
     int status = job->prepare(job, engine);
     pthread_mutex_lock(&engine->lock);
     job->preparing = job->looking = 0;
+    engine->copying += (size_t)job->away;
+    engine->away -= (size_t)job->away;
     job->prepared = 1;
     ddf_err err = job->err;
     if (job->cancelled || engine->stopping) {
@@ -467,6 +470,7 @@ static int work_once(ddf_engine *engine) {
     if (!job->prepared) {
         (void)pop(&engine->fresh);
         engine->copying++;
+        job->counted = 1;
         run_prepare(engine, job);
         engine->copying--;
     } else {
@@ -596,7 +600,7 @@ static void job_init(ddf_job *job) {
     job->next = NULL;
     job->n_pieces = job->taken = job->running = job->n_missed = job->missed_taken = 0;
     job->waited = 0;
-    job->prepared = job->preparing = job->looking = job->cancelled = job->finishing = 0;
+    job->prepared = job->preparing = job->looking = job->counted = job->away = job->cancelled = job->finishing = 0;
 }
 
 /* End a job before its time: what no thread works on is left out. Lock held before and after. */
@@ -642,11 +646,17 @@ void ddf_engine_cancel(ddf_engine *engine, ddf_job *job) {
     pthread_mutex_unlock(&engine->lock);
 }
 
-void ddf_engine_let_go(ddf_engine *engine, ddf_job *job) {
+void ddf_engine_let_go(ddf_engine *engine, ddf_job *job, int may_wait) {
     pthread_mutex_lock(&engine->lock);
     job->looking = 0;
     if (job->cancelled) {
         pthread_cond_broadcast(&engine->completed);
+    }
+    if (may_wait && job->counted) {
+        job->away = 1;
+        engine->away++;
+        engine->copying--;
+        (void)call_threads(engine, may_copy(engine) != 0);
     }
     pthread_mutex_unlock(&engine->lock);
 }

@@ -42,7 +42,7 @@ struct ddf_job {
     /* The engine's own. */
     ddf_job *next;
     size_t taken, running, n_missed, missed_taken;
-    int prepared, preparing, looking, cancelled, finishing;
+    int prepared, preparing, looking, counted, away, cancelled, finishing;
 };
 
 /* How to wait for storage. */
@@ -69,8 +69,9 @@ int ddf_engine_run(ddf_engine *engine, ddf_job *job, int timeout_ms);
  * own, and has submitted or run the job before. */
 void ddf_engine_cancel(ddf_engine *engine, ddf_job *job);
 
-/* Called by a preparation that looks at nothing of the caller's any more, before it waits for storage. */
-void ddf_engine_let_go(ddf_engine *engine, ddf_job *job);
+/* Called by a preparation that looks at nothing of the caller's any more. One that may wait for storage from here on does
+ * not count as a thread at work: others go on without it. */
+void ddf_engine_let_go(ddf_engine *engine, ddf_job *job, int may_wait);
 
 int ddf_job_is_done(const ddf_job *job);
 

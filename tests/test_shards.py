@@ -6,7 +6,17 @@ import time
 import msgpack
 import numpy as np
 import pytest
-from datasets import beside, damage, keys_of, offsets_of, replace, some_samples, write, write_legacy, write_offsets
+from datasets import (
+    beside,
+    damage,
+    keys_of,
+    offsets_of,
+    replace,
+    some_samples,
+    write,
+    write_legacy,
+    write_offsets,
+)
 
 import ddfast.shards
 from ddfast._native.offsets import OffsetTable
@@ -159,7 +169,9 @@ def test_damaged_offsets_of_a_shard_are_named(paths):
     write_offsets(paths[PICKED], offsets)
     with ShardedReader(paths) as reader:
         for read in (reader.get, lambda i: reader.get_many([i])):
-            with pytest.raises(IndexFileError, match=r"09\.msgpack\.offsets is damaged: the offsets of sample 0 are no"):
+            with pytest.raises(
+                IndexFileError, match=r"09\.msgpack\.offsets is damaged: the offsets of sample 0 are no"
+            ):
                 read(PICKED * PER_SHARD)
         assert reader.get(PICKED * PER_SHARD + 2)["label"] == PICKED * PER_SHARD + 2
 
@@ -169,7 +181,9 @@ def test_offsets_of_another_data_file_are_refused(paths):
     write_offsets(paths[PICKED], [*offsets[:-1], offsets[-1] + 1])
     with (
         ShardedReader(paths) as reader,
-        pytest.raises(IndexFileError, match=r"09\.msgpack\.offsets .* the last offset is not the size of the data file"),
+        pytest.raises(
+            IndexFileError, match=r"09\.msgpack\.offsets .* the last offset is not the size of the data file"
+        ),
     ):
         reader.get_many([PICKED * PER_SHARD])
 
@@ -180,7 +194,9 @@ def test_a_shard_whose_storage_does_not_answer_is_given_up(paths):
         paths[PICKED].unlink()
         os.mkfifo(paths[PICKED])  # opening it waits for somebody who writes
         for read in (lambda: reader.get_many([PICKED * PER_SHARD]), lambda: list(reader.batches(5))):
-            with pytest.raises(StorageTimeoutError, match=r"00\.msgpack and 11 more shards: no read has completed"):
+            with pytest.raises(
+                StorageTimeoutError, match=r"00\.msgpack and 11 more shards: no read has completed"
+            ):
                 read()
         writer = os.open(paths[PICKED], os.O_RDWR)
         paths[PICKED].unlink()
@@ -224,7 +240,14 @@ def test_keys_are_a_sequence(paths):
     keys, expected = ShardedReader(paths).keys(), keys_of(SAMPLES)
     assert len(keys) == 36
     assert list(keys) == expected
-    for part in (slice(2, 8), slice(None), slice(-5, None), slice(5, 2), slice(1, 30, 7), slice(None, None, -1)):
+    for part in (
+        slice(2, 8),
+        slice(None),
+        slice(-5, None),
+        slice(5, 2),
+        slice(1, 30, 7),
+        slice(None, None, -1),
+    ):
         assert keys[part] == expected[part]
     assert (keys[-1], keys[np.int64(4)]) == ("k35", "k4")
     wanted = np.random.default_rng(1).integers(0, 36, 200)
@@ -247,7 +270,13 @@ def test_a_key_takes_few_bytes(tmp_path):
 def test_a_path_is_one_dataset_and_all_else_is_shards(paths, tmp_path):
     assert type(open_dataset(paths[0])) is Dataset
     assert type(open_dataset(str(paths[0]))) is Dataset
-    for source in (f"{tmp_path}/*.msgpack", tmp_path / "*.msgpack", paths, iter(paths), tuple(map(str, paths))):
+    for source in (
+        f"{tmp_path}/*.msgpack",
+        tmp_path / "*.msgpack",
+        paths,
+        iter(paths),
+        tuple(map(str, paths)),
+    ):
         dataset = open_dataset(source)
         assert type(dataset) is ShardedDataset
         assert (len(dataset), dataset.data_size) == (36, sum(path.stat().st_size for path in paths))
