@@ -20,8 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 from ddfast._native.arena import Pool
 from ddfast._native.engine import Engine
 from ddfast._native.fetch import Fetch
+from ddfast.anydataset import AnyDataset
 from ddfast.batch import Batch
-from ddfast.dataset import AnyDataset
 from ddfast.errors import ClosedError, KernelError, StorageTimeoutError, UnsupportedIOError
 from ddfast.order import Order, Part, Shuffle, epoch_order, listed_order
 

@@ -22,7 +22,8 @@ from ddfast._native.decode import Decoder
 from ddfast._native.samples import Samples
 from ddfast._native.shards import Shards
 from ddfast._native.status import E_CANCELLED
-from ddfast.dataset import AnyDataset, Dataset, Failure
+from ddfast.anydataset import AnyDataset, Failure
+from ddfast.dataset import Dataset
 from ddfast.errors import ClosedError, DatasetNotFoundError, DdfastError, KernelError, ReadError
 from ddfast.files import SUFFIX_OFFSETS, SUFFIXES, damaged
 from ddfast.shard_keys import Shard, ShardKeys, ShardKeyTable

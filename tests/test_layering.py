@@ -27,7 +27,8 @@ ALLOWED["columns"] = ALLOWED["order"] = ALLOWED["storage"] = {"_native", "errors
 ALLOWED["batch"] = {"_native", "errors", "columns"}
 ALLOWED["tools"] = {"errors", "files", "nd"}
 PLANNING = {"_native", "errors", "files", "keys", "nd", "index", "columns", "batch", "order"}
-ALLOWED["dataset"] = PLANNING | {"storage"}
+ALLOWED["anydataset"] = {"_native", "errors", "order"}
+ALLOWED["dataset"] = PLANNING | {"storage", "anydataset"}
 ALLOWED["shard_keys"] = ALLOWED["dataset"]
 ALLOWED["shards"] = ALLOWED["dataset"] | {"dataset", "shard_keys"}
 ALLOWED["prefetch"] = ALLOWED["stream"] = ALLOWED["dataset"] | {"dataset"}

@@ -31,7 +31,6 @@ from ddfast.errors import (
     DdfastError,
     IndexFileError,
     KernelError,
-    ReadError,
     SampleIndexError,
     SampleKeyError,
     StorageTimeoutError,
@@ -103,7 +102,9 @@ def test_a_shard_that_changes_amid_a_pass_fails_its_batches_alone(paths, change,
         assert type(error) is kind
         assert pytest.raises(kind, match=message).matches(error)
         assert f"sample 0, {PICKED * PER_SHARD} of all shards" in str(error)
-        assert sum(rest, []) == [i for i in range(3, len(SAMPLES)) if i // PER_SHARD != PICKED]
+        assert [i for batch in rest for i in batch] == [
+            i for i in range(3, len(SAMPLES)) if i // PER_SHARD != PICKED
+        ]
 
 
 @pytest.mark.parametrize(("change", "kind", "message"), CHANGES)
@@ -131,21 +132,32 @@ def test_keys_of_a_shard_that_changed_are_refused(paths, change, kind, message):
         assert reader.find_key(0) == "k0"
 
 
-@pytest.mark.parametrize("missing", [".offsets", ".keys"])
-def test_missing_index_files_of_a_shard_are_named(paths, missing):
+def test_a_shard_without_offsets_is_named_when_it_is_read(paths):
     reader = ShardedReader(paths)
-    beside(paths[PICKED], missing).unlink()
-    if missing == ".keys":
-        with pytest.raises(FileNotFoundError, match=r"09\.msgpack\.keys"):
-            reader.find_key(PICKED * PER_SHARD)
-        assert reader.find_index("k20") == 20  # by the key hashes
-    else:
-        with pytest.raises(DatasetNotFoundError, match=r"09\.msgpack\.offsets not found"):
-            reader.get(PICKED * PER_SHARD)
+    beside(paths[PICKED], ".offsets").unlink()
+    with pytest.raises(DatasetNotFoundError, match=r"09\.msgpack\.offsets not found"):
+        reader.get(PICKED * PER_SHARD)
 
 
-@pytest.mark.parametrize("face", ["get", "batches", "get_many", "iter"])
-def test_a_damaged_sample_is_named_with_shard_and_both_indices(paths, face):
+def test_a_shard_without_keys_is_named_when_they_are_asked_for(paths):
+    reader = ShardedReader(paths)
+    beside(paths[PICKED], ".keys").unlink()
+    with pytest.raises(FileNotFoundError, match=r"09\.msgpack\.keys"):
+        reader.find_key(PICKED * PER_SHARD)
+    assert reader.find_index("k20") == 20  # by the key hashes
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda reader, index: reader.get(index),
+        lambda reader, index: list(reader),
+        lambda reader, index: list(reader.batches(5, shuffle=True)),
+        lambda reader, index: reader.get_many([0, index, 5]),
+    ],
+    ids=["get", "iter", "batches", "get_many"],
+)
+def test_a_damaged_sample_is_named_with_shard_and_both_indices(paths, read):
     position = damage(paths[PICKED], 1)
     index = PICKED * PER_SHARD + 1
     message = (
@@ -153,14 +165,7 @@ def test_a_damaged_sample_is_named_with_shard_and_both_indices(paths, face):
         rf"\(file position {position:,}\)"
     )
     with ShardedReader(paths) as reader, pytest.raises(CorruptSampleError, match=message):
-        if face == "get":
-            reader.get(index)
-        elif face == "iter":
-            list(reader)
-        elif face == "batches":
-            list(reader.batches(5, shuffle=True))
-        else:
-            reader.get_many([0, index, 5])
+        read(reader, index)
 
 
 def test_damaged_offsets_of_a_shard_are_named(paths):

@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike
 
 from ddfast._native.engine import Engine
 from ddfast._native.fetch import Fetch
+from ddfast.anydataset import AnyDataset
 from ddfast.batch import Batch
-from ddfast.dataset import AnyDataset
 from ddfast.errors import ClosedError
 from ddfast.order import Shuffle
 from ddfast.prefetch import (

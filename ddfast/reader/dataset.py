@@ -10,8 +10,8 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
+from ddfast.anydataset import AnyDataset
 from ddfast.batch import Batch
-from ddfast.dataset import AnyDataset
 from ddfast.errors import KernelError, PickleRefusedError, SampleIndexError
 from ddfast.order import Shuffle
 from ddfast.prefetch import IO, Fetcher, check_columns

@@ -95,7 +95,7 @@ def test_single_samples_and_keys(arun, paths):
                 assert await reader.find_index(SAMPLES[i]["key"]) == i
             with pytest.raises(SampleKeyError, match="more shards has no sample with key 'x'"):
                 await reader.find_index("x")
-            with pytest.raises(SampleIndexError, match="out of range: .* has 60 samples"):
+            with pytest.raises(SampleIndexError, match=r"out of range: .* has 60 samples"):
                 await reader.get(60)
 
     arun(main())
@@ -184,7 +184,7 @@ def test_a_shard_that_cannot_be_opened_in_time_is_given_up(arun, paths):
             os.mkfifo(paths[3])  # opening it waits for somebody who writes
             for _ in range(2):
                 for read in (reader.get(20), reader.get_many([20, 0]), anext(reader.batches(60))):
-                    with pytest.raises(StorageTimeoutError, match="no read has completed for 0.1 s"):
+                    with pytest.raises(StorageTimeoutError, match=r"no read has completed for 0\.1 s"):
                         await read
             assert_same_sample(await reader.get(0), SAMPLES[0])
             writer = os.open(paths[3], os.O_RDWR)
