@@ -23,9 +23,9 @@ KERNELS = {
         "columns", "columns_fields", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys",
     ],
     "decode": ["msgpack"],
-    "engine": ["engine", "uring", "shards", "offsets", "file", "sys"],
+    "engine": ["engine", "job", "uring", "shards", "offsets", "file", "sys"],
     "fetch": [
-        "fetch", "order", "shards", "offsets", "plan", "engine", "uring", "file",
+        "fetch", "order", "shards", "offsets", "plan", "engine", "job", "uring", "file",
         "columns", "columns_fields", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys",
     ],
     "file": ["file", "sys"],

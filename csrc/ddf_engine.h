@@ -11,39 +11,7 @@
 #ifndef DDF_ENGINE_H
 #define DDF_ENGINE_H
 
-#include <stdatomic.h>
-
-#include "ddf_plan.h"
-#include "ddf_shards.h"
-
-typedef struct ddf_engine ddf_engine;
-typedef struct ddf_job ddf_job;
-
-struct ddf_job {
-    /* Set by the owner before submission. */
-    int (*prepare)(ddf_job *job, ddf_engine *engine); /* fills what follows; status 0 or negative */
-    void (*finish)(ddf_job *job); /* called once, after the last piece or the first failure; `status` is set */
-    void (*drop)(ddf_job *job);   /* called once when the engine is done with the job; it may free it */
-
-    /* Set by prepare. */
-    ddf_shards *shards; /* borrowed */
-    ddf_read *pieces;   /* offsets are addresses; changed by the engine: a piece shrinks as it is read */
-    uint32_t *missed;   /* room for n_pieces numbers */
-    ddf_file **held;    /* room for n_pieces files */
-    size_t n_pieces;
-    uint8_t *base; /* where landing position 0 is */
-
-    /* Results. */
-    atomic_int done; /* 1 once finish has returned */
-    int status;      /* of the whole job, valid when done */
-    ddf_err err;     /* of a read: item = shard, pos = position in its data file */
-    uint64_t waited; /* bytes that were not ready and had to be waited for */
-
-    /* The engine's own. */
-    ddf_job *next;
-    size_t taken, running, n_missed, missed_taken;
-    int prepared, preparing, looking, counted, away, cancelled, finishing;
-};
+#include "ddf_job.h"
 
 /* How to wait for storage. */
 typedef enum ddf_io {
