@@ -149,6 +149,7 @@ class ShardedReader(Reader):
         return self._inner.get_many(indices, columns=columns, raw=raw)
 
     def batches(self, batch_size: int, **arguments: Any) -> Batches:
+        """One pass over all shards in batches, in one order; arguments as those of `Reader.batches`."""
         return self._inner.batches(batch_size, **arguments)
 
     # -- integrity
