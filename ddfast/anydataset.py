@@ -50,6 +50,9 @@ class AnyDataset(ABC):
     def data_size(self) -> int:
         """Bytes of all samples."""
 
+    def close(self) -> None:  # noqa: B027  # most have nothing to close
+        """Close files that can be opened again when they are needed: a batch that is kept keeps the dataset."""
+
     @abstractmethod
     def search(self, key: str) -> int:
         """Index of the sample with this key, or -1.

@@ -107,7 +107,7 @@ class ShardKeys(Sequence[str]):
         self._shards = shards
         self._firsts = firsts
         self._len = int(firsts[-1])
-        self._open: Callable[[Shard], Sequence[str]] = lru_cache(KEPT)(_open_keys)
+        self._open = lru_cache(KEPT)(_open_keys)
 
     def __len__(self) -> int:
         return self._len
@@ -165,6 +165,10 @@ class ShardKeys(Sequence[str]):
             FileNotFoundError: it has none.
         """
         return self._open(self._shards[number])
+
+    def close(self) -> None:
+        """Close the keys files that are open."""
+        self._open.cache_clear()
 
     def _parts(self, start: int, stop: int) -> Iterator[Sequence[str]]:
         for number in range(len(self._shards)):

@@ -135,7 +135,8 @@ class ShardedDataset(AnyDataset):
 
     def _open(self) -> tuple[int, Shards, Samples]:
         """Both of the above; a forked child has its own, since a thread of the parent may hold the lock."""
-        if self._opened is None or self._opened[0] != os.getpid():
+        opened = self._opened
+        if opened is None or opened[0] != os.getpid():
             specs: list[Spec] = [
                 (
                     shard.path,
@@ -147,8 +148,13 @@ class ShardedDataset(AnyDataset):
                 for shard in self._list
             ]
             shards = Shards(specs)
-            self._opened = os.getpid(), shards, Samples(shards, self.decoder)
-        return self._opened
+            opened = self._opened = os.getpid(), shards, Samples(shards, self.decoder)
+        return opened
+
+    def close(self) -> None:
+        """Close all files, but for those that are being read."""
+        self._opened = None
+        self.keys.close()
 
     # -- keys
 

@@ -130,6 +130,7 @@ class AsyncReader:
         if self._doorbell is not None:
             self._doorbell.ring()
             self._doorbell = None
+        fetcher.dataset.close()
 
     def __len__(self) -> int:
         return len(self._open().dataset)

@@ -87,7 +87,9 @@ class DatasetReader(Reader):
         fetcher = self.__dict__.pop("_fetcher", None)
         if fetcher is not None:
             fetcher.close()
-        self.__dict__.pop("_dataset", None)
+        dataset = self.__dict__.pop("_dataset", None)
+        if dataset is not None:
+            dataset.close()
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None

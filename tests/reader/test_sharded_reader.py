@@ -354,7 +354,8 @@ def test_closing_leaves_nothing_open_and_a_closed_reader_opens_again(tmp_path):
     reader = ShardedReader(write_shards(tmp_path, cut(SAMPLES, 4, 2)))
     for _ in range(2):
         assert_same_sample(reader.get(7), SAMPLES[7])
-        assert len(list(reader.batches(3))) == 4
+        kept = list(reader.batches(3))
+        assert len(kept) == 4
         assert reader.find_key(9) == SAMPLES[9]["key"]
         reader.close()
         for _ in range(200):  # a thread that has ended its work takes time to go
@@ -362,6 +363,7 @@ def test_closing_leaves_nothing_open_and_a_closed_reader_opens_again(tmp_path):
                 break
             time.sleep(0.01)
         assert descriptors() == before
+        assert kept[1][0]["label"] == 3
 
 
 def test_a_forked_child_reads_on(tmp_path):
