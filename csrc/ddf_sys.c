@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -66,6 +67,41 @@ int64_t ddf_sys_size(int fd) {
         return -errno;
     }
     return S_ISREG(st.st_mode) ? (int64_t)st.st_size : S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+}
+
+static ddf_stamp stamp_of(const struct stat *st) {
+#ifdef __APPLE__
+    struct timespec t = st->st_mtimespec;
+#else
+    struct timespec t = st->st_mtim;
+#endif
+    return (ddf_stamp){(uint64_t)st->st_size, (int64_t)t.tv_sec * 1000000000 + t.tv_nsec};
+}
+
+int ddf_sys_stamp(int fd, ddf_stamp *out) {
+    struct stat st;
+    if (fstat(fd, &st) < 0) {
+        return -errno;
+    }
+    *out = stamp_of(&st);
+    return DDF_OK;
+}
+
+int ddf_sys_stamp_of(const char *path, ddf_stamp *out) {
+    struct stat st;
+    if (stat(path, &st) < 0) {
+        return -errno;
+    }
+    *out = stamp_of(&st);
+    return DDF_OK;
+}
+
+size_t ddf_sys_descriptors(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+        return 256; /* what the most modest systems give */
+    }
+    return limit.rlim_cur > SIZE_MAX / 2 ? SIZE_MAX / 2 : (size_t)limit.rlim_cur;
 }
 
 int64_t ddf_sys_end(int fd) {

@@ -25,6 +25,19 @@ int64_t ddf_sys_size(int fd);
 /* The same of a file known to be regular, for half the price. */
 int64_t ddf_sys_end(int fd);
 
+/* What tells a file from another that takes its place: whoever writes or replaces it changes one of both. */
+typedef struct ddf_stamp {
+    uint64_t size;
+    int64_t modified; /* ns */
+} ddf_stamp;
+
+/* The stamp of an open file, and that of the file which a path names. Returns 0 or -errno. */
+int ddf_sys_stamp(int fd, ddf_stamp *out);
+int ddf_sys_stamp_of(const char *path, ddf_stamp *out);
+
+/* Descriptors this process may have open. */
+size_t ddf_sys_descriptors(void);
+
 /* Read `len` bytes at `offset`, waiting for storage. Returns how many there were: fewer than `len` at the end only. */
 int64_t ddf_sys_read(int fd, void *buffer, size_t len, uint64_t offset);
 

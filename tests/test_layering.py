@@ -27,9 +27,14 @@ ALLOWED["columns"] = ALLOWED["order"] = ALLOWED["scan"] = ALLOWED["storage"] = {
 ALLOWED["batch"] = {"_native", "errors", "columns"}
 ALLOWED["tools"] = {"errors", "files", "nd"}
 PLANNING = {"_native", "errors", "files", "keys", "nd", "index", "columns", "batch", "order"}
-ALLOWED["dataset"] = PLANNING | {"storage"}
+ALLOWED["anydataset"] = {"_native", "errors", "order"}
+ALLOWED["dataset"] = PLANNING | {"storage", "anydataset"}
+ALLOWED["shard_keys"] = ALLOWED["dataset"]
+ALLOWED["shards"] = ALLOWED["dataset"] | {"dataset", "shard_keys"}
 ALLOWED["prefetch"] = ALLOWED["stream"] = ALLOWED["dataset"] | {"dataset"}
-ALLOWED["reader"] = ALLOWED["aio"] = ALLOWED["writer"] = ALLOWED["prefetch"] | {"prefetch", "stream", "tools"}
+ALLOWED["reader"] = ALLOWED["aio"] = ALLOWED["writer"] = ALLOWED["prefetch"] | {
+    "prefetch", "stream", "tools", "shards",
+}  # fmt: skip
 PUBLIC = {"", "errors", "index", "scan", "batch", "order", "storage", "reader", "aio", "writer", "tools"}
 FORBIDDEN_TO_ALL = {"commands"}
 

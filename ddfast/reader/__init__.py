@@ -5,6 +5,7 @@ from ddfast.reader.augment import Augment, Cycler, QuasiShuffler, Range, Repeate
 from ddfast.reader.directory import DirectoryReader
 from ddfast.reader.list import ListReader
 from ddfast.reader.msgpack import MsgpackReader
+from ddfast.reader.sharded import ShardedReader
 from ddfast.reader.zipfile import ZipFileReader
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Range",
     "Reader",
     "Repeater",
+    "ShardedReader",
     "Shuffler",
     "ZipFileReader",
 ]
