@@ -9,6 +9,7 @@ cdef extern from "ddf_sys.h":
         void *data
         size_t size
 
+    int ddf_sys_is_local(int fd) nogil
     void ddf_sys_start_writeback(int fd, uint64_t offset, uint64_t len) nogil
 
 

@@ -54,6 +54,13 @@ cdef int read_parts(ddf_file *file, ddf_room *parts, uint64_t offset) except -1:
     return 0
 
 
+def is_local(int fd):
+    cdef int result
+    with nogil:
+        result = ddf_sys_is_local(fd)
+    return result != 0
+
+
 def start_writeback(int fd, uint64_t offset, uint64_t size):
     with nogil:
         ddf_sys_start_writeback(fd, offset, size)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ddfast._native.file import start_writeback
+from ddfast.writer.direct import DirectOutput, write_all
 from ddfast.writer.lane import Lane
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 # After this much, the disk is sent what was written, so that little is left to wait for in the end.
 WRITEBACK_BYTES = 8 << 20
+
+# Files that grow beyond this go to the disk past the page cache; smaller ones are likely to be read soon.
+DIRECT_FROM = 32 << 20
 
 
 class Output:
@@ -25,9 +29,11 @@ class Output:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("xb", 0)
+        self._file = path.open("x+b", 0)
         self._lane = Lane("ddfast-write")
-        self._sent = 0
+        self._size = self._sent = 0
+        self._direct: DirectOutput | None = None
+        self._is_small = True
 
     def write(self, pieces: Iterable[Buffer]) -> None:
         """Append bytes. Waits where too many are waiting.
@@ -39,6 +45,8 @@ class Output:
 
     def close(self) -> None:
         """Wait until all is written, and close the file. Errors as those of `write`."""
+        if self._direct is not None:
+            self._lane.put(self._direct.finish)
         self._lane.finish()
         self._lane.close()
         self._file.close()
@@ -51,10 +59,18 @@ class Output:
 
     def _save(self, pieces: Iterable[Buffer]) -> None:
         for piece in pieces:
-            rest = memoryview(piece)
-            while rest:  # an unbuffered file may take less than it is given
-                rest = rest[self._file.write(rest) :]
-        size = self._file.tell()
-        if size - self._sent >= WRITEBACK_BYTES:
-            start_writeback(self._file.fileno(), self._sent, size - self._sent)
-            self._sent = size
+            if self._direct is not None:
+                self._direct.write(piece)
+                continue
+            write_all(self._file, piece)
+            self._size += memoryview(piece).nbytes
+            self._send()
+
+    def _send(self) -> None:
+        """Have the disk at work early."""
+        if self._size - self._sent >= WRITEBACK_BYTES:
+            start_writeback(self._file.fileno(), self._sent, self._size - self._sent)
+            self._sent = self._size
+        if self._is_small and self._size >= DIRECT_FROM:
+            self._is_small = False
+            self._direct = DirectOutput.start(self._file)
