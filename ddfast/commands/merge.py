@@ -18,7 +18,7 @@ import random
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from itertools import accumulate, chain
+from itertools import accumulate, chain, islice
 from typing import Any
 
 import numpy as np
@@ -101,7 +101,7 @@ def merge_random(
         samples = [samples_of(batches_of(reader, size, shuffle, rand)) for reader in readers]
         writer = stack.enter_context(open_writer(outfile, sum(lens), overwrite))
         for choices in choose(lens, size, random.random if rand is None else rand.random):
-            write_chosen(choices.tolist(), readers, samples, writer)
+            write_chosen(choices, readers, samples, writer)
 
 
 def batches_of(
@@ -181,13 +181,18 @@ def first_in_vain(picks: NDArray[np.int64], left: NDArray[np.int64]) -> tuple[in
 
 
 def write_chosen(
-    choices: list[int],
+    choices: NDArray[np.int64],
     readers: Sequence[MsgpackReader],
     samples: Sequence[Iterator[Sample]],
     writer: RawWriter,
 ) -> None:
     """Write the next sample of each reader that is chosen."""
-    keys, packed = zip(*[next(samples[i]) for i in choices], strict=True)
+    # Each reader's samples are taken at one go, and then put in their places.
+    counts = np.bincount(choices, minlength=len(samples)).tolist()
+    taken = list(chain.from_iterable(map(islice, samples, counts)))
+    places = np.empty_like(choices)
+    places[np.argsort(choices, kind="stable")] = np.arange(len(choices))
+    keys, packed = zip(*map(taken.__getitem__, places.tolist()), strict=True)
 
     def decode(item: int) -> None:
         reader = readers[choices[item]]
