@@ -49,7 +49,7 @@ class Writer(ABC):
     ) -> None:
         self._path = claim(outfile, overwrite)
         self._draft = Draft(self._path)
-        self._book = Book(self._path)
+        self._book = Book(self._path, kwargs.get("total"))
         self._digest = Digest()
         self._progress = Progress(self._path.name, kwargs)
         self._end: str | None = None  # why there is nothing more to write
@@ -95,7 +95,7 @@ class Writer(ABC):
         with self._giving_up():
             self._flush()
             self._outfile.close()
-            self._draft.prepare(self._book.keys, self._book.offsets, self._digest.hexdigest())
+            self._draft.prepare(self._book, self._digest.hexdigest())
         self._cleanup.detach()
         self._finish("it is closed")
         self._draft.publish()

@@ -50,7 +50,7 @@ class AsyncWriter(ABC):
     ) -> None:
         self._path = claim(outfile, overwrite)
         self._draft = Draft(self._path)
-        self._book = Book(self._path)
+        self._book = Book(self._path, kwargs.get("total"))
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._progress = Progress(self._path.name, kwargs)
         self._end: str | None = None  # why there is nothing more to write
@@ -177,8 +177,7 @@ class AsyncWriter(ABC):
     async def _prepare(self) -> None:
         await self._put(self._last, self._book.take())
         await self._file.close()
-        keys, offsets, digest = self._book.keys, self._book.offsets, self._md5.hexdigest()
-        await asyncio.to_thread(self._draft.prepare, keys, offsets, digest)
+        await asyncio.to_thread(self._draft.prepare, self._book, self._md5.hexdigest())
 
     async def _remove(self) -> None:
         if self._last is not None:

@@ -15,16 +15,21 @@ from ddfast._native.msgpack import check, check_run
 from ddfast._native.readback import is_plain
 from ddfast.batch import Batch
 from ddfast.errors import DuplicateKeyError, InvalidSampleError, KernelError, MissingKeyError
+from ddfast.index import new_filter
 from ddfast.nd import encode
 from ddfast.tools.msgpack import make_packer
 from ddfast.writer.traps import explain, find_trap
 
 if TYPE_CHECKING:
+    from simplebloom import BloomFilter  # type: ignore[import-untyped]
     from typing_extensions import Buffer
 
 # Samples are collected until there is this much to write and hash; joined, unless they are large on average.
 PIECE_SIZE = 1 << 20
 LARGE_SAMPLE = 1 << 15
+
+# Up to so many keys that somebody said would come, the filter is made room for beforehand: 20 MB.
+BLOOM_MOST = 10_000_000
 
 
 class Book:
@@ -32,10 +37,14 @@ class Book:
 
     Parameters:
         path: the data file; named in errors.
+        total: how many samples there will be, as far as is known.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, total: Any = None) -> None:
         self.path = path
+        self._total = total if isinstance(total, int) and 0 < total <= BLOOM_MOST else 0
+        self._bloom: BloomFilter | None = None
+        self._in_bloom = 0
         self.offsets = array("Q", [0])
         self._keys: dict[str, None] = {}
         self._waiting: list[Buffer] = []
@@ -50,6 +59,12 @@ class Book:
     def keys(self) -> list[str]:
         """Keys of all samples, in order."""
         return list(self._keys)
+
+    @property
+    def bloom(self) -> BloomFilter | None:
+        """The Bloom filter of all keys, if it was made meanwhile."""
+        complete = self._in_bloom == len(self._keys) == self._total
+        return self._bloom if complete else None
 
     def key_of(self, sample: Any) -> Any:
         """The ``"key"`` of a sample.
@@ -163,7 +178,18 @@ class Book:
         self._size = self.offsets[-1]
         self._waiting.append(data)
         self._keys.update(keys)
+        self._add_to_bloom(keys)
         return self.is_full
+
+    def _add_to_bloom(self, keys: dict[str, None]) -> None:
+        """Go on with the filter, for which there is time while many samples are hashed."""
+        if len(self._keys) > self._total:
+            return
+        bloom = self._bloom if self._bloom is not None else new_filter(self._total)
+        for key in keys:
+            bloom += key
+        self._bloom = bloom
+        self._in_bloom += len(keys)
 
     def _join(self, keys: list[str], samples: Sequence[Any]) -> tuple[bytes, NDArray[np.uint64]]:
         """Samples one after the other, and where each of them ends."""

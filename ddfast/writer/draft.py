@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from ddfast.files import (
     path_append,
 )
 from ddfast.tools import query_user
+from ddfast.writer.book import Book
 from ddfast.writer.indexing import (
     INDEX_SUFFIXES,
     SUFFIX_MD5,
@@ -50,18 +50,17 @@ class Draft:
         """All temporary files."""
         return [self.data, *self._index.files]
 
-    def prepare(self, keys: list[str], offsets: Sequence[int], digest: str) -> None:
+    def prepare(self, book: Book, digest: str) -> None:
         """Write the index of a data file that is complete and closed, and see all files safe on the disk.
 
         Parameters:
-            keys: of all samples.
-            offsets: of all samples, and the size of the data file.
+            book: what is known of its samples.
             digest: MD5 of the data file, in hexadecimal digits.
 
         Raises:
             DdfastError: the data file is not what the offsets say.
         """
-        size = self.data.stat().st_size
+        keys, offsets, size = book.keys, book.offsets, self.data.stat().st_size
         if size != offsets[-1] or len(keys) + 1 != len(offsets):
             raise DdfastError(
                 f"{self.path}: {size:,} bytes were written for {len(keys):,} samples of {offsets[-1]:,} "
@@ -70,7 +69,7 @@ class Draft:
         data, *index = self.files
         with ThreadPoolExecutor(len(index)) as threads:
             synced = threads.submit(sync, data)  # takes about as long as making the index
-            self._index.write(keys, offsets, [(self.path.name, digest)])
+            self._index.write(keys, offsets, [(self.path.name, digest)], bloom=book.bloom)
             list(threads.map(sync, index))  # the file system does several in one go
             synced.result()
 
