@@ -71,7 +71,7 @@ def test_bad_keys_are_refused(tmp_path):
 @pytest.mark.parametrize("singly", [0, 3])
 def test_filter_is_the_same_whatever_number_of_samples_was_announced(tmp_path, total, singly):
     keys = [f"{i}" for i in range(20)]
-    packed = [packb({"key": key}) for key in keys]
+    packed = [msgpack.packb({"key": key}) for key in keys]
     path = tmp_path / "x.msgpack"
     with RawWriter(path, total=total, disable=True) as writer:
         for key, message in zip(keys[:singly], packed, strict=False):
