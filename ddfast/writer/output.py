@@ -45,8 +45,7 @@ class Output:
 
     def close(self) -> None:
         """Wait until all is written, and close the file. Errors as those of `write`."""
-        if self._direct is not None:
-            self._lane.put(self._direct.finish)
+        self._lane.put(self._complete)
         self._lane.finish()
         self._lane.close()
         self._file.close()
@@ -65,6 +64,11 @@ class Output:
             write_all(self._file, piece)
             self._size += memoryview(piece).nbytes
             self._send()
+
+    def _complete(self) -> None:
+        """Write what waits for more to come; behind all other jobs, of which one may just have begun that."""
+        if self._direct is not None:
+            self._direct.finish()
 
     def _send(self) -> None:
         """Have the disk at work early."""

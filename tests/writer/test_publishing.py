@@ -3,13 +3,16 @@
 import errno
 import os
 import sys
+import threading
 
 import datadings.writer
 import pytest
 
+from ddfast import MsgpackReader
 from ddfast.errors import ClosedError, DdfastError
 from ddfast.index import load_offsets
 from ddfast.writer import FileWriter, indexing
+from ddfast.writer.output import Output
 
 NAMES = [f"x.msgpack{suffix}" for suffix in ["", ".filter", ".key_hashes", ".keys", ".md5", ".offsets"]]
 
@@ -244,3 +247,28 @@ def test_child_process_does_not_remove_what_its_parent_writes(path):
         os.waitpid(child, 0)
         writer.write({"key": "a"})
     assert sorted(files(path)) == NAMES
+
+
+@pytest.mark.parametrize("extra", [-1, 0, 1, 4095, 5 << 20])
+@pytest.mark.parametrize("piece", [1 << 20, 7_000_001])
+def test_large_files_are_whole_wherever_they_end(path, monkeypatch, piece, extra):
+    monkeypatch.setattr("ddfast.writer.output.DIRECT_FROM", 3 << 20)
+    data = bytes(range(256)) * ((piece + extra) // 256 + 1)
+    with FileWriter(path, disable=True) as writer:
+        for i in range(12):
+            writer.write({"key": f"{i}", "x": data[: piece + (extra if i == 11 else 0)]})
+    with MsgpackReader(path) as reader:
+        assert [len(sample["x"]) for sample in reader] == [piece] * 11 + [piece + extra]
+        assert reader.verify_data()
+
+
+def test_a_file_that_grows_large_with_its_last_piece_is_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr("ddfast.writer.output.DIRECT_FROM", 1000)
+    output = Output(tmp_path / "x")
+    gate = threading.Event()
+    output._lane.put(gate.wait)  # the piece is still to be written when the file is closed
+    output.write([b"x" * 1001])
+    output.write([b"y" * 10])
+    threading.Timer(0.1, gate.set).start()
+    output.close()
+    assert (tmp_path / "x").read_bytes() == b"x" * 1001 + b"y" * 10
