@@ -15,20 +15,14 @@ import datadings.reader
 import datadings.writer
 import numpy as np
 import pytest
-from datasets import SUFFIXES, beside, some_samples, write, write_legacy
+from datasets import beside, some_samples, write, write_legacy
+from moving import COMMANDS, FILES, dataset, files_in, keys_in, names_of, run
 
-from ddfast import MsgpackReader
-from ddfast.commands import _move, _run, merge, sample, shuffle, split
+from ddfast.commands import merge, sample, shuffle, split
+
+pytestmark = pytest.mark.usefixtures("small_batches")
 
 THEIRS = datadings.commands
-COMMANDS = {"merge": merge, "sample": sample, "shuffle": shuffle, "split": split}
-FILES = ("", *SUFFIXES, ".md5")
-
-
-@pytest.fixture(autouse=True)
-def small_batches(monkeypatch):
-    """Several batches even of small datasets."""
-    monkeypatch.setattr(_move, "BATCH_BYTES", 5_000)
 
 
 @pytest.fixture
@@ -50,28 +44,6 @@ def both(tmp_path):
                 assert made == expected, suffix
 
     return compare
-
-
-def dataset(folder, name="in.msgpack", count=300, prefix=""):
-    samples = [{**each, "key": prefix + each["key"]} for each in some_samples(count)]
-    return write(folder / name, samples)
-
-
-def run(name, *argv):
-    return _run.run(COMMANDS[name], f"ddfast-{name}", [str(arg) for arg in argv])
-
-
-def keys_in(path):
-    with MsgpackReader(path) as reader:
-        return list(reader.keys())
-
-
-def files_in(folder):
-    return sorted(path.name for path in folder.iterdir())
-
-
-def names_of(*stems):
-    return sorted(f"{stem}{suffix}" for stem in stems for suffix in FILES)
 
 
 # -- the same datasets

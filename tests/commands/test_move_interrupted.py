@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from datasets import SUFFIXES, keys_of, some_samples, write
+from datasets import keys_of, some_samples, write
+from moving import files_in, names_of
 
 from ddfast import MsgpackReader
 
-FILES = ("", *SUFFIXES, ".md5")
 COMMANDS = {
     "shuffle": ["in0", "out"],
     "merge": ["in0", "in1", "out"],
@@ -50,14 +50,6 @@ def folder(tmp_path):
     for i in range(2):
         write(tmp_path / f"in{i}", [{**each, "key": f"{i}: {each['key']}"} for each in some_samples(300)])
     return tmp_path
-
-
-def files_in(folder):
-    return sorted(path.name for path in folder.iterdir())
-
-
-def names_of(*stems):
-    return sorted(f"{stem}{suffix}" for stem in stems for suffix in FILES)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
