@@ -38,6 +38,7 @@ KERNELS = {
     "readback": ["readback", "msgpack", "nd"],
     "samples": ["outer", "msgpack", "offsets", "file", "sys"],
     "status": [],
+    "xxh3": ["xxh3"],
 }  # fmt: skip
 
 CFLAGS = ["-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"]

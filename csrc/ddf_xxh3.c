@@ -12,10 +12,10 @@
 #define PMX_2 0x9FB21C651E98DF25u
 
 #define LANES 8
-#define STRIPE ((size_t)64)                    /* bytes that one step takes, 8 a lane */
-#define KEY_STEP ((size_t)8)                   /* bytes of the secret from one stripe to the next */
+#define STRIPE ((size_t)64)  /* bytes that one step takes, 8 a lane */
+#define KEY_STEP ((size_t)8) /* bytes of the secret from one stripe to the next */
 #define BLOCK_STRIPES ((sizeof SECRET - STRIPE) / KEY_STEP)
-#define BLOCK (BLOCK_STRIPES * STRIPE)         /* bytes between two scrambles */
+#define BLOCK (BLOCK_STRIPES * STRIPE) /* bytes between two scrambles */
 
 /* clang-format off */
 static const uint8_t SECRET[192] = {
@@ -234,4 +234,16 @@ uint64_t ddf_xxh3(const uint8_t *data, size_t size) {
         return hash_to_8(data, size);
     }
     return size > 0 ? hash_to_3(data, size) : avalanche_64(load64(SECRET + 56) ^ load64(SECRET + 64));
+}
+
+int ddf_xxh3_parts(const uint8_t *data, uint64_t size, const uint64_t *sizes, size_t n, uint64_t *sums, ddf_err *err) {
+    uint64_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (sizes[i] > size - at) {
+            return ddf_fail(err, DDF_E_TRUNCATED, "a sample ends behind the data", i, at);
+        }
+        sums[i] = ddf_xxh3(data + at, (size_t)sizes[i]);
+        at += sizes[i];
+    }
+    return DDF_OK;
 }

@@ -9,4 +9,8 @@
 
 uint64_t ddf_xxh3(const uint8_t *data, size_t size);
 
+/* Checksums of `n` samples that lie back to back. Returns 0, or DDF_E_TRUNCATED with err->item = the first sample that ends
+ * behind the data. */
+int ddf_xxh3_parts(const uint8_t *data, uint64_t size, const uint64_t *sizes, size_t n, uint64_t *sums, ddf_err *err);
+
 #endif

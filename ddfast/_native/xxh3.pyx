@@ -1,0 +1,26 @@
+"""Checksums of samples."""
+
+import numpy as np
+
+from ddfast._native.status cimport check
+
+
+def checksum(const uint8_t[::1] data):
+    cdef size_t size = data.shape[0]
+    cdef uint64_t result
+    with nogil:
+        result = ddf_xxh3(&data[0] if size else NULL, size)
+    return result
+
+
+def checksums(const uint8_t[::1] data, const uint64_t[::1] sizes):
+    cdef size_t n = sizes.shape[0], size = data.shape[0]
+    result = np.empty(n, np.uint64)
+    cdef uint64_t[::1] out = result
+    cdef ddf_err err
+    cdef int status = 0
+    if n:
+        with nogil:
+            status = ddf_xxh3_parts(&data[0] if size else NULL, size, &sizes[0], n, &out[0], &err)
+    check(status, &err)
+    return result
