@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zipfile import BadZipFile
+
 
 class DdfastError(Exception):
     """Base of all errors that ddfast raises by itself."""
@@ -72,6 +74,10 @@ class StorageTimeoutError(ReadError, TimeoutError):
     """Storage has not answered for as long as the reader was told to wait."""
 
 
+class SampleFileNotFoundError(ReadError, FileNotFoundError):
+    """The file that a sample is made of is gone, or was never there."""
+
+
 class UnsupportedIOError(DdfastError, OSError):
     """A reader was asked to read in a way that this system does not offer to the program."""
 
@@ -89,4 +95,36 @@ class MissingKeyError(InvalidSampleError, KeyError):
 
 
 class DuplicateKeyError(InvalidSampleError):
-    """A writer was given a key for the second time."""
+    """A writer, or a reader that is given its samples, was given a key for the second time."""
+
+
+class UnpackableSampleError(InvalidSampleError, TypeError, OverflowError):
+    """A sample was asked for in packed form, and holds a value that has none."""
+
+
+class TextFileError(DdfastError, ValueError):
+    """A list of files or of labels is not UTF-8 text."""
+
+
+class MissingLabelError(DdfastError, ValueError):
+    """Labels are to be sorted, and None is among them."""
+
+
+class UnknownLabelError(DdfastError, KeyError):
+    """A sample's label is not among the labels that the reader was given."""
+
+
+class CorruptArchiveError(CorruptSampleError, BadZipFile):
+    """An archive, or one of its members, is damaged."""
+
+
+class EncryptedMemberError(DdfastError, RuntimeError):
+    """A member of an archive is encrypted."""
+
+
+class UnsupportedCompressionError(DdfastError, NotImplementedError):
+    """A member of an archive is compressed in a way that cannot be undone here."""
+
+
+class MemberNotFoundError(SampleKeyError):
+    """An archive has no member of this name."""

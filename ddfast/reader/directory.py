@@ -1,0 +1,193 @@
+"""The reader of files in folders."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+from ddfast.errors import ReadError, SampleFileNotFoundError
+from ddfast.reader.list import Labels, ListReader, Sample, noop, text_lines
+from ddfast.reader.walk import LABEL, files, is_file, matcher
+
+Path = str | os.PathLike[str]
+# (key, path, label, further columns)
+Source = tuple[str, str, str | None, list[str]]
+
+
+def check_included(filename: str, include: str | Iterable[str], exclude: str | Iterable[str]) -> bool:
+    """Whether a file name matches one of the patterns in `include`, if there are any, and none of `exclude`."""
+    return selection(include, exclude)(filename)
+
+
+def selection(include: str | Iterable[str], exclude: str | Iterable[str]) -> Callable[[str], bool]:
+    """`check_included` as a function of the file name, for many of them."""
+    wanted = [matcher(pattern) for pattern in as_patterns(include)]
+    unwanted = [matcher(pattern) for pattern in as_patterns(exclude)]
+    if not wanted and not unwanted:
+        return lambda _: True
+
+    def is_included(filename: str) -> bool:
+        return (not wanted or any(match(filename) for match in wanted)) and not any(
+            match(filename) for match in unwanted
+        )
+
+    return is_included
+
+
+def as_patterns(patterns: Path | Iterable[Path]) -> list[str]:
+    """Patterns as strings; a single one need not be in a list."""
+    if isinstance(patterns, str | os.PathLike):
+        patterns = [patterns]
+    return [os.fspath(pattern) for pattern in patterns]
+
+
+def yield_file(infile: Path, prefix: str, separator: str) -> Iterator[Source]:
+    """What the lines of a list of files name: path, label and anything else, with a separator between them.
+
+    Parameters:
+        infile: the list, text in UTF-8. Empty lines are skipped.
+        prefix: what keys leave out at the beginning of paths.
+        separator: what stands between columns.
+
+    Returns:
+        Tuples of key, path, label (None without a second column) and further columns.
+
+    Raises:
+        TextFileError: the list is not UTF-8.
+    """
+    for line in text_lines(infile):
+        path, *columns = line.strip("\n").split(separator)
+        if path or columns:
+            yield path.removeprefix(prefix), path, columns[0] if columns else None, columns[1:]
+
+
+def glob_pattern(pattern: str, prefix: str) -> Iterator[Source]:
+    """Files that match a pattern, in the order of `glob.iglob(pattern, recursive=True)`.
+
+    Parameters:
+        pattern: a glob pattern, in which a component ``{LABEL}`` stands for the label.
+        prefix: what keys leave out at the beginning of paths; empty for what comes before ``{LABEL}``.
+
+    Returns:
+        Tuples of key, path, label (None without ``{LABEL}``) and an empty list.
+    """
+    if not prefix and LABEL in pattern.split("/"):
+        prefix = pattern[: pattern.index(LABEL)]
+    skip = len(prefix)
+    for path, label in files(pattern):
+        yield path[skip:] if path.startswith(prefix) else path, path, label, []
+
+
+def yield_directory(patterns: Sequence[Path], separator: str) -> Iterator[Source]:
+    """What each pattern stands for, one after the other: the lines of a list of files, or the files that match.
+
+    With several patterns, keys leave out what all patterns begin with.
+    """
+    return chain.from_iterable(_sources(as_patterns(patterns), separator))
+
+
+def _sources(patterns: Sequence[str], separator: str) -> list[Iterator[Source]]:
+    prefix = ""
+    if len(patterns) > 1:  # character by character, though that may cut a name, as keys of datadings do
+        prefix = os.path.commonprefix(patterns).partition(LABEL)[0]  # noqa: RUF071
+    return [
+        yield_file(pattern, prefix, separator) if is_file(pattern) else glob_pattern(pattern, prefix)
+        for pattern in patterns
+    ]
+
+
+def collect(
+    patterns: Sequence[str],
+    sources: Sequence[Iterator[Source]],
+    is_included: Callable[[str], bool],
+    root_dir: Path = "",
+) -> list[Sample]:
+    """Samples of all sources, of which each belongs to a pattern. Warns of patterns without samples."""
+    samples: list[Sample] = []
+    for pattern, source in zip(patterns, sources, strict=True):
+        before = len(samples)
+        samples.extend(
+            {
+                "key": key,
+                "label": label,
+                "path": os.path.join(root_dir, path) if root_dir else path,  # noqa: PTH118  # not normalised
+                "_additional_info": more,
+            }
+            for key, path, label, more in source
+            if is_included(path)
+        )
+        if len(samples) == before:
+            warnings.warn(f"no file matches {pattern!r}, or none is included", stacklevel=3)
+    return samples
+
+
+class DirectoryReader(ListReader):
+    """Reads files in folders: each file is a sample, with its content as ``"data"``.
+
+    A pattern is either a glob pattern such as ``photos/{LABEL}/**``, in which ``**`` stands for any number of folders
+    and the component ``{LABEL}`` for the folder that names the label; or the path of a list of files: text in UTF-8, a
+    path in each line, which the label and more columns may follow, with `separator` between them. What follows the
+    label is given as ``"_additional_info"``.
+
+    Keys are paths from ``{LABEL}`` on; without it, or where the file is listed, whole paths. With several patterns,
+    what all of them begin with is left out. Files come in the order in which their folders list them, as `glob` gives
+    them.
+
+    Parameters:
+        patterns: one pattern or several.
+        labels, numeric_labels, initfun: as those of `ListReader`. Files without a label have None for one, so that
+            `labels` such as ``[None]`` must be given.
+        convertfun: changes a sample in place after its file was loaded.
+        include: fnmatch patterns, of which a path must match one, if there are any.
+        exclude: fnmatch patterns, of which a path must match none.
+        separator: what separates the columns of a list of files.
+        root_dir: where to look for relative paths; keys and `include` do without it.
+
+    Raises:
+        DuplicateKeyError, MissingLabelError: as `ListReader`.
+        TextFileError: a list of files is not UTF-8.
+        ReadError: a folder cannot be listed.
+
+    Attributes:
+        bytes_read: size of all files loaded so far.
+    """
+
+    def __init__(
+        self,
+        patterns: Path | Sequence[Path],
+        labels: Labels | None = None,
+        numeric_labels: bool = True,
+        initfun: Callable[[Sample], Any] = noop,
+        convertfun: Callable[[Sample], Any] = noop,
+        include: str | Sequence[str] = (),
+        exclude: str | Sequence[str] = (),
+        separator: str = "\t",
+        root_dir: Path = "",
+    ) -> None:
+        patterns = as_patterns(patterns)
+        samples = collect(patterns, _sources(patterns, separator), selection(include, exclude), root_dir)
+        super().__init__(samples, labels, numeric_labels, initfun, convertfun)
+        self.bytes_read = 0
+
+    def _convert(self, sample: Sample) -> None:
+        sample["data"] = data = _load(sample)
+        self.bytes_read += len(data)
+        super()._convert(sample)
+
+
+def _load(sample: Sample) -> bytes:
+    path = sample["path"]
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # Path would cost more than the call
+            return file.readall()
+    except FileNotFoundError as error:
+        raise SampleFileNotFoundError(
+            error.errno, f"sample {sample['key']!r} is gone, or its path is wrong", path
+        ) from error
+    except OSError as error:
+        raise ReadError(
+            error.errno, f"{error.strerror}: cannot read sample {sample['key']!r}", path
+        ) from error
