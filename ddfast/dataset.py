@@ -182,14 +182,17 @@ class Dataset:
         """Keys of all samples; each access of one reads what it needs of the keys file.
 
         Raises:
-            FileNotFoundError: the dataset has no keys file and no legacy index.
+            DatasetNotFoundError: the dataset has no keys file and no legacy index.
         """
+        path = self._suffixed(SUFFIX_KEYS)
         try:
-            return Keys(self._suffixed(SUFFIX_KEYS))
-        except FileNotFoundError:
-            if not self._suffixed(SUFFIX_LEGACY_INDEX).exists():
-                raise
-            return self._legacy[0]
+            return Keys(path)
+        except FileNotFoundError as error:
+            if self._suffixed(SUFFIX_LEGACY_INDEX).exists():
+                return self._legacy[0]
+            raise DatasetNotFoundError(
+                f"{path} not found, so samples have no keys. `ddfast index` makes it again"
+            ) from error
 
     def _map_hashes(self) -> mmap.mmap | bytes | None:
         # Mapped now, used later: by then another dataset's file may be there.
