@@ -128,3 +128,37 @@ class UnsupportedCompressionError(DdfastError, NotImplementedError):
 
 class MemberNotFoundError(SampleKeyError):
     """An archive has no member of this name."""
+
+
+class MissingPackageError(DdfastError, ImportError):
+    """Something was asked for that needs a package which is not installed."""
+
+
+class DownloadError(DdfastError, OSError):
+    """A file could not be downloaded."""
+
+
+class ChecksumError(DdfastError, ValueError):
+    """A file has not the MD5 digest that it should have.
+
+    Attributes:
+        path: the file.
+        expected: the digest that it should have, in hexadecimal digits.
+        got: the digest that it has.
+    """
+
+    def __init__(self, path: str, expected: str, got: str, advice: str) -> None:
+        super().__init__(
+            f"{path} has not the MD5 that it should have: expected {expected}, got {got}. {advice}"
+        )
+        self.path = path
+        self.expected = expected
+        self.got = got
+        self.advice = advice
+
+    def __reduce__(self) -> tuple[type[ChecksumError], tuple[str, str, str, str]]:
+        return type(self), (self.path, self.expected, self.got, self.advice)
+
+
+class BackgroundError(DdfastError, RuntimeError):
+    """A generator in another thread or process failed in a way that left no exception to pass on."""

@@ -43,7 +43,10 @@ BINDING_EXCEPTIONS = {
 }
 
 # Heavy packages: the part that may import them, inside a function only.
-HEAVY = {"torch", "pyarrow", "matplotlib", "obstore", "uvloop", "pandas", "PIL", "datadings"}
+HEAVY = {
+    "torch", "pyarrow", "matplotlib", "obstore", "uvloop", "pandas", "PIL", "datadings", "requests", "gdown",
+    "scipy", "tenacity", "osgeo", "multiprocessing",
+}  # fmt: skip
 HEAVY_AT_TOP = {("torch", "torch")}
 
 LIBC = {

@@ -53,7 +53,7 @@ class AsyncReader:
                 batch["label"]
 
     Works on asyncio's own event loop and on uvloop. Several streams of one reader share its reads in flight and its
-    memory. Use it within one event loop.
+    memory. Use it within one event loop. Files are opened, and errors raised, when it is entered.
 
     Parameters:
         path: the data file.
@@ -66,7 +66,7 @@ class AsyncReader:
         io: what waits for storage: ``"threads"``, or ``"uring"``, one thread with Linux's io_uring; ``"auto"`` is
             threads, which are as fast.
 
-    Raises (when it is entered):
+    Raises:
         UnsupportedIOError: `io` is ``"uring"``, and the system does not let this program use io_uring.
         DatasetNotFoundError: there is no data file, or no index.
         IndexFileError: the index is damaged or belongs to another data file.
