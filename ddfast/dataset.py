@@ -203,9 +203,18 @@ class Dataset:
 
     @cached_property
     def key_table(self) -> KeyTable:
-        """From key to index."""
+        """From key to index.
+
+        Raises:
+            IndexFileError: the key hashes file is damaged; or there is none, and two keys are equal.
+        """
         if self._hashes is None:
-            return build_key_table(self.keys)
+            try:
+                return build_key_table(self.keys)
+            except RuntimeError as error:
+                raise IndexFileError(
+                    f"{self._suffixed(SUFFIX_KEYS)} is damaged: {error}. {RESTORE}"
+                ) from error
         return open_key_table(self._suffixed(SUFFIX_KEY_HASHES), len(self), self._hashes)
 
     def find_index(self, key: str) -> int:

@@ -1,8 +1,8 @@
 """Damage datasets at random and read them in every way.
 
-Whatever the bytes, reading ends with samples or with an error of ddfast's own, in bounded time and memory; and where the
-offsets are whole, exactly those samples are readable that plain msgpack (with msgpack-numpy) can read. A finding is
-printed with the number that makes it again, and ends the run with status 1.
+Whatever the bytes, reading ends with samples or with an error of ddfast's own, in bounded time and memory; and where
+the offsets are whole, exactly those samples are readable that plain msgpack (with msgpack-numpy) can read. A finding
+is printed with the number that makes it again, and ends the run with status 1.
 
 Example:
   python tests/fuzz/fuzz_reader.py --seconds 60
@@ -59,12 +59,12 @@ def originals(folder: Path) -> list[Files]:
     return result
 
 
-class Hang(Exception):
+class HangError(Exception):
     """An input took too long."""
 
 
 def on_alarm(*_: Any) -> None:
-    raise Hang
+    raise HangError
 
 
 def attempt(work: Any) -> tuple[bool, Any]:
