@@ -37,6 +37,7 @@ KERNELS = {
     "plan": ["plan"],
     "readback": ["readback", "msgpack", "nd"],
     "samples": ["outer", "msgpack", "offsets", "file", "sys"],
+    "scan": ["scan", "msgpack"],
     "status": [],
     "xxh3": ["xxh3"],
 }  # fmt: skip

@@ -89,6 +89,20 @@ static void locate_batch(const ddf_fetch *fetch, size_t b, draft *d) {
     }
 }
 
+/* Tables refer to the names of their columns, and live as long as the arena. */
+static int move_names(ddf_fetch *fetch) {
+    for (size_t i = 0; fetch->names != NULL && i < fetch->request.names_n; i++) {
+        ddf_slice *name = &fetch->names[i];
+        uint8_t *copy = ddf_arena_alloc(fetch->arena, (size_t)name->size + 1, 1, 0);
+        if (copy == NULL) {
+            return -ENOMEM;
+        }
+        memcpy(copy, name->data, (size_t)name->size);
+        name->data = copy;
+    }
+    return DDF_OK;
+}
+
 /* Everything that lives in the arena. The data comes first, so that its block is full of it. */
 static int fill_arena(ddf_fetch *fetch, const draft *d, size_t n_reads, uint64_t total) {
     size_t count = fetch->request.count, n_batches = fetch->n_batches;
@@ -113,7 +127,7 @@ static int fill_arena(ddf_fetch *fetch, const draft *d, size_t n_reads, uint64_t
     job->pieces = ddf_arena_alloc(fetch->arena, n_pieces * sizeof *job->pieces, 64, 0);
     job->missed = ddf_arena_alloc(fetch->arena, n_pieces * sizeof *job->missed, 64, 0);
     if (!job->base || !fetch->indices || !fetch->samples || !fetch->tables || !fetch->errors || !job->pieces ||
-        !job->missed) {
+        !job->missed || move_names(fetch) < 0) {
         fetch->indices = NULL; /* never filled */
         return ddf_fail(&job->err, -ENOMEM, "no memory for the batch", 0, 0);
     }

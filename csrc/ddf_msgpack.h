@@ -12,6 +12,10 @@
  * NULL) saying why; err->pos counts from `base`. */
 const uint8_t *ddf_msgpack_skip(const uint8_t *p, const uint8_t *end, const uint8_t *base, ddf_err *err);
 
+/* As ddf_msgpack_skip, but check the UTF-8 of strings too. Where the buffer ends before the message does
+ * (DDF_E_TRUNCATED), `*need` becomes what the whole message takes at the least, in bytes. */
+const uint8_t *ddf_msgpack_pass(const uint8_t *p, const uint8_t *end, uint64_t *need, ddf_err *err);
+
 /* Check that `[p, p + len)` is exactly one well-formed message. UTF-8 of strings is checked where `utf8` is true.
  * Returns 0 or DDF_E_*, err->pos counting from `p`. */
 int ddf_msgpack_check(const uint8_t *p, size_t len, int utf8, ddf_err *err);

@@ -319,3 +319,5 @@ size_t ddf_sys_processors(void) {
     long n = sysconf(_SC_NPROCESSORS_ONLN);
     return n < 1 ? 1 : (size_t)n;
 }
+
+int64_t ddf_sys_process(void) { return getpid(); }

@@ -74,4 +74,7 @@ void ddf_sys_sleep_ms(int ms);
 /* Processors this process may run on, at least 1. */
 size_t ddf_sys_processors(void);
 
+/* Number of this process: another one in a forked child. */
+int64_t ddf_sys_process(void);
+
 #endif

@@ -162,3 +162,23 @@ class ChecksumError(DdfastError, ValueError):
 
 class BackgroundError(DdfastError, RuntimeError):
     """A generator in another thread or process failed in a way that left no exception to pass on."""
+
+
+class TransformError(DdfastError, ValueError, TypeError):
+    """A transform is nothing that can be called with a value."""
+
+
+class MissingParameterError(DdfastError, KeyError):
+    """A transform requires a parameter that no ``rng`` gives."""
+
+
+class MissingFieldError(DdfastError, KeyError):
+    """A transform is meant for a field that a sample does not have."""
+
+
+class UnevenBatchesError(DdfastError, RuntimeError):
+    """Some processes would deliver a batch more than others, which makes them wait for each other for ever."""
+
+
+class ImageError(DdfastError, OSError):
+    """The bytes of an image cannot be decoded."""

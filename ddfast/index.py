@@ -7,7 +7,6 @@ a path that ends with a different one. Loading raises `IndexFileError` for a dam
 
 from __future__ import annotations
 
-import logging
 import mmap
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,8 +66,6 @@ FILTER_HEADER = Struct(">8sQQd")
 
 HASHES_REMEDY = "Write it again from the keys with ddfast.index.write_key_hashes."
 FILTER_REMEDY = "Write it again from the keys with ddfast.index.write_filter."
-
-logger = logging.getLogger(__name__)
 
 
 # -- opened: nothing is read until it is used --
@@ -274,7 +271,6 @@ def _salted_table(keys: Sequence[str], max_tries: int) -> tuple[KeyTable, NDArra
             if error.code != E_COLLISION:
                 raise
             _refuse_equal_keys(keys, content[1:], error.item)
-        logger.info("two keys have the same hash with salt %d, trying the next", number)
     raise RuntimeError(f"no salt among {max_tries} keeps all hashes apart; increase max_tries")
 
 

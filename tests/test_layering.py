@@ -23,14 +23,14 @@ ALLOWED["_native"] = {"errors"}
 ALLOWED["nd"] = ALLOWED["files"] = {"errors"}
 ALLOWED["keys"] = {"_native", "errors", "files"}
 ALLOWED["index"] = {"_native", "errors", "files", "keys"}
-ALLOWED["columns"] = ALLOWED["order"] = ALLOWED["storage"] = {"_native", "errors"}
+ALLOWED["columns"] = ALLOWED["order"] = ALLOWED["scan"] = ALLOWED["storage"] = {"_native", "errors"}
 ALLOWED["batch"] = {"_native", "errors", "columns"}
 ALLOWED["tools"] = {"errors", "files", "nd"}
 PLANNING = {"_native", "errors", "files", "keys", "nd", "index", "columns", "batch", "order"}
 ALLOWED["dataset"] = PLANNING | {"storage"}
 ALLOWED["prefetch"] = ALLOWED["stream"] = ALLOWED["dataset"] | {"dataset"}
 ALLOWED["reader"] = ALLOWED["aio"] = ALLOWED["writer"] = ALLOWED["prefetch"] | {"prefetch", "stream", "tools"}
-PUBLIC = {"", "errors", "index", "batch", "order", "storage", "reader", "aio", "writer", "tools"}
+PUBLIC = {"", "errors", "index", "scan", "batch", "order", "storage", "reader", "aio", "writer", "tools"}
 FORBIDDEN_TO_ALL = {"commands"}
 
 # (module, what it imports): why it may

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from ddfast.errors import ClosedError
 from ddfast.writer.book import Book
 from ddfast.writer.digest import Digest
-from ddfast.writer.draft import Draft, claim, discard
+from ddfast.writer.draft import Draft, claim
+from ddfast.writer.indexing import discard
 from ddfast.writer.progress import Progress
 
 if TYPE_CHECKING:

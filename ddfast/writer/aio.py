@@ -17,7 +17,8 @@ import aiofiles
 
 from ddfast.errors import ClosedError
 from ddfast.writer.book import Book
-from ddfast.writer.draft import Draft, claim, discard
+from ddfast.writer.draft import Draft, claim
+from ddfast.writer.indexing import discard
 from ddfast.writer.progress import Progress
 
 if TYPE_CHECKING:

@@ -6,6 +6,10 @@ import hashlib
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 # Calls of update whose bytes may wait; the thread gets the GIL late where the caller never lets go of it.
 MAX_WAITING = 4
@@ -19,7 +23,7 @@ class Digest:
         self._thread = ThreadPoolExecutor(1, "ddfast-md5")  # starts with the first bytes
         self._waiting: deque[Future[None]] = deque()
 
-    def update(self, pieces: Iterable[bytes]) -> None:
+    def update(self, pieces: Iterable[Buffer]) -> None:
         """Take more bytes. Waits where too many are waiting."""
         self._waiting.append(self._thread.submit(self._hash, pieces))
         if len(self._waiting) > MAX_WAITING:
@@ -35,6 +39,6 @@ class Digest:
         """End the thread."""
         self._thread.shutdown(cancel_futures=True)
 
-    def _hash(self, pieces: Iterable[bytes]) -> None:
+    def _hash(self, pieces: Iterable[Buffer]) -> None:
         for piece in pieces:
             self._md5.update(piece)

@@ -117,9 +117,12 @@ static void an_arena_outlives_its_fetch(void) {
     assert(ddf_fetch_run(fetch, b.engine, PATIENCE) == 0);
     ddf_arena *arena = ddf_fetch_arena(fetch);
     int64_t *indices = ddf_fetch_indices(fetch), first = indices[0];
+    const ddf_err *err;
+    const ddf_table *table = ddf_fetch_table(fetch, 0, &err);
     ddf_arena_retain(arena);
     ddf_fetch_release(fetch, b.engine);
-    assert(indices[0] == first);
+    assert(indices[0] == first && table->columns_n == 1);
+    assert(table->columns[0].name.size == 1 && table->columns[0].name.data[0] == 'k');
     ddf_arena_release(arena);
     bench_end(b);
 }

@@ -9,7 +9,7 @@ import pytest
 
 from ddfast.errors import ClosedError, DdfastError
 from ddfast.index import load_offsets
-from ddfast.writer import FileWriter, draft
+from ddfast.writer import FileWriter, indexing
 
 NAMES = [f"x.msgpack{suffix}" for suffix in ["", ".filter", ".key_hashes", ".keys", ".md5", ".offsets"]]
 
@@ -166,12 +166,12 @@ def test_interrupt_while_names_change_comes_afterwards(path, old, monkeypatch):
         def result(self):
             raise KeyboardInterrupt
 
-    class Pool(draft.ThreadPoolExecutor):
+    class Pool(indexing.ThreadPoolExecutor):
         def submit(self, work):
             super().submit(work)
             return Interrupted()
 
-    monkeypatch.setattr(draft, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(indexing, "ThreadPoolExecutor", Pool)
     with pytest.raises(KeyboardInterrupt), FileWriter(path, overwrite=True, disable=True) as writer:
         writer.write({"key": "new"})
     assert sorted(files(path)) == NAMES
