@@ -1,6 +1,6 @@
 """Compare ddfast with datadings on three synthetic datasets in a warm page cache.
 
-One process; the sides take turns; medians of five, with lowest and highest. Prints a Markdown table.
+One process, commands apart; the sides take turns; medians of five, with lowest and highest. Prints a Markdown table.
 
 Example:
   python benchmarks/vs_datadings.py --data /tmp/ddfast-data --json result.json --plot docs/vs_datadings.png
@@ -18,11 +18,14 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+import datadings.reader
 import numpy as np
+from commands import COMMANDS, SMALL, Command, command_rates
 from datadings.reader import MsgpackReader as DatadingsReader
 from datasets import DATASETS, add_data_argument, ensure
 from measure import Spread, Stopwatch, interleaved, machine, machine_line, ratios, raw_rate, warm
 
+import ddfast.reader
 from ddfast import AsyncReader, MsgpackReader
 
 BATCH = 256
@@ -165,6 +168,24 @@ def ddfast_get_many(path: Path, seconds: float) -> float:
     return watch.rate()
 
 
+def epochs(
+    augment: Callable[[Any], Any], reader_class: Callable[[Path], Any]
+) -> Callable[[Path, float], float]:
+    """Measures ``for sample in augment(reader)``, whole passes."""
+
+    def measure(path: Path, seconds: float) -> float:
+        reader = opened(reader_class, path)
+        samples = augment(reader)
+        watch = Stopwatch(seconds)
+        while True:
+            for _ in samples:
+                pass
+            if not watch.more(len(reader)):
+                return watch.rate()
+
+    return measure
+
+
 JOBS = (
     Job("batches", "batches(256), columns", (3, 5, 30), ddfast_batches, datadings_batches),
     Job(
@@ -172,6 +193,20 @@ JOBS = (
     ),
     Job("get", "get(i), random", (1.5, 1.7, 2.3), random_gets(MsgpackReader), random_gets(DatadingsReader)),
     Job("get_many", "get_many(256 random)", (2, 5, 20), ddfast_get_many, random_gets(DatadingsReader)),
+    Job(
+        "shuffler",
+        "shuffled epoch (Shuffler)",
+        (2, 3, 4),
+        epochs(ddfast.reader.Shuffler, MsgpackReader),
+        epochs(datadings.reader.Shuffler, DatadingsReader),
+    ),
+    Job(
+        "quasishuffler",
+        "QuasiShuffler epoch",
+        (1.3, 2, 3),
+        epochs(ddfast.reader.QuasiShuffler, MsgpackReader),
+        epochs(datadings.reader.QuasiShuffler, DatadingsReader),
+    ),
 )
 
 
@@ -212,9 +247,22 @@ def measure(job: Job, position: int, path: Path, repeats: int, seconds: float) -
     )
 
 
+def measure_command(command: Command, path: Path, repeats: int) -> Result:
+    """Measure both sides of a command."""
+    rates = command_rates(command, path, repeats)
+    return Result(
+        job=command.name,
+        dataset=SMALL.name,
+        ddfast=Spread.of(rates["ddfast"]),
+        datadings=Spread.of(rates["datadings"]),
+        ratio=ratios(rates["ddfast"], rates["datadings"]),
+        target=command.target,
+    )
+
+
 def table(results: list[Result]) -> str:
     """The results as a Markdown table."""
-    jobs = {job.name: job.title for job in JOBS}
+    jobs = {job.name: job.title for job in (*JOBS, *COMMANDS)}
     datasets = {dataset.name: dataset.title for dataset in DATASETS}
     lines = [
         "| job | dataset | datadings, samples/s | ddfast, samples/s | times as fast | target | of preadv |",
@@ -254,7 +302,11 @@ def run(args: argparse.Namespace) -> list[Result]:
         for job in JOBS:
             if job.name in args.jobs:
                 results.append(measure(job, position, path, args.repeats, args.seconds))
-    return sorted(results, key=lambda result: [job.name for job in JOBS].index(result.job))
+    results.sort(key=lambda result: [job.name for job in JOBS].index(result.job))
+    path = ensure(SMALL, args.data)
+    return results + [
+        measure_command(command, path, args.repeats) for command in COMMANDS if command.name in args.jobs
+    ]
 
 
 def main() -> None:
@@ -263,7 +315,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_data_argument(parser)
-    names = [job.name for job in JOBS]
+    names = [job.name for job in (*JOBS, *COMMANDS)]
     parser.add_argument(
         "--jobs", nargs="+", choices=names, default=names, help="what to measure (default: all)"
     )

@@ -77,6 +77,22 @@ int ddf_msgpack_check(const uint8_t *p, size_t len, int utf8, ddf_err *err) {
     return DDF_OK;
 }
 
+int ddf_msgpack_check_run(const uint8_t *p, size_t len, const uint64_t *ends, size_t n, int utf8, ddf_err *err) {
+    uint64_t start = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (ends[i] < start || ends[i] > len) {
+            return ddf_fail(err, DDF_E_SPAN, "sample ends before it starts, or outside the buffer", i, 0);
+        }
+        ddf_err local;
+        int status = ddf_msgpack_check(p + start, ends[i] - start, utf8, &local);
+        if (status != DDF_OK) {
+            return ddf_fail(err, status, local.msg, i, local.pos);
+        }
+        start = ends[i];
+    }
+    return start == len ? DDF_OK : ddf_fail(err, DDF_E_SPAN, "bytes follow the last sample", n, 0);
+}
+
 int64_t ddf_msgpack_split(const uint8_t *p, size_t len, uint64_t *offsets, size_t room, ddf_err *err) {
     const uint8_t *end = p + len;
     const uint8_t *at = p;

@@ -27,9 +27,14 @@ ALLOWED["columns"] = ALLOWED["order"] = ALLOWED["scan"] = ALLOWED["storage"] = {
 ALLOWED["batch"] = {"_native", "errors", "columns"}
 ALLOWED["tools"] = {"errors", "files", "nd"}
 PLANNING = {"_native", "errors", "files", "keys", "nd", "index", "columns", "batch", "order"}
-ALLOWED["dataset"] = PLANNING | {"storage"}
+ALLOWED["anydataset"] = {"_native", "errors", "order"}
+ALLOWED["dataset"] = PLANNING | {"storage", "anydataset"}
+ALLOWED["shard_keys"] = ALLOWED["dataset"]
+ALLOWED["shards"] = ALLOWED["dataset"] | {"dataset", "shard_keys"}
 ALLOWED["prefetch"] = ALLOWED["stream"] = ALLOWED["dataset"] | {"dataset"}
-ALLOWED["reader"] = ALLOWED["aio"] = ALLOWED["writer"] = ALLOWED["prefetch"] | {"prefetch", "stream", "tools"}
+ALLOWED["reader"] = ALLOWED["aio"] = ALLOWED["writer"] = ALLOWED["prefetch"] | {
+    "prefetch", "stream", "tools", "shards",
+}  # fmt: skip
 PUBLIC = {"", "errors", "index", "scan", "batch", "order", "storage", "reader", "aio", "writer", "tools"}
 FORBIDDEN_TO_ALL = {"commands"}
 
@@ -57,7 +62,7 @@ LIBC = {
 INTRINSICS = {"immintrin.h", "arm_neon.h", "emmintrin.h", "smmintrin.h", "nmmintrin.h", "arm_acle.h"}
 SYSTEM_CALLS = [
     "open", "openat", "close", "p?readv?", "p?writev?", "mmap", "munmap", "madvise", "f?stat", "poll",
-    "syscall", "fcntl", "eventfd", "pipe2?", "posix_fadvise",
+    "syscall", "fcntl", "eventfd", "pipe2?", "posix_fadvise", "sync_file_range",
 ]  # fmt: skip
 SYSTEM_HEADERS = ("sys/", "linux/", "fcntl.h", "poll.h", "sched.h", "unistd.h")
 SYSTEM_FILES = {"ddf_sys.c", "ddf_uring.c"}

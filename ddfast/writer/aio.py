@@ -8,13 +8,14 @@ import hashlib
 import os
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiofiles
 
+from ddfast.batch import Batch
 from ddfast.errors import ClosedError
 from ddfast.writer.book import Book
 from ddfast.writer.draft import Draft, claim
@@ -22,7 +23,7 @@ from ddfast.writer.indexing import discard
 from ddfast.writer.progress import Progress
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing_extensions import Buffer, Self
 
 T = TypeVar("T")
 
@@ -124,6 +125,13 @@ class AsyncWriter(ABC):
         if self._book.enter_packed(key, packed) or monotonic() >= self._progress.due:
             await self._advance()
 
+    async def _write_many(self, keys: Iterable[Any], samples: Batch | Sequence[Any]) -> None:
+        """Write samples that are packed already."""
+        if self._end is not None:
+            raise self._closed()
+        if self._book.enter_many(keys, samples) or monotonic() >= self._progress.due:
+            await self._advance()
+
     async def _advance(self) -> None:
         if monotonic() >= self._progress.due:
             self._progress.show(self.written)
@@ -142,7 +150,7 @@ class AsyncWriter(ABC):
             await self.discard()
             raise
 
-    async def _put(self, before: asyncio.Task[None] | None, pieces: list[bytes]) -> None:
+    async def _put(self, before: asyncio.Task[None] | None, pieces: list[Buffer]) -> None:
         """Hash and write pieces, both at a time."""
         if before is not None:
             await before
@@ -156,11 +164,11 @@ class AsyncWriter(ABC):
         if self._file is None:
             self._file = await aiofiles.open(self._draft.data, "xb", 0)
 
-    def _hash(self, pieces: list[bytes]) -> None:
+    def _hash(self, pieces: list[Buffer]) -> None:
         for piece in pieces:
             self._md5.update(piece)
 
-    async def _save(self, pieces: list[bytes]) -> None:
+    async def _save(self, pieces: list[Buffer]) -> None:
         for piece in pieces:
             rest = memoryview(piece)
             while rest:
@@ -200,6 +208,10 @@ class AsyncRawWriter(AsyncWriter):
     async def write(self, key: str, data: Any) -> None:
         """Write a packed sample as it is. Parameters and errors are those of ``RawWriter.write``."""
         await self._write_data(key, data)
+
+    async def write_many(self, keys: Iterable[str], samples: Batch | Sequence[Any]) -> None:
+        """Write packed samples as they are. Parameters and errors are those of ``RawWriter.write_many``."""
+        await self._write_many(keys, samples)
 
 
 async def _complete(work: Coroutine[Any, Any, T]) -> T:

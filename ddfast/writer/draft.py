@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ddfast.errors import DdfastError
@@ -66,9 +67,12 @@ class Draft:
                 f"{self.path}: {size:,} bytes were written for {len(keys):,} samples of {offsets[-1]:,} "
                 "bytes, as it happens where a write was interrupted. Write the dataset again"
             )
-        self._index.write(keys, offsets, [(self.path.name, digest)])
-        for path in self.files:
-            sync(path)
+        data, *index = self.files
+        with ThreadPoolExecutor(len(index)) as threads:
+            synced = threads.submit(sync, data)  # takes about as long as making the index
+            self._index.write(keys, offsets, [(self.path.name, digest)])
+            list(threads.map(sync, index))  # the file system does several in one go
+            synced.result()
 
     def publish(self) -> None:
         """Give all files their final names.

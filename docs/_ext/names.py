@@ -22,6 +22,7 @@ ELSEWHERE = [
     ("py:.*", r"(?!ddfast).*"),
     ("py:.*", r"ddfast\._native\..*"),
     ("py:class", TYPE_VARIABLE),
+    ("py:class", r"ddfast\.reader\.(dataset\.DatasetReader|augment\.\w+\.(PlacedAugment|_Again))"),  # bases in between
 ]
 
 
