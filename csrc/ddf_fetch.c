@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "ddf_xxh3.h"
+
 #define DATA_ALIGN ((size_t)4096)
 
 /* Room for the columns beside the data, so that most groups need one block: what three or four small columns take. */
@@ -22,6 +24,7 @@ struct ddf_fetch {
     ddf_slice region;
     int64_t *indices;
     ddf_slice *samples;
+    uint64_t *sums; /* NULL: samples are not verified */
     ddf_table **tables;
     ddf_err *errors; /* one a batch */
 };
@@ -30,6 +33,7 @@ struct ddf_fetch {
 typedef struct draft {
     int64_t *indices;
     ddf_span *spans;
+    uint64_t *sums; /* NULL likewise */
     ddf_read *reads;
     uint64_t *landing;
     ddf_plan_item *scratch;
@@ -39,22 +43,24 @@ typedef struct draft {
 static void draft_free(draft *d) {
     free(d->indices);
     free(d->spans);
+    free(d->sums);
     free(d->reads);
     free(d->landing);
     free(d->scratch);
     free(d->errors);
 }
 
-static int draft_new(size_t count, size_t n_batches, draft *d) {
+static int draft_new(size_t count, size_t n_batches, int with_sums, draft *d) {
     *d = (draft){
         .indices = calloc(count, sizeof *d->indices),
         .spans = calloc(count, sizeof *d->spans),
+        .sums = with_sums ? calloc(count, sizeof *d->sums) : NULL,
         .reads = calloc(count, sizeof *d->reads),
         .landing = calloc(count, sizeof *d->landing),
         .scratch = calloc(count, 2 * sizeof *d->scratch),
         .errors = calloc(n_batches, sizeof *d->errors),
     };
-    if (d->indices && d->spans && d->reads && d->landing && d->scratch && d->errors) {
+    if (d->indices && d->spans && (d->sums || !with_sums) && d->reads && d->landing && d->scratch && d->errors) {
         return DDF_OK;
     }
     draft_free(d);
@@ -82,12 +88,13 @@ static void list_indices(const ddf_fetch *fetch, draft *d) {
     }
 }
 
-/* Spans of one batch; one that is damaged gets empty spans and an error of its own. */
+/* Spans and checksums of one batch; one that is damaged gets empty spans and an error of its own. */
 static void locate_batch(const ddf_fetch *fetch, size_t b, draft *d) {
     size_t start = batch_start(fetch, b), n = batch_len(fetch, b);
     int status = d->errors[b].code;
     if (status >= 0) {
-        status = ddf_shards_spans(fetch->request.shards, d->indices + start, n, d->spans + start, &d->errors[b]);
+        uint64_t *sums = d->sums == NULL ? NULL : d->sums + start;
+        status = ddf_shards_spans(fetch->request.shards, d->indices + start, n, d->spans + start, sums, &d->errors[b]);
     }
     if (status < 0) {
         memset(d->spans + start, 0, n * sizeof *d->spans);
@@ -113,7 +120,7 @@ static int fill_arena(ddf_fetch *fetch, const draft *d, size_t n_reads, uint64_t
     size_t count = fetch->request.count, n_batches = fetch->n_batches;
     ddf_job *job = &fetch->job;
     size_t n_pieces = ddf_plan_cut(d->reads, n_reads, fetch->request.max_read, NULL);
-    size_t fixed = count * (sizeof(int64_t) + sizeof(ddf_slice)) + n_batches * sizeof(ddf_err) +
+    size_t fixed = count * (sizeof(int64_t) + sizeof(ddf_slice) + sizeof(uint64_t)) + n_batches * sizeof(ddf_err) +
                    n_pieces * (sizeof(ddf_read) + sizeof(uint32_t) + sizeof(ddf_file *)) + 4 * DATA_ALIGN;
     size_t columns = fetch->request.tables ? count * COLUMNS_ROOM : 0;
     if (n_pieces > UINT32_MAX || total > SIZE_MAX / 2) {
@@ -127,17 +134,21 @@ static int fill_arena(ddf_fetch *fetch, const draft *d, size_t n_reads, uint64_t
     job->base = ddf_arena_alloc(fetch->arena, (size_t)total, DATA_ALIGN, 0);
     fetch->indices = ddf_arena_alloc(fetch->arena, count * sizeof *fetch->indices, 64, 0);
     fetch->samples = ddf_arena_alloc(fetch->arena, count * sizeof *fetch->samples, 64, 0);
+    fetch->sums = d->sums == NULL ? NULL : ddf_arena_alloc(fetch->arena, count * sizeof *fetch->sums, 64, 0);
     fetch->tables = ddf_arena_alloc(fetch->arena, n_batches * sizeof *fetch->tables, 64, 0);
     fetch->errors = ddf_arena_alloc(fetch->arena, n_batches * sizeof *fetch->errors, 64, 0);
     job->pieces = ddf_arena_alloc(fetch->arena, n_pieces * sizeof *job->pieces, 64, 0);
     job->missed = ddf_arena_alloc(fetch->arena, n_pieces * sizeof *job->missed, 64, 0);
     job->held = ddf_arena_alloc(fetch->arena, n_pieces * sizeof *job->held, 64, 0);
     if (!job->base || !fetch->indices || !fetch->samples || !fetch->tables || !fetch->errors || !job->pieces ||
-        !job->missed || !job->held || move_names(fetch) < 0) {
+        !job->missed || !job->held || (d->sums && !fetch->sums) || move_names(fetch) < 0) {
         fetch->indices = NULL; /* never filled */
         return ddf_fail(&job->err, -ENOMEM, "no memory for the batch", 0, 0);
     }
     memcpy(fetch->indices, d->indices, count * sizeof *fetch->indices);
+    if (fetch->sums != NULL) {
+        memcpy(fetch->sums, d->sums, count * sizeof *fetch->sums);
+    }
     memcpy(fetch->errors, d->errors, n_batches * sizeof *fetch->errors);
     memset(fetch->tables, 0, n_batches * sizeof *fetch->tables);
     for (size_t i = 0; i < count; i++) {
@@ -152,7 +163,7 @@ static int prepare(ddf_job *job, ddf_engine *engine) {
     ddf_fetch *fetch = (ddf_fetch *)job;
     const ddf_fetch_request *r = &fetch->request;
     draft d;
-    int status = draft_new(r->count, fetch->n_batches, &d);
+    int status = draft_new(r->count, fetch->n_batches, ddf_shards_have_sums(r->shards), &d);
     if (status < 0) {
         return ddf_fail(&job->err, status, "no memory to plan the batch", 0, 0);
     }
@@ -174,18 +185,35 @@ static int prepare(ddf_job *job, ddf_engine *engine) {
     return status;
 }
 
-static void build_tables(ddf_fetch *fetch) {
+/* Hold the samples of a batch against their checksums, if they have any. */
+static int verify_batch(const ddf_fetch *fetch, size_t b, ddf_err *err) {
+    size_t start = batch_start(fetch, b), n = fetch->sums == NULL ? 0 : batch_len(fetch, b);
+    for (size_t i = 0; i < n; i++) {
+        if (ddf_xxh3_check(&fetch->samples[start + i], 1, fetch->sums[start + i], err) < 0) {
+            err->item = i;
+            return DDF_E_CHECKSUM;
+        }
+    }
+    return DDF_OK;
+}
+
+static int build_table(ddf_fetch *fetch, size_t b, ddf_err *err) {
     const ddf_fetch_request *r = &fetch->request;
+    const ddf_slice *samples = fetch->samples + batch_start(fetch, b);
+    size_t n = batch_len(fetch, b);
+    return r->tables ? ddf_table_build(fetch->arena, fetch->region, samples, n, fetch->names, r->names_n,
+                                       &fetch->tables[b], err)
+                     : ddf_table_raw(fetch->arena, fetch->region, samples, n, &fetch->tables[b]);
+}
+
+static void build_tables(ddf_fetch *fetch) {
     for (size_t b = 0; fetch->job.status >= 0 && b < fetch->n_batches; b++) {
-        if (fetch->errors[b].code < 0) {
+        ddf_err *err = &fetch->errors[b];
+        if (err->code < 0) {
             continue;
         }
-        const ddf_slice *samples = fetch->samples + batch_start(fetch, b);
-        size_t n = batch_len(fetch, b);
-        ddf_err *err = &fetch->errors[b];
-        int status = r->tables ? ddf_table_build(fetch->arena, fetch->region, samples, n, fetch->names, r->names_n,
-                                                 &fetch->tables[b], err)
-                               : ddf_table_raw(fetch->arena, fetch->region, samples, n, &fetch->tables[b]);
+        int status = verify_batch(fetch, b, err);
+        status = status < 0 ? status : build_table(fetch, b, err);
         if (status < 0) {
             fetch->tables[b] = NULL;
             err->code = status;

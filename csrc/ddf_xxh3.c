@@ -11,6 +11,7 @@
 #define PMX_1 0x165667919E3779F9u
 #define PMX_2 0x9FB21C651E98DF25u
 
+#define SHORT ((size_t)240) /* longer data goes through the lanes */
 #define LANES 8
 #define STRIPE ((size_t)64)  /* bytes that one step takes, 8 a lane */
 #define KEY_STEP ((size_t)8) /* bytes of the secret from one stripe to the next */
@@ -206,19 +207,26 @@ static uint64_t merge(const lanes acc, size_t size) {
     return avalanche(h);
 }
 
-static uint64_t hash_long(const uint8_t *data, size_t size) {
-    lanes acc = {P32_3, P64_1, P64_2, P64_3, P64_4, P32_2, P64_5, P32_1};
-    size_t blocks = (size - 1) / BLOCK, stripes = (size - 1 - blocks * BLOCK) / STRIPE;
-    add_blocks_fast(acc, data, blocks);
-    for (size_t n = 0; n < stripes; n++) {
-        add_stripe(acc, data + blocks * BLOCK + n * STRIPE, SECRET + n * KEY_STEP);
+#define FIRST_LANES {P32_3, P64_1, P64_2, P64_3, P64_4, P32_2, P64_5, P32_1}
+
+/* What follows the whole blocks of `size` bytes: `rest` bytes, in memory that begins a stripe earlier if rest < STRIPE. */
+static uint64_t finish_long(lanes acc, const uint8_t *data, size_t rest, size_t size) {
+    for (size_t n = 0; n < (rest - 1) / STRIPE; n++) {
+        add_stripe(acc, data + n * STRIPE, SECRET + n * KEY_STEP);
     }
-    add_stripe(acc, data + size - STRIPE, LAST_KEY - 7);
+    add_stripe(acc, data + rest - STRIPE, LAST_KEY - 7);
     return merge(acc, size);
 }
 
+static uint64_t hash_long(const uint8_t *data, size_t size) {
+    lanes acc = FIRST_LANES;
+    size_t blocks = (size - 1) / BLOCK;
+    add_blocks_fast(acc, data, blocks);
+    return finish_long(acc, data + blocks * BLOCK, size - blocks * BLOCK, size);
+}
+
 uint64_t ddf_xxh3(const uint8_t *data, size_t size) {
-    if (size > 240) {
+    if (size > SHORT) {
         return hash_long(data, size);
     }
     if (size > 128) {
@@ -234,6 +242,71 @@ uint64_t ddf_xxh3(const uint8_t *data, size_t size) {
         return hash_to_8(data, size);
     }
     return size > 0 ? hash_to_3(data, size) : avalanche_64(load64(SECRET + 56) ^ load64(SECRET + 64));
+}
+
+/* -- in several places */
+
+/* Copy `size` bytes that begin `at` bytes behind the start of the first place. */
+static void gather(const ddf_slice *places, uint64_t at, uint8_t *out, size_t size) {
+    for (; size > 0; places++) {
+        if (at >= places->size) {
+            at -= places->size;
+            continue;
+        }
+        size_t part = places->size - at < size ? (size_t)(places->size - at) : size;
+        memcpy(out, places->data + at, part);
+        out += part;
+        size -= part;
+        at = 0;
+    }
+}
+
+/* Blocks inside one place are taken where they are, those across two from a copy. */
+static uint64_t hash_long_joined(const ddf_slice *places, size_t n, size_t size) {
+    lanes acc = FIRST_LANES;
+    uint8_t copy[STRIPE + BLOCK];
+    size_t left = (size - 1) / BLOCK, done = left * BLOCK;
+    uint64_t at = 0; /* in places[i] */
+    for (size_t i = 0; i < n && left > 0;) {
+        uint64_t whole = places[i].size < at ? 0 : (places[i].size - at) / BLOCK;
+        size_t blocks = whole < left ? (size_t)whole : left;
+        if (blocks > 0) {
+            add_blocks_fast(acc, places[i].data + at, blocks);
+        } else if (places[i].size > at) {
+            gather(places + i, at, copy, BLOCK);
+            add_blocks_fast(acc, copy, blocks = 1);
+        }
+        left -= blocks;
+        at += blocks * BLOCK;
+        for (; i < n && at >= places[i].size; i++) {
+            at -= places[i].size;
+        }
+    }
+    size_t lead = done == 0 ? 0 : STRIPE;
+    gather(places, done - lead, copy, lead + size - done);
+    return finish_long(acc, copy + lead, size - done, size);
+}
+
+uint64_t ddf_xxh3_joined(const ddf_slice *places, size_t n) {
+    uint64_t size = 0;
+    for (size_t i = 0; i < n; i++) {
+        size += places[i].size;
+    }
+    if (n == 1) {
+        return ddf_xxh3(places->data, (size_t)size);
+    }
+    if (size > SHORT) {
+        return hash_long_joined(places, n, (size_t)size);
+    }
+    uint8_t copy[SHORT];
+    gather(places, 0, copy, (size_t)size);
+    return ddf_xxh3(copy, (size_t)size);
+}
+
+int ddf_xxh3_check(const ddf_slice *places, size_t n, uint64_t sum, ddf_err *err) {
+    return ddf_xxh3_joined(places, n) == sum
+               ? DDF_OK
+               : ddf_fail(err, DDF_E_CHECKSUM, "its bytes are not those that its checksum was made of", 0, 0);
 }
 
 int ddf_xxh3_parts(const uint8_t *data, uint64_t size, const uint64_t *sizes, size_t n, uint64_t *sums, ddf_err *err) {

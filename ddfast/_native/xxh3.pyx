@@ -2,7 +2,23 @@
 
 import numpy as np
 
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+
 from ddfast._native.status cimport check
+
+
+cdef class ChecksumTable:
+    def __cinit__(self, buffer):
+        PyObject_GetBuffer(buffer, &self.buffer, PyBUF_SIMPLE)
+        if self.buffer.len % 8:
+            raise ValueError(f"a checksum table takes 8 bytes a sample, not {self.buffer.len} in all")
+        self.table = <const uint8_t *>self.buffer.buf
+
+    def __dealloc__(self):
+        PyBuffer_Release(&self.buffer)
+
+    def __len__(self):
+        return self.buffer.len // 8
 
 
 def checksum(const uint8_t[::1] data):

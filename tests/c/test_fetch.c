@@ -76,7 +76,7 @@ static bench bench_of(void) {
     if (sharded) {
         assert(ddf_shards_new(specs, SHARDS, 8, &b.shards) == 0);
     } else {
-        assert(ddf_file_open(path, &file) == 0 && ddf_shards_of(file, offsets, COUNT + 1, &b.shards) == 0);
+        assert(ddf_file_open(path, &file) == 0 && ddf_shards_of(file, offsets, COUNT + 1, NULL, &b.shards) == 0);
         ddf_file_release(file);
     }
     assert(ddf_pool_new((uint64_t)64 << 20, &b.pool) == 0);

@@ -101,7 +101,7 @@ static void addresses_name_shard_and_position(void) {
         if (samples_of(shard) == 0) {
             continue;
         }
-        assert(ddf_shards_spans(shards, wanted, 3, spans, &err) == 0);
+        assert(ddf_shards_spans(shards, wanted, 3, spans, NULL, &err) == 0);
         ddf_place first = ddf_shards_place(shards, spans[2].start), end = ddf_shards_place(shards, spans[0].stop);
         assert(first.shard == shard && first.position == 0);
         assert(end.shard == shard && end.position == samples_of(shard) * SAMPLE);
@@ -109,7 +109,7 @@ static void addresses_name_shard_and_position(void) {
     }
     int64_t wanted[3] = {1, total - 1, total};
     ddf_span spans[3];
-    assert(ddf_shards_spans(shards, wanted, 3, spans, &err) == DDF_E_INDEX && err.item == 2);
+    assert(ddf_shards_spans(shards, wanted, 3, spans, NULL, &err) == DDF_E_INDEX && err.item == 2);
     ddf_shards_release(shards);
 }
 
@@ -121,7 +121,7 @@ static void neighbouring_shards_are_further_apart_than_any_gap(void) {
     for (size_t i = 0; i + 1 < SHARDS; i++) {
         first += (int64_t)samples_of(i);
         wanted[0] = first - 1, wanted[1] = first;
-        assert(ddf_shards_spans(shards, wanted, 2, spans, &err) == 0);
+        assert(ddf_shards_spans(shards, wanted, 2, spans, NULL, &err) == 0);
         int joined = samples_of(i) == 0; /* the border was seen before */
         assert(joined || spans[1].start - spans[0].stop > ddf_shards_max_gap(shards));
     }
@@ -233,7 +233,7 @@ static void expect(void (*change)(void), int unused, int used) {
         assert(first_byte(shards, 1, &err) == 1);
         ddf_span spans[3];
         int64_t indices[3] = {2, 3, 0};
-        int status = ddf_shards_spans(shards, indices, 3, spans, &err);
+        int status = ddf_shards_spans(shards, indices, 3, spans, NULL, &err);
         assert(known || unused >= 0 ? status == 0 : status == unused && err.item == 2);
         ddf_shards_release(shards);
         write_shard(0, 0);
@@ -312,7 +312,7 @@ static void one_open_file_is_one_shard(void) {
     ddf_shards *shards;
     uint8_t table[16] = {0};
     ddf_store64(table + 8, SAMPLE);
-    assert(ddf_file_open(paths[0][0], &file) == 0 && ddf_shards_of(file, table, 2, &shards) == 0);
+    assert(ddf_file_open(paths[0][0], &file) == 0 && ddf_shards_of(file, table, 2, NULL, &shards) == 0);
     assert(first_byte(shards, 0, &err) == 0 && first_byte(shards, 1, &err) == DDF_E_INDEX);
     assert(ddf_shards_take(shards, 0, &taken, &err) == 0 && taken == file);
     ddf_shards_give(shards, taken);
