@@ -40,8 +40,41 @@ static void samples_that_end_behind_the_data(void) {
     assert(sums[0] == ddf_xxh3((const uint8_t *)"a", 1));
 }
 
+/* However a sample is cut into places, its checksum is the same. */
+static void samples_in_several_places(void) {
+    enum { MOST = 5000 };
+    uint8_t *data = malloc(MOST);
+    unsigned seed = 1;
+    assert(data != NULL);
+    for (size_t i = 0; i < MOST; i++) {
+        data[i] = (uint8_t)(rand_r(&seed) >> 8);
+    }
+    for (int round = 0; round < 20000; round++) {
+        size_t size = (size_t)rand_r(&seed) % (round % 2 ? 300 : MOST), at = 0;
+        ddf_slice places[4];
+        uint8_t *copies[4];
+        for (size_t i = 0; i < 4; i++) {
+            size_t part = i == 3 ? size - at : (size_t)rand_r(&seed) % (size - at + 1) * (rand_r(&seed) % 4 != 0);
+            copies[i] = malloc(part + 1); /* its own, so that a read behind it is seen */
+            assert(copies[i] != NULL);
+            copies[i] = realloc(copies[i], part > 0 ? part : 1);
+            memcpy(copies[i], data + at, part);
+            places[i] = (ddf_slice){copies[i], part};
+            at += part;
+        }
+        uint64_t sum = ddf_xxh3(data, size);
+        assert(ddf_xxh3_joined(places, 4) == sum && ddf_xxh3_check(places, 4, sum, NULL) == 0);
+        assert(ddf_xxh3_check(places, 4, sum ^ 1, NULL) == DDF_E_CHECKSUM);
+        for (size_t i = 0; i < 4; i++) {
+            free(copies[i]);
+        }
+    }
+    free(data);
+}
+
 int main(void) {
     known_digests();
+    samples_in_several_places();
     samples_that_end_behind_the_data();
     return 0;
 }
