@@ -89,7 +89,9 @@ def main() -> None:
             rates = runs[f"{dataset.name} {title}"] = interleaved(sides, args.repeats, title)
             cost = 1 - ratios(rates["verified"], rates["plain"]).median
             plain, verified = (Spread.of(rates[side]).median for side in sides)
-            print(f"| {dataset.title} | `{title}` | {plain:,.0f} | {verified:,.0f} | {cost:.1%} |", flush=True)
+            print(
+                f"| {dataset.title} | `{title}` | {plain:,.0f} | {verified:,.0f} | {cost:.1%} |", flush=True
+            )
     print(f"\n{machine_line(machine())}; medians of {args.repeats}")
     if args.json:
         args.json.write_text(json.dumps({"machine": machine(), "runs": runs}, indent=2) + "\n")
