@@ -104,9 +104,12 @@ def verify_data(path: Path, read_size: int, progress: bool) -> bool:
 def verify_index(path: Path, read_size: int, progress: bool) -> bool:
     """Whether all index files of a data file, and all that its md5 file lists, have the hash in it."""
     hashes = load_md5file(path_append(path, SUFFIX_MD5))
-    suffixes = [suffix for suffix in SUFFIXES if suffix not in (SUFFIX_MD5, SUFFIX_CHECKSUMS)]
-    names = [path_append(path, suffix) for suffix in suffixes]
-    wanted = [name for name in names if name.name in hashes or name.exists()]
+    needed = [
+        path_append(path, suffix) for suffix in SUFFIXES if suffix not in (SUFFIX_MD5, SUFFIX_CHECKSUMS)
+    ]
+    wanted = [name for name in needed if name.name in hashes or name.exists()]
+    checksums = path_append(path, SUFFIX_CHECKSUMS)
+    wanted += [checksums] * (checksums.name in hashes)
     return all(
         name.exists() and hashes.get(name.name) == hash_md5hex(name, read_size, progress) for name in wanted
     )

@@ -306,3 +306,13 @@ def test_damage_that_is_no_message_is_told_as_well(path):
     damage(path, 3)
     with MsgpackReader(path, verify="sample") as reader, pytest.raises(CorruptSampleError, match="sample 3 "):
         reader.get(3)
+
+
+def test_checksums_that_the_md5_file_lists_are_held_against_it(path):
+    sums = beside(path, ".xxh3")
+    with beside(path, ".md5").open("a") as md5:
+        md5.write(f"{md5_of(sums)}  {sums.name}\n")
+    with MsgpackReader(path) as reader:
+        assert reader.verify_index()
+        sums.unlink()
+        assert not reader.verify_index()
