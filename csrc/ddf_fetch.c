@@ -81,7 +81,8 @@ static int draft_new(size_t count, size_t n_batches, int with_sums, draft *d) {
         .scratch = calloc(count, 2 * sizeof *d->scratch),
         .errors = calloc(n_batches, sizeof *d->errors),
     };
-    if (d->indices && d->spans && ((d->sums && d->ends) || !with_sums) && d->reads && d->landing && d->scratch && d->errors) {
+    int has_sums = d->sums != NULL && d->ends != NULL;
+    if (d->indices && d->spans && has_sums == with_sums && d->reads && d->landing && d->scratch && d->errors) {
         return DDF_OK;
     }
     draft_free(d);
@@ -149,7 +150,8 @@ static void list_ends(const draft *d, size_t count) {
 
 static uint64_t largest_read(const ddf_fetch *fetch, const draft *d) {
     uint64_t most = fetch->request.max_read;
-    return d->sums != NULL && most > CHECKED_READ && ddf_shards_can_be_ready(fetch->request.shards) ? CHECKED_READ : most;
+    int is_short = d->sums != NULL && ddf_shards_can_be_ready(fetch->request.shards);
+    return is_short && most > CHECKED_READ ? CHECKED_READ : most;
 }
 
 static int check_sample(const ddf_fetch *fetch, size_t i) {

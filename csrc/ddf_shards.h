@@ -1,9 +1,9 @@
 /* ddf_shards: the data files of a dataset, one after the other, as if they were one file.
  *
  * A plain dataset is one shard, which is open already. Of many shards only the sizes are known at first: the offsets of a
- * shard, and its checksums where samples are to be verified, are loaded when one of its samples is looked up, and kept; its data file is opened when it is read, and closed
- * again when too many are open and nobody reads it. A shard that was replaced or changed since its sizes were taken is
- * refused.
+ * shard, and its checksums where samples are to be verified, are loaded when one of its samples is looked up, and kept;
+ * its data file is opened when it is read, and closed again when too many are open and nobody reads it. A shard that was
+ * replaced or changed since its sizes were taken is refused.
  *
  * An *address* says where a byte is: the shard's number in the high bits, the position in its data file in the low
  * ones. Addresses of one shard are as far apart as the bytes; those of two are further apart than half a shard.

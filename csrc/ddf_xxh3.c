@@ -209,7 +209,7 @@ static uint64_t merge(const lanes acc, size_t size) {
 
 #define FIRST_LANES {P32_3, P64_1, P64_2, P64_3, P64_4, P32_2, P64_5, P32_1}
 
-/* What follows the whole blocks of `size` bytes: `rest` bytes, in memory that begins a stripe earlier if rest < STRIPE. */
+/* What follows the whole blocks of `size` bytes: `rest` bytes, in memory that begins a stripe earlier if that is less. */
 static uint64_t finish_long(lanes acc, const uint8_t *data, size_t rest, size_t size) {
     for (size_t n = 0; n < (rest - 1) / STRIPE; n++) {
         add_stripe(acc, data + n * STRIPE, SECRET + n * KEY_STEP);

@@ -247,8 +247,16 @@ static void a_flipped_bit_fails_its_batch_alone(void) {
     for (int kind = 0; kind < 12; kind++) {
         faults.cache = kind % 3;
         bench b = bench_of();
-        ddf_fetch_request request = {.shards = b.shards, .pool = b.pool, .indices = wanted, .count = 96, .batch_size = 32,
-                                     .tables = kind / 3 % 2, .max_gap = 4096, .max_read = kind < 6 ? 1 << 20 : 10000};
+        ddf_fetch_request request = {
+            .shards = b.shards,
+            .pool = b.pool,
+            .indices = wanted,
+            .count = 96,
+            .batch_size = 32,
+            .tables = kind / 3 % 2,
+            .max_gap = 4096,
+            .max_read = kind < 6 ? 1 << 20 : 10000,
+        };
         ddf_fetch *fetch;
         assert(ddf_fetch_new(&request, &fetch) == 0 && ddf_fetch_run(fetch, b.engine, PATIENCE) == 0);
         assert(ddf_fetch_job(fetch)->status == 0);
