@@ -1,4 +1,5 @@
 /* ddf_fetch: one group of batches on its way: order -> spans -> plan -> arena -> reads -> tables, all without the GIL.
+ * Where the shards have checksums, samples are held against them as they are read.
  *
  * The engine runs it; its owner may drop it at any time. The arena outlives the fetch where somebody retains it. */
 #ifndef DDF_FETCH_H

@@ -6,7 +6,7 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,9 +17,22 @@ from ddfast._native.shards import Shards
 from ddfast.errors import KernelError, PickleRefusedError, SampleIndexError, SampleKeyError
 from ddfast.order import check_positions
 
-__all__ = ["AnyDataset", "Failure"]
+__all__ = ["AnyDataset", "Failure", "Verify", "check_verify"]
 
 Failure = KernelError | OSError | PickleRefusedError
+
+Verify = Literal["sample"]
+
+
+def check_verify(verify: Verify | None) -> Verify | None:
+    """What readers take for `verify`.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if verify not in ("sample", None):
+        raise ValueError(f"verify is {verify!r}, not 'sample' or None")
+    return verify
 
 
 class AnyDataset(ABC):

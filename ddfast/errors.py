@@ -42,8 +42,12 @@ class IndexFileError(DdfastError, ValueError):
     """An index file is damaged or belongs to another data file."""
 
 
+class ChecksumsNotFoundError(DdfastError, FileNotFoundError):
+    """Samples are to be verified, and the file of their checksums is missing."""
+
+
 class CorruptSampleError(DdfastError, ValueError):
-    """A sample's bytes are no well-formed msgpack message, or hold a value that cannot be built."""
+    """A sample's bytes are no well-formed msgpack message, lack their checksum, or hold a value that cannot be."""
 
 
 class PickleRefusedError(DdfastError, ValueError):

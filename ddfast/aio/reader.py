@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from ddfast._native.engine import Engine
 from ddfast._native.fetch import Fetch
-from ddfast.anydataset import AnyDataset
+from ddfast.anydataset import AnyDataset, Verify, check_verify
 from ddfast.batch import Batch
 from ddfast.errors import ClosedError
 from ddfast.order import Shuffle
@@ -67,11 +68,14 @@ class AsyncReader:
         timeout: seconds without any read completing after which storage is given up.
         io: what waits for storage: ``"threads"``, or ``"uring"``, one thread with Linux's io_uring; ``"auto"`` is
             threads, which are as fast.
+        verify: ``"sample"`` holds every sample that is read against its checksum in ``<path>.xxh3``; one whose bytes
+            are not those that were written is a CorruptSampleError.
 
     Raises:
         UnsupportedIOError: `io` is ``"uring"``, and the system does not let this program use io_uring.
         DatasetNotFoundError: there is no data file, or no index, or nothing matches the pattern.
         IndexFileError: the index is damaged or belongs to another data file.
+        ChecksumsNotFoundError: samples are to be verified, and there are no checksums.
     """
 
     def __init__(
@@ -84,6 +88,7 @@ class AsyncReader:
         allow_pickle: bool = False,
         timeout: float = READ_TIMEOUT,
         io: IO = "auto",
+        verify: Verify | None = None,
     ) -> None:
         self._source = path if isinstance(path, str | os.PathLike) else [os.fspath(item) for item in path]
         self.path = name_of(self._source, self._source if isinstance(self._source, list) else [])
@@ -93,6 +98,7 @@ class AsyncReader:
         self._allow_pickle = allow_pickle
         self._timeout = timeout
         self._io: IO = io
+        self._verify = check_verify(verify)
         self._fetcher: Fetcher | None = None
         self._doorbell: Doorbell | None = None
 
@@ -107,12 +113,10 @@ class AsyncReader:
         return self
 
     async def _open_dataset(self) -> AnyDataset:
-        source, allow_pickle = self._source, self._allow_pickle
-        if is_plain(source):
-            return open_dataset(source, allow_pickle=allow_pickle)
-        return await _in_thread(
-            lambda: open_dataset(source, allow_pickle=allow_pickle)
-        )  # many files to look at
+        opening = partial(open_dataset, self._source, allow_pickle=self._allow_pickle, verify=self._verify)
+        if is_plain(self._source):
+            return opening()
+        return await _in_thread(opening)  # many files to look at
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None

@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from ddfast.anydataset import AnyDataset
+from ddfast.anydataset import AnyDataset, Verify, check_verify
 from ddfast.batch import Batch
 from ddfast.errors import KernelError, PickleRefusedError, SampleIndexError
 from ddfast.order import Shuffle
@@ -31,7 +31,7 @@ class DatasetReader(Reader):
 
     Parameters:
         name: what to call it.
-        allow_pickle, prefetch_bytes, queue_depth, columns, timeout, io: see `ddfast.reader.MsgpackReader`.
+        allow_pickle, prefetch_bytes, queue_depth, columns, timeout, io, verify: see `ddfast.reader.MsgpackReader`.
     """
 
     # A copy shares what is open, so that it reads the same dataset even where that was replaced on disk.
@@ -47,6 +47,7 @@ class DatasetReader(Reader):
         columns: Sequence[str] | None,
         timeout: float,
         io: IO,
+        verify: Verify | None,
     ) -> None:
         super().__init__()
         self._name = name
@@ -56,6 +57,7 @@ class DatasetReader(Reader):
         self._columns = check_columns(columns)
         self._timeout = timeout
         self._io: IO = io
+        self._verify = check_verify(verify)
         self._len = len(self._dataset)
 
     @abstractmethod
