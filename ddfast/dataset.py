@@ -25,6 +25,7 @@ from ddfast.anydataset import AnyDataset, Failure
 from ddfast.errors import (
     ClosedError,
     CorruptSampleError,
+    CorruptSpanError,
     DatasetChangedError,
     DatasetNotFoundError,
     DdfastError,
@@ -281,7 +282,7 @@ class Dataset(AnyDataset):
         if error.code == E_INDEX:
             return self.out_of_range(index)
         if error.code == E_SPAN:
-            return IndexFileError(
+            return CorruptSpanError(
                 f"{self._suffixed(SUFFIX_OFFSETS)} is damaged: the offsets of sample {index} are no range of bytes in "
                 f"the data file ({error.reason}). Restore the offsets file from a copy, or write the dataset again."
             )

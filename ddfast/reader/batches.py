@@ -13,7 +13,7 @@ from ddfast._native.decode import Decoder
 from ddfast.batch import Batch
 from ddfast.errors import CorruptSampleError, KernelError, PickleRefusedError
 from ddfast.order import Order, Part
-from ddfast.prefetch import Stream
+from ddfast.stream import Stream
 
 if TYPE_CHECKING:
     from ddfast.reader.abc import Reader
