@@ -97,9 +97,7 @@ def is_of_a_sample(error: BaseException) -> bool:
     """Whether an error is about one sample alone, so that it may be left out."""
     if isinstance(error, DatasetChangedError | StorageTimeoutError):
         return False
-    return isinstance(error, OF_A_SAMPLE) or (
-        isinstance(error, ReadError) and error.errno in FAILING_DEVICE
-    )
+    return isinstance(error, OF_A_SAMPLE) or (isinstance(error, ReadError) and error.errno in FAILING_DEVICE)
 
 
 class Policy:

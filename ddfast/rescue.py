@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ddfast.prefetch import Fetcher
 
-__all__ = ["PlacedOrigin", "Rescue", "batch_of_sound"]
+__all__ = ["PlacedOrigin", "Rescue", "batch_of_sound", "batch_of_unchecked"]
 
 # Samples of a batch that failed which are fetched at a time.
 AT_ONCE = 32
@@ -62,6 +62,41 @@ def batch_of_sound(
             kept.append(i)
             samples.append(part)
     return Batch.of(samples, indices[kept], origin, columns=columns, raw=raw, pool=pool)
+
+
+def batch_of_unchecked(
+    parts: Sequence[Buffer | Exception | None],
+    indices: NDArray[np.int64],
+    origin: PlacedOrigin,
+    policy: Policy,
+    *,
+    columns: Sequence[str] | None,
+    raw: bool,
+    pool: Pool | None = None,
+) -> Batch:
+    """As `batch_of_sound`, of samples that are checked now, unless they are to stay packed."""
+    samples = [part for part in parts if part is not None and not isinstance(part, Exception)]
+    if len(samples) == len(parts):
+        try:
+            return Batch.of(samples, indices, origin, columns=columns, raw=raw, pool=pool)
+        except DdfastError as error:
+            if not policy.can_skip(error):
+                raise
+    if not raw:
+        parts = [_checked(part, indices[i : i + 1], origin) for i, part in enumerate(parts)]
+    return batch_of_sound(parts, indices, origin, policy, columns=columns, raw=raw, pool=pool)
+
+
+def _checked(
+    part: Buffer | Exception | None, index: NDArray[np.int64], origin: Origin
+) -> Buffer | Exception | None:
+    """A packed sample, or its error."""
+    if part is not None and not isinstance(part, Exception):
+        try:
+            Batch.of([part], index, origin, columns=())
+        except DdfastError as error:
+            return error
+    return part
 
 
 class Rescue:

@@ -39,7 +39,20 @@ ALLOWED["prefetch"] = ALLOWED["dataset"] | {"dataset", "policy", "stream"}
 ALLOWED["reader"] = ALLOWED["aio"] = ALLOWED["writer"] = ALLOWED["prefetch"] | {
     "prefetch", "stream", "rescue", "stats", "tools", "shards",
 }  # fmt: skip
-PUBLIC = {"", "errors", "policy", "index", "scan", "batch", "order", "storage", "reader", "aio", "writer", "tools"}
+PUBLIC = {
+    "",
+    "errors",
+    "policy",
+    "index",
+    "scan",
+    "batch",
+    "order",
+    "storage",
+    "reader",
+    "aio",
+    "writer",
+    "tools",
+}
 FORBIDDEN_TO_ALL = {"commands"}
 
 # (module, what it imports): why it may

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ddfast.dataset import Dataset
 from ddfast.files import SUFFIX_MD5, SUFFIXES, path_append
+from ddfast.policy import OnError
 from ddfast.prefetch import IO, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT
 from ddfast.reader.dataset import DatasetReader
 from ddfast.tools import hash_md5hex, load_md5file
@@ -30,8 +31,11 @@ class MsgpackReader(DatasetReader):
         io: what waits for storage in `batches` and `get_many`: ``"threads"``, or ``"uring"``, one thread with Linux's
             io_uring (UnsupportedIOError where the system does not let this program use it); ``"auto"`` is threads,
             which are as fast.
+        on_error: what iteration, slices and batches do with damaged samples, see `ddfast.policy`: ``"raise"`` their error, ``"skip"``
+            them, or a function to ask.
 
     Raises:
+        ValueError: `on_error` is none of these.
         DatasetNotFoundError: there is no data file, or no index.
         IndexFileError: the index is damaged or belongs to another data file.
     """
@@ -47,6 +51,7 @@ class MsgpackReader(DatasetReader):
         columns: Sequence[str] | None = None,
         timeout: float = READ_TIMEOUT,
         io: IO = "auto",
+        on_error: OnError = "raise",
     ) -> None:
         super().__init__(
             os.fspath(path),
@@ -56,6 +61,7 @@ class MsgpackReader(DatasetReader):
             columns=columns,
             timeout=timeout,
             io=io,
+            on_error=on_error,
         )
 
     def _open_dataset(self) -> Dataset:

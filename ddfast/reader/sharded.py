@@ -16,11 +16,13 @@ from numpy.typing import ArrayLike
 
 from ddfast.batch import Batch
 from ddfast.errors import SampleIndexError, SampleKeyError
+from ddfast.policy import OnError, Place
 from ddfast.prefetch import IO, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT
 from ddfast.reader.abc import Reader
-from ddfast.reader.ahead import Packed
+from ddfast.reader.ahead import Form, Packed
 from ddfast.reader.batches import Batches
 from ddfast.reader.dataset import DatasetReader
+from ddfast.reader.lenient import given, in_range
 from ddfast.reader.msgpack import MsgpackReader, verify_data, verify_index
 from ddfast.shards import ShardedDataset, list_shards, name_of
 
@@ -46,6 +48,7 @@ class ShardedReader(Reader):
             a `MsgpackReader` its path and `allow_pickle` count.
         allow_pickle, prefetch_bytes, queue_depth, columns, timeout, io: as those of `MsgpackReader`; for shards that
             are msgpack files.
+        on_error: as that of `MsgpackReader`, for all shards; that of readers in the list does not count.
 
     Raises:
         DatasetNotFoundError: a data file, or the index of one, is missing, or nothing matches the pattern.
@@ -63,8 +66,9 @@ class ShardedReader(Reader):
         columns: Sequence[str] | None = None,
         timeout: float = READ_TIMEOUT,
         io: IO = "auto",
+        on_error: OnError = "raise",
     ) -> None:
-        super().__init__()
+        super().__init__(on_error=on_error)
         members = list_shards(shards)  # type: ignore[arg-type]
         for member in members:
             if not isinstance(member, str | os.PathLike | Reader):
@@ -72,6 +76,7 @@ class ShardedReader(Reader):
         pickles = {_allows_pickle(member, allow_pickle) for member in members}
         if None in pickles or len(pickles) > 1:
             self._inner: FileShards | ReaderShards = ReaderShards(members, allow_pickle)
+            self._inner._policy = self._policy
             return
         paths = [
             member._name if isinstance(member, MsgpackReader) else os.fspath(member) for member in members
@@ -85,7 +90,9 @@ class ShardedReader(Reader):
             columns=columns,
             timeout=timeout,
             io=io,
+            on_error=on_error,
         )
+        self._inner._policy = self._policy
 
     def __copy__(self) -> ShardedReader:
         reader = super().__copy__()
@@ -106,6 +113,9 @@ class ShardedReader(Reader):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._inner.__exit__(exc_type, exc, traceback)
+
+    def _place(self, index: int) -> Place:
+        return self._inner._place(index)
 
     # -- keys
 
@@ -271,6 +281,10 @@ class ReaderShards(Reader):
         number = bisect_right(self._stops, position)
         return self._reader(number), position - self._first(number)
 
+    def _place(self, index: int) -> Place:
+        reader, local = self._locate(index)
+        return reader._place(local)
+
     # -- keys
 
     def keys(self) -> Sequence[str]:
@@ -306,7 +320,8 @@ class ReaderShards(Reader):
         copy: bool = True,
     ) -> Iterator[Any]:
         start, stop, _ = slice(start, stop).indices(len(self))
-        return self._iter_impl(start, stop, yield_key, raw, copy, max(1, stop - start))
+        form = Form(yield_key, raw, copy)
+        return given(in_range(self, start, stop, form, max(1, stop - start)))
 
     def _iter_impl(
         self, start: int, stop: int, yield_key: bool, raw: bool, copy: bool, chunk_size: int
