@@ -12,25 +12,26 @@ a function      is called with a `BadSample`, in the order of the samples. It re
 What can be left out
 --------------------
 
-An error that is about one sample alone: its bytes are damaged or do not match their checksum (`CorruptSampleError`, with
-`CorruptArchiveError` for a file in an archive), its place in the index is (`CorruptSpanError`), it is a pickle that is not
-allowed (`PickleRefusedError`), the storage device fails where it lies (`ReadError` with EIO and its like), or the file
-that it is made of is gone (`SampleFileNotFoundError`, `MemberNotFoundError`).
+An error that is about one sample alone: its bytes are damaged or do not match their checksum (`CorruptSampleError`,
+with `CorruptArchiveError` for a file in an archive), its place in the index is (`CorruptSpanError`), it is a pickle
+that is not allowed (`PickleRefusedError`), the storage device fails where it lies (`ReadError` with EIO and its like),
+or the file that it is made of is gone (`SampleFileNotFoundError`, `MemberNotFoundError`).
 
-Everything else is raised whatever `on_error` says, since more than a sample is at stake: a reader that is closed, storage
-that does not answer, a dataset that was changed, an index that is damaged as a whole, a program that is wrong.
+Everything else is raised whatever `on_error` says, since more than a sample is at stake: a reader that is closed,
+storage that does not answer, a dataset that was changed, an index that is damaged as a whole, a program that is wrong.
 
 What is left
 ------------
 
-- Streams (``batches``, ``samples``, iteration, ``slice``, ``next``, and those of augments) leave samples out. ``get`` and
-  ``get_many`` name samples and always raise.
-- Nothing moves: other samples keep their order and positions count the samples left out too. A batch is shorter, and is
-  delivered though it be empty, so that ranks have equally many, and ``start=`` goes on exactly where a pass was left.
+- Streams (``batches``, ``samples``, iteration, ``slice``, ``next``, and those of augments) leave samples out. ``get``
+  and ``get_many`` name samples and always raise.
+- Nothing moves: other samples keep their order and positions count the samples left out too. A batch is shorter, and
+  is delivered though it be empty, so that ranks have equally many and ``start=`` goes on just where a pass was left.
 - What is delivered depends on the data alone, not on how it is fetched ahead.
 - A column's kind is decided over the samples that are there.
-- A batch leaves out what its check finds. A sample that is whole but cannot be decoded, such as a pickle that is refused,
-  raises when it is taken out of the batch; iteration leaves it out. Packed samples (``raw=True``) are not checked.
+- A batch leaves out what its check finds. A sample that is whole but cannot be decoded, such as a pickle that is
+  refused, raises when it is taken out of the batch; iteration leaves it out. Packed samples (``raw=True``) are not
+  checked.
 """
 
 from __future__ import annotations
@@ -101,7 +102,9 @@ def is_of_a_sample(error: BaseException) -> bool:
 
 
 class Policy:
-    """What one reader does with samples that it cannot give, and what came of it so far. Safe to use from several threads.
+    """What one reader does with samples that it cannot give, and what came of it so far.
+
+    Safe to use from several threads.
 
     Parameters:
         on_error: what the reader was given.
@@ -131,7 +134,7 @@ class Policy:
     @property
     def quarantine(self) -> tuple[BadSample, ...]:
         """What was left out, each sample once, in the order in which it was first due."""
-        return tuple(list(self._found.values()))
+        return tuple(self._found.values())
 
     def can_skip(self, error: BaseException) -> bool:
         """Whether `pass_over` may leave out the sample of this error."""
@@ -151,7 +154,7 @@ class Policy:
         path, key = source.place(index)
         bad = BadSample(path, index, key, _bare(error))
         if callable(self.on_error):
-            answer: object = self.on_error(bad)  # type: ignore[func-returns-value]
+            answer: object = self.on_error(bad)
             if answer is not None:
                 raise TypeError(
                     f"on_error returned {answer!r} for sample {index}: it returns None to leave a sample out, or raises"
@@ -179,8 +182,8 @@ class Quarantine:
     """Leaves damaged samples out and writes each to a list, which the next run leaves out without reading them.
 
     To be given as ``on_error``. The list is text with one JSON object a line: path, index, key and reason. A sample is
-    looked up by all of the first three, so that one list may serve several datasets, and a dataset that was written anew
-    in another order is read. Remove a line, or the file, to have samples read again.
+    looked up by all of the first three, so that one list may serve several datasets, and one that was written anew in
+    another order is read. Remove a line, or the file, to have samples read again.
 
     Several processes may write to one list. What is added to it counts from the next run on.
 

@@ -71,4 +71,4 @@ class Tally:
     def total(self) -> ReaderStats:
         """The sum of all threads."""
         counts = [astuple(Counts()), *map(astuple, list(self._of_threads.values()))]
-        return ReaderStats(*map(sum, zip(*counts, strict=True)))  # type: ignore[arg-type]
+        return ReaderStats(*map(sum, zip(*counts, strict=True)))

@@ -69,8 +69,8 @@ class AsyncReader:
         timeout: seconds without any read completing after which storage is given up.
         io: what waits for storage: ``"threads"``, or ``"uring"``, one thread with Linux's io_uring; ``"auto"`` is
             threads, which are as fast.
-        on_error: what streams do with damaged samples, see `ddfast.policy`: ``"raise"`` their error, ``"skip"`` them, or
-            a function to ask, which is called in the event loop's thread.
+        on_error: what streams do with damaged samples, see `ddfast.policy`: ``"raise"`` their error, ``"skip"`` them,
+            or a function to ask, which is called in the event loop's thread.
 
     Raises:
         ValueError: `on_error` is none of these.

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ddfast.batch import Batch, Origin
+from ddfast.batch import Batch
 from ddfast.errors import ClosedError, DdfastError, StorageTimeoutError
 from ddfast.reader.batches import ReaderOrigin
+from ddfast.rescue import PlacedOrigin
 
 if TYPE_CHECKING:
     from ddfast.reader.abc import Reader
@@ -58,7 +59,7 @@ class Packed(NamedTuple):
         batches: packed batches of so many samples at these indices, which raise for each that cannot be read.
     """
 
-    origin: Origin
+    origin: PlacedOrigin
     mean_bytes: float
     columns: Sequence[str] | None
     is_ready: Callable[[int], bool]

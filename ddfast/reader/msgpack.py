@@ -31,8 +31,8 @@ class MsgpackReader(DatasetReader):
         io: what waits for storage in `batches` and `get_many`: ``"threads"``, or ``"uring"``, one thread with Linux's
             io_uring (UnsupportedIOError where the system does not let this program use it); ``"auto"`` is threads,
             which are as fast.
-        on_error: what iteration, slices and batches do with damaged samples, see `ddfast.policy`: ``"raise"`` their error, ``"skip"``
-            them, or a function to ask.
+        on_error: what iteration, slices and batches do with damaged samples, see `ddfast.policy`: ``"raise"`` their
+            error, ``"skip"`` them, or a function to ask.
 
     Raises:
         ValueError: `on_error` is none of these.

@@ -237,10 +237,11 @@ def _decoded_run(
     run: list[Any], at: int, packed: Packed, indices: NDArray[np.int64], raw: bool
 ) -> list[Any] | Failure:
     """Some samples of a run from `at` on, at least one, or why the first of them is none."""
-    if isinstance(run[at], Failure):
-        return run[at]
+    first = run[at]
+    if isinstance(first, Failure):
+        return first
     if raw:
-        return [run[at]]
+        return [first]
     try:
         return packed.origin.decoder.unpack_run(run, at, RUN_BYTES)
     except (KernelError, PickleRefusedError) as error:
