@@ -16,6 +16,7 @@ from ddfast._native.decode import Decoder
 from ddfast._native.samples import Samples
 from ddfast._native.shards import Shards
 from ddfast.errors import DdfastError, KernelError, PickleRefusedError, SampleIndexError, SampleKeyError
+from ddfast.once import Once
 from ddfast.order import check_positions
 
 __all__ = ["AnyDataset", "Failure"]
@@ -32,7 +33,8 @@ class AnyDataset(ABC):
         shards: its data files.
         samples: single samples and short runs of them.
         keys: keys of all samples, each read when it is used.
-        key_table: from key to index; built when it is first used.
+        key_table: from key to index; made when it is first used.
+        key_table_once: whether it is made.
     """
 
     path: str | Path
@@ -41,6 +43,7 @@ class AnyDataset(ABC):
     samples: Samples
     keys: Sequence[str]
     key_table: Any
+    key_table_once: Once[Any]
 
     @abstractmethod
     def __len__(self) -> int:

@@ -8,7 +8,6 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +43,7 @@ from ddfast.files import (
 )
 from ddfast.index import build_key_table, legacy_load_index, open_key_table, open_offsets
 from ddfast.keys import Keys
+from ddfast.once import Once, lazy
 
 __all__ = ["Dataset"]
 
@@ -79,6 +79,7 @@ class Dataset(AnyDataset):
         self, path: str | os.PathLike[str], *, allow_pickle: bool = False, first: int | None = None
     ) -> None:
         self.path = Path(path)
+        self.key_table_once: Once[KeyTable] = Once()
         self._first = first
         self.decoder = Decoder(allow_pickle=allow_pickle)
         self._open_whole()
@@ -170,7 +171,7 @@ class Dataset(AnyDataset):
             raise DatasetNotFoundError(f"{self.path} has no index: {wanted} not found") from None
         return OffsetTable(np.array(offsets, ">u8").tobytes(), self.file.size)
 
-    @cached_property
+    @lazy
     def _legacy(self) -> tuple[list[str], list[int]]:
         return legacy_load_index(self._suffixed(SUFFIX_LEGACY_INDEX))
 
@@ -180,8 +181,8 @@ class Dataset(AnyDataset):
         except FileNotFoundError:
             return None
 
-    @cached_property
-    def keys(self) -> Sequence[str]:  # type: ignore[override]
+    @lazy
+    def keys(self) -> Sequence[str]:
         """Keys of all samples; each access of one reads what it needs of the keys file.
 
         Raises:
@@ -204,13 +205,16 @@ class Dataset(AnyDataset):
         except FileNotFoundError:
             return None
 
-    @cached_property
+    @property
     def key_table(self) -> KeyTable:
-        """From key to index.
+        """From key to index; made when it is first used.
 
         Raises:
             IndexFileError: the key hashes file is damaged; or there is none, and two keys are equal.
         """
+        return self.key_table_once.get(self._make_key_table)
+
+    def _make_key_table(self) -> KeyTable:
         if self._hashes is None:
             try:
                 return build_key_table(self.keys)
@@ -282,7 +286,7 @@ class Dataset(AnyDataset):
         if error.code == E_INDEX:
             return self.out_of_range(index)
         if error.code == E_SPAN:
-            return CorruptSpanError(
+            return (IndexFileError if index is None else CorruptSpanError)(
                 f"{self._suffixed(SUFFIX_OFFSETS)} is damaged: the offsets of sample {index} are no range of bytes in "
                 f"the data file ({error.reason}). Restore the offsets file from a copy, or write the dataset again."
             )

@@ -177,7 +177,7 @@ class AsyncReader:
             SampleKeyError: there is none.
         """
         dataset = self._open().dataset
-        if "key_table" not in dataset.__dict__:
+        if not dataset.key_table_once.is_made:
             await _in_thread(lambda: dataset.key_table)
         return dataset.find_index(key)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from types import TracebackType
 from typing import Any
 
@@ -14,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ddfast.anydataset import AnyDataset
 from ddfast.batch import Batch
 from ddfast.errors import KernelError, PickleRefusedError, SampleIndexError
+from ddfast.once import lazy
 from ddfast.order import Shuffle
 from ddfast.policy import OnError, Place
 from ddfast.prefetch import IO, Fetcher, check_columns
@@ -66,13 +66,13 @@ class DatasetReader(Reader):
     def _open_dataset(self) -> AnyDataset:
         """Open what is read."""
 
-    @cached_property
+    @lazy
     def _dataset(self) -> AnyDataset:
         dataset = self._open_dataset()
         self._len = len(dataset)
         return dataset
 
-    @cached_property
+    @lazy
     def _fetcher(self) -> Fetcher:
         return Fetcher(
             self._dataset, self._prefetch_bytes, self._queue_depth, self._timeout, self._io, self._policy
@@ -81,7 +81,7 @@ class DatasetReader(Reader):
     def _own_fetcher(self) -> Fetcher:
         """The fetcher, made anew in a forked child."""
         if not self._fetcher.is_ours:
-            del self._fetcher
+            self.__dict__.pop("_fetcher", None)
         return self._fetcher
 
     # -- life

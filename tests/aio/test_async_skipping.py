@@ -195,7 +195,11 @@ def shim(tmp_path_factory):
     return folder / "shim.so"
 
 
-AGAIN = "import os, sys; os.environ['LD_PRELOAD'] = sys.argv[1]; os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
+AGAIN = """
+import os, sys
+os.environ["LD_PRELOAD"] = sys.argv[1]
+os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+"""
 
 
 def unreadable(run_python, shim, path, start, stop):
