@@ -56,7 +56,7 @@ from ddfast.errors import (
 )
 from ddfast.stats import Tally
 
-__all__ = ["BadSample", "OnError", "Policy", "Quarantine", "is_of_a_sample"]
+__all__ = ["BadSample", "OnError", "Policy", "Quarantine", "Source", "is_of_a_sample"]
 
 OF_A_SAMPLE = (CorruptSampleError, PickleRefusedError, SampleFileNotFoundError, MemberNotFoundError)
 
