@@ -186,13 +186,6 @@ class Fetcher:
         counts.reads += reads
         counts.merged += merged
 
-    def count_batch(self, batch: Batch) -> None:
-        """Note that a batch is delivered."""
-        counts = self.policy.tally.mine
-        counts.samples += len(batch)
-        counts.batches += 1
-        counts.bytes_delivered += batch.nbytes
-
     def count_wait(self, since: float) -> None:
         """Note that the program has waited since this time of the monotonic clock."""
         self.policy.tally.mine.seconds_waited += time.monotonic() - since

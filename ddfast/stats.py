@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import astuple, dataclass
 from threading import get_ident
+from typing import Protocol
 
 __all__ = ["Counts", "ReaderStats", "Tally"]
 
@@ -53,6 +54,17 @@ class Counts:
     seconds_waited: float = 0.0
 
 
+class Delivered(Protocol):
+    """What is counted of a batch."""
+
+    def __len__(self) -> int:
+        """Number of samples."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the packed samples."""
+
+
 class Tally:
     """Counts of several threads: each has its own, so that there is no lock that a fork could leave locked."""
 
@@ -67,6 +79,13 @@ class Tally:
         if counts is None:
             counts = self._of_threads[ident] = Counts()
         return counts
+
+    def add_batch(self, batch: Delivered) -> None:
+        """Note that a batch is delivered. Called for each, so it is short of calls."""
+        counts = self._of_threads.get(get_ident()) or self.mine
+        counts.samples += len(batch)
+        counts.batches += 1
+        counts.bytes_delivered += batch.nbytes
 
     def total(self) -> ReaderStats:
         """The sum of all threads."""

@@ -77,6 +77,7 @@ class Stream:
         self._total = len(part)
         self._submitted = 0  # batches
         self._strict = strict
+        self._tally = fetcher.policy.tally
         listed = [] if strict else fetcher.policy.listed(fetcher.dataset, len(fetcher.dataset))
         self._listed = np.array(listed, np.int64)
         self._ahead: deque[Ahead] = deque()
@@ -113,7 +114,7 @@ class Stream:
             )
         batch = self._next() if self._rescue is None else self._rescued(self._rescue)
         if batch is not None:
-            self.fetcher.count_batch(batch)
+            self._tally.add_batch(batch)
         return batch
 
     def _next(self) -> Batch | None:
@@ -124,7 +125,7 @@ class Stream:
         fetch, listed = self._ahead[0]
         if fetch is None:
             self._ahead.popleft()
-            self._count_listed(listed)
+            self.fetcher.policy.tally.mine.listed += listed
             return Batch.empty(self.fetcher.dataset)
         if not fetch.done:
             return None
@@ -134,7 +135,8 @@ class Stream:
         self._at += 1
         if self._at == len(fetch):
             self._finish(fetch)
-        self._count_listed(listed)
+        if listed:
+            self.fetcher.policy.tally.mine.listed += listed
         try:
             return self.fetcher.batch(fetch, number)
         except (DdfastError, OSError) as error:
@@ -158,10 +160,6 @@ class Stream:
         if batch is None:
             self._rescue = rescue
         return batch
-
-    def _count_listed(self, number: int) -> None:
-        if number:
-            self.fetcher.policy.tally.mine.listed += number
 
     def close(self) -> None:
         """Give up all that is fetched ahead."""

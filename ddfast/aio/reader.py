@@ -219,7 +219,7 @@ class AsyncReader:
         await self._wait(fetcher, fetch)
         fetcher.count_reads(fetch)
         batch = fetcher.batch(fetch)
-        fetcher.count_batch(batch)
+        self._policy.tally.add_batch(batch)
         return batch
 
     # -- streams

@@ -205,7 +205,7 @@ class DatasetReader(Reader):
             fetcher.wait(fetch)
         fetcher.count_reads(fetch)
         batch = fetcher.batch(fetch)
-        fetcher.count_batch(batch)
+        self._policy.tally.add_batch(batch)
         return batch
 
     def batches(

@@ -105,10 +105,7 @@ def batch_at(
         listed = set(reader._policy.listed(origin, len(reader)))
         parts = [None if i in listed else _packed_or_error(reader, i) for i in indices.tolist()]
         batch = batch_of_unchecked(parts, indices, origin, reader._policy, columns=columns, raw=raw)
-    counts = reader._policy.tally.mine
-    counts.samples += len(batch)
-    counts.batches += 1
-    counts.bytes_delivered += batch.nbytes
+    reader._policy.tally.add_batch(batch)
     return batch
 
 

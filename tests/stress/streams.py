@@ -228,10 +228,11 @@ def settled(before: tuple[int, int]) -> tuple[int, int]:
     """What is left of descriptors and threads when all that ends by itself has ended."""
     for _ in range(500):
         gc.collect()
-        if held() <= before:
+        left = [max(0, now - then) for now, then in zip(held(), before, strict=True)]
+        if not any(left):
             break
         time.sleep(0.01)
-    return held()[0] - before[0], held()[1] - before[1]
+    return left[0], left[1]
 
 
 def main() -> int:
