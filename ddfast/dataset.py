@@ -8,7 +8,6 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +26,7 @@ from ddfast.errors import (
     ChecksumsNotFoundError,
     ClosedError,
     CorruptSampleError,
+    CorruptSpanError,
     DatasetChangedError,
     DatasetNotFoundError,
     DdfastError,
@@ -53,6 +53,7 @@ from ddfast.index import (
     open_offsets,
 )
 from ddfast.keys import Keys
+from ddfast.once import Once, lazy
 
 __all__ = ["Dataset"]
 
@@ -96,6 +97,7 @@ class Dataset(AnyDataset):
     ) -> None:
         self.path = Path(path)
         self._verify = check_verify(verify)
+        self.key_table_once: Once[KeyTable] = Once()
         self._first = first
         self.decoder = Decoder(allow_pickle=allow_pickle)
         self._open_whole()
@@ -190,7 +192,7 @@ class Dataset(AnyDataset):
             raise DatasetNotFoundError(f"{self.path} has no index: {wanted} not found") from None
         return OffsetTable(np.array(offsets, ">u8").tobytes(), self.file.size)
 
-    @cached_property
+    @lazy
     def _legacy(self) -> tuple[list[str], list[int]]:
         return legacy_load_index(self._suffixed(SUFFIX_LEGACY_INDEX))
 
@@ -200,8 +202,8 @@ class Dataset(AnyDataset):
         except FileNotFoundError:
             return None
 
-    @cached_property
-    def keys(self) -> Sequence[str]:  # type: ignore[override]
+    @lazy
+    def keys(self) -> Sequence[str]:
         """Keys of all samples; each access of one reads what it needs of the keys file.
 
         Raises:
@@ -230,13 +232,16 @@ class Dataset(AnyDataset):
         except FileNotFoundError:
             return None
 
-    @cached_property
+    @property
     def key_table(self) -> KeyTable:
-        """From key to index.
+        """From key to index; made when it is first used.
 
         Raises:
             IndexFileError: the key hashes file is damaged; or there is none, and two keys are equal.
         """
+        return self.key_table_once.get(self._make_key_table)
+
+    def _make_key_table(self) -> KeyTable:
         if self._hashes is None:
             try:
                 return build_key_table(self.keys)
@@ -308,7 +313,7 @@ class Dataset(AnyDataset):
         if error.code == E_INDEX:
             return self.out_of_range(index)
         if error.code == E_SPAN:
-            return IndexFileError(
+            return (IndexFileError if index is None else CorruptSpanError)(
                 f"{self._suffixed(SUFFIX_OFFSETS)} is damaged: the offsets of sample {index} are no range of bytes in "
                 f"the data file ({error.reason}). Restore the offsets file from a copy, or write the dataset again."
             )

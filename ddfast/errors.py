@@ -50,6 +50,10 @@ class CorruptSampleError(DdfastError, ValueError):
     """A sample's bytes are no well-formed msgpack message, lack their checksum, or hold a value that cannot be."""
 
 
+class CorruptSpanError(IndexFileError, CorruptSampleError):
+    """The index is damaged in the place of one sample: its offsets are no range of bytes of the data file."""
+
+
 class PickleRefusedError(DdfastError, ValueError):
     """A sample holds a pickled array, and the reader was not opened with ``allow_pickle=True``."""
 
@@ -107,7 +111,7 @@ class UnpackableSampleError(InvalidSampleError, TypeError, OverflowError):
 
 
 class TextFileError(DdfastError, ValueError):
-    """A list of files or of labels is not UTF-8 text."""
+    """A list of files or of labels is not UTF-8 text, or a list of samples not what it should be."""
 
 
 class MissingLabelError(DdfastError, ValueError):

@@ -9,6 +9,7 @@ from pathlib import Path
 from ddfast.anydataset import Verify
 from ddfast.dataset import Dataset
 from ddfast.files import SUFFIX_CHECKSUMS, SUFFIX_MD5, SUFFIXES, path_append
+from ddfast.policy import OnError
 from ddfast.prefetch import IO, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT
 from ddfast.reader.dataset import DatasetReader
 from ddfast.tools import hash_md5hex, load_md5file
@@ -33,8 +34,11 @@ class MsgpackReader(DatasetReader):
             which are as fast.
         verify: ``"sample"`` holds every sample that is read, in whatever way, against its checksum in
             ``<path>.xxh3``; one whose bytes are not those that were written is a CorruptSampleError.
+        on_error: what iteration, slices and batches do with damaged samples, see `ddfast.policy`: ``"raise"`` their
+            error, ``"skip"`` them, or a function to ask.
 
     Raises:
+        ValueError: `on_error` is none of these.
         DatasetNotFoundError: there is no data file, or no index.
         IndexFileError: the index is damaged or belongs to another data file.
         ChecksumsNotFoundError: samples are to be verified, and there are no checksums.
@@ -52,6 +56,7 @@ class MsgpackReader(DatasetReader):
         timeout: float = READ_TIMEOUT,
         io: IO = "auto",
         verify: Verify | None = None,
+        on_error: OnError = "raise",
     ) -> None:
         super().__init__(
             os.fspath(path),
@@ -62,6 +67,7 @@ class MsgpackReader(DatasetReader):
             timeout=timeout,
             io=io,
             verify=verify,
+            on_error=on_error,
         )
 
     def _open_dataset(self) -> Dataset:
