@@ -23,17 +23,18 @@ ALLOWED["_native"] = {"errors"}
 ALLOWED["nd"] = ALLOWED["files"] = {"errors"}
 ALLOWED["keys"] = {"_native", "errors", "files"}
 ALLOWED["index"] = {"_native", "errors", "files", "keys"}
+ALLOWED["journal"] = {"_native", "errors", "files"}
 ALLOWED["columns"] = ALLOWED["order"] = ALLOWED["scan"] = ALLOWED["storage"] = {"_native", "errors"}
 ALLOWED["batch"] = {"_native", "errors", "columns"}
 ALLOWED["tools"] = {"errors", "files", "nd"}
-PLANNING = {"_native", "errors", "files", "keys", "nd", "index", "columns", "batch", "order"}
+PLANNING = {"_native", "errors", "files", "keys", "nd", "index", "columns", "batch", "order", "journal"}
 ALLOWED["anydataset"] = {"_native", "errors", "order"}
 ALLOWED["dataset"] = PLANNING | {"storage", "anydataset"}
 ALLOWED["shard_keys"] = ALLOWED["dataset"]
 ALLOWED["shards"] = ALLOWED["dataset"] | {"dataset", "shard_keys"}
 ALLOWED["prefetch"] = ALLOWED["stream"] = ALLOWED["dataset"] | {"dataset"}
 ALLOWED["reader"] = ALLOWED["aio"] = ALLOWED["writer"] = ALLOWED["prefetch"] | {
-    "prefetch", "stream", "tools", "shards",
+    "prefetch", "stream", "tools", "shards", "scan",
 }  # fmt: skip
 PUBLIC = {"", "errors", "index", "scan", "batch", "order", "storage", "reader", "aio", "writer", "tools"}
 FORBIDDEN_TO_ALL = {"commands"}

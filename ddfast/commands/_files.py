@@ -12,6 +12,7 @@ from ddfast.tools import ProgressPrinter, load_md5file, make_printer, path_appen
 SUFFIX_MD5 = ".md5"
 REMAKE = "Remove it, and `ddfast index` makes it again."
 SUFFIXES = (".offsets", ".keys", ".key_hashes", ".filter", ".index")
+UNLISTED = (SUFFIX_MD5, ".xxh3")  # in the MD5 file
 
 
 def datasets(names: Iterable[str]) -> list[Path]:
@@ -32,12 +33,12 @@ def _expand(name: str) -> list[Path]:
     path = Path(name)
     if path.is_dir():
         raise IsADirectoryError(f"{name} is a folder. Name the files in it, such as '{path / '*.msgpack'}'")
-    if path.suffix in (*SUFFIXES, SUFFIX_MD5) and path.with_suffix("").exists():
+    if path.suffix in (*SUFFIXES, *UNLISTED) and path.with_suffix("").exists():
         raise ValueError(f"{name} belongs to the index. Name the data file, {path.with_suffix('')}")
     if path.exists():
         return [path]
     paths = sorted(Path(text) for text in glob.glob(name, recursive=True))  # noqa: PTH207  # takes any path
-    paths = [path for path in paths if path.is_file() and path.suffix not in (*SUFFIXES, SUFFIX_MD5)]
+    paths = [path for path in paths if path.is_file() and path.suffix not in (*SUFFIXES, *UNLISTED)]
     if not paths:
         raise DatasetNotFoundError(f"{name} not found")
     return paths

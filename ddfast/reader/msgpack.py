@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ddfast.dataset import Dataset
-from ddfast.files import SUFFIX_MD5, SUFFIXES, path_append
+from ddfast.files import SUFFIX_MD5, SUFFIXES, UNLISTED, path_append
 from ddfast.prefetch import IO, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT
 from ddfast.reader.dataset import DatasetReader
 from ddfast.tools import hash_md5hex, load_md5file
@@ -98,7 +98,7 @@ def verify_data(path: Path, read_size: int, progress: bool) -> bool:
 def verify_index(path: Path, read_size: int, progress: bool) -> bool:
     """Whether all index files of a data file, and all that its md5 file lists, have the hash in it."""
     hashes = load_md5file(path_append(path, SUFFIX_MD5))
-    names = [path_append(path, suffix) for suffix in SUFFIXES if suffix != SUFFIX_MD5]
+    names = [path_append(path, suffix) for suffix in SUFFIXES if suffix not in UNLISTED]
     wanted = [name for name in names if name.name in hashes or name.exists()]
     return all(
         name.exists() and hashes.get(name.name) == hash_md5hex(name, read_size, progress) for name in wanted

@@ -1,7 +1,8 @@
 from .abc import Writer
 from .aio import AsyncFileWriter, AsyncRawWriter, AsyncWriter
+from .draft import write_index
 from .file import FileWriter
-from .indexing import write_index
+from .leftover import Leftover, discard_leftover, find_leftover, finish_leftover
 from .raw import RawWriter
 
 __all__ = [
@@ -9,7 +10,11 @@ __all__ = [
     "AsyncRawWriter",
     "AsyncWriter",
     "FileWriter",
+    "Leftover",
     "RawWriter",
     "Writer",
+    "discard_leftover",
+    "find_leftover",
+    "finish_leftover",
     "write_index",
 ]

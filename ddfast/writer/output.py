@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,21 +27,28 @@ class Output:
 
     Parameters:
         path: where it is made.
+        resume: it is there already, and goes on where it ends.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("x+b", 0)
+    def __init__(self, path: Path, resume: bool = False) -> None:
+        self._file = path.open("r+b" if resume else "x+b", 0)
         self._lane = Lane("ddfast-write")
-        self._size = self._sent = 0
+        self._size = self._sent = self._file.seek(0, os.SEEK_END)
         self._direct: DirectOutput | None = None
         self._is_small = True
 
-    def write(self, pieces: Iterable[Buffer]) -> None:
+    def write(self, pieces: Iterable[Buffer], before: Callable[[], object] | None = None) -> None:
         """Append bytes. Waits where too many are waiting.
+
+        Parameters:
+            pieces: the bytes.
+            before: done in the same thread before they are written.
 
         Raises:
             OSError: the file system refused these, or others before.
         """
+        if before is not None:
+            self._lane.put(before)
         self._lane.put(self._save, pieces)
 
     def close(self) -> None:

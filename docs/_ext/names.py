@@ -22,7 +22,10 @@ ELSEWHERE = [
     ("py:.*", r"(?!ddfast).*"),
     ("py:.*", r"ddfast\._native\..*"),
     ("py:class", TYPE_VARIABLE),
-    ("py:class", r"ddfast\.reader\.(dataset\.DatasetReader|augment\.\w+\.(PlacedAugment|_Again))"),  # bases in between
+    (
+        "py:class",
+        r"ddfast\.reader\.(dataset\.DatasetReader|augment\.\w+\.(PlacedAugment|_Again))",
+    ),  # bases in between
 ]
 
 
