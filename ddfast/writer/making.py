@@ -182,8 +182,8 @@ class Making:
         """Stop without a dataset: remove what was written; or if it may be resumed, see that all is in the draft."""
         if self.end is not None:
             return
-        if self._resume and self.output is not None:
-            with contextlib.suppress(OSError, ClosedError):
+        if self._resume and self.output is not None and not self.output.is_closed:
+            with contextlib.suppress(OSError):
                 self.flush(self.book.take())
                 self.output.close()
         if self.end is None:

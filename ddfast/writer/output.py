@@ -28,6 +28,9 @@ class Output:
     Parameters:
         path: where it is made.
         resume: it is there already, and goes on where it ends.
+
+    Attributes:
+        is_closed: whether nothing can be written any more.
     """
 
     def __init__(self, path: Path, resume: bool = False) -> None:
@@ -36,6 +39,7 @@ class Output:
         self._size = self._sent = self._file.seek(0, os.SEEK_END)
         self._direct: DirectOutput | None = None
         self._is_small = True
+        self.is_closed = False
 
     def write(self, pieces: Iterable[Buffer], before: Callable[[], object] | None = None) -> None:
         """Append bytes. Waits where too many are waiting.
@@ -52,15 +56,18 @@ class Output:
         self._lane.put(self._save, pieces)
 
     def close(self) -> None:
-        """Wait until all is written, and close the file. Errors as those of `write`."""
-        if self._direct is not None:
-            self._lane.put(self._direct.finish)
+        """Wait until all is written, and close the file. Errors as those of `write`. Nothing happens the second time."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        self._lane.put(self._finish)
         self._lane.finish()
         self._lane.close()
         self._file.close()
 
     def discard(self) -> None:
         """Close the file and write no more."""
+        self.is_closed = True
         self._lane.close()
         with contextlib.suppress(OSError):
             self._file.close()
@@ -73,6 +80,10 @@ class Output:
             write_all(self._file, piece)
             self._size += memoryview(piece).nbytes
             self._send()
+
+    def _finish(self) -> None:
+        if self._direct is not None:  # which only the thread knows: it may just have begun
+            self._direct.finish()
 
     def _send(self) -> None:
         """Have the disk at work early."""

@@ -214,6 +214,10 @@ class Salvage:
         if gap < self.size:
             self.lost.append(Lost(gap, self.size, reason))
 
+    def _is_inner(self, data: memoryview) -> bool:
+        """Whether a map behind damage may lie within a sample, being unlike all samples so far; checksums would tell."""
+        return self._known is None and bool(self._heads) and _head(data, 0) not in self._heads
+
     def _scan(self, file: int, start: int) -> tuple[memoryview, NDArray[np.uint64], list[str | None]] | str:
         """Samples that begin at a byte, or why there are none."""
         size = WINDOW
