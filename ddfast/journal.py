@@ -118,6 +118,7 @@ class Journal:
     def __init__(self, path: Path, create: bool = True) -> None:
         self.path = path
         self._file = _open_locked(path, create)
+        os.lseek(self._file, 0, os.SEEK_END)
 
     def read(self) -> Story:
         """What it tells so far."""
@@ -326,9 +327,8 @@ def finish_for_reader(path: Path) -> bool:
     except OSError as error:
         if error.errno not in READ_ONLY:
             return False
-        with contextlib.suppress(OSError):
-            if parse(name.read_bytes()).complete is not None:
-                raise _unfinished(path, error) from error
+        if _may_be_complete(name):
+            raise _unfinished(path, error) from error
         return False
     try:
         finished = finish(path, journal)
@@ -337,6 +337,14 @@ def finish_for_reader(path: Path) -> bool:
         return finished
     finally:
         journal.close()
+
+
+def _may_be_complete(journal: Path) -> bool:
+    """Whether a journal that cannot be locked tells of a complete dataset."""
+    try:
+        return parse(journal.read_bytes()).complete is not None
+    except OSError:
+        return False
 
 
 def sync(path: Path) -> None:

@@ -56,7 +56,7 @@ class Output:
         self._lane.put(self._save, pieces)
 
     def close(self) -> None:
-        """Wait until all is written, and close the file. Errors as those of `write`. Nothing happens the second time."""
+        """Wait until all is written, and close the file, unless it is closed. Errors as those of `write`."""
         if self.is_closed:
             return
         self.is_closed = True

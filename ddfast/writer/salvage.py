@@ -215,7 +215,7 @@ class Salvage:
             self.lost.append(Lost(gap, self.size, reason))
 
     def _is_inner(self, data: memoryview) -> bool:
-        """Whether a map behind damage may lie within a sample, being unlike all samples so far; checksums would tell."""
+        """Whether a map behind damage may lie within a sample: it is unlike all so far, and no checksum tells."""
         return self._known is None and bool(self._heads) and _head(data, 0) not in self._heads
 
     def _scan(self, file: int, start: int) -> tuple[memoryview, NDArray[np.uint64], list[str | None]] | str:

@@ -81,7 +81,7 @@ def zygote() -> None:
 
 
 def run_trial(faults: ctypes.CDLL, trial: dict[str, object]) -> list[int]:
-    """Exit status and number of calls of a child; a child that did not fail says 0, one whose writer raised OSError 3."""
+    """Exit status and number of calls of a child; the status is 3 where the writer raised OSError."""
     out, into = os.pipe()
     child = os.fork()
     if child == 0:
