@@ -25,8 +25,7 @@ from ddfast.commands import _run
 from ddfast.commands._files import confirm_overwrite
 from ddfast.commands._move import add_no_confirm, open_writer, refuse_same
 from ddfast.errors import DatasetNotFoundError
-from ddfast.writer import Leftover, discard_leftover, find_leftover, finish_leftover
-from ddfast.writer.salvage import Lost, Salvage
+from ddfast.writer import Leftover, Lost, Salvage, discard_leftover, find_leftover, finish_leftover
 
 SHOWN = 20
 USAGE = 2

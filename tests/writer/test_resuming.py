@@ -360,7 +360,7 @@ def test_no_file_stays_open(path, dead):
 
     before = descriptors()
     go_on(path)
-    with pytest.raises(FileExistsError), pytest.MonkeyPatch.context() as patched:
+    with pytest.raises(FileExistsError), pytest.MonkeyPatch.context() as patched:  # noqa: PT012
         patched.setattr("builtins.input", lambda: "no")
         FileWriter(path, disable=True)
     assert descriptors() == before
