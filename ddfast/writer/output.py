@@ -51,9 +51,7 @@ class Output:
         Raises:
             OSError: the file system refused these, or others before.
         """
-        if before is not None:
-            self._lane.put(before)
-        self._lane.put(self._save, pieces)
+        self._lane.put(self._save, pieces, before)
 
     def close(self) -> None:
         """Wait until all is written, and close the file, unless it is closed. Errors as those of `write`."""
@@ -72,7 +70,9 @@ class Output:
         with contextlib.suppress(OSError):
             self._file.close()
 
-    def _save(self, pieces: Iterable[Buffer]) -> None:
+    def _save(self, pieces: Iterable[Buffer], before: Callable[[], object] | None) -> None:
+        if before is not None:
+            before()
         for piece in pieces:
             if self._direct is not None:
                 self._direct.write(piece)
