@@ -19,6 +19,7 @@ if not sys.platform.startswith(("linux", "darwin")):
 # binding: the kernels compiled into it (csrc/ddf_<name>.c); tests read this table as a literal
 KERNELS = {
     "arena": ["arena", "sys"],
+    "arrays": [],
     "columns": [
         "columns", "columns_fields", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys",
     ],

@@ -7,17 +7,17 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from typing import TYPE_CHECKING, Any, Literal
 
 from ddfast._native.decode import Decoder
 from ddfast._native.samples import Samples
 from ddfast._native.shards import Shards
 from ddfast.errors import DdfastError, KernelError, PickleRefusedError, SampleIndexError, SampleKeyError
 from ddfast.once import Once
-from ddfast.order import check_positions
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["AnyDataset", "Failure", "Verify", "check_verify"]
 
@@ -135,6 +135,8 @@ class AnyDataset(ABC):
             SampleIndexError: there is no such sample.
             TypeError: they are no integers.
         """
+        from ddfast.order import check_positions
+
         return check_positions(indices, len(self), str(self.path))
 
     def out_of_range(self, index: Any) -> SampleIndexError:

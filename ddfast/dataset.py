@@ -9,9 +9,8 @@ import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from struct import pack
+from typing import TYPE_CHECKING
 
 from ddfast._native.decode import Decoder
 from ddfast._native.file import File
@@ -44,17 +43,13 @@ from ddfast.files import (
     map_file,
     path_append,
 )
-from ddfast.index import (
-    build_key_table,
-    legacy_load_index,
-    no_checksums,
-    open_checksums,
-    open_key_table,
-    open_offsets,
-)
-from ddfast.journal import finish_for_reader
 from ddfast.keys import Keys
+from ddfast.mapped import no_checksums, open_checksums, open_key_table, open_offsets
 from ddfast.once import Once, lazy
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["Dataset"]
 
@@ -105,6 +100,8 @@ class Dataset(AnyDataset):
         try:
             self._open_whole()
         except (DatasetNotFoundError, IndexFileError):
+            from ddfast.journal import finish_for_reader
+
             if not finish_for_reader(self.path):
                 raise
             self._open_whole()
@@ -197,10 +194,12 @@ class Dataset(AnyDataset):
         except FileNotFoundError:
             wanted = f"{self._suffixed(SUFFIX_OFFSETS)} or {self._suffixed(SUFFIX_LEGACY_INDEX)}"
             raise DatasetNotFoundError(f"{self.path} has no index: {wanted} not found") from None
-        return OffsetTable(np.array(offsets, ">u8").tobytes(), self.file.size)
+        return OffsetTable(pack(f">{len(offsets)}Q", *offsets), self.file.size)
 
     @lazy
     def _legacy(self) -> tuple[list[str], list[int]]:
+        from ddfast.index import legacy_load_index
+
         return legacy_load_index(self._suffixed(SUFFIX_LEGACY_INDEX))
 
     def _count_keys(self) -> int | None:
@@ -251,6 +250,8 @@ class Dataset(AnyDataset):
     def _make_key_table(self) -> KeyTable:
         if self._hashes is None:
             try:
+                from ddfast.index import build_key_table
+
                 return build_key_table(self.keys)
             except RuntimeError as error:
                 raise IndexFileError(
@@ -293,7 +294,9 @@ class Dataset(AnyDataset):
         keys = self.keys
         if isinstance(keys, Keys):
             return keys.take(indices)
-        return [keys[i] for i in np.asarray(indices).tolist()]
+        from ddfast.order import check_positions
+
+        return [keys[i] for i in check_positions(indices, len(keys), str(self.path)).tolist()]
 
     # -- errors
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from zipfile import BadZipFile
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ddfast.archive_error import CorruptArchiveError as CorruptArchiveError  # noqa: PLC0414  # handed on
 
 
 class DdfastError(Exception):
@@ -134,10 +137,6 @@ class UnknownLabelError(DdfastError, KeyError):
     """A sample's label is not among the labels that the reader was given."""
 
 
-class CorruptArchiveError(CorruptSampleError, BadZipFile):
-    """An archive, or one of its members, is damaged."""
-
-
 class EncryptedMemberError(DdfastError, RuntimeError):
     """A member of an archive is encrypted."""
 
@@ -202,3 +201,11 @@ class UnevenBatchesError(DdfastError, RuntimeError):
 
 class ImageError(DdfastError, OSError):
     """The bytes of an image cannot be decoded."""
+
+
+def __getattr__(name: str) -> Any:
+    if name == "CorruptArchiveError":  # a child of zipfile's error, without importing zipfile for all others
+        from ddfast.archive_error import CorruptArchiveError
+
+        return CorruptArchiveError
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

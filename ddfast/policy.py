@@ -37,10 +37,8 @@ What is left
 from __future__ import annotations
 
 import errno
-import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -66,7 +64,6 @@ FAILING_DEVICE = {errno.EIO, errno.ENODATA, errno.EBADMSG, errno.EUCLEAN, errno.
 Place = tuple[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
 class BadSample:
     """A sample that cannot be given.
 
@@ -78,10 +75,26 @@ class BadSample:
         error: what is wrong with it.
     """
 
-    path: str
-    index: int
-    key: Any
-    error: Exception
+    # No dataclass: importing those takes longer than opening a dataset.
+    __slots__ = ("error", "index", "key", "path")
+
+    def __init__(self, path: str, index: int, key: Any, error: Exception) -> None:
+        self.path = path
+        self.index = index
+        self.key = key
+        self.error = error
+
+    def _parts(self) -> tuple[Any, ...]:
+        return self.path, self.index, self.key, self.error
+
+    def __eq__(self, other: object) -> bool:
+        return self._parts() == other._parts() if isinstance(other, BadSample) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._parts())
+
+    def __repr__(self) -> str:
+        return f"BadSample(path={self.path!r}, index={self.index!r}, key={self.key!r}, error={self.error!r})"
 
 
 OnError = Literal["raise", "skip"] | Callable[[BadSample], None]
@@ -208,6 +221,8 @@ class Quarantine:
         if where in self._written:
             return
         self._written.add(where)
+        import json
+
         entry = {"path": where[0], "index": bad.index, "key": _plain(bad.key), "reason": str(bad.error)}
         with self.path.open("ab", buffering=0) as file:  # one write to the end: lines of processes do not mix
             file.write(json.dumps(entry).encode() + b"\n")
@@ -239,6 +254,8 @@ def _load(path: Path) -> dict[tuple[str, int], Any]:
 
 
 def _entry(path: Path, number: int, line: bytes) -> tuple[tuple[str, int], Any]:
+    import json
+
     try:
         entry: Mapping[str, Any] = json.loads(line)
         where, index, key = entry["path"], entry["index"], entry["key"]

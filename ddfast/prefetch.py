@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,17 +20,12 @@ from ddfast.errors import (
     StorageTimeoutError,
     UnsupportedIOError,
 )
+from ddfast.options import IO
 from ddfast.order import Order, Part, Shuffle, epoch_order, listed_order
 from ddfast.policy import Policy
 from ddfast.stream import Stream
 
-__all__ = ["IO", "PREFETCH_BYTES", "QUEUE_DEPTH", "READ_TIMEOUT", "Fetcher", "check_columns"]
-
-IO = Literal["auto", "threads", "uring"]
-
-PREFETCH_BYTES = 256 << 20
-QUEUE_DEPTH = 32
-READ_TIMEOUT = 120.0
+__all__ = ["Fetcher"]
 
 # Samples closer than this in the file share a read, and reads are cut at that, so that threads share large batches.
 MAX_GAP = 4 << 10
@@ -39,19 +33,6 @@ MAX_READ = 1 << 20
 
 POLL_SECONDS = 0.1
 STOP_SECONDS = 5.0
-
-
-def check_columns(columns: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Column names as a tuple.
-
-    Raises:
-        TypeError: they are no sequence of strings.
-    """
-    if columns is None:
-        return None
-    if isinstance(columns, str) or not all(isinstance(name, str) for name in columns):
-        raise TypeError(f"columns is {columns!r}, not a sequence of names such as ['label']")
-    return tuple(columns)
 
 
 class Fetcher:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
 from threading import get_ident
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 __all__ = ["Counts", "ReaderStats", "Tally"]
 
 
-@dataclass(frozen=True, slots=True)
-class ReaderStats:
+class ReaderStats(NamedTuple):
     """What a reader has done so far; ``reader.stats()`` makes a new one each time.
 
     Batches, ``get_many`` and `ddfast.AsyncReader` are counted. ``get`` and iteration of blocking readers, which read
@@ -39,19 +37,16 @@ class ReaderStats:
     seconds_waited: float
 
 
-@dataclass(slots=True)
 class Counts:
-    """The same numbers while they grow, in the same order."""
+    """The same numbers while they grow."""
 
-    samples: int = 0
-    batches: int = 0
-    bytes_delivered: int = 0
-    bytes_read: int = 0
-    reads: int = 0
-    merged: int = 0
-    skipped: int = 0
-    listed: int = 0
-    seconds_waited: float = 0.0
+    __slots__ = ReaderStats._fields
+
+    def __init__(self) -> None:
+        self.samples = self.batches = self.bytes_delivered = 0
+        self.bytes_read = self.reads = self.merged = 0
+        self.skipped = self.listed = 0
+        self.seconds_waited = 0.0
 
 
 class Delivered(Protocol):
@@ -89,5 +84,5 @@ class Tally:
 
     def total(self) -> ReaderStats:
         """The sum of all threads."""
-        counts = [astuple(Counts()), *map(astuple, list(self._of_threads.values()))]
-        return ReaderStats(*map(sum, zip(*counts, strict=True)))
+        counts = list(self._of_threads.values())
+        return ReaderStats(*(sum(getattr(each, name) for each in counts) for name in ReaderStats._fields))

@@ -2,11 +2,11 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint64_t
 
 from ddfast._native.arena cimport Arena, Pool, ddf_arena, ddf_pool
-from ddfast._native.columns cimport ddf_slice, ddf_table
+from ddfast._native.columns cimport ddf_table
 from ddfast._native.engine cimport Engine, ddf_engine, ddf_job
 from ddfast._native.order cimport Order, ddf_order
 from ddfast._native.shards cimport Shards, ddf_shards
-from ddfast._native.status cimport ddf_err
+from ddfast._native.status cimport ddf_err, ddf_slice
 
 
 cdef extern from "ddf_fetch.h":

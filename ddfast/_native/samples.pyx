@@ -4,11 +4,10 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from ddfast._native.columns cimport ddf_slice
 from ddfast._native.file cimport ddf_file_read_ready, ddf_file_view, ddf_room, read_into, read_parts
 from ddfast._native.offsets cimport ddf_span
 from ddfast._native.shards cimport ddf_found_span, ddf_found_sum, ddf_shards_give
-from ddfast._native.status cimport check, ddf_err
+from ddfast._native.status cimport check, ddf_err, ddf_slice
 from ddfast._native.xxh3 cimport ddf_xxh3_check
 
 from ddfast.errors import KernelError

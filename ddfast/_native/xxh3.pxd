@@ -1,8 +1,7 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint64_t
 
-from ddfast._native.columns cimport ddf_slice
-from ddfast._native.status cimport ddf_err
+from ddfast._native.status cimport ddf_err, ddf_slice
 
 
 cdef extern from "ddf_xxh3.h":

@@ -1,9 +1,8 @@
 """Checksums of samples."""
 
-import numpy as np
-
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 
+from ddfast._native.arrays cimport empty
 from ddfast._native.status cimport check
 
 
@@ -31,7 +30,7 @@ def checksum(const uint8_t[::1] data):
 
 def checksums(const uint8_t[::1] data, const uint64_t[::1] sizes):
     cdef size_t n = sizes.shape[0], size = data.shape[0]
-    result = np.empty(n, np.uint64)
+    result = empty(n, "uint64")
     cdef uint64_t[::1] out = result
     cdef ddf_err err
     cdef int status = 0

@@ -19,18 +19,10 @@ from ddfast._native.fetch import Fetch
 from ddfast.anydataset import AnyDataset, Verify, check_verify
 from ddfast.batch import Batch
 from ddfast.errors import ClosedError, DdfastError
+from ddfast.options import IO, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT, check_columns
 from ddfast.order import Shuffle
 from ddfast.policy import BadSample, OnError, Policy
-from ddfast.prefetch import (
-    IO,
-    PREFETCH_BYTES,
-    QUEUE_DEPTH,
-    READ_TIMEOUT,
-    STOP_SECONDS,
-    Fetcher,
-    Patience,
-    check_columns,
-)
+from ddfast.prefetch import STOP_SECONDS, Fetcher, Patience
 from ddfast.shards import Source, is_plain, name_of, open_dataset
 from ddfast.stats import ReaderStats
 from ddfast.stream import Stream

@@ -7,18 +7,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import partial
 from types import TracebackType
-from typing import Any, SupportsIndex, TypeVar, overload
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, overload
 
-from numpy.typing import ArrayLike
-
-from ddfast.batch import Batch
-from ddfast.order import Part, Shuffle, check_positions, epoch_order, listed_order
+from ddfast.options import check_columns
 from ddfast.policy import BadSample, OnError, Place, Policy
-from ddfast.prefetch import check_columns
-from ddfast.reader.ahead import Form, Packed
-from ddfast.reader.batches import Batches, PlannedBatches, ReaderOrigin
-from ddfast.reader.lenient import batch_at, in_range, passing
+from ddfast.reader.form import Form
 from ddfast.stats import ReaderStats
+
+# Not imported before the first batch: what batches need, numpy above all, takes most of the time to a first sample.
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from ddfast.batch import Batch
+    from ddfast.order import Shuffle
+    from ddfast.reader.ahead import Packed
+    from ddfast.reader.batches import Batches
 
 Self = TypeVar("Self", bound="Reader")
 
@@ -186,7 +189,7 @@ class Reader(ABC):
             sample = self.get(self._i, raw=raw)
             self._i += 1
             return sample
-        sample = next(passing(self, in_range(self, self._i, n, Form(raw=raw), 1)))
+        sample = next(self._passing(self._i, n, 1, Form(raw=raw)))
         self._i += 1
         return sample
 
@@ -236,10 +239,16 @@ class Reader(ABC):
         if self._policy.is_strict:
             samples = self._iter_impl(start, stop, yield_key, raw, copy, chunk_size)
         else:
-            samples = passing(self, in_range(self, start, stop, Form(yield_key, raw, copy), chunk_size))
+            samples = self._passing(start, stop, chunk_size, Form(yield_key, raw, copy))
         for sample in samples:
             self._i += 1
             yield sample
+
+    def _passing(self, start: int, stop: int, chunk_size: int, form: Form) -> Iterator[Any]:
+        """Samples but for those that are left out, past which the position moves on."""
+        from ddfast.reader.lenient import in_range, passing
+
+        return passing(self, in_range(self, start, stop, form, chunk_size))
 
     def _iter_impl(
         self, start: int, stop: int, yield_key: bool, raw: bool, copy: bool, chunk_size: int
@@ -268,6 +277,10 @@ class Reader(ABC):
             SampleIndexError: there is no such sample.
             CorruptSampleError: one of the samples is damaged.
         """
+        from ddfast.batch import Batch
+        from ddfast.order import check_positions
+        from ddfast.reader.batches import ReaderOrigin
+
         positions = check_positions(indices, len(self), repr(self))
         samples = [self.get(i, raw=True, copy=False) for i in positions.tolist()]
         return Batch.of(samples, positions, ReaderOrigin(self), columns=check_columns(columns), raw=raw)
@@ -291,6 +304,10 @@ class Reader(ABC):
 
         Readers of msgpack files read batches ahead, within a budget of memory.
         """
+        from ddfast.order import Part, check_positions, epoch_order, listed_order
+        from ddfast.reader.batches import PlannedBatches
+        from ddfast.reader.lenient import batch_at
+
         n = len(self)
         if indices is None:
             order = epoch_order(n, n * TYPICAL_BYTES, shuffle, seed, epoch)

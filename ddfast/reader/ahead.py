@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from ddfast.batch import Batch
 from ddfast.errors import ClosedError, DdfastError, StorageTimeoutError
 from ddfast.reader.batches import ReaderOrigin
+from ddfast.reader.form import Form
 from ddfast.rescue import PlacedOrigin
 
 if TYPE_CHECKING:
     from ddfast.reader.abc import Reader
 
-__all__ = ["RUN_BYTES", "Failure", "Form", "Packed", "runs_at", "samples_at"]
+__all__ = ["RUN_BYTES", "Failure", "Packed", "runs_at", "samples_at"]
 
 Indices = NDArray[np.int64]
 
@@ -32,14 +33,6 @@ BATCH_SAMPLES = 512
 LARGE_BYTES = 32 << 10
 LOOK_EVERY = 16
 AHEAD_BYTES = 256 << 20
-
-
-class Form(NamedTuple):
-    """How samples are given; the parameters of `Reader.get`."""
-
-    yield_key: bool = False
-    raw: bool = False
-    copy: bool = True
 
 
 class Failure(NamedTuple):

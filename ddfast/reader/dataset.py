@@ -5,22 +5,26 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Any
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from typing import TYPE_CHECKING, Any
 
 from ddfast.anydataset import AnyDataset, Verify, check_verify
-from ddfast.batch import Batch
 from ddfast.errors import KernelError, PickleRefusedError, SampleIndexError
 from ddfast.once import lazy
-from ddfast.order import Shuffle
+from ddfast.options import IO, check_columns
 from ddfast.policy import OnError, Place
-from ddfast.prefetch import IO, Fetcher, check_columns
 from ddfast.reader.abc import Reader
-from ddfast.reader.ahead import Form, Packed
-from ddfast.reader.batches import Batches, StreamBatches
-from ddfast.reader.lenient import given, in_range
+from ddfast.reader.form import Form
+
+# Not imported before the first batch, see `ddfast.reader.abc`.
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    from ddfast.batch import Batch
+    from ddfast.order import Shuffle
+    from ddfast.prefetch import Fetcher
+    from ddfast.reader.ahead import Packed
+    from ddfast.reader.batches import Batches
 
 __all__ = ["DatasetReader"]
 
@@ -77,6 +81,8 @@ class DatasetReader(Reader):
 
     @lazy
     def _fetcher(self) -> Fetcher:
+        from ddfast.prefetch import Fetcher
+
         return Fetcher(
             self._dataset, self._prefetch_bytes, self._queue_depth, self._timeout, self._io, self._policy
         )
@@ -158,6 +164,8 @@ class DatasetReader(Reader):
         size = max(1, stop - start)
         if self._policy.is_strict:
             return self._iter_impl(start, stop, yield_key, raw, copy, size)
+        from ddfast.reader.lenient import given, in_range
+
         return given(in_range(self, start, stop, Form(yield_key, raw, copy), size))
 
     def _iter_impl(
@@ -189,6 +197,8 @@ class DatasetReader(Reader):
     def _packed(self) -> Packed | None:  # type: ignore[override]
         if type(self).get is not DatasetReader.get:  # samples are more than what is in the file
             return None
+        from ddfast.reader.ahead import Packed
+
         dataset = self._dataset
         mean = dataset.data_size / max(1, len(dataset))
         return Packed(dataset, mean, self._columns, dataset.samples.is_ready, self._strict_batches)
@@ -202,6 +212,8 @@ class DatasetReader(Reader):
         fetcher = self._own_fetcher()
         positions = self._dataset.positions(indices)
         if len(positions) == 0:
+            from ddfast.batch import Batch
+
             return Batch.empty(self._dataset)
         fetch = fetcher.fetch(positions, self._selection(columns), not raw)
         if not fetch.run(0):
@@ -241,6 +253,8 @@ class DatasetReader(Reader):
         )
 
     def _stream_batches(self, batch_size: int, **arguments: Any) -> Batches:
+        from ddfast.reader.batches import StreamBatches
+
         return StreamBatches(self._own_fetcher().stream(batch_size, **arguments))
 
     def _selection(self, columns: Sequence[str] | None) -> tuple[str, ...] | None:

@@ -22,7 +22,7 @@ from ddfast.errors import (
 )
 from ddfast.policy import OnError
 from ddfast.reader.abc import Reader
-from ddfast.reader.ahead import Form
+from ddfast.reader.form import Form
 from ddfast.reader.lenient import given, in_range
 from ddfast.tools.msgpack import packb
 

@@ -8,11 +8,9 @@ from pathlib import Path
 
 from ddfast.anydataset import Verify
 from ddfast.dataset import Dataset
-from ddfast.files import SUFFIX_MD5, SUFFIXES, UNLISTED, path_append
+from ddfast.options import IO, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT
 from ddfast.policy import OnError
-from ddfast.prefetch import IO, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT
 from ddfast.reader.dataset import DatasetReader
-from ddfast.tools import hash_md5hex, load_md5file
 
 
 class MsgpackReader(DatasetReader):
@@ -85,6 +83,8 @@ class MsgpackReader(DatasetReader):
         Returns:
             Whether the hash is the one in the md5 file.
         """
+        from ddfast.reader.digests import verify_data
+
         return verify_data(Path(self._name), read_size, progress)
 
     def verify_index(self, read_size: int = 512 * 1024, progress: bool = False) -> bool:
@@ -97,25 +97,6 @@ class MsgpackReader(DatasetReader):
         Returns:
             Whether all index files there are, and all that the md5 file lists, have the hash in it.
         """
+        from ddfast.reader.digests import verify_index
+
         return verify_index(Path(self._name), read_size, progress)
-
-
-def verify_data(path: Path, read_size: int, progress: bool) -> bool:
-    """Whether a data file has the hash in its md5 file."""
-    return load_md5file(path_append(path, SUFFIX_MD5)).get(path.name) == hash_md5hex(
-        path, read_size, progress
-    )
-
-
-def verify_index(path: Path, read_size: int, progress: bool) -> bool:
-    """Whether all index files of a data file, and all that its md5 file lists, have the hash in it."""
-    hashes = load_md5file(path_append(path, SUFFIX_MD5))
-    names = {suffix: path_append(path, suffix) for suffix in SUFFIXES if suffix != SUFFIX_MD5}
-    wanted = [
-        name
-        for suffix, name in names.items()
-        if name.name in hashes or (suffix not in UNLISTED and name.exists())
-    ]
-    return all(
-        name.exists() and hashes.get(name.name) == hash_md5hex(name, read_size, progress) for name in wanted
-    )

@@ -17,14 +17,16 @@ from numpy.typing import ArrayLike
 from ddfast.anydataset import Verify, check_verify
 from ddfast.batch import Batch
 from ddfast.errors import SampleIndexError, SampleKeyError
+from ddfast.options import IO, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT
 from ddfast.policy import OnError, Place
-from ddfast.prefetch import IO, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT
 from ddfast.reader.abc import Reader
-from ddfast.reader.ahead import Form, Packed
+from ddfast.reader.ahead import Packed
 from ddfast.reader.batches import Batches
 from ddfast.reader.dataset import DatasetReader
+from ddfast.reader.digests import verify_data, verify_index
+from ddfast.reader.form import Form
 from ddfast.reader.lenient import given, in_range
-from ddfast.reader.msgpack import MsgpackReader, verify_data, verify_index
+from ddfast.reader.msgpack import MsgpackReader
 from ddfast.shards import ShardedDataset, list_shards, name_of
 
 __all__ = ["ShardedReader"]

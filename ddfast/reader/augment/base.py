@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddfast.reader.abc import Reader
-from ddfast.reader.ahead import Form, samples_at
+from ddfast.reader.ahead import samples_at
 from ddfast.reader.augment.batches import PassBatches
 from ddfast.reader.batches import Batches
+from ddfast.reader.form import Form
 from ddfast.reader.lenient import at_indices, in_range, passing
 
 __all__ = ["Augment", "Indices", "PlacedAugment", "chosen", "samples_in"]

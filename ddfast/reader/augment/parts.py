@@ -11,8 +11,8 @@ import numpy as np
 
 from ddfast.errors import CorruptSampleError
 from ddfast.reader.abc import Reader
-from ddfast.reader.ahead import Form
 from ddfast.reader.augment.base import Augment, Indices, PlacedAugment, check_chunk_size, samples_in
+from ddfast.reader.form import Form
 from ddfast.reader.lenient import given
 
 __all__ = ["Cycler", "Range", "Repeater"]
