@@ -1,0 +1,59 @@
+/* Batches end to end: order, offsets, plan, reads out of the page cache, columns. One group of four batches. */
+#include "ddf_fetch.h"
+
+#include "bench.h"
+
+#define SAMPLES 5000
+#define BATCH 256
+#define GROUP ((size_t)4 * BATCH)
+
+static ddf_fetch_request request;
+static ddf_engine *engine;
+
+static void run(void) {
+    ddf_fetch *fetch;
+    const ddf_err *err;
+    assert(ddf_fetch_new(&request, &fetch) == 0 && ddf_fetch_run(fetch, engine, 20000) == 0);
+    assert(ddf_fetch_job(fetch)->status == 0);
+    for (size_t b = 0; b < ddf_fetch_batches(fetch); b++) {
+        const ddf_table *table = ddf_fetch_table(fetch, b, &err);
+        assert(table != NULL && table->n == BATCH && table->columns_n == (request.tables ? 4 : 0));
+    }
+    ddf_fetch_release(fetch, engine);
+}
+
+static void prepare(ddf_order_kind kind) {
+    bench_samples all = bench_pack(SAMPLES, pack_image);
+    ddf_file *file;
+    assert(ddf_file_open(bench_file(&all), &file) == 0);
+    request = (ddf_fetch_request){
+        .order = {.kind = kind, .n = SAMPLES, .seed = 1, .block = 1, .window = 1},
+        .stride = BATCH,
+        .count = GROUP,
+        .batch_size = BATCH,
+        .tables = 1,
+        .max_gap = 4096,
+        .max_read = 1 << 20,
+    };
+    assert(ddf_shards_of(file, bench_table(all.bounds, SAMPLES + 1), SAMPLES + 1, &request.shards) == 0);
+    assert(ddf_pool_new((uint64_t)64 << 20, &request.pool) == 0);
+    assert(ddf_engine_new(4, 1, DDF_IO_THREADS, &engine) == 0);
+    for (int i = 0; i < 5; i++) {
+        run(); /* from here on everything is as it will stay: memory in the pool, pages of the file entered */
+    }
+}
+
+static void for_sequential(void) { prepare(DDF_ORDER_SEQUENTIAL); }
+static void for_shuffled(void) { prepare(DDF_ORDER_SHUFFLED); }
+
+static void for_raw(void) {
+    prepare(DDF_ORDER_SEQUENTIAL);
+    request.tables = 0;
+}
+
+const bench_case BENCH_CASES[] = {
+    {"sequential", for_sequential, run},
+    {"shuffled", for_shuffled, run},
+    {"raw", for_raw, run},
+    {0},
+};
