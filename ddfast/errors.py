@@ -42,8 +42,16 @@ class IndexFileError(DdfastError, ValueError):
     """An index file is damaged or belongs to another data file."""
 
 
+class ChecksumsNotFoundError(DdfastError, FileNotFoundError):
+    """Samples are to be verified, and the file of their checksums is missing."""
+
+
 class CorruptSampleError(DdfastError, ValueError):
-    """A sample's bytes are no well-formed msgpack message, or hold a value that cannot be built."""
+    """A sample's bytes are no well-formed msgpack message, lack their checksum, or hold a value that cannot be."""
+
+
+class CorruptSpanError(IndexFileError, CorruptSampleError):
+    """The index is damaged in the place of one sample: its offsets are no range of bytes of the data file."""
 
 
 class PickleRefusedError(DdfastError, ValueError):
@@ -103,7 +111,7 @@ class UnpackableSampleError(InvalidSampleError, TypeError, OverflowError):
 
 
 class TextFileError(DdfastError, ValueError):
-    """A list of files or of labels is not UTF-8 text."""
+    """A list of files or of labels is not UTF-8 text, or a list of samples not what it should be."""
 
 
 class MissingLabelError(DdfastError, ValueError):
