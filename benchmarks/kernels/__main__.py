@@ -1,7 +1,7 @@
 """Count the instructions of each C kernel with valgrind, and compare them with the stored baseline.
 
-Without an option it shows the counts of this checkout beside the baseline. Counts hold for one compiler: where it is not
-the one of the baseline, the commit that renewed the baseline is counted anew, and the comparison is with that.
+Without an option it shows the counts of this checkout beside the baseline. Counts hold for one compiler: where it
+is not that of the baseline, the commit that renewed the baseline is counted anew, and compared with.
 
 Examples:
   python -m benchmarks.kernels --check

@@ -29,8 +29,11 @@ PLAIN = (
 )
 """Undo what distributions switch on, and take no way that only some processors have."""
 
-NO_CALLS_OF_ITSELF = ("-fno-builtin", "-fno-tree-loop-distribute-patterns")
-"""For steady.c, whose memcpy shall not become a call of memcpy."""
+FITTING = ("-Werror=implicit-function-declaration", "-Werror=incompatible-pointer-types")
+"""For the programs: one that does not fit the kernels shall not compile."""
+
+NO_CALLS_OF_ITSELF = ("-fno-builtin",)
+"""For steady.c, which defines memcpy."""
 
 
 class BuildError(RuntimeError):
@@ -120,9 +123,10 @@ def attempt(source: Path, objects: list[Path], out: Path, headers: Path) -> Path
 def compiled(source: Path, out: Path, headers: Path) -> Path:
     """The object file of one source."""
     target = out / f"{source.stem}.o"
-    special = NO_CALLS_OF_ITSELF if source.stem == "steady" else ()
-    include = f"-I{headers}"
-    call(*compiler(), *OPTIMISE, *PLAIN, *special, include, "-c", "-o", str(target), str(source))
+    special = () if source.parent == headers else FITTING
+    if source.stem == "steady":
+        special += NO_CALLS_OF_ITSELF
+    call(*compiler(), *OPTIMISE, *PLAIN, *special, f"-I{headers}", "-c", "-o", str(target), str(source))
     return target
 
 
@@ -137,5 +141,6 @@ def call(*command: str) -> str:
     except FileNotFoundError:
         raise BuildError(f"{command[0]!r} is not installed") from None
     if run.returncode != 0:
-        raise BuildError(f"{shlex.join(command)}\n{run.stderr}")
+        errors = [line for line in run.stderr.splitlines() if "error" in line] or [run.stderr]
+        raise BuildError("\n".join([shlex.join(command), *errors]))
     return run.stdout

@@ -80,5 +80,7 @@ def table(found: Iterable[Change], before: str, after: str) -> str:
         + " |"
         for row in rows
     ]
-    lines.insert(1, f"|{'-' * (widths[0] + 2)}|" + "|".join("-" * (width + 1) + ":" for width in widths[1:]) + "|")
+    lines.insert(
+        1, f"|{'-' * (widths[0] + 2)}|" + "|".join("-" * (width + 1) + ":" for width in widths[1:]) + "|"
+    )
     return "\n".join(lines)

@@ -68,5 +68,3 @@ def build_fitting(tree: Path, folder: Path) -> Built:
             built.programs[kernel] = older[kernel]
             del built.failed[kernel]
     return built
-
-

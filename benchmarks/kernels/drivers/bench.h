@@ -52,7 +52,7 @@ void pack_image(bench_samples *out, uint64_t i);
 /* Entries of an offset table, big-endian. */
 uint8_t *bench_table(const uint64_t *bounds, size_t entries);
 
-/* Write the samples into a temporary file, and give its name. The program removes it when it ends. */
+/* Write samples into a temporary file, and give its name. The program removes it when it ends. */
 const char *bench_file(const bench_samples *samples);
 
 #endif

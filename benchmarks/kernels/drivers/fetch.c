@@ -2,6 +2,7 @@
 #include "ddf_fetch.h"
 
 #include "bench.h"
+#include "ddf_xxh3.h"
 
 #define SAMPLES 5000
 #define BATCH 256
@@ -22,7 +23,16 @@ static void run(void) {
     ddf_fetch_release(fetch, engine);
 }
 
-static void prepare(ddf_order_kind kind) {
+/* Checksums as their file has them. */
+static const uint8_t *sums_of(const bench_samples *all) {
+    uint64_t sums[SAMPLES];
+    for (size_t i = 0; i < SAMPLES; i++) {
+        sums[i] = ddf_xxh3(all->samples[i].data, all->samples[i].size);
+    }
+    return bench_table(sums, SAMPLES);
+}
+
+static void prepare(ddf_order_kind kind, int verified) {
     bench_samples all = bench_pack(SAMPLES, pack_image);
     ddf_file *file;
     assert(ddf_file_open(bench_file(&all), &file) == 0);
@@ -35,7 +45,8 @@ static void prepare(ddf_order_kind kind) {
         .max_gap = 4096,
         .max_read = 1 << 20,
     };
-    assert(ddf_shards_of(file, bench_table(all.bounds, SAMPLES + 1), SAMPLES + 1, &request.shards) == 0);
+    const uint8_t *table = bench_table(all.bounds, SAMPLES + 1), *sums = verified ? sums_of(&all) : NULL;
+    assert(ddf_shards_of(file, table, SAMPLES + 1, sums, &request.shards) == 0);
     assert(ddf_pool_new((uint64_t)64 << 20, &request.pool) == 0);
     assert(ddf_engine_new(4, 1, DDF_IO_THREADS, &engine) == 0);
     for (int i = 0; i < 5; i++) {
@@ -43,17 +54,19 @@ static void prepare(ddf_order_kind kind) {
     }
 }
 
-static void for_sequential(void) { prepare(DDF_ORDER_SEQUENTIAL); }
-static void for_shuffled(void) { prepare(DDF_ORDER_SHUFFLED); }
+static void for_sequential(void) { prepare(DDF_ORDER_SEQUENTIAL, 0); }
+static void for_verified(void) { prepare(DDF_ORDER_SEQUENTIAL, 1); }
+static void for_shuffled(void) { prepare(DDF_ORDER_SHUFFLED, 0); }
 
 static void for_raw(void) {
-    prepare(DDF_ORDER_SEQUENTIAL);
+    prepare(DDF_ORDER_SEQUENTIAL, 0);
     request.tables = 0;
 }
 
 const bench_case BENCH_CASES[] = {
     {"sequential", for_sequential, run},
     {"shuffled", for_shuffled, run},
+    {"verified", for_verified, run},
     {"raw", for_raw, run},
     {0},
 };

@@ -3,11 +3,14 @@
 #include "bench.h"
 
 #define SPANS 10000
+#define ENDS 40
 
 static ddf_span spans[SPANS];
 static ddf_read reads[SPANS], pieces[4 * SPANS];
 static uint64_t landing[SPANS], total;
 static ddf_plan_item scratch[2 * SPANS];
+static const ddf_plan_item *sorted;
+static uint64_t ends[ENDS];
 static size_t n_reads;
 
 static void prepare_sequential(void) {
@@ -35,7 +38,7 @@ static void prepare_shuffled(void) {
 
 static void plan(void) {
     ddf_err err;
-    int64_t got = ddf_plan_reads(spans, SPANS, 4096, reads, landing, &total, scratch, &err);
+    int64_t got = ddf_plan_reads(spans, SPANS, 4096, reads, landing, &total, scratch, &sorted, &err);
     assert(got > 0);
     n_reads = (size_t)got;
 }
@@ -43,11 +46,14 @@ static void plan(void) {
 static void prepare_cut(void) {
     prepare_shuffled();
     plan();
+    for (size_t i = 0; i < ENDS; i++) {
+        ends[i] = total / ENDS * (i + 1);
+    }
 }
 
 static void cut(void) {
-    size_t n = ddf_plan_cut(reads, n_reads, 5000, NULL);
-    assert(n <= 4 * SPANS && ddf_plan_cut(reads, n_reads, 5000, pieces) == n);
+    size_t n = ddf_plan_cut(reads, n_reads, 5000, ends, ENDS, NULL);
+    assert(n <= 4 * SPANS && ddf_plan_cut(reads, n_reads, 5000, ends, ENDS, pieces) == n);
 }
 
 const bench_case BENCH_CASES[] = {

@@ -14,7 +14,7 @@ static void prepare(void) {
     ddf_file *file;
     uint64_t state = 7;
     assert(ddf_file_open(bench_file(&all), &file) == 0);
-    assert(ddf_shards_of(file, bench_table(all.bounds, SAMPLES + 1), SAMPLES + 1, &shards) == 0);
+    assert(ddf_shards_of(file, bench_table(all.bounds, SAMPLES + 1), SAMPLES + 1, NULL, &shards) == 0);
     for (size_t i = 0; i < SAMPLES; i++) {
         indices[i] = (int64_t)(bench_random(&state) % SAMPLES);
     }
@@ -37,7 +37,7 @@ static void get(void) {
 
 static void locate(void) {
     ddf_err err;
-    assert(ddf_shards_spans(shards, indices, SAMPLES, spans, &err) == 0);
+    assert(ddf_shards_spans(shards, indices, SAMPLES, spans, NULL, &err) == 0);
 }
 
 /* What the file was asked for before decides whether its pages are entered. */
