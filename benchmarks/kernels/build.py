@@ -123,9 +123,9 @@ def attempt(source: Path, objects: list[Path], out: Path, headers: Path) -> Path
 def compiled(source: Path, out: Path, headers: Path) -> Path:
     """The object file of one source."""
     target = out / f"{source.stem}.o"
-    special = () if source.parent == headers else FITTING
+    special = [] if source.parent == headers else [*FITTING]
     if source.stem == "steady":
-        special += NO_CALLS_OF_ITSELF
+        special.extend(NO_CALLS_OF_ITSELF)
     call(*compiler(), *OPTIMISE, *PLAIN, *special, f"-I{headers}", "-c", "-o", str(target), str(source))
     return target
 
