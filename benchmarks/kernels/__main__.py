@@ -30,7 +30,7 @@ def reference(stored: Baseline, kernels: list[str]) -> tuple[dict[str, int], str
     """What to compare with, counted by the toolchain that there is, and what to call it.
 
     Raises:
-        HistoryError: the baseline is of another toolchain, and its commit cannot be had.
+        HistoryError: the baseline is of another toolchain, and its commit cannot be had or built.
     """
     here = toolchain()
     if stored.toolchain == here:
@@ -39,14 +39,17 @@ def reference(stored: Baseline, kernels: list[str]) -> tuple[dict[str, int], str
     commit = renewal(ROOT)
     print(f"Compared with {commit[:12]}, which renewed it, counted anew.")
     with checkout(ROOT, commit) as tree:
-        counts = count_tree(tree, kernels)
+        try:
+            counts = count_tree(tree, kernels)
+        except BuildError as error:
+            raise HistoryError(f"{commit[:12]} does not compile: {error}") from error
     note_left_out(counts.left_out, commit[:12])
     return counts.of, commit[:12]
 
 
 def note_left_out(left_out: dict[str, str], where: str) -> None:
-    for kernel in left_out:
-        print(f"{kernel}: not counted in {where}, where no program fits the kernel")
+    for name in left_out:
+        print(f"{name}: not counted in {where}, where no program fits the kernel")
 
 
 def show(kernels: list[str]) -> int:

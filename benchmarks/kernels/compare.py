@@ -26,7 +26,9 @@ class Change:
 
     def exceeds(self, tolerance: float) -> bool:
         """Whether both counts are known and the second is larger by more than this."""
-        return self.growth is not None and self.growth > tolerance
+        if self.before is None or self.after is None:
+            return False
+        return self.after > self.before * (1 + tolerance)
 
 
 def changes(before: Mapping[str, int], after: Mapping[str, int]) -> list[Change]:

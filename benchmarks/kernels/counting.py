@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(slots=True)
 class Counts:
-    """Instructions by ``kernel.case``, and why the others could not be counted, by kernel."""
+    """Instructions by ``kernel.case``, and why others could not be counted, by kernel or ``kernel.case``."""
 
     of: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
@@ -34,26 +34,40 @@ def count_tree(tree: Path, kernels: Sequence[str] = ()) -> Counts:
     """Build the programs of a tree and count all of their cases.
 
     The programs are those of this checkout, so that all trees do the same work; a program that does not fit the
-    kernels of an older tree is taken from there.
+    kernels of an older tree is taken from there. What works in neither way is left out; in this checkout it is an
+    error.
 
     Parameters:
         tree: a checkout of any revision.
         kernels: names of kernels; all if there are none.
 
     Raises:
-        BuildError: the kernels do not compile, or in this checkout a program does not.
-        CountError: a program fails.
+        BuildError: the kernels do not compile, or a program of this checkout does not.
+        CountError: a program of this checkout fails.
     """
     with tempfile.TemporaryDirectory(prefix="ddfast-kernels-") as folder:
         built = build_fitting(tree, Path(folder))
         if tree == ROOT and built.failed:
             raise BuildError("\n".join(built.failed.values()))
         wanted = {k: p for k, p in built.programs.items() if not kernels or k in kernels}
-        jobs = [(program, case) for program in wanted.values() for case in cases(program)]
+        jobs = {f"{kernel}.{case}": (path, case) for kernel, path in wanted.items() for case in cases(path)}
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            found = list(pool.map(lambda job: count(*job), jobs))
-        names = [f"{program.name}.{case}" for program, case in jobs]
-        return Counts(dict(sorted(zip(names, found, strict=True))), built.failed)
+            results = dict(zip(jobs, pool.map(lambda job: attempt(*job), jobs.values()), strict=True))
+    failed = {name: error for name, error in results.items() if isinstance(error, CountError)}
+    if tree == ROOT:
+        for error in failed.values():
+            raise error
+    counted = {name: found for name, found in sorted(results.items()) if isinstance(found, int)}
+    left_out = {kernel: why for kernel, why in built.failed.items() if not kernels or kernel in kernels}
+    return Counts(counted, left_out | {name: str(error) for name, error in failed.items()})
+
+
+def attempt(program: Path, case: str) -> int | CountError:
+    """What `count` returns or raises."""
+    try:
+        return count(program, case)
+    except CountError as error:
+        return error
 
 
 def build_fitting(tree: Path, folder: Path) -> Built:
