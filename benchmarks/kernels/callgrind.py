@@ -10,7 +10,8 @@ from pathlib import Path
 COUNTED = "bench_counted"
 """Counting goes on while this function runs, and what it calls."""
 
-MOST_SECONDS = 120
+MOST_SECONDS = 300
+"""For one case, which takes a second where nothing else runs."""
 
 
 class CountError(RuntimeError):

@@ -33,18 +33,23 @@ def git(root: Path, *arguments: str) -> bytes:
     return run.stdout
 
 
+def line(root: Path, *arguments: str) -> str:
+    """The same as text, without the end of the line."""
+    return git(root, *arguments).decode().strip()
+
+
 def renewal(root: Path) -> str:
     """The commit that renewed the baseline last: its sources are what the baseline counted.
 
     Raises:
         HistoryError: there is none to be had.
     """
-    if git(root, "status", "--porcelain", "--", str(PATH)).strip():
+    if line(root, "status", "--porcelain", "--", str(PATH)):
         raise HistoryError(f"{PATH} has changes that are not committed")
-    commit = git(root, "log", "-1", "--format=%H", "--", str(PATH)).decode().strip()
+    commit = line(root, "log", "-1", "--format=%H", "--", str(PATH))
     if not commit:
         raise HistoryError(f"{PATH} is in no commit")
-    shallow = Path(root, git(root, "rev-parse", "--git-path", "shallow").decode().strip())
+    shallow = Path(root, line(root, "rev-parse", "--git-path", "shallow"))
     if shallow.exists() and commit in shallow.read_text().split():
         raise HistoryError("the clone is too shallow (git fetch --unshallow gets the rest)")
     return commit
@@ -57,9 +62,12 @@ def checkout(root: Path, revision: str) -> Iterator[Path]:
     Raises:
         HistoryError: git knows no such revision.
     """
-    commit = git(root, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
+    try:
+        commit = line(root, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+    except HistoryError as error:
+        raise HistoryError(f"no revision {revision!r} to compare with: {error}") from None
     wanted = ["csrc"]
-    if git(root, "ls-tree", "--name-only", commit, "--", DRIVERS.as_posix()).strip():
+    if line(root, "ls-tree", "--name-only", commit, "--", DRIVERS.as_posix()):
         wanted.append(DRIVERS.as_posix())
     archive = git(root, "archive", commit, "--", *wanted)
     with tempfile.TemporaryDirectory(prefix="ddfast-revision-") as folder:

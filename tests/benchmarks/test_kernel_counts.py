@@ -292,7 +292,7 @@ def test_a_revision_is_checked_out_beside(repository):
 @pytest.mark.parametrize("revision", ["nowhere", "--output=x"])
 def test_an_unknown_revision_is_refused(repository, revision):
     with (
-        pytest.raises(history.HistoryError, match="single revision"),
+        pytest.raises(history.HistoryError, match=f"no revision '{revision}'"),
         history.checkout(repository.root, revision),
     ):
         pass
