@@ -52,6 +52,7 @@ from ddfast.index import (
     open_key_table,
     open_offsets,
 )
+from ddfast.journal import finish_for_reader
 from ddfast.keys import Keys
 from ddfast.once import Once, lazy
 
@@ -83,6 +84,7 @@ class Dataset(AnyDataset):
         IndexFileError: the index is damaged or belongs to another data file.
         ChecksumsNotFoundError: samples are to be verified, and have no checksums.
         DatasetChangedError: it was replaced by another again and again meanwhile.
+        UnfinishedDatasetError: its writer died while the files took their names, and this process may not rename them.
     """
 
     path: Path
@@ -100,10 +102,15 @@ class Dataset(AnyDataset):
         self.key_table_once: Once[KeyTable] = Once()
         self._first = first
         self.decoder = Decoder(allow_pickle=allow_pickle)
-        self._open_whole()
+        try:
+            self._open_whole()
+        except (DatasetNotFoundError, IndexFileError):
+            if not finish_for_reader(self.path):
+                raise
+            self._open_whole()
         if "keys" not in self.__dict__ and first is None:
             message = f"{self._suffixed(SUFFIX_KEYS)} not found, samples have no keys"
-            warnings.warn(message, stacklevel=_level_of_caller())
+            warnings.warn(message, stacklevel=level_of_caller())
 
     def _open_whole(self) -> None:
         """Open files that are all of one dataset, though it may be replaced meanwhile."""
@@ -369,7 +376,7 @@ class Dataset(AnyDataset):
             return f"{self.path}: sample {index}{of_all}"
 
 
-def _level_of_caller() -> int:
+def level_of_caller() -> int:
     """The stack level of whoever opens a dataset, as `warnings.warn` called from the same function counts it."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] in (

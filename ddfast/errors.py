@@ -90,6 +90,18 @@ class UnsupportedIOError(DdfastError, OSError):
     """A reader was asked to read in a way that this system does not offer to the program."""
 
 
+class DatasetBusyError(DdfastError, BlockingIOError):
+    """Another writer is at work on the same dataset."""
+
+
+class UnfinishedDatasetError(DdfastError, OSError):
+    """The writer of a dataset died while its files took their names, and nobody has finished that yet."""
+
+
+class ResumeError(DdfastError, ValueError):
+    """What a writer left cannot be gone on with in the way that was asked for."""
+
+
 class ClosedError(DdfastError, ValueError):
     """A reader, a stream or a writer was used after it was closed."""
 

@@ -25,10 +25,11 @@ ALLOWED["policy"] = {"errors", "stats"}
 ALLOWED["nd"] = ALLOWED["files"] = {"errors"}
 ALLOWED["keys"] = {"_native", "errors", "files"}
 ALLOWED["index"] = {"_native", "errors", "files", "keys"}
+ALLOWED["journal"] = {"_native", "errors", "files"}
 ALLOWED["columns"] = ALLOWED["order"] = ALLOWED["scan"] = ALLOWED["storage"] = {"_native", "errors"}
 ALLOWED["batch"] = {"_native", "errors", "columns"}
 ALLOWED["tools"] = {"errors", "files", "nd"}
-PLANNING = {"_native", "errors", "files", "keys", "nd", "index", "columns", "batch", "order"}
+PLANNING = {"_native", "errors", "files", "keys", "nd", "index", "columns", "batch", "order", "journal"}
 ALLOWED["anydataset"] = {"_native", "errors", "once", "order"}
 ALLOWED["dataset"] = PLANNING | {"storage", "anydataset", "once"}
 ALLOWED["shard_keys"] = ALLOWED["dataset"]
@@ -37,7 +38,7 @@ ALLOWED["rescue"] = {"_native", "errors", "batch", "policy"}
 ALLOWED["stream"] = PLANNING | {"rescue"}
 ALLOWED["prefetch"] = ALLOWED["dataset"] | {"dataset", "policy", "stream"}
 ALLOWED["reader"] = ALLOWED["aio"] = ALLOWED["writer"] = ALLOWED["prefetch"] | {
-    "prefetch", "stream", "rescue", "stats", "once", "tools", "shards",
+    "prefetch", "stream", "rescue", "stats", "once", "tools", "shards", "scan",
 }  # fmt: skip
 PUBLIC = {
     "",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ddfast.anydataset import Verify
 from ddfast.dataset import Dataset
-from ddfast.files import SUFFIX_CHECKSUMS, SUFFIX_MD5, SUFFIXES, path_append
+from ddfast.files import SUFFIX_MD5, SUFFIXES, UNLISTED, path_append
 from ddfast.policy import OnError
 from ddfast.prefetch import IO, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT
 from ddfast.reader.dataset import DatasetReader
@@ -110,12 +110,12 @@ def verify_data(path: Path, read_size: int, progress: bool) -> bool:
 def verify_index(path: Path, read_size: int, progress: bool) -> bool:
     """Whether all index files of a data file, and all that its md5 file lists, have the hash in it."""
     hashes = load_md5file(path_append(path, SUFFIX_MD5))
-    needed = [
-        path_append(path, suffix) for suffix in SUFFIXES if suffix not in (SUFFIX_MD5, SUFFIX_CHECKSUMS)
+    names = {suffix: path_append(path, suffix) for suffix in SUFFIXES if suffix != SUFFIX_MD5}
+    wanted = [
+        name
+        for suffix, name in names.items()
+        if name.name in hashes or (suffix not in UNLISTED and name.exists())
     ]
-    wanted = [name for name in needed if name.name in hashes or name.exists()]
-    checksums = path_append(path, SUFFIX_CHECKSUMS)
-    wanted += [checksums] * (checksums.name in hashes)
     return all(
         name.exists() and hashes.get(name.name) == hash_md5hex(name, read_size, progress) for name in wanted
     )
