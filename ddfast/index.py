@@ -14,15 +14,17 @@ from struct import Struct
 
 import msgpack  # type: ignore[import-untyped]
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from simplebloom import BloomFilter  # type: ignore[import-untyped]
 
 from ddfast._native.keys import KeyTable, PackedStrings, hash_key
 from ddfast._native.keys import hash_keys as bulk_hashes
 from ddfast._native.offsets import OffsetTable
 from ddfast._native.status import E_COLLISION
-from ddfast.errors import KernelError
+from ddfast._native.xxh3 import ChecksumTable
+from ddfast.errors import ChecksumsNotFoundError, KernelError
 from ddfast.files import (
+    SUFFIX_CHECKSUMS,
     SUFFIX_FILTER,
     SUFFIX_KEY_HASHES,
     SUFFIX_KEYS,
@@ -35,23 +37,29 @@ from ddfast.files import (
 from ddfast.keys import Keys
 
 __all__ = [
+    "SUFFIX_CHECKSUMS",
     "SUFFIX_FILTER",
     "SUFFIX_KEYS",
     "SUFFIX_KEY_HASHES",
     "SUFFIX_LEGACY_INDEX",
     "SUFFIX_OFFSETS",
     "build_key_table",
+    "check_checksums_size",
     "hash_keys",
     "keys_len",
     "legacy_index_len",
     "legacy_load_index",
+    "load_checksums",
     "load_filter",
     "load_key_hashes",
     "load_keys",
     "load_offsets",
     "new_filter",
+    "no_checksums",
+    "open_checksums",
     "open_key_table",
     "open_offsets",
+    "write_checksums",
     "write_filter",
     "write_key_hashes",
     "write_keys",
@@ -66,6 +74,7 @@ FILTER_MAGIC = b"SIMPBLOO"
 FILTER_HEADER = Struct(">8sQQd")
 
 HASHES_REMEDY = "Write it again from the keys with ddfast.index.write_key_hashes."
+CHECKSUMS_REMEDY = "If the data file is sound, `ddfast index --checksums` makes it again."
 FILTER_REMEDY = "Write it again from the keys with ddfast.index.write_filter."
 
 
@@ -88,6 +97,47 @@ def open_offsets(path: Path, data_size: int) -> OffsetTable:
         reason = f"{error.reason}, which has {data_size:,} bytes" if error.item else error.reason
         raise damaged(path, len(content), f"{reason} (entry {error.item:,})") from None
     return table
+
+
+def open_checksums(path: Path, count: int, content: mmap.mmap | bytes | None = None) -> ChecksumTable:
+    """Map the checksums of `count` samples. Nothing of them is read.
+
+    Parameters:
+        path: path to data or checksums file.
+        count: number of samples that the dataset has.
+        content: the file's content, where it is mapped already.
+
+    Raises:
+        ChecksumsNotFoundError: there is no such file.
+        IndexFileError: it has another size.
+    """
+    path = path_append_suffix(path, SUFFIX_CHECKSUMS)
+    try:
+        content = map_file(path) if content is None else content
+    except FileNotFoundError:
+        raise no_checksums(path) from None
+    check_checksums_size(path, len(content), count)
+    return ChecksumTable(content)
+
+
+def check_checksums_size(path: Path, size: int, count: int) -> None:
+    """Hold the size of a checksums file against the number of samples.
+
+    Raises:
+        IndexFileError: it has another size.
+    """
+    if size != BIG_ENDIAN.itemsize * count:
+        raise damaged(
+            path, size, f"{count:,} samples have {8 * count:,} bytes of checksums", CHECKSUMS_REMEDY
+        )
+
+
+def no_checksums(path: Path) -> ChecksumsNotFoundError:
+    """The error for a missing checksums file."""
+    return ChecksumsNotFoundError(
+        f"{path} not found, so samples cannot be verified. `ddfast index --checksums` makes it from the data file, "
+        "verify=None reads without"
+    )
 
 
 def open_key_table(
@@ -170,6 +220,15 @@ def load_offsets(path: Path) -> NDArray[np.uint64]:
     return offsets.astype(np.uint64)
 
 
+def load_checksums(path: Path) -> NDArray[np.uint64]:
+    """XXH3-64 of all samples; uint64, one a sample."""
+    path = path_append_suffix(path, SUFFIX_CHECKSUMS)
+    content = path.read_bytes()
+    if len(content) % BIG_ENDIAN.itemsize:
+        raise damaged(path, len(content), "a checksums file has 8 bytes a sample", CHECKSUMS_REMEDY)
+    return np.frombuffer(content, BIG_ENDIAN).astype(np.uint64)
+
+
 def legacy_index_len(path: Path) -> int:
     """Number of samples, from the first bytes of the legacy index file."""
     return len(_open_legacy(path_append_suffix(path, SUFFIX_LEGACY_INDEX)))
@@ -201,6 +260,12 @@ def write_offsets(offsets: Sequence[int], path: Path) -> Path:
     """Write offsets as `load_offsets` gives them. Returns the path written to."""
     content = np.array(offsets, dtype=BIG_ENDIAN).tobytes()
     return _write(path_append_suffix(path, SUFFIX_OFFSETS), content)
+
+
+def write_checksums(checksums: ArrayLike, path: Path) -> Path:
+    """Write checksums as `load_checksums` gives them. Returns the path written to."""
+    content = np.asarray(checksums, np.uint64).astype(BIG_ENDIAN).tobytes()
+    return _write(path_append_suffix(path, SUFFIX_CHECKSUMS), content)
 
 
 def write_keys(keys: Sequence[str], path: Path) -> Path:

@@ -19,6 +19,7 @@ cdef extern from "ddf_common.h":
         DDF_E_LIMIT
         DDF_E_TYPE
         DDF_E_VALUE
+        DDF_E_CHECKSUM
 
     ctypedef struct ddf_err:
         int code
