@@ -112,6 +112,11 @@ static const char *keep_reason(const ddf_job *job, const char *reason) {
     return copy == NULL ? "no memory to say why" : memcpy(copy, reason, size);
 }
 
+/* Who is told so may leave the memory as it is: such a piece never counts as filled. Call with the engine's lock held. */
+static int is_given_up(const ddf_feed *feed, const ddf_job *job) {
+    return job->status < 0 || feed->engine->stopping || feed->engine->feed != feed;
+}
+
 void ddf_feed_end(ddf_feed *feed, const ddf_feed_piece *piece, int status, const char *reason) {
     ddf_engine *engine = feed->engine;
     ddf_job *job = piece->job;
@@ -119,7 +124,7 @@ void ddf_feed_end(ddf_feed *feed, const ddf_feed_piece *piece, int status, const
     pthread_mutex_lock(&engine->lock);
     if (status < 0) {
         (void)ddf_fail(&err, status, keep_reason(job, reason), piece->shard, piece->position);
-    } else if (engine->stopping) {
+    } else if (is_given_up(feed, job)) {
         status = ddf_work_given_up(&err);
     }
     ddf_work_hand_in(engine, job, status, &err);
@@ -130,7 +135,7 @@ void ddf_feed_end(ddf_feed *feed, const ddf_feed_piece *piece, int status, const
 int ddf_feed_is_given_up(ddf_feed *feed, const ddf_feed_piece *piece) {
     ddf_engine *engine = feed->engine;
     pthread_mutex_lock(&engine->lock);
-    int given_up = piece->job->status < 0 || engine->stopping || engine->feed != feed;
+    int given_up = is_given_up(feed, piece->job);
     pthread_mutex_unlock(&engine->lock);
     return given_up;
 }

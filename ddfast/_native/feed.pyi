@@ -19,6 +19,9 @@ class Feed:
     def __init__(self, engine: Engine) -> None: ...
     def fileno(self) -> int:
         """The descriptor that turns readable when, after `arm`, there are pieces to take or some may be given up."""
+    @property
+    def fd(self) -> int:
+        """The same."""
     def arm(self) -> None:
         """Ask for one notification. Look once more (`take`) before going to sleep."""
     def clear(self) -> None:

@@ -33,6 +33,10 @@ cdef class Feed:
     def fileno(self):
         return ddf_feed_fd(self.ptr)
 
+    @property
+    def fd(self):
+        return self.fileno()
+
     def arm(self):
         ddf_feed_arm(self.ptr)
 
