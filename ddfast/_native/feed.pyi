@@ -5,8 +5,8 @@ from ddfast._native.engine import Engine
 class Feed:
     """Hands an engine's pieces of remote shards to a reader outside of it. Safe to share between threads.
 
-    To be made before anything remote is fetched: without a feed such fetches fail with ENOTSUP. After a fork it is of no
-    use in the child.
+    To be made before anything remote is fetched: without a feed such fetches fail with ENOTSUP. After a fork it is of
+    no use in the child.
 
     Parameters:
         engine: has one feed at a time.

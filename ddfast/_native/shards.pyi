@@ -11,9 +11,10 @@ class Shards:
     shards of its own.
 
     Parameters:
-        specs: for each shard its data file (or None, for all of them: they are remote), its offsets file or table, the number of samples, size in bytes and time
-            of the last change in ns of the data file, by which it is known again, and a file or table of checksums (as
-            the offsets) if its samples are to be verified.
+        specs: for each shard its data file (None: it is remote, as are all of them), its offsets file or table (of a
+            remote one the table), the number of samples, size in bytes and time of the last change in ns of the data
+            file, by which it is known again, and a file or table of checksums (as the offsets) if its samples are to
+            be verified.
         max_open: data files that stay open, about; 0 for half of what the process may open.
 
     Raises:
