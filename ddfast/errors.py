@@ -87,6 +87,7 @@ class StorageError(ReadError):
         attempts: how often it was tried.
         passing: whether another attempt may help.
         retry_after: seconds that the server asks to wait before another attempt, or None.
+        throttled: whether the server refused because it is asked for too much (429, 503).
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class StorageError(ReadError):
         attempts: int = 1,
         passing: bool = False,
         retry_after: float | None = None,
+        throttled: bool = False,
     ) -> None:
         super().__init__(message)
         self.url = url
@@ -105,6 +107,7 @@ class StorageError(ReadError):
         self.attempts = attempts
         self.passing = passing
         self.retry_after = retry_after
+        self.throttled = throttled
 
     def __reduce__(self) -> tuple[type[StorageError], tuple[str], dict[str, object]]:
         return type(self), (str(self),), dict(self.__dict__)

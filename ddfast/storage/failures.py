@@ -24,7 +24,7 @@ PASSING = REOPEN | {
     errno.EAGAIN, errno.EINTR, errno.ENETDOWN, errno.ENETUNREACH, errno.ENETRESET, errno.EHOSTDOWN,
     errno.EHOSTUNREACH, errno.ENOBUFS, errno.ESHUTDOWN,
 }  # fmt: skip
-TOO_MANY, REQUEST_TIMEOUT = 429, 408
+TOO_MANY, REQUEST_TIMEOUT, UNAVAILABLE = 429, 408, 503
 
 # Answers may quote the whole request.
 LONGEST_REASON = 300
@@ -99,7 +99,9 @@ def of_status(
         return denied(url, span, reason)
     if status in (404, 410):
         return not_found(url, span, reason)
-    return failed(url, span, reason, passes(status), retry_after)
+    error = failed(url, span, reason, passes(status), retry_after)
+    error.throttled = status in (TOO_MANY, UNAVAILABLE)
+    return error
 
 
 def of_os_error(error: OSError, url: str, span: Span | None) -> StorageError:
