@@ -161,7 +161,7 @@ class Agent:
     def _running(self) -> _Thread:
         if self._pid != os.getpid():
             raise ClosedError(
-                f"reading from far storage was begun in process {self._pid}; open the dataset again in this one"
+                f"this reader of far storage was begun in process {self._pid}; open the dataset again in this one"
             )
         with self._lock:
             if self._closed:
