@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -114,10 +115,8 @@ class Feed:
     def clear(self) -> None:
         with self._lock:
             self._armed = False
-            try:
+            with contextlib.suppress(BlockingIOError):
                 os.read(self._reading, 64)
-            except BlockingIOError:
-                pass
 
     def take(self, limit: int) -> list[Piece]:
         with self._lock:

@@ -211,8 +211,8 @@ class _Attempt:
     each request would cost several times as much.
     """
 
-    __slots__ = ("_began", "_cancelled", "_given_up", "_hedge", "_into", "_latency", "_limit", "_looked", "_loop", "_policy",
-                 "_scratch", "_size", "_spans", "_storage", "_task", "_timer", "_traffic")  # fmt: skip
+    __slots__ = ("_began", "_cancelled", "_given_up", "_hedge", "_into", "_latency", "_limit", "_looked", "_loop",
+                 "_policy", "_scratch", "_size", "_spans", "_storage", "_task", "_timer", "_traffic")  # fmt: skip
 
     def __init__(
         self,

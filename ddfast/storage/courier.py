@@ -64,7 +64,8 @@ class Ledger:
 
     def keep(self, error: BaseException) -> str:
         """Keep an error, to be found by the reason that is returned."""
-        reason = (str(error) or type(error).__name__)[:LONGEST_REASON]
+        text = (str(error) or type(error).__name__).replace("\0", "")
+        reason = text[:LONGEST_REASON].encode("utf-8", "replace").decode()
         self.errors[reason] = error
         self.traffic.failed += 1
         while len(self.errors) > ERRORS:
@@ -169,6 +170,9 @@ class Courier:
                 await self._read(request)
                 if len(self._queue) < AHEAD // 2 or len(self._carriers) < self._flow.limit:
                     self._look()
+        except asyncio.CancelledError:
+            self._loop.call_soon(self._look)  # nobody else may be left to do so
+            raise
         finally:
             del self._carriers[me]
 

@@ -62,7 +62,7 @@ def test_all_pieces_of_a_feed_are_filled(feed):
         check(wanted)
         assert agent.traffic.bytes == 1_000_000
         assert agent.traffic.in_flight == 0
-        assert 0 < agent.traffic.waited
+        assert agent.traffic.waited > 0
 
 
 def test_pieces_go_to_the_storage_of_their_shard(feed):
@@ -105,7 +105,9 @@ def test_pieces_that_must_wait_go_together(feed):
         agent.start()
         check(wanted)
         assert agent.traffic.merged > 200
-        assert agent.traffic.requests == len(storage.asked) == 400 - agent.traffic.merged + agent.traffic.hedged
+        assert (
+            agent.traffic.requests == len(storage.asked) == 400 - agent.traffic.merged + agent.traffic.hedged
+        )
 
 
 def test_a_large_piece_is_shared_by_several_requests(feed):
@@ -256,9 +258,9 @@ def test_a_single_read_waits_for_no_other(feed):
 
 
 def test_a_single_read_of_a_dead_server_ends_in_time():
-    with Agent([Memory(DATA, lambda number: 1000.0)], policy=Policy(timeout=0.2, attempt_timeout=0.1)) as agent:
-        with pytest.raises(StorageTimeoutError, match=r"bytes 5 to 500 did not arrive within 0\.2 s and"):
-            agent.read((5, 500))
+    agent = Agent([Memory(DATA, lambda number: 1000.0)], policy=Policy(timeout=0.2, attempt_timeout=0.1))
+    with agent, pytest.raises(StorageTimeoutError, match=r"bytes 5 to 500 did not arrive within 0\.2 s and"):
+        agent.read((5, 500))
 
 
 def test_a_storage_that_blocks_the_loop_is_told_from_a_dead_server(monkeypatch):
@@ -268,9 +270,9 @@ def test_a_storage_that_blocks_the_loop_is_told_from_a_dead_server(monkeypatch):
         time.sleep(1.0)
         return 0.0
 
-    with Agent([Memory(DATA, block)], policy=Policy(timeout=0.1)) as agent:
-        with pytest.raises(StorageTimeoutError, match="blocks the event loop"):
-            agent.read((5, 500))
+    agent = Agent([Memory(DATA, block)], policy=Policy(timeout=0.1))
+    with agent, pytest.raises(StorageTimeoutError, match="blocks the event loop"):
+        agent.read((5, 500))
 
 
 def test_a_read_that_is_under_way_when_the_agent_is_closed_is_cancelled():
@@ -302,9 +304,8 @@ def test_an_object_of_which_a_part_cannot_be_had_is_not_fetched():
         return 1000.0 if number > 1 else 0.0
 
     storage = Memory(DATA * 20, deal)
-    with Agent([]) as agent:
-        with pytest.raises(StorageDeniedError, match="no"):
-            agent.fetch_all(storage)
+    with Agent([]) as agent, pytest.raises(StorageDeniedError, match="no"):
+        agent.fetch_all(storage)
     assert storage.at_work == 0
 
 
@@ -313,9 +314,9 @@ def test_an_agent_is_not_used_after_a_fork(run_python):
     assert (result.stdout, result.stderr, result.returncode) == ("True\n", "", 0)
 
 
-FORKED = """
+FORKED = f"""
 import os, sys
-sys.path.insert(0, {tests!r})
+sys.path.insert(0, {os.path.dirname(os.path.dirname(os.path.abspath(__file__)))!r})
 from couriers import Memory
 from ddfast.errors import ClosedError
 from ddfast.storage.agent import Agent
@@ -330,7 +331,7 @@ if child == 0:
     sys.exit(0 if agent.close() else 1)
 assert os.waitpid(child, 0)[1] == 0
 assert agent.read((0, 10)) == bytes(10)
-""".format(tests=os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
+"""  # noqa: PTH100, PTH120
 
 
 def test_a_program_that_closes_nothing_ends(run_python):

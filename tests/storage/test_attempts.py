@@ -37,7 +37,13 @@ class Run:
 
     async def read(self):
         await read(
-            self.storage, [(100, 200)], [memoryview(self.buffer)], self.policy, self.latency, self.traffic, self.flow
+            self.storage,
+            [(100, 200)],
+            [memoryview(self.buffer)],
+            self.policy,
+            self.latency,
+            self.traffic,
+            self.flow,
         )
         assert self.buffer == DATA[100:200]
         assert len(asyncio.all_tasks()) == 1
@@ -202,7 +208,7 @@ def test_a_cancelled_read_ends_both_requests(arun):
 
     async def cancelled():
         task = asyncio.ensure_future(run.read())
-        while run.traffic.hedged == 0:
+        while run.traffic.hedged == 0:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
