@@ -196,12 +196,12 @@ class Agent:
             future.cancel()
 
     async def _read(self, storage: Storage, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
-        ledger, loop_time = self._ledger, asyncio.get_running_loop().time
-        ledger.begin(loop_time())
+        ledger = self._ledger
+        ledger.begin(attempts.now())
         try:
             await attempts.read(storage, spans, into, ledger.policy, ledger.latency, ledger.traffic)
         finally:
-            ledger.end(loop_time())
+            ledger.end(attempts.now())
 
     async def _fetch_all(self, storage: Storage) -> memoryview:
         size = (await attempts.stat(storage, self.policy, self.traffic)).size

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -23,6 +24,8 @@ from ddfast.storage.traffic import Traffic
 __all__ = ["Policy", "read", "stat"]
 
 T = TypeVar("T")
+
+now = time.monotonic  # finer than the time of a loop, which is that of its latest turn, in milliseconds
 
 # A second request that is of no use any more is waited for so long, in seconds.
 GRACE = 1.0
@@ -88,10 +91,8 @@ async def read(
         StorageError: another attempt would change nothing, or the last one failed.
     """
 
-    async def once(limit: float) -> None:
-        await _Attempt(storage, spans, into, policy, latency, traffic).run(limit)
-
-    await _persist(once, storage.name, (spans[0][0], spans[-1][1]), policy, traffic, flow)
+    attempt = _Attempt(storage, spans, into, policy, latency, traffic)
+    await _persist(attempt.run, storage, (spans[0][0], spans[-1][1]), policy, traffic, flow)
 
 
 async def stat(storage: Storage, policy: Policy, traffic: Traffic) -> Stat:
@@ -103,7 +104,7 @@ async def stat(storage: Storage, policy: Policy, traffic: Traffic) -> Stat:
 
     async def once(limit: float) -> Stat:
         traffic.requests += 1
-        wait = limit - asyncio.get_running_loop().time()
+        wait = limit - now()
         try:
             return await asyncio.wait_for(storage.stat_async(), wait)
         except asyncio.TimeoutError:  # a class of its own before Python 3.11
@@ -111,44 +112,43 @@ async def stat(storage: Storage, policy: Policy, traffic: Traffic) -> Stat:
                 f"{storage.name}: no answer within {wait:.3g} s", url=storage.name, passing=True
             ) from None
 
-    return await _persist(once, storage.name, None, policy, traffic, None)
+    return await _persist(once, storage, None, policy, traffic, None)
 
 
 async def _persist(
     once: Callable[[float], Awaitable[T]],
-    url: str,
+    storage: Storage,
     span: Span | None,
     policy: Policy,
     traffic: Traffic,
     flow: Flow | None,
 ) -> T:
     """Call ``once(limit)`` until it succeeds, fails for good, or the time is over."""
-    clock = asyncio.get_running_loop().time
-    began = clock()
+    began = now()
     deadline = began + policy.timeout
     attempts = 0
     while True:
         attempts += 1
         try:
-            return await once(min(clock() + policy.attempt_timeout, deadline))
+            return await once(min(now() + policy.attempt_timeout, deadline))
         except StorageError as error:
-            now = clock()
-            _note_failure(error, now, traffic, flow)
+            failed = now()
+            _note_failure(error, failed, traffic, flow)
             pause = max(error.retry_after or 0.0, policy.pause(attempts - 1))
-            if error.passing and now + pause >= deadline:
-                raise _out_of_time(url, span, attempts, policy.timeout, error) from error
+            if error.passing and failed + pause >= deadline:
+                raise _out_of_time(storage.name, span, attempts, policy.timeout, error) from error
             if not error.passing or attempts > policy.retries:
-                _speak_for_all(error, span, attempts, now - began)
+                _speak_for_all(error, span, attempts, failed - began)
                 raise
         traffic.retries += 1
         await asyncio.sleep(pause)
 
 
-def _note_failure(error: StorageError, now: float, traffic: Traffic, flow: Flow | None) -> None:
+def _note_failure(error: StorageError, failed: float, traffic: Traffic, flow: Flow | None) -> None:
     throttled = error.throttled or error.retry_after is not None
     traffic.throttled += throttled
     if flow is not None and error.passing:
-        flow.fail(now, throttled or isinstance(error, TimeoutError))
+        flow.fail(failed, throttled or isinstance(error, TimeoutError))
 
 
 def _speak_for_all(error: StorageError, span: Span | None, attempts: int, seconds: float) -> None:
@@ -212,7 +212,8 @@ class _Attempt:
     """
 
     __slots__ = ("_began", "_cancelled", "_given_up", "_hedge", "_into", "_latency", "_limit", "_looked", "_loop",
-                 "_policy", "_scratch", "_size", "_spans", "_storage", "_task", "_timer", "_traffic")  # fmt: skip
+                 "_policy", "_scratch", "_size", "_spans", "_storage", "_task", "_timer", "_traffic",
+                 "_wakes")  # fmt: skip
 
     def __init__(
         self,
@@ -233,16 +234,15 @@ class _Attempt:
         self._loop = asyncio.get_running_loop()
         self._task = cast("asyncio.Task[Any]", asyncio.current_task(self._loop))
         self._cancelled = _cancelled(self._task)
-        self._looked = False
-        self._given_up = False  # this attempt has cancelled its task
-        self._hedge: asyncio.Task[None] | None = None
-        self._scratch: list[bytearray] = []
 
     async def run(self, limit: float) -> None:
         """Read once, until the time `limit` at most."""
-        self._began = began = self._loop.time()
+        self._looked = False
+        self._given_up = False  # this attempt has cancelled its task
+        self._hedge: asyncio.Task[None] | None = None
+        self._began = began = now()
         self._limit = limit
-        self._timer = self._loop.call_at(min(began + self._late_after(), limit), self._wake)
+        self._wake_at(began + self._late_after())
         self._traffic.requests += 1
         try:
             if not await self._first():
@@ -251,8 +251,8 @@ class _Attempt:
             self._timer.cancel()
             if self._hedge is not None:
                 await _end(self._hedge)
-        now = self._loop.time()
-        self._latency.add(now, now - began, self._size)
+        ended = now()
+        self._latency.add(ended, ended - began, self._size)
         self._traffic.bytes += self._size
 
     async def _first(self) -> bool:
@@ -267,7 +267,7 @@ class _Attempt:
             if self._hedge is None or not error.passing:
                 raise
             self._timer.cancel()
-            await asyncio.wait({self._hedge}, timeout=max(0.0, self._limit - self._loop.time()))
+            await asyncio.wait({self._hedge}, timeout=max(0.0, self._limit - now()))
             if not _succeeded(self._hedge):
                 raise
             return False
@@ -294,18 +294,21 @@ class _Attempt:
         policy, latency = self._policy, self._latency
         if policy.hedge == 0 or not latency.is_known:
             return policy.timeout
-        usual = latency.usual(self._size, policy.hedge_quantile)
-        return max(policy.hedge_least, policy.hedge * usual)
+        return max(policy.hedge_least, policy.hedge * latency.usual(self._size, policy.hedge_quantile))
+
+    def _wake_at(self, when: float) -> None:
+        self._wakes = min(when, self._limit)
+        self._timer = self._loop.call_later(max(0.0, self._wakes - now()), self._wake)
 
     def _wake(self) -> None:
-        if self._timer.when() >= self._limit:
+        if self._wakes >= self._limit:
             self._give_up()
             return
         if not self._looked:  # the answer may be there, and the loop itself late
             self._looked = True
-            self._timer = self._loop.call_at(min(self._loop.time() + LOOK, self._limit), self._wake)
+            self._wake_at(now() + LOOK)
             return
-        self._timer = self._loop.call_at(self._limit, self._give_up)
+        self._wake_at(self._limit)
         # Where everything is late, second requests would only make it worse.
         if self._traffic.hedged < HEDGES + self._policy.hedge_share * self._traffic.requests:
             self._traffic.hedged += 1

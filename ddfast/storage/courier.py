@@ -177,9 +177,9 @@ class Courier:
             del self._carriers[me]
 
     async def _read(self, request: Request) -> None:
-        ledger, time = self._ledger, self._loop.time
+        ledger = self._ledger
         self._bytes += request.size
-        now = time()
+        now = attempts.now()
         self._flow.begin(now)
         ledger.begin(now)
         error: BaseException | None = None
@@ -200,7 +200,7 @@ class Courier:
         except Exception as failure:
             error = failure
         finally:
-            now = time()
+            now = attempts.now()
             self._bytes -= request.size
             self._flow.end(now, 0 if error else request.size)
             ledger.end(now)

@@ -38,6 +38,7 @@ class Latency:
         self._seconds = [0.0] * RECENT
         self._sizes = [0] * RECENT
         self._size_sum = 0
+        self._mean = 0.0
         self._sorted: list[float] = []
         self._sorted_at = 0
         self._ended = self._window_began = -1.0
@@ -70,11 +71,6 @@ class Latency:
         """Enough reads were seen to tell what is usual."""
         return self.reads >= ENOUGH
 
-    @property
-    def mean_size(self) -> float:
-        """Bytes of a recent read, in the mean."""
-        return self._size_sum / max(1, min(self.reads, RECENT))
-
     def quantile(self, q: float) -> float:
         """Seconds within which the share `q` of recent reads ended; 0 before the first."""
         if self.reads == 0:
@@ -82,6 +78,7 @@ class Latency:
         if self.reads - self._sorted_at >= RENEW or not self._sorted:
             self._sorted = sorted(self._seconds[: min(self.reads, RECENT)])
             self._sorted_at = self.reads
+            self._mean = self._size_sum / len(self._sorted)
         return self._sorted[min(len(self._sorted) - 1, int(q * len(self._sorted)))]
 
     def usual(self, size: int, q: float) -> float:
@@ -89,7 +86,8 @@ class Latency:
 
         Reads larger than the recent ones are granted time in proportion.
         """
-        return self.quantile(q) * max(1.0, size / max(1.0, self.mean_size))
+        seconds = self.quantile(q)
+        return seconds * max(1.0, size / self._mean) if self._mean else seconds
 
     def gap(self, in_flight: int) -> int:
         """Bytes between two spans that cost less to read over than a request of their own.

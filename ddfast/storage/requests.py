@@ -58,7 +58,10 @@ class Request:
     @property
     def is_wanted(self) -> bool:
         """Somebody waits for it, and it can be of use."""
-        return any(task.error is None and not task.piece.given_up for task in self.tasks)
+        for task in self.tasks:  # noqa: SIM110  this is asked for each read
+            if task.error is None and not task.piece.given_up:
+                return True
+        return False
 
 
 def plan(pieces: Sequence[Piece], gap: int, cut: int) -> list[Request]:
