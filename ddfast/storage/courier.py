@@ -12,6 +12,7 @@ import errno
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 from ddfast._native.feed import Feed
 from ddfast.storage import attempts
@@ -145,12 +146,13 @@ class Courier:
 
     def _staff(self) -> None:
         """Let carriers begin, as many as may and have something to do."""
-        room = min(len(self._queue), self._flow.limit - len(self._carriers))
-        for _ in range(room):
-            self._carriers[self._loop.create_task(self._carry())] = None
+        while len(self._carriers) < self._flow.limit and (request := self._next()) is not None:
+            carrier = self._loop.create_task(self._carry(request))
+            self._carriers[carrier] = request
+            carrier.add_done_callback(self._retire)
 
     def _next(self) -> Request | None:
-        """The next request that somebody waits for, if it may begin now."""
+        """Begin with the next request that somebody waits for, if it may begin now."""
         while self._queue:
             request = self._queue[0]
             if not request.is_wanted:
@@ -158,35 +160,37 @@ class Courier:
                 continue
             if self._flow.room == 0 or (self._bytes and self._bytes + request.size > self._budget):
                 return None
+            now = attempts.now()
+            self._bytes += request.size
+            self._flow.begin(now)
+            self._ledger.begin(now)
             return self._queue.popleft()
         return None
 
-    async def _carry(self) -> None:
-        me = asyncio.current_task(self._loop)
-        assert me is not None
-        try:
-            while (request := self._next()) is not None:
-                self._carriers[me] = request
-                await self._read(request)
-                if len(self._queue) < AHEAD // 2 or len(self._carriers) < self._flow.limit:
-                    self._look()
-        except asyncio.CancelledError:
-            self._loop.call_soon(self._look)  # nobody else may be left to do so
-            raise
-        finally:
-            del self._carriers[me]
+    async def _carry(self, first: Request) -> None:
+        me = cast("asyncio.Task[None]", asyncio.current_task(self._loop))
+        request: Request | None = first
+        while request is not None:
+            self._carriers[me] = request
+            error = await self._read(request)
+            self._carriers[me] = None
+            self._finish(request, error)
+            if len(self._queue) < AHEAD // 2 or len(self._carriers) < self._flow.limit:
+                self._look()
+            request = self._next()
 
-    async def _read(self, request: Request) -> None:
+    def _retire(self, carrier: asyncio.Task[None]) -> None:
+        """A carrier has nothing to do any more, or was cancelled, perhaps before it began."""
+        request = self._carriers.pop(carrier)
+        if request is not None:
+            self._finish(request, asyncio.CancelledError())
+        self._look()
+
+    async def _read(self, request: Request) -> Exception | None:
         ledger = self._ledger
-        self._bytes += request.size
-        now = attempts.now()
-        self._flow.begin(now)
-        ledger.begin(now)
-        error: BaseException | None = None
         try:
-            storage = self._storage_of(request.shard)
             await attempts.read(
-                storage,
+                self._storage_of(request.shard),
                 request.spans,
                 request.into,
                 ledger.policy,
@@ -194,17 +198,16 @@ class Courier:
                 ledger.traffic,
                 self._flow,
             )
-        except asyncio.CancelledError as cancelled:
-            error = cancelled
-            raise
-        except Exception as failure:
-            error = failure
-        finally:
-            now = attempts.now()
-            self._bytes -= request.size
-            self._flow.end(now, 0 if error else request.size)
-            ledger.end(now)
-            self._settle(request, error)
+        except Exception as error:
+            return error
+        return None
+
+    def _finish(self, request: Request, error: BaseException | None) -> None:
+        now = attempts.now()
+        self._bytes -= request.size
+        self._flow.end(now, 0 if error else request.size)
+        self._ledger.end(now)
+        self._settle(request, error)
 
     def _settle(self, request: Request, error: BaseException | None) -> None:
         """End the pieces that this was the last request for."""

@@ -16,6 +16,7 @@ from couriers import URL, Feed, Memory, Piece, passing
 from ddfast.errors import ClosedError, StorageDeniedError, StorageError, StorageTimeoutError
 from ddfast.storage.agent import Agent
 from ddfast.storage.attempts import Policy
+from ddfast.storage.courier import Courier
 
 DATA = random.Random(1).randbytes(1 << 20)
 QUICK = Policy(timeout=5.0, attempt_timeout=1.0, retries=8, backoff=0.0)
@@ -343,3 +344,29 @@ def test_a_program_that_closes_nothing_ends(run_python):
 def test_a_budget_of_nothing_is_refused():
     with pytest.raises(ValueError, match="budget is 0 bytes"):
         Agent([], budget=0)
+
+
+def test_a_budget_that_is_used_up_makes_no_needless_tasks(feed, monkeypatch):
+    storage = Memory(DATA, lambda number: 0.001)
+    begun = []
+    carry = Courier._carry
+    monkeypatch.setattr(Courier, "_carry", lambda self, first: begun.append(first) or carry(self, first))
+    with Agent([storage], feed, Policy(hedge=0), budget=2500) as agent:
+        agent.start()
+        wanted = pieces(50, step=20_000)
+        feed.put(*wanted)
+        check(wanted)
+        assert len(begun) <= 50
+
+
+def test_an_agent_closed_as_its_reads_begin_leaves_no_piece_behind(feed):
+    for _ in range(20):
+        more = Feed()
+        agent = Agent([Memory(DATA, lambda number: 0.001)], more, QUICK)
+        wanted = pieces(100, step=3000)
+        more.put(*wanted)
+        agent.start()
+        assert agent.close(30)
+        waiting = {piece.start for piece in more.pieces}
+        assert all(piece.ended.is_set() for piece in wanted if piece.start not in waiting)
+        more.free()
