@@ -66,9 +66,7 @@ class TestAnyStorage(OverFiles):
         pytest.skip("reads do not see it")
 
 
-class OverWeb(StorageTests):
-    tagged = True
-
+class TestHttpStorage(StorageTests):
     @pytest.fixture
     def content(self):
         return CONTENT
@@ -79,7 +77,6 @@ class OverWeb(StorageTests):
     @pytest.fixture
     def site(self, content):
         with serving({"/a b/x[1].bin": content}) as site:
-            site.has_tags = self.tagged
             yield site
 
     @pytest.fixture
@@ -94,33 +91,6 @@ class OverWeb(StorageTests):
     def storage(self, site):
         with ObjectStorage(f"{site.url}/a%20b/x%5B1%5D.bin?signature=secret%2F1") as storage:
             yield storage
-
-
-class TestHttpStorage(OverWeb):
-    pass
-
-
-class TestHttpStorageThatIgnoresConditions(OverWeb):
-    @pytest.fixture
-    def storage(self, site):
-        site.checks_tags = False
-        with ObjectStorage(f"{site.url}/a%20b/x%5B1%5D.bin") as storage:
-            yield storage
-
-
-class TestHttpStorageWithWeakTags(OverWeb):
-    @pytest.fixture
-    def storage(self, site):
-        site.weak = True
-        with ObjectStorage(f"{site.url}/a%20b/x%5B1%5D.bin") as storage:
-            yield storage
-
-
-class TestHttpStorageWithoutTags(OverWeb):
-    tagged = False
-
-    def test_an_object_that_was_replaced_is_refused(self):
-        pytest.skip("nothing tells")
 
 
 class TestMemoryStorage(StorageTests):
