@@ -73,6 +73,13 @@ class Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self.do_GET()
 
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
+    def do_POST(self) -> None:
+        self.do_PUT()
+
     def do_GET(self) -> None:
         site, path = self.site, unquote(self.path.partition("?")[0])
         with site.lock:
@@ -181,6 +188,10 @@ class Handler(BaseHTTPRequestHandler):
     def stall_after_half(self, path: str) -> None:
         self.serve_half(path)
         self.site.go_on.wait(LONGEST_SECONDS)
+
+    def expired(self, path: str) -> None:
+        """What S3 says of old credentials."""
+        self.answer(400, b"<Error><Code>ExpiredToken</Code></Error>")
 
     def pause(self, path: str) -> None:
         time.sleep(0.1)

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ddfast.errors import ClosedError, StorageError, UnsupportedIOError
+from ddfast.errors import ClosedError, StorageError, StorageOptionError, UnsupportedIOError
 from ddfast.storage.answers import status_of
 from ddfast.storage.anywhere import open_file_system
 from ddfast.storage.failures import cut, denied, of_any, of_os_error
@@ -118,7 +118,11 @@ def open_upload(url: str | os.PathLike[str], **options: Any) -> Upload:
     if scheme in HTTP and is_object(name):
         raise UnsupportedIOError(f"{shown(name)} cannot be written to: web servers are for reading")
     if scheme in (None, "file"):
-        return FileUpload(name, **options)
+        if options:
+            raise StorageOptionError(
+                f"{name} is a file, which has no options such as {', '.join(sorted(options))}"
+            )
+        return FileUpload(name)
     return ObjectUpload(name, **options) if is_object(name) else AnyUpload(name, **options)
 
 

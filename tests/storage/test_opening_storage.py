@@ -135,7 +135,7 @@ def test_package_that_is_missing_is_named(url, package, monkeypatch):
 
 
 def test_file_of_another_machine_is_refused():
-    with pytest.raises(ValueError, match="'server'.*file:///path"):
+    with pytest.raises(ValueError, match=r"'server'.*file:///path"):
         open_storage("file://server/x")
 
 
