@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ddfast.errors import ClosedError, StorageError, StorageOptionError, UnsupportedIOError
-from ddfast.storage.answers import status_of
+from ddfast.storage.answers import passes_by, status_of
 from ddfast.storage.anywhere import open_file_system
 from ddfast.storage.failures import cut, denied, of_any, of_os_error
 from ddfast.storage.local import path_of
@@ -31,6 +31,8 @@ PART_BYTES = 16 << 20
 PARTS_AT_ONCE = 4
 PARTS_WAITING = 2
 LOOK_SECONDS = 0.2
+# Parts on their way may be repeated for minutes where a store fails; nobody waits for that in the end.
+GIVING_UP_SECONDS = 30.0
 
 
 class Upload(ABC):
@@ -236,7 +238,7 @@ class ObjectUpload(Upload):
 
     def _abort(self) -> None:
         self._was_given_up = True
-        self._thread.join()
+        self._thread.join(GIVING_UP_SECONDS)
 
     def _hand_over(self, part: bytearray | None) -> None:
         """Give a part to the thread, or the end. The thread's own waits are bounded by those of the client."""
@@ -287,5 +289,5 @@ def unwritten(error: Exception, name: str) -> StorageError:
     reason = cut(str(error).partition("\n\nDebug source:")[0] or type(error).__name__)
     if isinstance(error, PermissionError) or status_of(error) in (401, 403):
         return denied(name, None, reason)
-    like = of_any(error, name, None)
-    return StorageError(f"{name} could not be written: {reason}", url=name, passing=like.passing)
+    passing = of_any(error, name, None).passing or passes_by(error)
+    return StorageError(f"{name} could not be written: {reason}", url=name, passing=passing)

@@ -1,5 +1,6 @@
 """Programs that end right after reading end well."""
 
+import os
 import shutil
 import subprocess
 
@@ -55,7 +56,6 @@ def test_nginx_is_read(tmp_path, arun):
     if nginx is None:
         pytest.skip("needs nginx")
     (tmp_path / "x.bin").write_bytes(bytes(range(256)) * 40)
-    socket = tmp_path / "port"
     with serving({}) as site:
         port = int(site.url.rpartition(":")[2])  # free again below
     folders = "".join(
@@ -63,12 +63,12 @@ def test_nginx_is_read(tmp_path, arun):
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     (tmp_path / "conf").write_text(
-        f"daemon off; pid {socket}; error_log stderr; events {{}} http {{ access_log off; {folders} "
+        f"{'user root;' if os.geteuid() == 0 else ''} daemon off; pid {tmp_path}/pid; error_log stderr; events {{}} http {{ access_log off; {folders} "
         f"server {{ listen 127.0.0.1:{port}; root {tmp_path}; }} }}"
     )
     running = subprocess.Popen([nginx, "-p", tmp_path, "-c", tmp_path / "conf"], stderr=subprocess.DEVNULL)
+    options = {"retry_config": {"max_retries": 10}, "client_options": {"timeout": 5}}
     try:
-        options = {"retry_config": {"max_retries": 10}, "client_options": {"timeout": 5}}
         with open_storage(f"http://127.0.0.1:{port}/x.bin", **options) as storage:
             assert storage.stat().size == 10240
             assert storage.seen.version.startswith('"')

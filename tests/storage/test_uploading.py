@@ -6,6 +6,7 @@ import threading
 
 import obstore
 import pytest
+from rangeserver import serving
 
 from ddfast.errors import (
     ClosedError,
@@ -49,9 +50,12 @@ def content_of(url):
 
 @pytest.fixture(autouse=True)
 def no_thread_is_left():
-    before = set(threading.enumerate())
+    def threads():
+        return {thread for thread in threading.enumerate() if "process_request" not in thread.name}
+
+    before = threads()
     yield
-    assert set(threading.enumerate()) <= before
+    assert threads() <= before
 
 
 @pytest.mark.parametrize("pieces", [[], [0], [1], [50_000], [7_000, 7_000], [3, 20_000, 0, 5_000]], ids=str)
@@ -93,9 +97,13 @@ def test_object_that_is_given_up_leaves_nothing(url, names, options, size):
 
 
 def test_object_of_an_interrupted_block_is_given_up(url, names, options):
-    with pytest.raises(ZeroDivisionError), open_upload(url, **options) as upload:
-        upload.write(CONTENT)
-        raise ZeroDivisionError
+    def interrupted():
+        with open_upload(url, **options) as upload:
+            upload.write(CONTENT)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        interrupted()
     assert names() == []
 
 
@@ -123,7 +131,7 @@ def test_web_servers_are_not_written_to():
         open_upload("https://h/x")
 
 
-@pytest.mark.parametrize("url", ["file:///x", "s3://b/x", "local:///x"])
+@pytest.mark.parametrize("url", ["file:///x", "s3://b/x"])
 def test_options_of_uploads_that_make_no_sense_are_refused(url):
     with pytest.raises(StorageOptionError, match="nonsense"):
         open_upload(url, nonsense=1)
@@ -156,8 +164,7 @@ def test_store_that_fails_is_told_by_the_next_write_or_commit():
     options = {"skip_signature": True, "endpoint": "http://127.0.0.1:1", "retry_config": {"max_retries": 0}}
     upload = open_upload("s3://b/x", part_bytes=100, **options)
     with pytest.raises(StorageError, match="s3://b/x could not be written") as caught:
-        for _ in range(100):
-            upload.write(CONTENT)
+        upload.write(CONTENT)
     assert caught.value.passing
     upload.abort()
     upload = open_upload("s3://b/x", part_bytes=100, **options)
@@ -167,8 +174,6 @@ def test_store_that_fails_is_told_by_the_next_write_or_commit():
 
 
 def test_store_that_refuses_is_told_as_such():
-    from rangeserver import serving
-
     with serving({}) as site:
         site.act = lambda number: 403
         upload = open_upload("s3://b/x", skip_signature=True, endpoint=site.url)
