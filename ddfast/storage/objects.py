@@ -116,6 +116,11 @@ class ObjectStorage(Storage):
         """Another object of the same store, over the same connections."""
         return type(self)(lengthened(self.url, suffix), _client=self._client, **self.options)
 
+    async def close_async(self) -> None:
+        """Wait for the end of requests that were cancelled, for a second at most."""
+        await super().close_async()
+        await requests.settle()
+
     # -- one request
 
     def _read_one(self, span: Span, target: memoryview) -> None:

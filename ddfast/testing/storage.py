@@ -237,7 +237,7 @@ class StorageTests:
         beside(".offsets", b"12345")
         with storage.beside(".offsets") as other:
             assert type(other) is type(storage)
-            assert other.read_all() == b"12345"
+            assert bytes(other.read_all()) == b"12345"
         assert storage.read_all() == content
 
     def test_a_pickled_storage_is_opened_anew(self, storage: Storage, content: bytes) -> None:

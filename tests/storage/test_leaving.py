@@ -62,8 +62,9 @@ def test_nginx_is_read(tmp_path, arun):
         f"{kind}_temp_path {tmp_path}/{kind};"
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
+    user = "user root;" if os.geteuid() == 0 else ""
     (tmp_path / "conf").write_text(
-        f"{'user root;' if os.geteuid() == 0 else ''} daemon off; pid {tmp_path}/pid; error_log stderr; events {{}} http {{ access_log off; {folders} "
+        f"{user} daemon off; pid {tmp_path}/pid; error_log stderr; events {{}} http {{ access_log off; {folders} "
         f"server {{ listen 127.0.0.1:{port}; root {tmp_path}; }} }}"
     )
     running = subprocess.Popen([nginx, "-p", tmp_path, "-c", tmp_path / "conf"], stderr=subprocess.DEVNULL)
