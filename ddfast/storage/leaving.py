@@ -1,13 +1,13 @@
 """Leaving a process while obstore has a hand in it.
 
 A request of obstore's asynchronous functions ends on one of its own threads, which takes the GIL to give the result to
-the loop, and lets go of it while it writes to the loop's socket. By then the loop may have ended, and the program too; a
-thread that asks for the GIL of an interpreter that is being taken down aborts the process. So the end of the program
-waits until those threads are done. It sees that by the futures, to which they refer as long as they have something to
-do, even where a request was cancelled, and by the frames of threads that Python did not start.
+the loop, and lets go of it while it writes to the loop's socket. By then the loop may have ended, and the program
+too; a thread that asks for the GIL of an interpreter that is being taken down aborts the process. So the end of the
+program waits until those threads are done. It sees that by the futures, to which they refer as long as they have
+something to do, even where a request was cancelled, and by the frames of threads that Python did not start.
 
-A loop that ends right after requests were cancelled is called once more by those threads, which print that it is closed;
-so whoever closes a storage waits for those, too.
+A loop that ends right after requests were cancelled is called once more by those threads, which print that it is
+closed; so whoever closes a storage waits for those, too.
 """
 
 from __future__ import annotations
