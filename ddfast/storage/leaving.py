@@ -6,6 +6,8 @@ too; a thread that asks for the GIL of an interpreter that is being taken down a
 program waits until those threads are done. It sees that by the futures, to which they refer as long as they have
 something to do, even where a request was cancelled, and by the frames of threads that Python did not start.
 
+In a fork, obstore's threads are gone, and whatever it is asked for there would never be answered; see `begin`.
+
 A loop that ends right after requests were cancelled is called once more by those threads, which print that it is
 closed; so whoever closes a storage waits for those, too.
 """
@@ -23,6 +25,8 @@ from collections.abc import Awaitable
 from typing import TypeVar
 from weakref import WeakSet
 
+from ddfast.errors import UnsupportedIOError
+
 T = TypeVar("T")
 
 LONGEST_SECONDS = 1.0
@@ -33,18 +37,33 @@ class Requests:
     """The requests of this process that are with obstore."""
 
     def __init__(self) -> None:
+        self._was_used = self._is_orphan = False
         self.forget()
 
     def forget(self) -> None:
-        """Start anew: the threads stay behind in a fork."""
+        """Start anew in a fork, where the threads of the requests before are not."""
+        self._is_orphan = self._is_orphan or self._was_used
         self._lock = threading.Lock()
         self._futures: WeakSet[asyncio.Future[object]] = WeakSet()
         self._was_used = False
 
+    def begin(self, url: str) -> None:
+        """To be called before obstore is asked for anything that takes its threads.
+
+        Raises:
+            UnsupportedIOError: this process was forked from one that had used obstore.
+        """
+        if self._is_orphan:
+            raise UnsupportedIOError(
+                f"{url} cannot be read in process {os.getpid()}: it was forked from one that had used obstore, whose "
+                "threads are not in it. Start processes with 'spawn' or 'forkserver' (multiprocessing.set_start_method, "
+                "multiprocessing_context of a DataLoader), or before the first read."
+            )
+        self._was_used = True
+
     async def wait_for(self, request: Awaitable[T]) -> T:
         """The result of a request."""
         with self._lock:
-            self._was_used = True
             self._futures.add(request)  # type: ignore[arg-type]  # obstore's stubs say less than there is
         return await request
 

@@ -10,21 +10,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from ddfast.errors import ClosedError, StorageError, StorageOptionError, UnsupportedIOError
 from ddfast.storage.answers import passes_by, status_of
 from ddfast.storage.anywhere import open_file_system
 from ddfast.storage.failures import cut, denied, of_any, of_os_error
+from ddfast.storage.leaving import requests
 from ddfast.storage.local import path_of
 from ddfast.storage.opening import is_object
 from ddfast.storage.stores import HTTP, key_of, make_store
 from ddfast.storage.urls import scheme_of, shown, split_url
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer
-
-Self = TypeVar("Self", bound="Upload")
+    from typing_extensions import Buffer, Self
 
 PART_BYTES = 16 << 20
 # Parts on their way at once, and parts that wait for their turn.
@@ -78,7 +77,7 @@ class Upload(ABC):
             self._is_over = True
             self._abort()
 
-    def __enter__(self: Self) -> Self:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -209,6 +208,7 @@ class ObjectUpload(Upload):
         if part_bytes < 1:
             raise ValueError(f"part_bytes is {part_bytes}, and must be positive")
         location = split_url(url)
+        requests.begin(self.name)
         self._key = key_of(location)
         self._store = make_store(location, options, retries=True)
         self._part_bytes = part_bytes

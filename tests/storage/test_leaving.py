@@ -51,6 +51,46 @@ def test_child_of_a_program_that_reads_ends_at_once(run_python, name):
         assert done.returncode == 0, done.stderr
 
 
+FORK = """
+import os, sys
+from ddfast.errors import ClosedError, UnsupportedIOError
+from ddfast.storage import expand, open_storage, open_upload
+
+storage = open_storage(sys.argv[1])
+if sys.argv[2] == "used":
+    storage.stat()
+child = os.fork()
+if child == 0:
+    status = 1
+    try:
+        try:
+            storage.beside(".keys")
+        except ClosedError:
+            print(open_storage(sys.argv[1]).stat().size, flush=True)
+            status = 0
+    except UnsupportedIOError as error:
+        for call in (lambda: expand("memory://x/*"), lambda: open_upload("memory://x/y")):
+            try:
+                call()
+            except UnsupportedIOError:
+                continue
+            os._exit(2)
+        print(error, flush=True)
+        status = 0
+    finally:
+        os._exit(status)
+assert os.wait()[1] == 0
+"""
+
+
+@pytest.mark.parametrize(("use", "shown"), [("unused", "5000"), ("used", "'spawn' or 'forkserver'")])
+def test_forked_program_reads_or_says_why_it_cannot(run_python, use, shown):
+    with serving({"/x": bytes(5000)}) as site:
+        done = run_python("-W", "ignore", "-c", FORK, f"{site.url}/x", use)
+        assert done.returncode == 0, done.stderr
+        assert shown in done.stdout
+
+
 def test_nginx_is_read(tmp_path, arun):
     nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if nginx is None:
