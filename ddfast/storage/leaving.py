@@ -56,8 +56,8 @@ class Requests:
         if self._is_orphan:
             raise UnsupportedIOError(
                 f"{url} cannot be read in process {os.getpid()}: it was forked from one that had used obstore, whose "
-                "threads are not in it. Start processes with 'spawn' or 'forkserver' (multiprocessing.set_start_method, "
-                "multiprocessing_context of a DataLoader), or before the first read."
+                "threads are not in it. Start processes with 'spawn' or 'forkserver' "
+                "(multiprocessing.set_start_method, multiprocessing_context of a DataLoader), or before the first read."
             )
         self._was_used = True
 

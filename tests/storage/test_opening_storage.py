@@ -5,6 +5,7 @@ import os
 import pickle
 import secrets
 import sys
+import zipfile
 
 import obstore
 import pytest
@@ -193,6 +194,21 @@ def test_patterns_give_what_is_listed(folder, pattern):
         assert url.replace("%5B", "[").replace("%5D", "]").endswith(f"/{name}")
         with open_storage(url) as storage:
             assert storage.stat().size == 1
+
+
+def test_chains_of_file_systems_are_read_and_listed(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("a/x.msgpack", b"data")
+        archive.writestr("a/x.msgpack.offsets", b"offsets")
+    chain = f"a/*.msgpack::file://{tmp_path}/x.zip"
+    urls = expand(f"zip://{chain}")
+    assert urls == [f"zip://a/x.msgpack::file://{tmp_path}/x.zip"]
+    with open_storage(urls[0]) as storage, storage.beside(".offsets") as other:
+        assert (bytes(storage.read_all()), bytes(other.read_all())) == (b"data", b"offsets")
+    cached = f"simplecache::file://{tmp_path}/x"
+    with open_storage(cached) as storage, storage.beside(".zip") as other:
+        assert other.url == f"{cached}.zip"
+        assert other.stat().size == (tmp_path / "x.zip").stat().st_size
 
 
 def test_url_of_a_web_server_is_no_pattern():
