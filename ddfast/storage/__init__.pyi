@@ -3,6 +3,7 @@ from .base import Span, Stat, Storage
 from .local import LocalStorage
 from .objects import ObjectStorage
 from .opening import expand, is_pattern, open_storage
+from .threads import ThreadedStorage
 from .uploading import Upload, open_upload
 from .urls import is_url
 
@@ -13,6 +14,7 @@ __all__ = [
     "Span",
     "Stat",
     "Storage",
+    "ThreadedStorage",
     "Upload",
     "expand",
     "is_pattern",

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ddfast.errors import DdfastError, StorageError
-from ddfast.storage.failures import Span, denied, failed, not_found, of_status, timed_out
+from ddfast.storage.failures import Span, denied, failed, not_found, of_status, passes, timed_out
 
 if TYPE_CHECKING:
     from ddfast.storage.base import Storage
@@ -21,7 +21,7 @@ KIND = re.compile(r"kind: (Timeout|Interrupted|Connect|Request|Decode)\b")
 # S3 says so with status 400.
 EXPIRED = re.compile(r"<Code>(ExpiredToken|TokenRefreshRequired|InvalidToken)</Code>")
 # The object may be shorter than it was.
-WRONG_RANGE = re.compile(r"Requested \d+\.\.\d+, got ")
+WRONG_RANGE = re.compile(r"Requested \d+\.\.\d+, got |Wanted range starting at \d+, but ")
 RANGE_STATUS = 416
 NO_SUCH_METHOD = (405, 501)
 
@@ -53,6 +53,13 @@ def knows_no_head(error: Exception) -> bool:
     )
 
 
+def passes_by(error: Exception) -> bool:
+    """Whether what obstore raised may be gone at the next attempt."""
+    status = status_of(error)
+    kind = KIND.search(str(error)) is not None
+    return passes(status) if status is not None else kind or WRONG_RANGE.search(str(error)) is not None
+
+
 def explained(error: Exception, storage: Storage, span: Span | None) -> StorageError:
     """What to raise for what obstore raised."""
     from obstore import exceptions
@@ -73,7 +80,6 @@ def explained(error: Exception, storage: Storage, span: Span | None) -> StorageE
         )
     if status is not None:
         return of_status(status, url, span, reason)
-    kind = KIND.search(debug)
-    if kind is not None and kind[1] == "Timeout":
+    if "kind: Timeout" in debug:
         return timed_out(url, span, reason)
-    return failed(url, span, reason, kind is not None or may_be_cut(error))
+    return failed(url, span, reason, passes_by(error))

@@ -93,6 +93,7 @@ class AnyStorage(ThreadedStorage):
 
     def beside(self, suffix: str) -> AnyStorage:
         """Another object of the same file system."""
+        self.check_usable()
         if "::" in self.url:  # the suffix belongs to the first of the chain, and changes all of it
             first, _, rest = self.url.partition("::")
             return type(self)(

@@ -7,12 +7,13 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ddfast.errors import ClosedError, DatasetReplacedError
 from ddfast.storage.urls import shown
 
-Self = TypeVar("Self", bound="Storage")
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Span = tuple[int, int]  # [start, stop), in bytes
 
@@ -110,7 +111,7 @@ class Storage(ABC):
         return memoryview(whole).toreadonly()
 
     @abstractmethod
-    def beside(self: Self, suffix: str) -> Self:
+    def beside(self, suffix: str) -> Self:
         """Another object, whose name is longer by a suffix, with the same options and connections.
 
         Each of them is closed on its own.
@@ -124,7 +125,7 @@ class Storage(ABC):
         """As `close`."""
         self.close()
 
-    def __enter__(self: Self) -> Self:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -132,7 +133,7 @@ class Storage(ABC):
     ) -> None:
         self.close()
 
-    async def __aenter__(self: Self) -> Self:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
@@ -179,7 +180,7 @@ class Storage(ABC):
         )
 
 
-def _open_again(kind: type[Self], url: str, options: dict[str, Any]) -> Self:
+def _open_again(kind: type[Storage], url: str, options: dict[str, Any]) -> Storage:
     return kind(url, **options)
 
 

@@ -92,6 +92,8 @@ class LocalStorage(ThreadedStorage):
         """Raise what the system says as `StorageError`, and open the file anew next time if it was lost."""
         try:
             yield
+        except StorageError:
+            raise
         except OSError as error:
             with self._opening:
                 if error.errno in REOPEN and (file is None or self._file is file):

@@ -68,11 +68,11 @@ class ObjectStorage(Storage):
         MissingPackageError: obstore is not installed.
     """
 
-    def __init__(self, url: str, *, _client: Client | None = None, **options: Any) -> None:
+    def __init__(self, url: str, *, _client: Any = None, **options: Any) -> None:
         super().__init__(url, **options)
         self._location = split_url(url)
         self._key = key_of(self._location)
-        self._client = Client(self._location, options) if _client is None else _client
+        self._client: Client = Client(self._location, options) if _client is None else _client
         self._tag: str | None = None
 
     def stat(self) -> Stat:
@@ -114,7 +114,13 @@ class ObjectStorage(Storage):
 
     def beside(self, suffix: str) -> ObjectStorage:
         """Another object of the same store, over the same connections."""
+        self.check_usable()
         return type(self)(lengthened(self.url, suffix), _client=self._client, **self.options)
+
+    async def close_async(self) -> None:
+        """Wait for the end of requests that were cancelled, for a second at most."""
+        await super().close_async()
+        await requests.settle()
 
     # -- one request
 
@@ -184,6 +190,7 @@ class ObjectStorage(Storage):
     def _twice(self, ask: Callable[[ObjectStore], T]) -> T:
         """Ask the store, and once more with new credentials if it refuses those it has."""
         self.check_usable()
+        requests.begin(self.name)
         store = self._client.store
         try:
             return ask(store)
@@ -194,6 +201,7 @@ class ObjectStorage(Storage):
 
     async def _twice_async(self, ask: Callable[[ObjectStore], Awaitable[T]]) -> T:
         self.check_usable()
+        requests.begin(self.name)
         store = self._client.store
         try:
             return await ask(store)
@@ -214,6 +222,7 @@ class ObjectStorage(Storage):
 
     def _checked(self, result: GetResult, content: Bytes, span: Span | None) -> Bytes:
         stat = self._seen_as(result.meta, span)
+        self._refuse_beyond(stat, span)  # some answer with what there is
         expected = span or (0, stat.size)
         if len(content) != expected[1] - expected[0]:
             raise shortened(self.name, expected, len(content))
@@ -229,7 +238,7 @@ class ObjectStorage(Storage):
         return stat
 
     def _refuse_beyond(self, stat: Stat, span: Span | None) -> None:
-        """Raise if a span ends behind the object; `_stat` has raised already if that was replaced."""
+        """Raise if a span ends behind the object."""
         if span is not None and span[1] > stat.size:
             raise beyond_end(self, span, stat.size)
 
@@ -258,6 +267,7 @@ def list_keys(folder: Location, options: dict[str, Any]) -> list[str]:
     import obstore
 
     storage = ObjectStorage(str(folder), **options)
+    requests.begin(storage.name)
     try:
         parts = obstore.list(storage._client.store, folder.key or None, chunk_size=1000)
         return [meta["path"] for part in parts for meta in part]

@@ -53,8 +53,8 @@ class ThreadedStorage(Storage):
         """As `close`."""
         super().close()
         deadline = time.monotonic() + CLOSING_SECONDS
-        while self._running_now() and time.monotonic() < deadline:
-            await asyncio.sleep(0.005)  # noqa: ASYNC110  # those that end are in other threads
+        while self._running_now() and time.monotonic() < deadline:  # noqa: ASYNC110  # they end in other threads
+            await asyncio.sleep(0.005)
         self._end()
 
     async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:

@@ -10,27 +10,28 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from ddfast.errors import ClosedError, StorageError, UnsupportedIOError
-from ddfast.storage.answers import status_of
+from ddfast.errors import ClosedError, StorageError, StorageOptionError, UnsupportedIOError
+from ddfast.storage.answers import passes_by, status_of
 from ddfast.storage.anywhere import open_file_system
 from ddfast.storage.failures import cut, denied, of_any, of_os_error
+from ddfast.storage.leaving import requests
 from ddfast.storage.local import path_of
 from ddfast.storage.opening import is_object
 from ddfast.storage.stores import HTTP, key_of, make_store
 from ddfast.storage.urls import scheme_of, shown, split_url
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer
-
-Self = TypeVar("Self", bound="Upload")
+    from typing_extensions import Buffer, Self
 
 PART_BYTES = 16 << 20
 # Parts on their way at once, and parts that wait for their turn.
 PARTS_AT_ONCE = 4
 PARTS_WAITING = 2
 LOOK_SECONDS = 0.2
+# Parts on their way may be repeated for minutes where a store fails; nobody waits for that in the end.
+GIVING_UP_SECONDS = 30.0
 
 
 class Upload(ABC):
@@ -76,7 +77,7 @@ class Upload(ABC):
             self._is_over = True
             self._abort()
 
-    def __enter__(self: Self) -> Self:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -118,7 +119,11 @@ def open_upload(url: str | os.PathLike[str], **options: Any) -> Upload:
     if scheme in HTTP and is_object(name):
         raise UnsupportedIOError(f"{shown(name)} cannot be written to: web servers are for reading")
     if scheme in (None, "file"):
-        return FileUpload(name, **options)
+        if options:
+            raise StorageOptionError(
+                f"{name} is a file, which has no options such as {', '.join(sorted(options))}"
+            )
+        return FileUpload(name)
     return ObjectUpload(name, **options) if is_object(name) else AnyUpload(name, **options)
 
 
@@ -203,6 +208,7 @@ class ObjectUpload(Upload):
         if part_bytes < 1:
             raise ValueError(f"part_bytes is {part_bytes}, and must be positive")
         location = split_url(url)
+        requests.begin(self.name)
         self._key = key_of(location)
         self._store = make_store(location, options, retries=True)
         self._part_bytes = part_bytes
@@ -232,7 +238,7 @@ class ObjectUpload(Upload):
 
     def _abort(self) -> None:
         self._was_given_up = True
-        self._thread.join()
+        self._thread.join(GIVING_UP_SECONDS)
 
     def _hand_over(self, part: bytearray | None) -> None:
         """Give a part to the thread, or the end. The thread's own waits are bounded by those of the client."""
@@ -283,5 +289,5 @@ def unwritten(error: Exception, name: str) -> StorageError:
     reason = cut(str(error).partition("\n\nDebug source:")[0] or type(error).__name__)
     if isinstance(error, PermissionError) or status_of(error) in (401, 403):
         return denied(name, None, reason)
-    like = of_any(error, name, None)
-    return StorageError(f"{name} could not be written: {reason}", url=name, passing=like.passing)
+    passing = of_any(error, name, None).passing or passes_by(error)
+    return StorageError(f"{name} could not be written: {reason}", url=name, passing=passing)
