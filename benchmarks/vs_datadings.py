@@ -1,6 +1,8 @@
 """Compare ddfast with datadings on three synthetic datasets in a warm page cache.
 
-One process, commands apart; the sides take turns; medians of five, with lowest and highest. Prints a Markdown table.
+Each side has a process of its own for each job and dataset, as it has in a training program, so that neither works with
+what other jobs have left in memory. The sides take turns; medians of five, with lowest and highest. Prints a Markdown
+table.
 
 Example:
   python benchmarks/vs_datadings.py --data /tmp/ddfast-data --json result.json --plot docs/vs_datadings.png
@@ -13,8 +15,11 @@ import asyncio
 import dataclasses
 import json
 from collections.abc import Callable, Iterator
-from functools import cache
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from functools import cache, partial
 from itertools import cycle, islice
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -227,14 +232,32 @@ def _plain(value: Any) -> Any:
     return bytes(value) if isinstance(value, memoryview) else value
 
 
+def run_side(name: str, side: str, path: Path, seconds: float) -> float:
+    """Samples a second of one side of a job, in a process of its own."""
+    job = next(job for job in JOBS if job.name == name)
+    rate: float = getattr(job, side)(path, seconds)
+    return rate
+
+
+def in_process(stack: ExitStack) -> Callable[..., float]:
+    """A function that calls others in a new process, always the same, which ends with the stack."""
+    pool = stack.enter_context(ProcessPoolExecutor(1, get_context("spawn")))
+    return lambda *call: pool.submit(*call).result()
+
+
 def measure(job: Job, position: int, path: Path, repeats: int, seconds: float) -> Result:
     """Measure both sides of a job; and for batches the raw rate in the same turns."""
     dataset = DATASETS[position]
     mean = path.stat().st_size / dataset.n
-    sides = {"datadings": lambda: job.datadings(path, seconds), "ddfast": lambda: job.ddfast(path, seconds)}
-    if job.name == "batches":
-        sides["raw"] = lambda: raw_rate(path, int(BATCH * mean), seconds) / mean
-    rates = interleaved(sides, repeats, f"{dataset.title}: {job.title}")
+    with ExitStack() as stack:
+        sides = {
+            side: partial(in_process(stack), run_side, job.name, side, path, seconds)
+            for side in ("datadings", "ddfast")
+        }
+        if job.name == "batches":
+            raw = partial(in_process(stack), raw_rate, path, int(BATCH * mean), seconds)
+            sides["raw"] = lambda: raw() / mean
+        rates = interleaved(sides, repeats, f"{dataset.title}: {job.title}")
     return Result(
         job=job.name,
         dataset=dataset.name,

@@ -37,6 +37,7 @@ struct ddf_fetch {
     int64_t *wanted;  /* copy of request.indices, or NULL */
     ddf_slice *names; /* copy of request.names with their bytes, or NULL */
 
+    ddf_fetch_cost cost;
     ddf_arena *arena;
     ddf_slice region;
     int64_t *indices;
@@ -248,6 +249,10 @@ static int fill_arena(ddf_fetch *fetch, const draft *d, size_t n_reads, uint64_t
     if (d->sums != NULL) {
         check_list_fill(fetch, d);
     }
+    fetch->cost = (ddf_fetch_cost){.reads = job->n_pieces, .merged = count - n_reads};
+    for (size_t i = 0; i < n_reads; i++) {
+        fetch->cost.bytes += d->reads[i].length;
+    }
     return DDF_OK;
 }
 
@@ -419,6 +424,8 @@ void ddf_fetch_release(ddf_fetch *fetch, ddf_engine *engine) {
 }
 
 uint64_t ddf_fetch_held(const ddf_fetch *fetch) { return atomic_load(&fetch->held); }
+
+ddf_fetch_cost ddf_fetch_get_cost(const ddf_fetch *fetch) { return fetch->cost; }
 
 size_t ddf_fetch_batches(const ddf_fetch *fetch) { return fetch->n_batches; }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from ddfast._native.decode import Decoder
 from ddfast._native.samples import Samples
 from ddfast._native.shards import Shards
-from ddfast.errors import KernelError, PickleRefusedError, SampleIndexError, SampleKeyError
+from ddfast.errors import DdfastError, KernelError, PickleRefusedError, SampleIndexError, SampleKeyError
+from ddfast.once import Once
 from ddfast.order import check_positions
 
 __all__ = ["AnyDataset", "Failure", "Verify", "check_verify"]
@@ -44,7 +46,8 @@ class AnyDataset(ABC):
         shards: its data files.
         samples: single samples and short runs of them.
         keys: keys of all samples, each read when it is used.
-        key_table: from key to index; built when it is first used.
+        key_table: from key to index; made when it is first used.
+        key_table_once: whether it is made.
     """
 
     path: str | Path
@@ -53,6 +56,7 @@ class AnyDataset(ABC):
     samples: Samples
     keys: Sequence[str]
     key_table: Any
+    key_table_once: Once[Any]
 
     @abstractmethod
     def __len__(self) -> int:
@@ -93,6 +97,13 @@ class AnyDataset(ABC):
     @abstractmethod
     def explain_read(self, error: KernelError | OSError, indices: NDArray[np.int64] | None) -> Exception:
         """What to raise for a read that failed; `indices` are the samples that were wanted, if that is known."""
+
+    def place(self, index: int) -> tuple[str, str | None]:
+        """What the sample is read from, and its key; None where that cannot be told."""
+        try:
+            return os.fspath(self.path), self.key_at(index)
+        except (DdfastError, OSError):
+            return os.fspath(self.path), None
 
     def find_index(self, key: str) -> int:
         """Index of the sample with this key.

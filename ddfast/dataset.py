@@ -8,7 +8,6 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +26,7 @@ from ddfast.errors import (
     ChecksumsNotFoundError,
     ClosedError,
     CorruptSampleError,
+    CorruptSpanError,
     DatasetChangedError,
     DatasetNotFoundError,
     DdfastError,
@@ -52,7 +52,9 @@ from ddfast.index import (
     open_key_table,
     open_offsets,
 )
+from ddfast.journal import finish_for_reader
 from ddfast.keys import Keys
+from ddfast.once import Once, lazy
 
 __all__ = ["Dataset"]
 
@@ -82,6 +84,7 @@ class Dataset(AnyDataset):
         IndexFileError: the index is damaged or belongs to another data file.
         ChecksumsNotFoundError: samples are to be verified, and have no checksums.
         DatasetChangedError: it was replaced by another again and again meanwhile.
+        UnfinishedDatasetError: its writer died while the files took their names, and this process may not rename them.
     """
 
     path: Path
@@ -96,12 +99,18 @@ class Dataset(AnyDataset):
     ) -> None:
         self.path = Path(path)
         self._verify = check_verify(verify)
+        self.key_table_once: Once[KeyTable] = Once()
         self._first = first
         self.decoder = Decoder(allow_pickle=allow_pickle)
-        self._open_whole()
+        try:
+            self._open_whole()
+        except (DatasetNotFoundError, IndexFileError):
+            if not finish_for_reader(self.path):
+                raise
+            self._open_whole()
         if "keys" not in self.__dict__ and first is None:
             message = f"{self._suffixed(SUFFIX_KEYS)} not found, samples have no keys"
-            warnings.warn(message, stacklevel=_level_of_caller())
+            warnings.warn(message, stacklevel=level_of_caller())
 
     def _open_whole(self) -> None:
         """Open files that are all of one dataset, though it may be replaced meanwhile."""
@@ -190,7 +199,7 @@ class Dataset(AnyDataset):
             raise DatasetNotFoundError(f"{self.path} has no index: {wanted} not found") from None
         return OffsetTable(np.array(offsets, ">u8").tobytes(), self.file.size)
 
-    @cached_property
+    @lazy
     def _legacy(self) -> tuple[list[str], list[int]]:
         return legacy_load_index(self._suffixed(SUFFIX_LEGACY_INDEX))
 
@@ -200,8 +209,8 @@ class Dataset(AnyDataset):
         except FileNotFoundError:
             return None
 
-    @cached_property
-    def keys(self) -> Sequence[str]:  # type: ignore[override]
+    @lazy
+    def keys(self) -> Sequence[str]:
         """Keys of all samples; each access of one reads what it needs of the keys file.
 
         Raises:
@@ -230,13 +239,16 @@ class Dataset(AnyDataset):
         except FileNotFoundError:
             return None
 
-    @cached_property
+    @property
     def key_table(self) -> KeyTable:
-        """From key to index.
+        """From key to index; made when it is first used.
 
         Raises:
             IndexFileError: the key hashes file is damaged; or there is none, and two keys are equal.
         """
+        return self.key_table_once.get(self._make_key_table)
+
+    def _make_key_table(self) -> KeyTable:
         if self._hashes is None:
             try:
                 return build_key_table(self.keys)
@@ -308,7 +320,7 @@ class Dataset(AnyDataset):
         if error.code == E_INDEX:
             return self.out_of_range(index)
         if error.code == E_SPAN:
-            return IndexFileError(
+            return (IndexFileError if index is None else CorruptSpanError)(
                 f"{self._suffixed(SUFFIX_OFFSETS)} is damaged: the offsets of sample {index} are no range of bytes in "
                 f"the data file ({error.reason}). Restore the offsets file from a copy, or write the dataset again."
             )
@@ -364,7 +376,7 @@ class Dataset(AnyDataset):
             return f"{self.path}: sample {index}{of_all}"
 
 
-def _level_of_caller() -> int:
+def level_of_caller() -> int:
     """The stack level of whoever opens a dataset, as `warnings.warn` called from the same function counts it."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] in (

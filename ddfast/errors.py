@@ -50,6 +50,10 @@ class CorruptSampleError(DdfastError, ValueError):
     """A sample's bytes are no well-formed msgpack message, lack their checksum, or hold a value that cannot be."""
 
 
+class CorruptSpanError(IndexFileError, CorruptSampleError):
+    """The index is damaged in the place of one sample: its offsets are no range of bytes of the data file."""
+
+
 class PickleRefusedError(DdfastError, ValueError):
     """A sample holds a pickled array, and the reader was not opened with ``allow_pickle=True``."""
 
@@ -86,6 +90,18 @@ class UnsupportedIOError(DdfastError, OSError):
     """A reader was asked to read in a way that this system does not offer to the program."""
 
 
+class DatasetBusyError(DdfastError, BlockingIOError):
+    """Another writer is at work on the same dataset."""
+
+
+class UnfinishedDatasetError(DdfastError, OSError):
+    """The writer of a dataset died while its files took their names, and nobody has finished that yet."""
+
+
+class ResumeError(DdfastError, ValueError):
+    """What a writer left cannot be gone on with in the way that was asked for."""
+
+
 class ClosedError(DdfastError, ValueError):
     """A reader, a stream or a writer was used after it was closed."""
 
@@ -107,7 +123,7 @@ class UnpackableSampleError(InvalidSampleError, TypeError, OverflowError):
 
 
 class TextFileError(DdfastError, ValueError):
-    """A list of files or of labels is not UTF-8 text."""
+    """A list of files or of labels is not UTF-8 text, or a list of samples not what it should be."""
 
 
 class MissingLabelError(DdfastError, ValueError):

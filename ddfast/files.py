@@ -28,6 +28,9 @@ SUFFIXES = (
     SUFFIX_CHECKSUMS,
 )
 
+# Files that the MD5 file does not list.
+UNLISTED = {SUFFIX_MD5, SUFFIX_CHECKSUMS}
+
 RESTORE = "Restore it from a copy, or write the dataset again."
 
 

@@ -54,6 +54,7 @@ __all__ = [
     "load_key_hashes",
     "load_keys",
     "load_offsets",
+    "new_filter",
     "no_checksums",
     "open_checksums",
     "open_key_table",
@@ -274,9 +275,10 @@ def write_keys(keys: Sequence[str], path: Path) -> Path:
         TypeError: a key is not a string.
     """
     keys = list(keys)
-    for i, key in enumerate(keys):
-        if not isinstance(key, str):
-            raise TypeError(f"key {i} is {key!r}, not a string")
+    if set(map(type, keys)) - {str}:
+        for i, key in enumerate(keys):
+            if not isinstance(key, str):
+                raise TypeError(f"key {i} is {key!r}, not a string")
     return _write(path_append_suffix(path, SUFFIX_KEYS), msgpack.packb(keys))
 
 
@@ -306,12 +308,24 @@ def write_key_hashes(keys: Sequence[str], path: Path) -> Path:
     return _write(path_append_suffix(path, SUFFIX_KEY_HASHES), content)
 
 
-def write_filter(keys: Sequence[str], path: Path) -> Path:
-    """Write a Bloom filter of the keys. Returns the path written to."""
-    bloom = BloomFilter(max(2, len(keys)))
-    for key in keys:
-        bloom += key
+def write_filter(keys: Sequence[str], path: Path, bloom: BloomFilter | None = None) -> Path:
+    """Write a Bloom filter of the keys. Returns the path written to.
+
+    Parameters:
+        keys: the keys.
+        path: path to data or filter file.
+        bloom: their filter, as `new_filter` begins it, where it was made meanwhile.
+    """
+    if bloom is None:
+        bloom = new_filter(len(keys))
+        for key in keys:
+            bloom += key
     return _write(path_append_suffix(path, SUFFIX_FILTER), bloom.dumps())
+
+
+def new_filter(count: int) -> BloomFilter:
+    """An empty Bloom filter for so many keys."""
+    return BloomFilter(max(2, count))
 
 
 # -- helpers --

@@ -80,12 +80,15 @@ class Run:
         return len(self.keys)
 
 
-def find_samples(path: str | os.PathLike[str], on_data: OnData | None = None) -> Iterator[Run]:
+def find_samples(
+    path: str | os.PathLike[str], on_data: OnData | None = None, start: int = 0
+) -> Iterator[Run]:
     """Find the samples of a data file without any index.
 
     Parameters:
         path: the data file.
-        on_data: called with all bytes of the file, in order and piece by piece.
+        on_data: called with all bytes of the file from `start` on, in order and piece by piece.
+        start: where in the file to begin; the sample there counts as the first.
 
     Yields:
         All samples. The last run tells of damage where there is any: what follows it cannot be told apart.
@@ -93,8 +96,8 @@ def find_samples(path: str | os.PathLike[str], on_data: OnData | None = None) ->
     Raises:
         ReadError: the file cannot be read, or was cut meanwhile.
     """
-    index, start = 0, 0
-    with _Front(Path(path), on_data) as front:
+    index = 0
+    with _Front(Path(path), on_data, start) as front:
         while front.extend(1):
             try:
                 stops, keys, faults = scan_run(front.data)
@@ -207,11 +210,11 @@ def scan_index(
 class _Front:
     """The part of a file that is looked at: it moves from the beginning of the file to its end."""
 
-    def __init__(self, path: Path, on_data: OnData | None) -> None:
+    def __init__(self, path: Path, on_data: OnData | None, start: int = 0) -> None:
         self._path = path
         self._on_data = on_data
         self._file = path.open("rb", 0)
-        self._left = os.fstat(self._file.fileno()).st_size
+        self._left = os.fstat(self._file.fileno()).st_size - self._file.seek(start)
         self.data = memoryview(b"")
 
     def __enter__(self) -> _Front:

@@ -11,7 +11,6 @@ import glob
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +27,7 @@ from ddfast.dataset import Dataset
 from ddfast.errors import ClosedError, DatasetNotFoundError, DdfastError, KernelError, ReadError
 from ddfast.files import SUFFIX_CHECKSUMS, SUFFIX_OFFSETS, SUFFIXES, damaged
 from ddfast.index import check_checksums_size, no_checksums
+from ddfast.once import Once
 from ddfast.shard_keys import Shard, ShardKeys, ShardKeyTable
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ class ShardedDataset(AnyDataset):
         verify: Verify | None = None,
     ) -> None:
         self.path = name
+        self.key_table_once: Once[ShardKeyTable] = Once()
         self.decoder = Decoder(allow_pickle=allow_pickle)
         self._verify = check_verify(verify)
         self._list = _measure_all([os.fspath(path) for path in paths], self._verify)
@@ -161,10 +162,10 @@ class ShardedDataset(AnyDataset):
 
     # -- keys
 
-    @cached_property
+    @property
     def key_table(self) -> ShardKeyTable:
         """From key to index, for all shards: 16.5 bytes a key."""
-        return ShardKeyTable(self._list, self.keys)
+        return self.key_table_once.get(lambda: ShardKeyTable(self._list, self.keys))
 
     def search(self, key: str) -> int:
         """Index of the first sample with this key, or -1."""

@@ -20,22 +20,40 @@ MODULES = sorted(path for path in ROOT.glob("ddfast/**/*.py") if "_native" not i
 # what comes later) sees only the public names.
 ALLOWED: dict[str, set[str]] = {"errors": set()}
 ALLOWED["_native"] = {"errors"}
+ALLOWED["stats"] = ALLOWED["once"] = set()
+ALLOWED["policy"] = {"errors", "stats"}
 ALLOWED["nd"] = ALLOWED["files"] = {"errors"}
 ALLOWED["keys"] = {"_native", "errors", "files"}
 ALLOWED["index"] = {"_native", "errors", "files", "keys"}
+ALLOWED["journal"] = {"_native", "errors", "files"}
 ALLOWED["columns"] = ALLOWED["order"] = ALLOWED["scan"] = ALLOWED["storage"] = {"_native", "errors"}
 ALLOWED["batch"] = {"_native", "errors", "columns"}
 ALLOWED["tools"] = {"errors", "files", "nd"}
-PLANNING = {"_native", "errors", "files", "keys", "nd", "index", "columns", "batch", "order"}
-ALLOWED["anydataset"] = {"_native", "errors", "order"}
-ALLOWED["dataset"] = PLANNING | {"storage", "anydataset"}
+PLANNING = {"_native", "errors", "files", "keys", "nd", "index", "columns", "batch", "order", "journal"}
+ALLOWED["anydataset"] = {"_native", "errors", "once", "order"}
+ALLOWED["dataset"] = PLANNING | {"storage", "anydataset", "once"}
 ALLOWED["shard_keys"] = ALLOWED["dataset"]
 ALLOWED["shards"] = ALLOWED["dataset"] | {"dataset", "shard_keys"}
-ALLOWED["prefetch"] = ALLOWED["stream"] = ALLOWED["dataset"] | {"dataset"}
+ALLOWED["rescue"] = {"_native", "errors", "batch", "policy"}
+ALLOWED["stream"] = PLANNING | {"rescue"}
+ALLOWED["prefetch"] = ALLOWED["dataset"] | {"dataset", "policy", "stream"}
 ALLOWED["reader"] = ALLOWED["aio"] = ALLOWED["writer"] = ALLOWED["prefetch"] | {
-    "prefetch", "stream", "tools", "shards",
+    "prefetch", "stream", "rescue", "stats", "once", "tools", "shards", "scan",
 }  # fmt: skip
-PUBLIC = {"", "errors", "index", "scan", "batch", "order", "storage", "reader", "aio", "writer", "tools"}
+PUBLIC = {
+    "",
+    "errors",
+    "policy",
+    "index",
+    "scan",
+    "batch",
+    "order",
+    "storage",
+    "reader",
+    "aio",
+    "writer",
+    "tools",
+}
 FORBIDDEN_TO_ALL = {"commands"}
 
 # (module, what it imports): why it may

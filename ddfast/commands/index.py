@@ -33,13 +33,11 @@ from ddfast.index import (
     SUFFIX_OFFSETS,
     legacy_load_index,
     load_offsets,
-    write_checksums,
 )
 from ddfast.scan import scan_checksums, scan_index
 from ddfast.tools import hash_md5hex, path_append
-from ddfast.writer import write_index
+from ddfast.writer import write_index, write_sums
 from ddfast.writer.digest import Digest
-from ddfast.writer.indexing import discard, sync, temporary_name
 
 REPLACED = (SUFFIX_OFFSETS, SUFFIX_KEYS, SUFFIX_KEY_HASHES, SUFFIX_FILTER, SUFFIX_MD5)
 
@@ -74,8 +72,7 @@ def index(path: str | os.PathLike[str]) -> int:
     legacy = path_append(path, SUFFIX_LEGACY_INDEX)
     if legacy.exists():
         digests.append((legacy.name, hash_md5hex(legacy)))
-    write_index(path, keys, offsets, digests)
-    _write_checksums(path, scan_checksums(path, offsets))
+    write_index(path, keys, offsets, digests, sums=scan_checksums(path, offsets))
     return len(keys)
 
 
@@ -107,7 +104,7 @@ def index_checksums(path: str | os.PathLike[str]) -> int:
         _compare(path, digest.hexdigest())
     finally:
         digest.close()
-    _write_checksums(path, sums)
+    write_sums(path, sums)
     return len(sums)
 
 
@@ -122,16 +119,6 @@ def _offsets(path: Path) -> NDArray[np.uint64]:
             f"{path.stat().st_size:,} bytes, not {int(offsets[-1]):,}. `ddfast verify` tells what is wrong"
         )
     return offsets
-
-
-def _write_checksums(path: Path, sums: NDArray[np.uint64]) -> None:
-    draft = path_append(path.with_name(temporary_name(path)), SUFFIX_CHECKSUMS)
-    try:
-        write_checksums(sums, draft)
-        sync(draft)
-        draft.replace(path_append(path, SUFFIX_CHECKSUMS))
-    finally:
-        discard([draft])
 
 
 def _compare(path: Path, digest: str) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ddfast.anydataset import Verify
 from ddfast.dataset import Dataset
-from ddfast.files import SUFFIX_CHECKSUMS, SUFFIX_MD5, SUFFIXES, path_append
+from ddfast.files import SUFFIX_MD5, SUFFIXES, UNLISTED, path_append
+from ddfast.policy import OnError
 from ddfast.prefetch import IO, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT
 from ddfast.reader.dataset import DatasetReader
 from ddfast.tools import hash_md5hex, load_md5file
@@ -33,8 +34,11 @@ class MsgpackReader(DatasetReader):
             which are as fast.
         verify: ``"sample"`` holds every sample that is read, in whatever way, against its checksum in
             ``<path>.xxh3``; one whose bytes are not those that were written is a CorruptSampleError.
+        on_error: what iteration, slices and batches do with damaged samples, see `ddfast.policy`: ``"raise"`` their
+            error, ``"skip"`` them, or a function to ask.
 
     Raises:
+        ValueError: `on_error` is none of these.
         DatasetNotFoundError: there is no data file, or no index.
         IndexFileError: the index is damaged or belongs to another data file.
         ChecksumsNotFoundError: samples are to be verified, and there are no checksums.
@@ -52,6 +56,7 @@ class MsgpackReader(DatasetReader):
         timeout: float = READ_TIMEOUT,
         io: IO = "auto",
         verify: Verify | None = None,
+        on_error: OnError = "raise",
     ) -> None:
         super().__init__(
             os.fspath(path),
@@ -62,6 +67,7 @@ class MsgpackReader(DatasetReader):
             timeout=timeout,
             io=io,
             verify=verify,
+            on_error=on_error,
         )
 
     def _open_dataset(self) -> Dataset:
@@ -104,12 +110,12 @@ def verify_data(path: Path, read_size: int, progress: bool) -> bool:
 def verify_index(path: Path, read_size: int, progress: bool) -> bool:
     """Whether all index files of a data file, and all that its md5 file lists, have the hash in it."""
     hashes = load_md5file(path_append(path, SUFFIX_MD5))
-    needed = [
-        path_append(path, suffix) for suffix in SUFFIXES if suffix not in (SUFFIX_MD5, SUFFIX_CHECKSUMS)
+    names = {suffix: path_append(path, suffix) for suffix in SUFFIXES if suffix != SUFFIX_MD5}
+    wanted = [
+        name
+        for suffix, name in names.items()
+        if name.name in hashes or (suffix not in UNLISTED and name.exists())
     ]
-    wanted = [name for name in needed if name.name in hashes or name.exists()]
-    checksums = path_append(path, SUFFIX_CHECKSUMS)
-    wanted += [checksums] * (checksums.name in hashes)
     return all(
         name.exists() and hashes.get(name.name) == hash_md5hex(name, read_size, progress) for name in wanted
     )

@@ -17,11 +17,13 @@ from numpy.typing import ArrayLike
 from ddfast.anydataset import Verify, check_verify
 from ddfast.batch import Batch
 from ddfast.errors import SampleIndexError, SampleKeyError
+from ddfast.policy import OnError, Place
 from ddfast.prefetch import IO, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT
 from ddfast.reader.abc import Reader
-from ddfast.reader.ahead import Packed
+from ddfast.reader.ahead import Form, Packed
 from ddfast.reader.batches import Batches
 from ddfast.reader.dataset import DatasetReader
+from ddfast.reader.lenient import given, in_range
 from ddfast.reader.msgpack import MsgpackReader, verify_data, verify_index
 from ddfast.shards import ShardedDataset, list_shards, name_of
 
@@ -47,6 +49,7 @@ class ShardedReader(Reader):
             a `MsgpackReader` its path, `allow_pickle` and `verify` count.
         allow_pickle, prefetch_bytes, queue_depth, columns, timeout, io, verify: as those of `MsgpackReader`; for
             shards that are msgpack files.
+        on_error: as that of `MsgpackReader`, for all shards; that of readers in the list does not count.
 
     Raises:
         DatasetNotFoundError: a data file, or the index of one, is missing, or nothing matches the pattern.
@@ -65,8 +68,9 @@ class ShardedReader(Reader):
         timeout: float = READ_TIMEOUT,
         io: IO = "auto",
         verify: Verify | None = None,
+        on_error: OnError = "raise",
     ) -> None:
-        super().__init__()
+        super().__init__(on_error=on_error)
         members = list_shards(shards)  # type: ignore[arg-type]
         for member in members:
             if not isinstance(member, str | os.PathLike | Reader):
@@ -76,6 +80,7 @@ class ShardedReader(Reader):
         options = found.pop() if len(found) == 1 else None
         if options is None:
             self._inner: FileShards | ReaderShards = ReaderShards(members, *default)
+            self._inner._policy = self._policy
             return
         paths = [
             member._name if isinstance(member, MsgpackReader) else os.fspath(member) for member in members
@@ -90,7 +95,9 @@ class ShardedReader(Reader):
             timeout=timeout,
             io=io,
             verify=options[1],
+            on_error=on_error,
         )
+        self._inner._policy = self._policy
 
     def __copy__(self) -> ShardedReader:
         reader = super().__copy__()
@@ -111,6 +118,9 @@ class ShardedReader(Reader):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._inner.__exit__(exc_type, exc, traceback)
+
+    def _place(self, index: int) -> Place:
+        return self._inner._place(index)
 
     # -- keys
 
@@ -282,6 +292,10 @@ class ReaderShards(Reader):
         number = bisect_right(self._stops, position)
         return self._reader(number), position - self._first(number)
 
+    def _place(self, index: int) -> Place:
+        reader, local = self._locate(index)
+        return reader._place(local)
+
     # -- keys
 
     def keys(self) -> Sequence[str]:
@@ -317,7 +331,8 @@ class ReaderShards(Reader):
         copy: bool = True,
     ) -> Iterator[Any]:
         start, stop, _ = slice(start, stop).indices(len(self))
-        return self._iter_impl(start, stop, yield_key, raw, copy, max(1, stop - start))
+        form = Form(yield_key, raw, copy)
+        return given(in_range(self, start, stop, form, max(1, stop - start)))
 
     def _iter_impl(
         self, start: int, stop: int, yield_key: bool, raw: bool, copy: bool, chunk_size: int

@@ -5,6 +5,8 @@ from __future__ import annotations
 import reprlib
 from array import array
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,18 +15,53 @@ from numpy.typing import NDArray
 
 from ddfast._native.msgpack import check, check_run
 from ddfast._native.readback import is_plain
+from ddfast._native.xxh3 import checksums
 from ddfast.batch import Batch
 from ddfast.errors import DuplicateKeyError, InvalidSampleError, KernelError, MissingKeyError
+from ddfast.index import new_filter
 from ddfast.nd import encode
 from ddfast.tools.msgpack import make_packer
 from ddfast.writer.traps import explain, find_trap
 
 if TYPE_CHECKING:
+    from simplebloom import BloomFilter  # type: ignore[import-untyped]
     from typing_extensions import Buffer
 
 # Samples are collected until there is this much to write and hash; joined, unless they are large on average.
 PIECE_SIZE = 1 << 20
 LARGE_SAMPLE = 1 << 15
+
+# Up to so many keys that somebody said would come, the filter is made room for beforehand: 20 MB.
+BLOOM_MOST = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Samples that are to be written.
+
+    Parameters:
+        keys: of the samples.
+        sizes: bytes of each, shape ``(len(keys),)``.
+        buffers: the samples, one after the other; each buffer holds whole ones.
+    """
+
+    keys: list[str]
+    sizes: NDArray[np.uint64]
+    buffers: list[Buffer]
+
+    def checksums(self) -> NDArray[np.uint64]:
+        """XXH3-64 of each sample."""
+        if len(self.buffers) == 1:
+            return checksums(self.buffers[0], self.sizes)
+        sums = np.empty(len(self.keys), np.uint64)
+        ends = np.cumsum(self.sizes, dtype=np.uint64)
+        first, size = 0, 0
+        for buffer in self.buffers:
+            size += memoryview(buffer).nbytes
+            stop = int(np.searchsorted(ends, size, "right"))
+            sums[first:stop] = checksums(buffer, self.sizes[first:stop])
+            first = stop
+        return sums
 
 
 class Book:
@@ -32,15 +69,20 @@ class Book:
 
     Parameters:
         path: the data file; named in errors.
+        total: how many samples there will be, as far as is known.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, total: Any = None) -> None:
         self.path = path
+        self._total = total if isinstance(total, int) and 0 < total <= BLOOM_MOST else 0
+        self._bloom: BloomFilter | None = None
+        self._in_bloom = 0
         self.offsets = array("Q", [0])
         self._keys: dict[str, None] = {}
         self._waiting: list[Buffer] = []
         self._size = 0  # of all samples
         self._taken = 0  # of those that were handed over
+        self._given = 0  # how many those are
         self._pack = _checked_packer()
 
     def __len__(self) -> int:
@@ -50,6 +92,12 @@ class Book:
     def keys(self) -> list[str]:
         """Keys of all samples, in order."""
         return list(self._keys)
+
+    @property
+    def bloom(self) -> BloomFilter | None:
+        """The Bloom filter of all keys, if it was made meanwhile."""
+        complete = self._in_bloom == len(self._keys) == self._total
+        return self._bloom if complete else None
 
     def key_of(self, sample: Any) -> Any:
         """The ``"key"`` of a sample.
@@ -142,12 +190,34 @@ class Book:
             raise self._no_message(error, key, int(size), error.item) from error
         return self._add_many(new, data, ends)
 
-    def take(self) -> list[Buffer]:
+    def __contains__(self, key: object) -> bool:
+        return key in self._keys
+
+    @property
+    def size(self) -> int:
+        """Bytes of all samples."""
+        return self._size
+
+    def restore(self, keys: Iterable[str], sizes: NDArray[np.uint64]) -> None:
+        """Take samples that are in the file already, and of a book that handed them over."""
+        self._keys.update(dict.fromkeys(keys))
+        self.offsets.frombytes((np.cumsum(sizes, dtype=np.uint64) + np.uint64(self._size)).tobytes())
+        self._taken = self._size = self.offsets[-1]
+        self._given = len(self._keys)
+
+    def take(self) -> Piece:
         """Hand over what is to be written."""
-        pieces, self._waiting = self._waiting, []
+        buffers, self._waiting = self._waiting, []
         size = self._size - self._taken
-        self._taken = self._size
-        return pieces if len(pieces) * LARGE_SAMPLE <= size else [b"".join(pieces)]
+        count = len(self._keys) - self._given
+        keys = list(islice(reversed(self._keys), count))[::-1]
+        offsets = np.array(self.offsets[self._given :], np.uint64)
+        self._taken, self._given = self._size, len(self._keys)
+        return Piece(
+            keys,
+            offsets[1:] - offsets[:-1],
+            buffers if len(buffers) * LARGE_SAMPLE <= size else [b"".join(buffers)],
+        )
 
     def _add(self, key: str, packed: bytes) -> bool:
         self._size = size = self._size + len(packed)
@@ -163,7 +233,18 @@ class Book:
         self._size = self.offsets[-1]
         self._waiting.append(data)
         self._keys.update(keys)
+        self._add_to_bloom(keys)
         return self.is_full
+
+    def _add_to_bloom(self, keys: dict[str, None]) -> None:
+        """Go on with the filter, for which there is time while many samples are hashed."""
+        if len(self._keys) > self._total:
+            return
+        bloom = self._bloom if self._bloom is not None else new_filter(self._total)
+        for key in keys:
+            bloom += key
+        self._bloom = bloom
+        self._in_bloom += len(keys)
 
     def _join(self, keys: list[str], samples: Sequence[Any]) -> tuple[bytes, NDArray[np.uint64]]:
         """Samples one after the other, and where each of them ends."""

@@ -12,7 +12,7 @@ from datasets import beside, damage, keys_of, md5_of, some_samples, write, write
 
 from ddfast.commands import _run, convert_index, index
 from ddfast.errors import CorruptSampleError, DatasetNotFoundError
-from ddfast.writer import indexing
+from ddfast.writer import draft, indexing
 
 SAMPLES = some_samples(50)
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -173,7 +173,7 @@ def test_failure_leaves_the_old_index_and_nothing_else(tmp_path, monkeypatch, st
 
     path = write(tmp_path / "x.msgpack", SAMPLES)
     before = contents(tmp_path)
-    monkeypatch.setattr(indexing, stage, fail)
+    monkeypatch.setattr(draft if stage == "sync" else indexing, stage, fail)
     assert run(index, path, "-y") == (130 if error is KeyboardInterrupt else 1)
     assert contents(tmp_path) == before
 

@@ -15,20 +15,14 @@ import datadings.reader
 import datadings.writer
 import numpy as np
 import pytest
-from datasets import SUFFIXES, beside, some_samples, write, write_legacy
+from datasets import beside, some_samples, write, write_legacy
+from moving import COMMANDS, FILES, dataset, files_in, keys_in, names_of, run
 
-from ddfast import MsgpackReader
-from ddfast.commands import _move, _run, merge, sample, shuffle, split
+from ddfast.commands import merge, sample, shuffle, split
+
+pytestmark = pytest.mark.usefixtures("small_batches")
 
 THEIRS = datadings.commands
-COMMANDS = {"merge": merge, "sample": sample, "shuffle": shuffle, "split": split}
-FILES = ("", *SUFFIXES, ".md5")
-
-
-@pytest.fixture(autouse=True)
-def small_batches(monkeypatch):
-    """Several batches even of small datasets."""
-    monkeypatch.setattr(_move, "BATCH_BYTES", 5_000)
 
 
 @pytest.fixture
@@ -50,28 +44,6 @@ def both(tmp_path):
                 assert made == expected, suffix
 
     return compare
-
-
-def dataset(folder, name="in.msgpack", count=300, prefix=""):
-    samples = [{**each, "key": prefix + each["key"]} for each in some_samples(count)]
-    return write(folder / name, samples)
-
-
-def run(name, *argv):
-    return _run.run(COMMANDS[name], f"ddfast-{name}", [str(arg) for arg in argv])
-
-
-def keys_in(path):
-    with MsgpackReader(path) as reader:
-        return list(reader.keys())
-
-
-def files_in(folder):
-    return sorted(path.name for path in folder.iterdir())
-
-
-def names_of(*stems):
-    return sorted(f"{stem}{suffix}" for stem in stems for suffix in FILES)
 
 
 # -- the same datasets
@@ -228,7 +200,9 @@ def test_merge_takes_two_inputs_and_an_output(tmp_path):
 def test_split_names_its_parts_after_the_input(tmp_path):
     path = dataset(tmp_path, "in.msgpack")
     assert run("split", path, 100, 200) == 0
-    assert files_in(tmp_path) == names_of("in.msgpack", *(f"in-{i}.msgpack" for i in range(3)))
+    parts = [f"in-{i}.msgpack" for i in range(3)]
+    expected = [*names_of("in.msgpack", *parts), *(f"{part}.xxh3" for part in parts)]
+    assert files_in(tmp_path) == sorted(expected)
     assert [len(keys_in(tmp_path / f"in-{i}.msgpack")) for i in range(3)] == [100, 100, 100]
 
 

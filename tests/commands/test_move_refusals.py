@@ -6,42 +6,13 @@ import os
 
 import datadings.commands.merge
 import pytest
-from datasets import SUFFIXES, beside, damage, keys_of, some_samples, write
+from datasets import beside, damage, keys_of, some_samples
+from moving import dataset, files_in, keys_in, names_of, run
 
-from ddfast import MsgpackReader
-from ddfast.commands import _move, _run, merge, sample, shuffle, split
+from ddfast.commands import merge, sample, split
 from ddfast.errors import CorruptSampleError, DatasetNotFoundError, DuplicateKeyError
 
-COMMANDS = {"merge": merge, "sample": sample, "shuffle": shuffle, "split": split}
-FILES = ("", *SUFFIXES, ".md5")
-
-
-@pytest.fixture(autouse=True)
-def small_batches(monkeypatch):
-    """Several batches even of small datasets."""
-    monkeypatch.setattr(_move, "BATCH_BYTES", 5_000)
-
-
-def dataset(folder, name="in.msgpack", count=300, prefix=""):
-    samples = [{**each, "key": prefix + each["key"]} for each in some_samples(count)]
-    return write(folder / name, samples)
-
-
-def run(name, *argv):
-    return _run.run(COMMANDS[name], f"ddfast-{name}", [str(arg) for arg in argv])
-
-
-def keys_in(path):
-    with MsgpackReader(path) as reader:
-        return list(reader.keys())
-
-
-def files_in(folder):
-    return sorted(path.name for path in folder.iterdir())
-
-
-def names_of(*stems):
-    return sorted(f"{stem}{suffix}" for stem in stems for suffix in FILES)
+pytestmark = pytest.mark.usefixtures("small_batches")
 
 
 @pytest.mark.parametrize(
@@ -174,7 +145,7 @@ def test_damage_ends_a_split_after_the_parts_that_are_complete(tmp_path):
     damage(path, 123)
     with pytest.raises(CorruptSampleError, match=r"in\.msgpack: sample 123"):
         split.split_dataset(path, [tmp_path / "a", tmp_path / "b"], [100], False)
-    assert files_in(tmp_path) == names_of("a", "in.msgpack")
+    assert files_in(tmp_path) == sorted([*names_of("a", "in.msgpack"), "a.xxh3"])
 
 
 def test_a_key_that_comes_twice_in_one_dataset_is_named(tmp_path):

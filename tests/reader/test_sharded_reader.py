@@ -310,7 +310,7 @@ def test_a_mixed_list_keeps_few_files_open(tmp_path):
     assert keys_of(list(reader)) == keys_of(SAMPLES) + keys_of(some_samples(100))
     assert len(descriptors() - before) <= 8 * 4
     reader.close()
-    assert descriptors() == before
+    assert descriptors() <= before
     assert_same_sample(reader.get(109), parts[-1][0])
     reader.close()
 
@@ -362,7 +362,7 @@ def test_closing_leaves_nothing_open_and_a_closed_reader_opens_again(tmp_path):
             if descriptors() == before:
                 break
             time.sleep(0.01)
-        assert descriptors() == before
+        assert descriptors() <= before
         assert kept[1][0]["label"] == 3
 
 
