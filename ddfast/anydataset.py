@@ -56,6 +56,7 @@ class AnyDataset(ABC):
         keys: keys of all samples, each read when it is used.
         key_table: from key to index; made when it is first used.
         key_table_once: whether it is made.
+        is_far: whether each read takes so long that even neighbours are to be read ahead.
         max_gap: samples closer than so many bytes in a file share a read.
         max_read: bytes of one read at most: reads are cut at that, so that threads share large batches.
     """
@@ -67,6 +68,7 @@ class AnyDataset(ABC):
     keys: Sequence[str]
     key_table: Any
     key_table_once: Once[Any]
+    is_far: bool = False
     max_gap: int = 4 << 10
     max_read: int = 1 << 20
 

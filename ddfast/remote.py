@@ -87,6 +87,7 @@ class RemoteDataset(AnyDataset):
     """
 
     path: str
+    is_far = True
 
     def __init__(
         self,
@@ -147,7 +148,7 @@ class RemoteDataset(AnyDataset):
         return self._keys_once.get(self._make_keys)
 
     @property
-    def key_table(self) -> KeyTable:  # type: ignore[override]
+    def key_table(self) -> KeyTable:
         """From key to index, loaded when it is first used."""
         return self.key_table_once.get(self._make_key_table)
 
