@@ -43,7 +43,7 @@ size_t ddf_feed_take(ddf_feed *feed, ddf_feed_piece *pieces, size_t most);
 void ddf_feed_end(ddf_feed *feed, const ddf_feed_piece *piece, int status, const char *reason);
 
 /* 1 if nobody waits any more for a piece that was taken and is not ended: it need not be filled, whatever it is ended
- * with, but is not to be written to any more when it is ended. */
+ * with. Once 1, it stays so. */
 int ddf_feed_is_given_up(ddf_feed *feed, const ddf_feed_piece *piece);
 
 /* The descriptor that turns readable when, after ddf_feed_arm, there are pieces to take, or some may have been given up.

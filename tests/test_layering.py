@@ -37,6 +37,7 @@ ALLOWED["shards"] = ALLOWED["dataset"] | {"dataset", "shard_keys"}
 ALLOWED["rescue"] = {"_native", "errors", "batch", "policy"}
 ALLOWED["stream"] = PLANNING | {"rescue"}
 ALLOWED["prefetch"] = ALLOWED["dataset"] | {"dataset", "policy", "stream"}
+ALLOWED["remote"] = ALLOWED["prefetch"] | {"prefetch"}
 ALLOWED["reader"] = ALLOWED["aio"] = ALLOWED["writer"] = ALLOWED["prefetch"] | {
     "prefetch", "stream", "rescue", "stats", "once", "tools", "shards", "scan",
 }  # fmt: skip

@@ -1,5 +1,3 @@
-import sys
-
 from ddfast._native.engine import Engine
 
 class Feed:
@@ -64,9 +62,7 @@ class Piece:
     def given_up(self) -> bool: ...
     def __len__(self) -> int:
         """Bytes."""
-    if sys.version_info >= (3, 12):
-        def __buffer__(self, flags: int, /) -> memoryview: ...
-
+    def __buffer__(self, flags: int, /) -> memoryview: ...
     def end(self) -> None:
         """All bytes are there.
 

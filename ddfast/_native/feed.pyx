@@ -9,7 +9,7 @@ from ddfast._native.status cimport check
 
 from ddfast.errors import ClosedError
 
-# Characters of a reason that are kept.
+# Characters of a reason that are kept: more than messages have.
 cdef Py_ssize_t REASON_MAX = 1000
 
 

@@ -18,7 +18,7 @@ from ddfast.order import Shuffle
 from ddfast.policy import OnError, Place
 from ddfast.prefetch import IO, Fetcher, check_columns
 from ddfast.reader.abc import Reader
-from ddfast.reader.ahead import Form, Packed
+from ddfast.reader.ahead import Form, Packed, samples_at
 from ddfast.reader.batches import Batches, StreamBatches
 from ddfast.reader.lenient import given, in_range
 
@@ -164,6 +164,9 @@ class DatasetReader(Reader):
         self, start: int, stop: int, yield_key: bool, raw: bool, copy: bool, chunk_size: int
     ) -> Iterator[Any]:
         dataset = self._dataset
+        if dataset.is_far:
+            yield from samples_at(self, np.arange(start, stop), Form(yield_key, raw, copy))
+            return
         while start < stop:
             chunk = self._chunk(dataset, start, stop, raw, copy)
             if yield_key:
