@@ -93,7 +93,7 @@ class Agent:
         """Bytes at which large reads are best cut, now."""
         return self.latency.cut(self._ledger.flow.limit)
 
-    def error(self, reason: str) -> BaseException | None:
+    def error(self, reason: str) -> Exception | None:
         """The error with which a piece failed for this reason; None if there was none, or it is long ago."""
         return self._ledger.errors.get(reason)
 

@@ -44,7 +44,7 @@ class Ledger:
     flow: Flow
     latency: Latency = field(default_factory=Latency)
     traffic: Traffic = field(default_factory=Traffic)
-    errors: OrderedDict[str, BaseException] = field(default_factory=OrderedDict)
+    errors: OrderedDict[str, Exception] = field(default_factory=OrderedDict)
     _waited_until: float = 0.0
 
     def begin(self, now: float) -> None:
@@ -63,7 +63,7 @@ class Ledger:
         self._waited_until = now
         traffic.limit = self.flow.limit
 
-    def keep(self, error: BaseException) -> str:
+    def keep(self, error: Exception) -> str:
         """Keep an error, to be found by the reason that is returned."""
         text = (str(error) or type(error).__name__).replace("\0", "")
         reason = text[:LONGEST_REASON].encode("utf-8", "replace").decode()
@@ -72,6 +72,10 @@ class Ledger:
         while len(self.errors) > ERRORS:
             self.errors.popitem(last=False)
         return reason
+
+
+class GivenUp(Exception):  # noqa: N818
+    """A request was not carried out, because nobody waits for it."""
 
 
 class Courier:
@@ -108,7 +112,7 @@ class Courier:
         for carrier in self._carriers:
             carrier.cancel()
         while self._queue:
-            self._settle(self._queue.popleft(), asyncio.CancelledError("the reader was closed"))
+            self._settle(self._queue.popleft(), GivenUp())
         if self._carriers:
             await asyncio.wait(set(self._carriers), timeout=timeout)
         return not self._carriers
@@ -183,7 +187,7 @@ class Courier:
         """A carrier has nothing to do any more, or was cancelled, perhaps before it began."""
         request = self._carriers.pop(carrier)
         if request is not None:
-            self._finish(request, asyncio.CancelledError())
+            self._finish(request, GivenUp())
         self._look()
 
     async def _read(self, request: Request) -> Exception | None:
@@ -202,14 +206,14 @@ class Courier:
             return error
         return None
 
-    def _finish(self, request: Request, error: BaseException | None) -> None:
+    def _finish(self, request: Request, error: Exception | None) -> None:
         now = attempts.now()
         self._bytes -= request.size
         self._flow.end(now, 0 if error else request.size)
         self._ledger.end(now)
         self._settle(request, error)
 
-    def _settle(self, request: Request, error: BaseException | None) -> None:
+    def _settle(self, request: Request, error: Exception | None) -> None:
         """End the pieces that this was the last request for."""
         request.into.clear()
         for task in request.tasks:
@@ -222,7 +226,7 @@ class Courier:
         piece, error = task.piece, task.error
         if error is None and not piece.given_up:
             piece.end()
-        elif error is None or isinstance(error, asyncio.CancelledError):
+        elif error is None or isinstance(error, GivenUp):
             piece.fail(errno.ECANCELED, "the read was given up")
         else:
             piece.fail(_errno_of(error), self._ledger.keep(error))
@@ -235,7 +239,7 @@ class Courier:
         self._sweep_timer = self._loop.call_later(SWEEP, self._sweep)
 
 
-def _errno_of(error: BaseException) -> int:
+def _errno_of(error: Exception) -> int:
     """The errno that says most about an error."""
     if isinstance(error, OSError) and error.errno:
         return error.errno

@@ -27,7 +27,7 @@ class Task:
 
     piece: Piece
     left: int = 1
-    error: BaseException | None = None
+    error: Exception | None = None
 
 
 @dataclass(slots=True)
