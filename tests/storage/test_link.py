@@ -34,7 +34,7 @@ def paths(tmp_path):
 
 
 def remote(paths, link):
-    shards = [RemoteShard(str(path), path.stat().st_size, open_offsets(path)) for path in paths]
+    shards = [RemoteShard(str(path), size := path.stat().st_size, open_offsets(path, size)) for path in paths]
     keys = [f"{shard}-{i}" for shard in range(len(paths)) for i in range(COUNT)]
     return RemoteDataset("remote", shards, link, keys=lambda: keys, key_table=lambda: build_key_table(keys))
 
