@@ -24,9 +24,14 @@ KERNELS = {
         "columns", "columns_fields", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys",
     ],
     "decode": ["msgpack"],
-    "engine": ["engine", "job", "uring", "shards", "offsets", "file", "sys"],
+    "engine": [
+        "engine", "work", "ring", "feed", "job", "uring", "shards", "offsets", "file", "arena", "sys",
+    ],
+    "feed": [
+        "engine", "work", "ring", "feed", "job", "uring", "shards", "offsets", "file", "arena", "sys",
+    ],
     "fetch": [
-        "fetch", "order", "shards", "offsets", "plan", "engine", "job", "uring", "file", "xxh3",
+        "fetch", "order", "plan", "engine", "work", "ring", "feed", "job", "uring", "shards", "offsets", "file", "xxh3",
         "columns", "columns_fields", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys",
     ],
     "file": ["file", "sys"],

@@ -224,6 +224,7 @@ static int fill_arena(ddf_fetch *fetch, const draft *d, size_t n_reads, uint64_t
         return ddf_fail(&job->err, status, "no memory for the batch", 0, 0);
     }
     atomic_store(&fetch->held, ddf_arena_size(fetch->arena));
+    job->arena = fetch->arena;
     job->base = ddf_arena_alloc(fetch->arena, (size_t)total, DATA_ALIGN, 0);
     fetch->indices = ddf_arena_alloc(fetch->arena, count * sizeof *fetch->indices, 64, 0);
     fetch->samples = ddf_arena_alloc(fetch->arena, count * sizeof *fetch->samples, 64, 0);

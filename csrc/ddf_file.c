@@ -18,7 +18,7 @@
 #define READ_COST(len) (4 + (len) / 3072)
 
 struct ddf_file {
-    int fd;
+    int fd; /* negative: remote */
     uint64_t size;
     const uint8_t *map;        /* NULL: no mapping is used */
     atomic_uchar *windows;     /* one state a window, NULL without a mapping */
@@ -62,6 +62,21 @@ int ddf_file_open(const char *path, ddf_file **out) {
     return DDF_OK;
 }
 
+int ddf_file_remote(uint64_t size, ddf_file **out) {
+    ddf_file *file = calloc(1, sizeof *file);
+    if (file == NULL) {
+        return -ENOMEM;
+    }
+    file->fd = -1;
+    file->size = size;
+    atomic_init(&file->references, 1);
+    atomic_init(&file->nowait, 0);
+    *out = file;
+    return DDF_OK;
+}
+
+int ddf_file_is_remote(const ddf_file *file) { return file->fd < 0; }
+
 void ddf_file_retain(ddf_file *file) { atomic_fetch_add(&file->references, 1); }
 
 void ddf_file_release(ddf_file *file) {
@@ -72,13 +87,18 @@ void ddf_file_release(ddf_file *file) {
         ddf_sys_unmap(file->map, (size_t)file->size);
         free((void *)file->windows);
     }
-    ddf_sys_close(file->fd);
+    if (!ddf_file_is_remote(file)) {
+        ddf_sys_close(file->fd);
+    }
     free(file);
 }
 
 uint64_t ddf_file_size(const ddf_file *file) { return file->size; }
 
 int ddf_file_check(const ddf_file *file, ddf_err *err) {
+    if (DDF_UNLIKELY(ddf_file_is_remote(file))) {
+        return DDF_OK; /* who reads it tells */
+    }
     int64_t size = ddf_sys_end(file->fd);
     if (size < 0) {
         return ddf_fail(err, (int)size, "the size of the data file cannot be read", 0, 0);
@@ -155,11 +175,21 @@ int ddf_file_judge(int64_t got, uint64_t len, uint64_t offset, ddf_err *err) {
     return DDF_OK;
 }
 
+static int fail_remote(uint64_t offset, ddf_err *err) {
+    return ddf_fail(err, -ENOTSUP, "a remote data file is read through a feed only", 0, offset);
+}
+
 int ddf_file_read(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset, ddf_err *err) {
+    if (DDF_UNLIKELY(ddf_file_is_remote(file))) {
+        return fail_remote(offset, err);
+    }
     return ddf_file_judge(ddf_sys_read(file->fd, buffer, len, offset), len, offset, err);
 }
 
 int ddf_file_read_parts(ddf_file *file, const ddf_room parts[3], uint64_t offset, ddf_err *err) {
+    if (DDF_UNLIKELY(ddf_file_is_remote(file))) {
+        return fail_remote(offset, err);
+    }
     uint64_t len = (uint64_t)parts[0].size + parts[1].size + parts[2].size;
     return ddf_file_judge(ddf_sys_read_parts(file->fd, parts, offset), len, offset, err);
 }

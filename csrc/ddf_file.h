@@ -13,6 +13,11 @@ typedef struct ddf_file ddf_file;
 
 /* Open for reading. Starts with one reference. Returns 0 or -errno. */
 int ddf_file_open(const char *path, ddf_file **out);
+
+/* A data file of `size` bytes that is no file here: it is never ready, never changes, and cannot be read; see ddf_feed. */
+int ddf_file_remote(uint64_t size, ddf_file **out);
+int ddf_file_is_remote(const ddf_file *file);
+
 void ddf_file_retain(ddf_file *file);
 void ddf_file_release(ddf_file *file);
 

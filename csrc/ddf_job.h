@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include "ddf_arena.h"
 #include "ddf_plan.h"
 #include "ddf_shards.h"
 
@@ -27,10 +28,11 @@ struct ddf_job {
     uint32_t *missed;   /* room for n_pieces numbers */
     ddf_file **held;    /* room for n_pieces files */
     size_t n_pieces;
-    uint8_t *base; /* where landing position 0 is */
+    uint8_t *base;    /* where landing position 0 is */
+    ddf_arena *arena; /* which that lies in, or NULL: for who holds on to the memory of a piece */
 
     /* NULL, or called when a piece is complete, as long as its bytes are in the cache of the thread that read them. Not
-     * called for pieces that a ring reads. Not under the lock; for several pieces at a time, but once a piece. */
+     * called for pieces that a ring or a feed reads. Not under the lock; for several pieces at a time, but once a piece. */
     void (*landed)(ddf_job *job, size_t piece);
 
     /* Results. */

@@ -23,7 +23,7 @@
 typedef _Atomic(const uint8_t *) table_ptr;
 
 typedef struct member {
-    char *path, *offsets_path; /* NULL where they are open already */
+    char *path, *offsets_path; /* NULL where they are open already, or remote */
     char *sums_path;           /* NULL where there are none to load */
     uint64_t first, samples;   /* indices [first, first + samples) */
     ddf_stamp stamp;
@@ -42,6 +42,7 @@ struct ddf_shards {
     unsigned shift;
     int keeps_tables; /* all tables are its own */
     int have_sums;
+    int remote;
     member *members;
     size_t max_open;
     atomic_size_t missing; /* tables that are not loaded yet */
@@ -81,6 +82,7 @@ int ddf_shards_of(ddf_file *file, const uint8_t *offsets, uint64_t entries, cons
     shards->only = file;
     shards->shift = SHIFT_ALONE;
     shards->have_sums = sums != NULL;
+    shards->remote = ddf_file_is_remote(file);
     shards->members[0].samples = entries == 0 ? 0 : entries - 1;
     shards->members[0].sums = sums;
     atomic_init(&shards->members[0].offsets, offsets);
@@ -127,6 +129,18 @@ static int add_member(ddf_shards *shards, size_t i, const ddf_shard_spec *spec) 
     return status < 0 ? status : copy_path(spec->sums_path, &m->sums_path);
 }
 
+/* 1 if all are remote, 0 if none is, or -EINVAL. */
+static int are_remote(const ddf_shard_spec *specs, size_t n) {
+    size_t remote = 0;
+    for (size_t i = 0; i < n; i++) {
+        remote += specs[i].path == NULL;
+        if (specs[i].path == NULL && specs[i].offsets_path != NULL) {
+            return -EINVAL;
+        }
+    }
+    return remote == 0 ? 0 : remote == n ? 1 : -EINVAL;
+}
+
 static size_t files_to_keep(size_t wanted) {
     size_t most = wanted != 0 ? wanted : ddf_sys_descriptors() / 2;
     return most < OPEN_LEAST ? OPEN_LEAST : most > OPEN_MOST ? OPEN_MOST : most;
@@ -134,7 +148,8 @@ static size_t files_to_keep(size_t wanted) {
 
 int ddf_shards_new(const ddf_shard_spec *specs, size_t n, size_t max_open, ddf_shards **out) {
     unsigned shift;
-    int status = choose_shift(specs, n, &shift);
+    int remote = are_remote(specs, n);
+    int status = remote < 0 ? remote : choose_shift(specs, n, &shift);
     if (status < 0) {
         return status;
     }
@@ -144,6 +159,8 @@ int ddf_shards_new(const ddf_shard_spec *specs, size_t n, size_t max_open, ddf_s
     }
     shards->shift = shift;
     shards->keeps_tables = 1;
+    shards->remote = remote;
+    atomic_init(&shards->far, remote);
     shards->max_open = files_to_keep(max_open);
     for (size_t i = 0; i < n && status >= 0; i++) {
         status = add_member(shards, i, &specs[i]);
@@ -190,6 +207,8 @@ void ddf_shards_release(ddf_shards *shards) {
     free(shards->members);
     free(shards);
 }
+
+int ddf_shards_are_remote(const ddf_shards *shards) { return shards->remote; }
 
 int ddf_shards_are_free(const ddf_shards *shards) { return shards->keeps_tables; }
 
@@ -270,9 +289,21 @@ static int fail_changed(ddf_err *err, uint64_t item, uint64_t size) {
     return ddf_fail(err, DDF_E_CHANGED, "the shard was replaced or changed while it was open", item, size);
 }
 
+static int open_remote(ddf_shards *shards, member *m, ddf_file **out, ddf_err *err) {
+    int status = ddf_file_remote(m->stamp.size, out);
+    if (status < 0) {
+        return ddf_fail(err, status, "no memory for a shard", (uint64_t)(m - shards->members), 0);
+    }
+    *out = keep(shards, m, *out);
+    return DDF_OK;
+}
+
 static int open_member(ddf_shards *shards, member *m, ddf_file **out, ddf_err *err) {
     uint64_t number = (uint64_t)(m - shards->members);
     ddf_stamp stamp;
+    if (shards->remote) {
+        return open_remote(shards, m, out, err);
+    }
     int status = ddf_file_open(m->path, out);
     if (status == -EMFILE || status == -ENFILE) {
         keep_at_most(shards, 0);
@@ -332,7 +363,8 @@ int ddf_shards_can_be_ready(const ddf_shards *shards) {
 }
 
 int ddf_shards_may_wait(const ddf_shards *shards) {
-    return shards->only == NULL && (!ddf_shards_can_be_ready(shards) || atomic_load(&shards->missing) > 0);
+    return shards->only == NULL && !shards->remote &&
+           (!ddf_shards_can_be_ready(shards) || atomic_load(&shards->missing) > 0);
 }
 
 int ddf_shards_are_entered(ddf_shards *shards, uint64_t address) {

@@ -17,7 +17,7 @@ typedef struct ddf_shards ddf_shards;
 
 /* One of many shards. */
 typedef struct ddf_shard_spec {
-    const char *path;         /* of the data file; copied */
+    const char *path;         /* of the data file; copied; NULL: it is remote, as are all; with the tables in memory */
     const char *offsets_path; /* copied; NULL: */
     const char *sums_path;    /* of their checksums; copied; NULL: samples are not verified */
     const uint8_t *offsets;   /* the table itself, of which the caller keeps the memory */
@@ -26,8 +26,9 @@ typedef struct ddf_shard_spec {
     ddf_stamp stamp; /* of the data file */
 } ddf_shard_spec;
 
-/* `n` shards, of which about `max_open` (0: half of what the process may open) stay open. Returns 0, -ENOMEM, or
- * DDF_E_LIMIT if they are too many or too large to be addressed. */
+/* `n` shards, of which about `max_open` (0: half of what the process may open) stay open. Returns 0, -ENOMEM,
+ * DDF_E_LIMIT if they are too many or too large to be addressed, or -EINVAL if some are remote and some are not, or the
+ * tables of a remote one are files. */
 int ddf_shards_new(const ddf_shard_spec *specs, size_t n, size_t max_open, ddf_shards **out);
 
 /* One shard. `file` is retained, the caller keeps the memory of the tables; `sums` may be NULL. Returns 0 or -ENOMEM. */
@@ -35,6 +36,9 @@ int ddf_shards_of(ddf_file *file, const uint8_t *offsets, uint64_t entries, cons
 
 void ddf_shards_retain(ddf_shards *shards);
 void ddf_shards_release(ddf_shards *shards);
+
+/* 1 if the data files are remote, all of them: only a feed reads them. */
+int ddf_shards_are_remote(const ddf_shards *shards);
 
 /* 1 if nothing of the caller's is looked at any more, however long the shards live. */
 int ddf_shards_are_free(const ddf_shards *shards);

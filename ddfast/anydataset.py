@@ -7,7 +7,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ddfast._native.decode import Decoder
 from ddfast._native.samples import Samples
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["AnyDataset", "Failure", "Verify", "check_verify"]
+    from ddfast._native.engine import Engine
+
+__all__ = ["AnyDataset", "Failure", "Server", "Verify", "check_verify"]
 
 Failure = KernelError | OSError | PickleRefusedError
 
@@ -37,6 +39,13 @@ def check_verify(verify: Verify | None) -> Verify | None:
     return verify
 
 
+class Server(Protocol):
+    """What reads for an engine from outside."""
+
+    def close(self, timeout: float) -> bool:
+        """Hand back what it was given, and end. Returns False if it needs longer than `timeout` seconds; ask again."""
+
+
 class AnyDataset(ABC):
     """What readers need of a dataset, be it in one file or in many.
 
@@ -48,6 +57,9 @@ class AnyDataset(ABC):
         keys: keys of all samples, each read when it is used.
         key_table: from key to index; made when it is first used.
         key_table_once: whether it is made.
+        is_far: whether each read takes so long that even neighbours are to be read ahead.
+        max_gap: samples closer than so many bytes in a file share a read.
+        max_read: bytes of one read at most: reads are cut at that, so that threads share large batches.
     """
 
     path: str | Path
@@ -57,6 +69,9 @@ class AnyDataset(ABC):
     keys: Sequence[str]
     key_table: Any
     key_table_once: Once[Any]
+    is_far: bool = False
+    max_gap: int = 4 << 10
+    max_read: int = 1 << 20
 
     @abstractmethod
     def __len__(self) -> int:
@@ -66,6 +81,10 @@ class AnyDataset(ABC):
     @abstractmethod
     def data_size(self) -> int:
         """Bytes of all samples."""
+
+    def serve(self, engine: Engine) -> Server | None:
+        """Have what the engine cannot read read from outside; None: it reads all by itself."""
+        return None
 
     def close(self) -> None:  # noqa: B027  # most have nothing to close
         """Close files that can be opened again when they are needed: a batch that is kept keeps the dataset."""

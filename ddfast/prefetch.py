@@ -27,10 +27,6 @@ from ddfast.stream import Stream
 
 __all__ = ["Fetcher"]
 
-# Samples closer than this in the file share a read, and reads are cut at that, so that threads share large batches.
-MAX_GAP = 4 << 10
-MAX_READ = 1 << 20
-
 POLL_SECONDS = 0.1
 STOP_SECONDS = 5.0
 
@@ -68,6 +64,7 @@ class Fetcher:
         self.pool = Pool(prefetch_bytes)
         self._shards = dataset.shards
         self.engine = _new_engine(queue_depth, io)
+        self._server = dataset.serve(self.engine)
         self.timeout = timeout
         self.closed = False
         self._pid = os.getpid()
@@ -80,7 +77,8 @@ class Fetcher:
     def close(self, timeout: float = STOP_SECONDS) -> bool:
         """Give up all reads and end the threads. Returns False if a read is stuck in the system."""
         self.closed = True
-        return self.engine.stop(timeout)
+        stopped = self.engine.stop(timeout)
+        return (self._server is None or self._server.close(timeout)) and stopped
 
     def fetch(self, indices: NDArray[np.int64], columns: Sequence[str] | None, tables: bool) -> Fetch:
         """One batch of these samples."""
@@ -93,8 +91,8 @@ class Fetcher:
             batch_size=len(indices),
             columns=columns,
             tables=tables,
-            max_gap=MAX_GAP,
-            max_read=MAX_READ,
+            max_gap=self.dataset.max_gap,
+            max_read=self.dataset.max_read,
         )
 
     def fetch_part(
@@ -116,8 +114,8 @@ class Fetcher:
             batch_size=part.batch_size,
             columns=columns,
             tables=tables,
-            max_gap=MAX_GAP,
-            max_read=MAX_READ,
+            max_gap=self.dataset.max_gap,
+            max_read=self.dataset.max_read,
         )
 
     def stream(

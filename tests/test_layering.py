@@ -40,6 +40,7 @@ ALLOWED["shards"] = ALLOWED["dataset"] | {"dataset", "shard_keys"}
 ALLOWED["rescue"] = {"_native", "errors", "batch", "policy"}
 ALLOWED["stream"] = PLANNING | {"rescue"}
 ALLOWED["prefetch"] = ALLOWED["dataset"] | {"dataset", "policy", "stream"}
+ALLOWED["remote"] = ALLOWED["prefetch"] | {"prefetch"}
 ALLOWED["reader"] = ALLOWED["aio"] = ALLOWED["writer"] = ALLOWED["prefetch"] | {
     "prefetch", "stream", "rescue", "stats", "once", "tools", "shards", "scan", "lazily",
 }  # fmt: skip
@@ -73,7 +74,7 @@ BINDING_EXCEPTIONS = {
 # Heavy packages: the part that may import them, inside a function only.
 HEAVY = {
     "torch", "pyarrow", "matplotlib", "obstore", "uvloop", "pandas", "PIL", "datadings", "requests", "gdown",
-    "scipy", "tenacity", "osgeo", "multiprocessing",
+    "scipy", "tenacity", "osgeo", "multiprocessing", "fsspec",
 }  # fmt: skip
 HEAVY_AT_TOP = {("torch", "torch")}
 

@@ -17,6 +17,7 @@ cdef extern from "ddf_file.h":
     ctypedef struct ddf_file:
         pass
     int ddf_file_open(const char *path, ddf_file **out) nogil
+    int ddf_file_remote(uint64_t size, ddf_file **out) nogil
     void ddf_file_retain(ddf_file *file) nogil
     void ddf_file_release(ddf_file *file) nogil
     uint64_t ddf_file_size(const ddf_file *file) nogil

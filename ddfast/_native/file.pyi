@@ -11,6 +11,9 @@ class File:
     """
 
     def __init__(self, path: str | PathLike[str]) -> None: ...
+    @staticmethod
+    def remote(size: int) -> File:
+        """A data file of `size` bytes that is no file here: it never changes, and only a `Feed` reads it (ENOTSUP)."""
     @property
     def size(self) -> int:
         """Bytes the file had when it was opened."""

@@ -7,8 +7,14 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from ddfast._native.status cimport check
 
 
+# In the place of a path.
+cdef object REMOTE = object()
+
+
 cdef class File:
     def __cinit__(self, path):
+        if path is REMOTE:
+            return
         name = os.fsencode(path)
         cdef const char *c_name = name
         cdef int status
@@ -16,6 +22,12 @@ cdef class File:
             status = ddf_file_open(c_name, &self.ptr)
         if status < 0:
             raise OSError(-status, os.strerror(-status), os.fspath(path))
+
+    @staticmethod
+    def remote(uint64_t size):
+        cdef File self = File.__new__(File, REMOTE)
+        check(ddf_file_remote(size, &self.ptr), NULL)
+        return self
 
     def __dealloc__(self):
         ddf_file_release(self.ptr)

@@ -2,7 +2,7 @@ from ddfast._native.file import File
 from ddfast._native.offsets import OffsetTable
 from ddfast._native.xxh3 import ChecksumTable
 
-Spec = tuple[str, str | OffsetTable, int, int, int, str | ChecksumTable | None]
+Spec = tuple[str | None, str | OffsetTable, int, int, int, str | ChecksumTable | None]
 
 class Shards:
     """The data files of one dataset, one after the other as if they were one. Safe to share between threads.
@@ -11,13 +11,15 @@ class Shards:
     shards of its own.
 
     Parameters:
-        specs: for each shard its data file, its offsets file or table, the number of samples, size in bytes and time
-            of the last change in ns of the data file, by which it is known again, and a file or table of checksums (as
-            the offsets) if its samples are to be verified.
+        specs: for each shard its data file (None: it is remote, as are all of them), its offsets file or table (of a
+            remote one the table), the number of samples, size in bytes and time of the last change in ns of the data
+            file, by which it is known again, and a file or table of checksums (as the offsets) if its samples are to
+            be verified.
         max_open: data files that stay open, about; 0 for half of what the process may open.
 
     Raises:
         KernelError: they are too many or too large (E_LIMIT).
+        ValueError: only some are remote, or the offsets of a remote one are no table.
     """
 
     def __init__(self, specs: list[Spec], max_open: int = 0) -> None: ...

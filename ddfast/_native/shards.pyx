@@ -2,6 +2,7 @@
 
 import os
 
+from libc.errno cimport EINVAL
 from libc.stdint cimport uint8_t
 from libc.stdlib cimport calloc, free
 
@@ -27,6 +28,8 @@ cdef class Shards:
                 status = ddf_shards_new(raw, n, max_open, &self.ptr)
             if status < -10000:
                 raise KernelError(status, f"{n:,} shards are too many or too large to be addressed")
+            if status == -EINVAL:
+                raise ValueError("some shards are remote and others are not, or their tables are files")
             check(status, NULL)
         finally:
             free(raw)
@@ -66,12 +69,13 @@ cdef tuple as_held(tuple spec):
     path, offsets, samples, size, modified, sums = spec
     if not isinstance(offsets, OffsetTable):
         offsets, sums = os.fsencode(offsets), None if sums is None else os.fsencode(sums)
-    return os.fsencode(path), offsets, samples, size, modified, sums
+    return None if path is None else os.fsencode(path), offsets, samples, size, modified, sums
 
 
 cdef int fill(ddf_shard_spec *out, tuple held) except -1:
     path, offsets, out.samples, out.stamp.size, out.stamp.modified, sums = held
-    out.path = <const char *>path
+    if path is not None:
+        out.path = <const char *>path
     if isinstance(offsets, OffsetTable):
         out.offsets = (<OffsetTable>offsets).table
         if (<OffsetTable>offsets).entries != out.samples + 1:

@@ -172,6 +172,13 @@ class DatasetReader(Reader):
         self, start: int, stop: int, yield_key: bool, raw: bool, copy: bool, chunk_size: int
     ) -> Iterator[Any]:
         dataset = self._dataset
+        if dataset.is_far:
+            import numpy as np
+
+            from ddfast.reader.ahead import samples_at
+
+            yield from samples_at(self, np.arange(start, stop), Form(yield_key, raw, copy))
+            return
         while start < stop:
             chunk = self._chunk(dataset, start, stop, raw, copy)
             if yield_key:

@@ -88,6 +88,21 @@ static void what_is_no_file_is_refused(void) {
     assert(ddf_file_open("/tmp/ddf_test_nothing_there", &file) == -ENOENT);
 }
 
+static void a_remote_file_is_never_ready_and_cannot_be_read(void) {
+    ddf_file *file;
+    uint8_t bytes[3];
+    ddf_err err;
+    assert(ddf_file_remote(100, &file) == 0 && ddf_file_is_remote(file) && ddf_file_size(file) == 100);
+    assert(ddf_file_check(file, &err) == 0 && !ddf_file_can_be_ready(file) && !ddf_file_is_entered(file, 5));
+    assert(ddf_file_view(file, 3, 5) == NULL && ddf_file_read_ready(file, bytes, 3, 5) == 0);
+    assert(ddf_file_read(file, bytes, 3, 5, &err) == -ENOTSUP && err.pos == 5);
+    ddf_room parts[3] = {{bytes, 1}, {bytes + 1, 1}, {bytes + 2, 1}};
+    assert(ddf_file_read_parts(file, parts, 7, &err) == -ENOTSUP && err.pos == 7);
+    ddf_file_release(file);
+    assert(ddf_file_open(path, &file) == 0 && !ddf_file_is_remote(file));
+    ddf_file_release(file);
+}
+
 int main(void) {
     sample_file(path, SIZE);
     whole_reads_survive_short_ones_and_signals();
@@ -95,6 +110,7 @@ int main(void) {
     ready_reads_never_wait();
     small_reads_come_to_be_copies();
     what_is_no_file_is_refused();
+    a_remote_file_is_never_ready_and_cannot_be_read();
     unlink(path);
     return 0;
 }

@@ -378,6 +378,58 @@ static void one_open_file_is_one_shard(void) {
     write_shard(0, 0);
 }
 
+static void remote_shards_have_sizes_and_tables_and_no_files(void) {
+    uint8_t table[24] = {0};
+    ddf_store64(table + 8, SAMPLE);
+    ddf_store64(table + 16, 2 * SAMPLE);
+    ddf_shard_spec given[20];
+    for (size_t i = 0; i < 20; i++) {
+        given[i] = (ddf_shard_spec){.offsets = table, .samples = 2, .stamp.size = 2 * SAMPLE};
+    }
+    ddf_shards *shards;
+    ddf_found found;
+    ddf_err err;
+    assert(ddf_shards_new(given, 20, 8, &shards) == 0 && ddf_shards_are_remote(shards));
+    assert(!ddf_shards_can_be_ready(shards) && !ddf_shards_may_wait(shards) && !ddf_shards_are_free(shards));
+    for (int64_t i = 0; i < 40; i++) {
+        ddf_span span;
+        assert(ddf_shards_spans(shards, &i, 1, &span, NULL, &err) == 0);
+        ddf_place place = ddf_shards_place(shards, span.start);
+        assert(place.shard == (size_t)i / 2 && place.position == (i % 2 ? SAMPLE : 0));
+        assert(ddf_shards_find(shards, i, &found, &err) == 0 && ddf_file_is_remote(found.file));
+        assert(found.span.stop - found.span.start == SAMPLE);
+        ddf_shards_give(shards, found.file);
+        assert(first_byte(shards, i, &err) == -ENOTSUP);
+    }
+    ddf_shards_release(shards);
+}
+
+static void one_remote_file_is_one_shard(void) {
+    uint8_t table[16] = {0};
+    ddf_store64(table + 8, SAMPLE);
+    ddf_file *file;
+    ddf_shards *shards;
+    ddf_err err;
+    assert(ddf_file_remote(SAMPLE, &file) == 0 && ddf_shards_of(file, table, 2, NULL, &shards) == 0);
+    ddf_file_release(file);
+    assert(ddf_shards_are_remote(shards) && ddf_shards_check(shards, &err) == 0);
+    assert(!ddf_shards_can_be_ready(shards) && !ddf_shards_may_wait(shards));
+    assert(first_byte(shards, 0, &err) == -ENOTSUP && first_byte(shards, 1, &err) == DDF_E_INDEX);
+    ddf_shards_release(shards);
+}
+
+static void shards_are_remote_all_together_and_with_tables_in_memory(void) {
+    uint8_t table[8] = {0};
+    ddf_shards *shards;
+    ddf_shard_spec mixed[2] = {{.offsets = table}, {.path = "a", .offsets = table}};
+    assert(ddf_shards_new(mixed, 2, 0, &shards) == -EINVAL);
+    ddf_shard_spec lacking = {.offsets_path = "a.offsets"};
+    assert(ddf_shards_new(&lacking, 1, 0, &shards) == -EINVAL);
+    shards = shards_of(0);
+    assert(!ddf_shards_are_remote(shards));
+    ddf_shards_release(shards);
+}
+
 static void *use_thread(void *arg) {
     ddf_shards *shards = arg;
     ddf_err err;
@@ -419,6 +471,9 @@ int main(void) {
     given_tables_are_used_as_they_are();
     far_files_are_not_opened_where_waiting_is_not_wanted();
     one_open_file_is_one_shard();
+    remote_shards_have_sizes_and_tables_and_no_files();
+    one_remote_file_is_one_shard();
+    shards_are_remote_all_together_and_with_tables_in_memory();
     threads_share_shards();
     remove_dataset();
     return 0;

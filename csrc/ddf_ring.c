@@ -1,0 +1,82 @@
+#include "ddf_ring.h"
+
+#include <errno.h>
+
+#include "ddf_work.h"
+
+/* Give the ring what it has room for. The files are opened outside the lock. */
+static void feed_ring(ddf_engine *engine) {
+    while (engine->waiting.head != NULL && ddf_uring_room(engine->ring) > 0 && !engine->stopping) {
+        ddf_job *job = engine->waiting.head;
+        size_t number = ddf_work_take_missed(&engine->waiting, job);
+        const ddf_read *piece = &job->pieces[number];
+        ddf_place place = ddf_shards_place(job->shards, piece->offset);
+        ddf_file **file = &job->held[number];
+        ddf_err err = {0};
+        job->running++;
+        pthread_mutex_unlock(&engine->lock);
+        int status = ddf_shards_take(job->shards, place.shard, file, &err);
+        if (status >= 0) {
+            ddf_uring_read(engine->ring, ddf_file_fd(*file), job->base + piece->at, (size_t)piece->length,
+                           place.position, job, number);
+        }
+        pthread_mutex_lock(&engine->lock);
+        if (status < 0) {
+            ddf_work_end_share(engine, job, status, &err);
+        }
+    }
+}
+
+static void end_read(ddf_engine *engine, const ddf_uring_end *end) {
+    ddf_job *job = end->owner;
+    const ddf_read *piece = &job->pieces[end->number];
+    ddf_place place = ddf_shards_place(job->shards, piece->offset);
+    ddf_err err = {0};
+    int status = end->got == -ECANCELED ? ddf_work_given_up(&err)
+                                        : ddf_file_judge(end->got, piece->length, place.position, &err);
+    err.item = place.shard;
+    ddf_work_hand_in(engine, job, status, &err);
+}
+
+/* Feed the ring and take what it has read, until there is nothing in flight after a stop: the kernel writes into the
+ * jobs' memory until then. */
+static void run_ring(ddf_engine *engine) {
+    ddf_uring_end ends[DDF_SHARE_PIECES];
+    int cancelled = 0;
+    while (!engine->stopping || ddf_uring_in_flight(engine->ring) > 0) {
+        if (!engine->stopping) {
+            feed_ring(engine);
+            engine->ring_asleep = ddf_uring_room(engine->ring) > 0;
+        } else if (!cancelled) {
+            cancelled = 1;
+            ddf_uring_cancel(engine->ring);
+        }
+        pthread_mutex_unlock(&engine->lock);
+        size_t n = ddf_uring_wait(engine->ring, ends, DDF_SHARE_PIECES);
+        for (size_t i = 0; i < n; i++) {
+            const ddf_job *job = ends[i].owner;
+            ddf_shards_give(job->shards, job->held[ends[i].number]);
+        }
+        pthread_mutex_lock(&engine->lock);
+        engine->ring_asleep = 0;
+        for (size_t i = 0; i < n; i++) {
+            end_read(engine, &ends[i]);
+        }
+    }
+}
+
+void *ddf_ring_run(void *arg) {
+    ddf_engine *engine = arg;
+    int status = ddf_uring_start(engine->ring);
+    pthread_mutex_lock(&engine->lock);
+    if (status >= 0) {
+        run_ring(engine);
+    }
+    engine->ring_state = RING_NONE;
+    if (engine->waiting.head != NULL) { /* the ring did not start */
+        (void)ddf_work_call_threads(engine, engine->queue_depth);
+    }
+    ddf_work_end_thread(engine);
+    return NULL;
+}
+

@@ -1,0 +1,8 @@
+/* ddf_ring: the engine's thread that waits for storage with io_uring, in the place of many. */
+#ifndef DDF_RING_H
+#define DDF_RING_H
+
+/* Body of the thread; the argument is the engine. */
+void *ddf_ring_run(void *engine);
+
+#endif

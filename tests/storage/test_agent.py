@@ -1,0 +1,372 @@
+"""The thread that reads from far storage, with a feed and storages in memory."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import os
+import random
+import threading
+import time
+from concurrent.futures import CancelledError
+
+import pytest
+from couriers import URL, Feed, Memory, Piece, passing
+
+from ddfast.errors import ClosedError, StorageDeniedError, StorageError, StorageTimeoutError
+from ddfast.storage.agent import Agent
+from ddfast.storage.attempts import Policy
+from ddfast.storage.courier import Courier
+
+DATA = random.Random(1).randbytes(1 << 20)
+QUICK = Policy(timeout=5.0, attempt_timeout=1.0, retries=8, backoff=0.0)
+
+
+@pytest.fixture
+def feed():
+    feed = Feed()
+    yield feed
+    feed.free()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left():
+    threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    yield
+    assert threading.active_count() == threads
+    assert len(os.listdir("/proc/self/fd")) <= files + 2  # noqa: PTH208  the feed's own, which is freed later
+
+
+def pieces(n: int, size: int = 1000, step: int = 1000, shard: int = 0) -> list[Piece]:
+    return [Piece(shard, at * step, at * step + size) for at in range(n)]
+
+
+def ended(wanted: list[Piece]) -> list[Piece]:
+    assert all(piece.ended.wait(30) for piece in wanted)
+    return wanted
+
+
+def check(wanted: list[Piece], data: bytes = DATA) -> None:
+    for piece in ended(wanted):
+        assert piece.failure is None
+        assert piece == data[piece.start : piece.stop]
+
+
+def test_all_pieces_of_a_feed_are_filled(feed):
+    wanted = pieces(1000)
+    random.Random(2).shuffle(wanted)
+    with Agent([Memory(DATA, lambda number: 0.001)], feed, QUICK) as agent:
+        agent.start()
+        for at in range(0, 1000, 100):
+            feed.put(*wanted[at : at + 100])
+            time.sleep(0.002)
+        check(wanted)
+        assert agent.traffic.bytes == 1_000_000
+        assert agent.traffic.in_flight == 0
+        assert agent.traffic.waited > 0
+
+
+def test_pieces_go_to_the_storage_of_their_shard(feed):
+    other = bytes(reversed(DATA))
+    with Agent([Memory(DATA), Memory(other)], feed, QUICK) as agent:
+        agent.start()
+        first, second = pieces(20), pieces(20, shard=1)
+        feed.put(*first, *second)
+        check(first)
+        check(second, other)
+
+
+def test_many_reads_are_in_flight_and_no_more_than_the_most(feed):
+    storage = Memory(DATA, lambda number: 0.005)
+    with Agent([storage], feed, QUICK, most=20) as agent:
+        agent.start()
+        wanted = pieces(1000, step=1001, size=500)
+        random.Random(2).shuffle(wanted)
+        feed.put(*wanted)
+        check(wanted)
+        assert 16 <= storage.at_work_max <= 20 + agent.traffic.hedged
+        assert agent.traffic.in_flight_max <= 20
+
+
+def test_no_more_bytes_than_the_budget_are_in_flight_but_one_request_is(feed):
+    storage = Memory(DATA, lambda number: 0.002)
+    with Agent([storage], feed, Policy(hedge=0), budget=2500) as agent:
+        agent.start()
+        wanted = [*pieces(50, step=20_000), Piece(0, 0, 100_000)]
+        feed.put(*wanted)
+        check(wanted)
+        assert storage.at_work_max == 2
+
+
+def test_pieces_that_must_wait_go_together(feed):
+    storage = Memory(DATA, lambda number: 0.002)
+    with Agent([storage], feed, QUICK) as agent:
+        wanted = pieces(400)
+        feed.put(*wanted)
+        agent.start()
+        check(wanted)
+        assert agent.traffic.merged > 200
+        assert (
+            agent.traffic.requests == len(storage.asked) == 400 - agent.traffic.merged + agent.traffic.hedged
+        )
+
+
+def test_a_large_piece_is_shared_by_several_requests(feed):
+    data = DATA * 8
+    with Agent([Memory(data)], feed, QUICK) as agent:
+        agent.start()
+        whole = Piece(0, 0, len(data))
+        feed.put(whole)
+        check([whole], data)
+        assert agent.traffic.cut == agent.traffic.requests == 8
+
+
+def test_faults_that_pass_are_survived(feed):
+    draw = random.Random(5)
+
+    def deal(number):
+        if draw.random() < 0.2:
+            raise passing(throttled=draw.random() < 0.1)
+        return 0.0005
+
+    with Agent([Memory(DATA, deal)], feed, Policy(retries=30, backoff=0.001)) as agent:
+        agent.start()
+        wanted = pieces(500, step=1500, size=700)
+        random.Random(2).shuffle(wanted)
+        feed.put(*wanted)
+        check(wanted)
+        assert agent.traffic.retries > 20
+        assert agent.traffic.failed == 0
+
+
+def test_a_fault_that_does_not_pass_fails_the_piece_and_its_error_is_found_by_the_reason(feed):
+    denied = StorageDeniedError(f"{URL} must not be read", url=URL)
+
+    def deal(number):
+        raise denied
+
+    with Agent([Memory(DATA, deal)], feed, QUICK) as agent:
+        agent.start()
+        wanted = pieces(1)
+        feed.put(*wanted)
+        code, reason = ended(wanted)[0].failure
+        assert (code, agent.error(reason)) == (errno.EACCES, denied)
+        assert agent.error("another") is None
+        assert agent.traffic.failed == 1
+
+
+def test_a_cut_piece_is_failed_once_and_only_when_all_its_requests_have_ended(feed):
+    data = DATA * 8
+
+    class Storage(Memory):
+        async def read_async(self, spans, into):
+            await super().read_async(spans, into)
+            if spans[0][0] == 0:
+                raise StorageError("this part is gone", url=URL)
+
+    storage = Storage(data, lambda number: 0.05 if number > 1 else 0.0)
+    with Agent([storage], feed, QUICK) as agent:
+        agent.start()
+        whole = Piece(0, 0, len(data))
+        feed.put(whole)
+        assert "this part is gone" in ended([whole])[0].failure[1]
+        assert storage.at_work == 0
+
+
+def test_an_error_of_a_storage_itself_fails_the_piece(feed):
+    def deal(number):
+        raise ZeroDivisionError
+
+    with Agent([Memory(DATA, deal)], feed, QUICK) as agent:
+        agent.start()
+        wanted = pieces(1)
+        feed.put(*wanted)
+        assert ended(wanted)[0].failure == (errno.EIO, "ZeroDivisionError")
+
+
+def test_pieces_given_up_before_they_are_read_are_dropped(feed):
+    storage = Memory(DATA)
+    with Agent([storage], feed, QUICK) as agent:
+        wanted = pieces(20, step=50_000)
+        for piece in wanted:
+            piece.given_up = True
+        feed.put(*wanted)
+        agent.start()
+        assert all(piece.failure[0] == errno.ECANCELED for piece in ended(wanted))
+        assert storage.asked == []
+
+
+def test_reads_under_way_are_ended_when_nobody_waits_for_them(feed):
+    storage = Memory(DATA, lambda number: 1000.0)
+    with Agent([storage], feed, Policy(timeout=1000.0, attempt_timeout=1000.0)) as agent:
+        agent.start()
+        wanted = pieces(5, step=50_000)
+        feed.put(*wanted)
+        while len(storage.asked) < 5:
+            time.sleep(0.01)
+        for piece in wanted:
+            piece.given_up = True
+        assert all(piece.failure[0] == errno.ECANCELED for piece in ended(wanted))
+        assert storage.cancelled == 5
+        storage.deal = lambda number: 0.0
+        more = pieces(50)
+        feed.put(*more)
+        check(more)
+
+
+def test_closing_ends_reads_of_a_dead_server_at_once(feed):
+    storage = Memory(DATA, lambda number: 1000.0)
+    agent = Agent([storage], feed, Policy(timeout=1000.0, attempt_timeout=1000.0))
+    agent.start()
+    wanted = pieces(300, step=3000)
+    feed.put(*wanted)
+    while not storage.asked:
+        time.sleep(0.01)
+    assert agent.close(10.0)
+    assert storage.at_work == 0
+    assert feed.closed
+    taken = [piece for piece in wanted if piece not in feed.pieces]
+    assert len(taken) >= 8
+    assert all(piece.failure[0] == errno.ECANCELED for piece in taken)
+    assert agent.close()
+
+
+def test_a_closed_agent_reads_nothing(feed):
+    agent = Agent([Memory(DATA)], feed, QUICK)
+    assert agent.close()
+    assert feed.closed
+    for use in (agent.start, lambda: agent.read((0, 1))):
+        with pytest.raises(ClosedError, match="the reader is closed"):
+            use()
+
+
+def test_a_dropped_agent_ends_its_thread(feed):
+    agent = Agent([Memory(DATA)], feed, QUICK)
+    agent.start()
+    del agent
+    gc.collect()
+    assert feed.closed
+
+
+def test_a_single_read_waits_for_no_other(feed):
+    storage = Memory(DATA, lambda number: 1000.0 if number <= 8 else 0.0)
+    with Agent([storage], feed, Policy(timeout=1000.0, attempt_timeout=1000.0)) as agent:
+        agent.start()
+        feed.put(*pieces(100, step=10_000))
+        while len(storage.asked) < 8:
+            time.sleep(0.01)
+        assert agent.read((5, 500)) == DATA[5:500]
+
+
+def test_a_single_read_of_a_dead_server_ends_in_time():
+    agent = Agent([Memory(DATA, lambda number: 1000.0)], policy=Policy(timeout=0.2, attempt_timeout=0.1))
+    with agent, pytest.raises(StorageTimeoutError, match=r"bytes 5 to 500 did not arrive within 0\.2 s and"):
+        agent.read((5, 500))
+
+
+def test_a_storage_that_blocks_the_loop_is_told_from_a_dead_server(monkeypatch):
+    monkeypatch.setattr("ddfast.storage.agent.SLACK", 0.1)
+
+    def block(number):
+        time.sleep(1.0)
+        return 0.0
+
+    agent = Agent([Memory(DATA, block)], policy=Policy(timeout=0.1))
+    with agent, pytest.raises(StorageTimeoutError, match="blocks the event loop"):
+        agent.read((5, 500))
+
+
+def test_a_read_that_is_under_way_when_the_agent_is_closed_is_cancelled():
+    storage = Memory(DATA, lambda number: 1000.0)
+    agent = Agent([storage])
+    buffer = bytearray(10)
+    future = agent.submit([(0, 10)], [memoryview(buffer)])
+    while not storage.asked:
+        time.sleep(0.01)
+    assert agent.close(10.0)
+    with pytest.raises(CancelledError):
+        future.result(10)
+
+
+@pytest.mark.parametrize("times", [0, 1, 20])
+def test_a_whole_object_is_fetched_in_few_requests(times):
+    storage = Memory(DATA * times)
+    with Agent([]) as agent:
+        whole = agent.fetch_all(storage)
+    assert whole.readonly
+    assert whole == DATA * times
+    assert len(storage.asked) == {0: 1, 1: 2, 20: 4}[times]
+
+
+def test_an_object_of_which_a_part_cannot_be_had_is_not_fetched():
+    def deal(number):
+        if number == 3:
+            raise StorageDeniedError("no", url=URL)
+        return 1000.0 if number > 1 else 0.0
+
+    storage = Memory(DATA * 20, deal)
+    with Agent([]) as agent, pytest.raises(StorageDeniedError, match="no"):
+        agent.fetch_all(storage)
+    assert storage.at_work == 0
+
+
+def test_an_agent_is_not_used_after_a_fork(run_python):
+    result = run_python("-W", "ignore", "-c", FORKED)
+    assert (result.stdout, result.stderr, result.returncode) == ("True\n", "", 0)
+
+
+FORKED = f"""
+import os, sys
+sys.path.insert(0, {os.path.dirname(os.path.dirname(os.path.abspath(__file__)))!r})
+from couriers import Memory
+from ddfast.errors import ClosedError
+from ddfast.storage.agent import Agent
+agent = Agent([Memory(bytes(100))])
+agent.read((0, 10))
+child = os.fork()
+if child == 0:
+    try:
+        agent.read((0, 10))
+    except ClosedError as error:
+        print("begun in process" in str(error), flush=True)
+    sys.exit(0 if agent.close() else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert agent.read((0, 10)) == bytes(10)
+"""  # noqa: PTH100, PTH120
+
+
+def test_a_program_that_closes_nothing_ends(run_python):
+    program = FORKED.partition("child =")[0] + "agent.submit([(0, 1)], [memoryview(bytearray(1))])"
+    result = run_python("-c", program)
+    assert (result.stderr, result.returncode) == ("", 0)
+
+
+def test_a_budget_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="budget is 0 bytes"):
+        Agent([], budget=0)
+
+
+def test_a_budget_that_is_used_up_makes_no_needless_tasks(feed, monkeypatch):
+    storage = Memory(DATA, lambda number: 0.001)
+    begun = []
+    carry = Courier._carry
+    monkeypatch.setattr(Courier, "_carry", lambda self, first: begun.append(first) or carry(self, first))
+    with Agent([storage], feed, Policy(hedge=0), budget=2500) as agent:
+        agent.start()
+        wanted = pieces(50, step=20_000)
+        feed.put(*wanted)
+        check(wanted)
+        assert len(begun) <= 50
+
+
+def test_an_agent_closed_as_its_reads_begin_leaves_no_piece_behind(feed):
+    for _ in range(20):
+        more = Feed()
+        agent = Agent([Memory(DATA, lambda number: 0.001)], more, QUICK)
+        wanted = pieces(100, step=3000)
+        more.put(*wanted)
+        agent.start()
+        assert agent.close(30)
+        waiting = {piece.start for piece in more.pieces}
+        assert all(piece.ended.is_set() for piece in wanted if piece.start not in waiting)
+        more.free()

@@ -1,0 +1,104 @@
+"""Readers of datasets that are far away, through storages."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from couriers import Memory, passing
+
+from ddfast import FileWriter, MsgpackReader
+from ddfast.errors import StorageDeniedError
+from ddfast.index import build_key_table, open_offsets
+from ddfast.remote import RemoteDataset, RemoteShard
+from ddfast.storage import LocalStorage
+from ddfast.storage.attempts import Policy
+from ddfast.storage.link import StorageLink
+
+COUNT = 300
+
+
+@pytest.fixture
+def paths(tmp_path):
+    found = []
+    for shard in range(2):
+        path = tmp_path / f"{shard}.msgpack"
+        draw = random.Random(shard)
+        with FileWriter(path, disable=True) as writer:
+            for i in range(COUNT):
+                writer.write(
+                    {"key": f"{shard}-{i}", "label": i, "data": draw.randbytes(draw.randrange(5000))}
+                )
+        found.append(path)
+    return found
+
+
+def remote(paths, link):
+    shards = [RemoteShard(str(path), size := path.stat().st_size, open_offsets(path, size)) for path in paths]
+    keys = [f"{shard}-{i}" for shard in range(len(paths)) for i in range(COUNT)]
+    return RemoteDataset("remote", shards, link, keys=lambda: keys, key_table=lambda: build_key_table(keys))
+
+
+class RemoteReader(MsgpackReader):
+    """A reader whose dataset is given."""
+
+    def __init__(self, dataset, **options):
+        self._given = dataset
+        super().__init__("remote", **options)
+
+    def _open_dataset(self):
+        return self._given
+
+
+def local(paths):
+    samples = []
+    for path in paths:
+        with MsgpackReader(path) as reader:
+            samples += list(reader)
+    return samples
+
+
+def test_readers_give_what_local_ones_do(paths):
+    link = StorageLink([LocalStorage(str(path)) for path in paths])
+    expected = local(paths)
+    with RemoteReader(remote(paths, link)) as reader:
+        assert list(reader) == expected
+        assert [sample for batch in reader.batches(64) for sample in batch] == expected
+        assert reader.get(COUNT) == expected[COUNT]
+    assert link.traffic.bytes >= sum(path.stat().st_size for path in paths)
+    assert link.traffic.in_flight == 0
+    assert link.max_gap >= 4096
+    assert link.max_read >= 1 << 20
+
+
+def test_faults_that_pass_are_not_seen_by_readers(paths):
+    draw = random.Random(3)
+
+    def deal(number):
+        if draw.random() < 0.2:
+            raise passing()
+        return 0.0
+
+    link = StorageLink([Memory(path.read_bytes(), deal) for path in paths], Policy(retries=40, backoff=0.0))
+    with RemoteReader(remote(paths, link)) as reader:
+        assert [sample for batch in reader.batches(16, shuffle=True) for sample in batch] != []
+        assert list(reader) == local(paths)
+
+
+def test_readers_raise_what_the_storage_raised(paths):
+    denied = StorageDeniedError("train.msgpack must not be read")
+
+    def deal(number):
+        raise denied
+
+    with RemoteReader(remote(paths, StorageLink([Memory(b"", deal)] * 2))) as reader:
+        with pytest.raises(StorageDeniedError) as caught:
+            next(iter(reader.batches(16)))
+        assert caught.value is denied
+
+
+def test_storages_are_opened_again_after_they_were_closed(paths):
+    link = StorageLink([LocalStorage(str(path)) for path in paths])
+    for _ in range(2):
+        with RemoteReader(remote(paths, link)) as reader:
+            assert reader.get(1) == local(paths)[1]
