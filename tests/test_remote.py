@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -185,6 +186,17 @@ def test_a_closed_reader_opens_again(path: Path) -> None:
         assert next(iter(reader.batches(4)))["label"].tolist() == [0, 1, 2, 3]
         reader.close()
     assert len(link.servers) == 4
+    assert all(not server._thread.is_alive() for server in link.servers)
+
+
+def test_a_dropped_reader_ends_its_server(path: Path) -> None:
+    link = Link([path.read_bytes()])
+    reader = RemoteReader(remote([path], link))
+    assert reader.get(3)["label"] == 3
+    stream = reader.batches(4)
+    assert len(link.servers) == 2
+    del reader, stream
+    gc.collect()
     assert all(not server._thread.is_alive() for server in link.servers)
 
 
