@@ -301,3 +301,12 @@ def test_a_forked_child_is_served_anew(path: Path) -> None:
                 os._exit(status)
         assert os.waitpid(child, 0)[1] == 0
         assert reader.get(3)["label"] == 3
+
+
+def test_damaged_samples_can_be_skipped(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[open_offsets(path, len(content)).span(5)[0]] = 0xC1
+    with RemoteReader(remote([path], Link([bytes(content)])), on_error="skip") as reader:
+        wanted = [i for i in range(SAMPLES) if i != 5]
+        assert [sample["label"] for sample in reader] == wanted
+        assert [label for batch in reader.batches(16) for label in batch["label"].tolist()] == wanted
