@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import weakref
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ddfast._native.arena import Pool
 from ddfast._native.engine import Engine
 from ddfast._native.fetch import Fetch
-from ddfast.anydataset import AnyDataset
+from ddfast.anydataset import AnyDataset, Server
 from ddfast.batch import Batch
 from ddfast.errors import (
     ClosedError,
@@ -68,6 +69,8 @@ class Fetcher:
         self.timeout = timeout
         self.closed = False
         self._pid = os.getpid()
+        if self._server is not None:
+            weakref.finalize(self, _end, self._server, self._pid)
 
     @property
     def is_ours(self) -> bool:
@@ -187,6 +190,12 @@ class Fetcher:
     def _require_open(self) -> None:
         if self.closed:
             raise ClosedError(f"the reader of {self.dataset.path} is closed; open it again to read on")
+
+
+def _end(server: Server, pid: int) -> None:
+    """Have a server end whose fetcher was dropped, or left open at exit; not that of the parent of a forked child."""
+    if pid == os.getpid():
+        server.close(0)
 
 
 def _planned(fetch: Fetch, number: int) -> NDArray[np.int64] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -188,6 +189,17 @@ def test_a_closed_reader_opens_again(path: Path) -> None:
     assert all(not server._thread.is_alive() for server in link.servers)
 
 
+def test_a_dropped_reader_ends_its_server(path: Path) -> None:
+    link = Link([path.read_bytes()])
+    reader = RemoteReader(remote([path], link))
+    assert reader.get(3)["label"] == 3
+    stream = reader.batches(4)
+    assert len(link.servers) == 2
+    del reader, stream
+    gc.collect()
+    assert all(not server._thread.is_alive() for server in link.servers)
+
+
 @pytest.mark.parametrize("damaged", [0, 123])
 def test_samples_are_verified(paths: list[Path], damaged: int) -> None:
     files = [bytearray(path.read_bytes()) for path in paths]
@@ -289,3 +301,12 @@ def test_a_forked_child_is_served_anew(path: Path) -> None:
                 os._exit(status)
         assert os.waitpid(child, 0)[1] == 0
         assert reader.get(3)["label"] == 3
+
+
+def test_damaged_samples_can_be_skipped(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[open_offsets(path, len(content)).span(5)[0]] = 0xC1
+    with RemoteReader(remote([path], Link([bytes(content)])), on_error="skip") as reader:
+        wanted = [i for i in range(SAMPLES) if i != 5]
+        assert [sample["label"] for sample in reader] == wanted
+        assert [label for batch in reader.batches(16) for label in batch["label"].tolist()] == wanted
