@@ -1,0 +1,194 @@
+"""A storage that keeps what it has read on the local disk, for all processes of a user."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from ddfast.errors import ClosedError
+from ddfast.storage.base import Span, Stat, Storage
+from ddfast.storage.blockcache import BlockCache, shared_cache
+from ddfast.storage.blocks import PAGE_BYTES, Address, Block, footprint
+from ddfast.storage.errand import CacheTraffic, Errand, windows
+
+__all__ = ["BLOCK_BYTES", "CacheTraffic", "CachedStorage"]
+
+BLOCK_BYTES = 1 << 20
+
+
+class CachedStorage(Storage):
+    """Reads aligned blocks of another storage once, and keeps them as files; a later epoch reads no remote byte.
+
+    The directory may be used by any number of processes, for any number of objects, and any of them may be killed at
+    any time. A block's name is a hash of URL, version, size, block size and number, so bytes of a replaced object
+    are never served. Each page of a block is checked with XXH3-64 when it is read; what is damaged is dropped and
+    fetched anew. What was not used for longest leaves when the limit is reached. Links in the directory are not
+    followed, and a directory that belongs to somebody else, that others may write to or that is a link itself is
+    not used: then, and where the disk is full or cannot be written, reading goes on without the cache, with one
+    RuntimeWarning. An object without a version is never cached.
+
+    The directory holds ``<hash>.block`` files (see `ddfast.storage.blocks`), ``<hash>.<pid>-<n>.part`` files that are
+    being written, and ``usage``, their count and lock (see `ddfast.storage.ledger`). Other files there are left alone.
+
+    Parameters:
+        storage: where the bytes come from; closed together with this one.
+        directory: where the blocks are kept; made, for this user alone, if it is missing.
+        limit_bytes: what all blocks in the directory may take of the disk. Where processes name different limits,
+            each keeps to its own when it adds a block.
+        block_bytes: bytes of a block, a multiple of 16 KiB.
+
+    Raises:
+        ValueError: `block_bytes` is no multiple of 16 KiB, or the limit is less than one block.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        directory: str | os.PathLike[str],
+        limit_bytes: int,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> None:
+        if block_bytes <= 0 or block_bytes % PAGE_BYTES:
+            raise ValueError(f"block_bytes is {block_bytes:,}: give a multiple of {PAGE_BYTES:,}")
+        least = footprint(Block("", 0, block_bytes).file_size)
+        if limit_bytes < least:
+            raise ValueError(
+                f"the cache's limit of {limit_bytes:,} bytes is less than one block takes ({least:,}): raise it, or "
+                "choose smaller blocks"
+            )
+        self.url = storage.url
+        self.storage = storage
+        self.directory = directory
+        self.limit_bytes = limit_bytes
+        self.block_bytes = block_bytes
+        self._traffic = CacheTraffic()
+        self._counting = threading.Lock()
+        self._stat: Stat | None = None
+        self._process = os.getpid()
+        self._cache: BlockCache | None = shared_cache(directory, limit_bytes)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.storage, self.directory, self.limit_bytes, self.block_bytes)
+
+    @property
+    def traffic(self) -> CacheTraffic:
+        """Where this storage's blocks came from, so far."""
+        return replace(self._traffic)
+
+    def stat(self) -> Stat:
+        """Size and version, asked for once."""
+        self._opened()
+        if self._stat is None:
+            self._stat = self.storage.stat()
+        return self._stat
+
+    async def stat_async(self) -> Stat:
+        """Size and version, asked for once."""
+        self._opened()
+        if self._stat is None:
+            self._stat = await self.storage.stat_async()
+        return self._stat
+
+    def read(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
+        """Fill every buffer wholly, or raise.
+
+        Raises:
+            ClosedError: the storage was closed, or comes from before a fork.
+            StorageError: one attempt to read what is missing has failed.
+        """
+        cache = self._opened()
+        with cache.held():
+            address = self._address(cache, self.stat(), spans)
+            if address is None:
+                self.storage.read(spans, into)
+                return
+            for wanted in windows(spans, into, self.block_bytes):
+                self._run(Errand(cache, address, wanted))
+
+    def _run(self, errand: Errand) -> None:
+        try:
+            errand.look()
+            if errand.spans:
+                self.storage.read(errand.spans, errand.buffers)
+                errand.land()
+        finally:
+            errand.leave()
+        if errand.awaited:
+            errand.arrived = {number: flight.wait() for number, flight in errand.awaited.items()}
+            errand.settle()
+            if errand.late[0]:
+                self.storage.read(*errand.late)
+        self._count(errand.traffic)
+
+    async def read_async(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
+        """Fill every buffer wholly, or raise. Nothing is written once it has ended or was cancelled.
+
+        Raises:
+            ClosedError: the storage was closed, or comes from before a fork.
+            StorageError: one attempt to read what is missing has failed.
+        """
+        cache = self._opened()
+        with cache.held():
+            address = self._address(cache, await self.stat_async(), spans)
+            if address is None:
+                await self.storage.read_async(spans, into)
+                return
+            for wanted in windows(spans, into, self.block_bytes):
+                await self._run_async(cache, Errand(cache, address, wanted))
+
+    async def _run_async(self, cache: BlockCache, errand: Errand) -> None:
+        try:
+            if not errand.glance():
+                await cache.in_thread(errand.look)
+            if errand.spans:
+                await self.storage.read_async(errand.spans, errand.buffers)
+                await cache.in_thread(errand.land)
+        finally:
+            errand.leave()
+        if errand.awaited:
+            errand.arrived = {number: await flight.wait_async() for number, flight in errand.awaited.items()}
+            await cache.in_thread(errand.settle)
+            if errand.late[0]:
+                await self.storage.read_async(*errand.late)
+        self._count(errand.traffic)
+
+    def _count(self, traffic: CacheTraffic) -> None:
+        with self._counting:
+            self._traffic.add(traffic)
+
+    def _address(self, cache: BlockCache, stat: Stat, spans: Sequence[Span]) -> Address | None:
+        """Where blocks are kept; None if the storage has to answer by itself."""
+        if cache.ledger is None or stat.version is None:
+            return None
+        if any(not 0 <= start <= stop <= stat.size for start, stop in spans):
+            return None  # it knows best what to say
+        return Address(self.url, stat.version, stat.size, self.block_bytes)
+
+    def beside(self, suffix: str) -> CachedStorage:
+        """The object whose name is this one's lengthened by a suffix, in the same cache."""
+        return CachedStorage(self.storage.beside(suffix), self.directory, self.limit_bytes, self.block_bytes)
+
+    def close(self) -> None:
+        """Close the storage below, and the cache's files if nobody else uses them."""
+        self._release()
+        self.storage.close()
+
+    async def close_async(self) -> None:
+        """Close the storage below, and the cache's files if nobody else uses them."""
+        self._release()
+        await self.storage.close_async()
+
+    def _release(self) -> None:
+        cache, self._cache = self._cache, None
+        if cache is not None and os.getpid() == self._process:
+            cache.release()
+
+    def _opened(self) -> BlockCache:
+        if self._cache is None:
+            raise ClosedError(f"{self.url}: the storage is closed")
+        if os.getpid() != self._process:
+            raise ClosedError(f"{self.url}: the storage was opened before a fork; open it in this process")
+        return self._cache
