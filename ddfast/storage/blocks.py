@@ -43,8 +43,8 @@ MAKE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # What opening says of a link, and of a socket.
 PLANTED = {errno.ELOOP, errno.EMLINK, errno.ENXIO}
 
-# Where the system has no such flag, nothing is in memory.
-NO_WAIT = getattr(os, "RWF_NOWAIT", 1 << 30)
+# Not everywhere is there a way to read just what the system has in memory.
+NO_WAIT = getattr(os, "RWF_NOWAIT", None)
 
 # Ages of use are kept to the minute: one system call less for most reads.
 TOUCH_SECONDS = 60
@@ -136,6 +136,8 @@ class BlockFolder:
         Raises:
             BlockingIOError: it would have to wait.
         """
+        if not wait and NO_WAIT is None:
+            raise BlockingIOError
         name = f"{block.name}.block"
         try:
             file = os.open(name, READ_FLAGS, dir_fd=self.directory)
@@ -145,7 +147,7 @@ class BlockFolder:
             self.remove(name)
             return None
         try:
-            if _read(file, block, parts, 0 if wait else NO_WAIT):
+            if _read(file, block, parts, 0 if wait else NO_WAIT or 0):
                 return True
         finally:
             os.close(file)
