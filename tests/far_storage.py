@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from ddfast.storage.base import Span, Stat, Storage
 
@@ -16,6 +18,7 @@ class CountingStorage(Storage):
 
     Attributes:
         asked: the spans of every read.
+        reached: set when the first read has begun.
         before: called with the spans before they are read; may wait, or raise.
         before_async: the same for tasks.
     """
@@ -25,6 +28,7 @@ class CountingStorage(Storage):
         self.version = version
         self.url = url
         self.asked: list[list[Span]] = []
+        self.reached = threading.Event()
         self.stats = 0
         self.closed = False
         self.before: Callable[[Sequence[Span]], None] = lambda spans: None
@@ -50,6 +54,7 @@ class CountingStorage(Storage):
     def read(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
         with self._lock:
             self.asked.append(list(spans))
+        self.reached.set()
         self.before(spans)
         self._fill(spans, into)
 
@@ -101,17 +106,13 @@ async def read_async(storage: Storage, *spans: Span) -> list[bytes]:
 
 def pseudo_random(size: int, seed: int = 0) -> bytes:
     """Bytes that are the same whenever they are asked for, and differ everywhere."""
-    import numpy as np
-
     return np.random.default_rng(seed).bytes(size)
 
 
 def open_files() -> set[str]:
-    """What the file descriptors of this process lead to."""
+    """What the file descriptors of this process lead to, where the system tells."""
     found = set()
-    for number in os.listdir("/proc/self/fd"):
-        try:
-            found.add(os.readlink(f"/proc/self/fd/{number}"))
-        except FileNotFoundError:
-            continue
+    for link in Path("/proc/self/fd").glob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            found.add(str(link.readlink()))
     return found

@@ -3,7 +3,8 @@
 All processes share the count in the file ``usage``, under its lock: 24 bytes in the order of the machine, which are
 the bytes that the blocks take, when they were last counted (seconds since 1970), and XXH3-64 of the 16 bytes
 before. The count is raised before a block's file is made, so it is never too low; it is too high where a process was
-killed or two fetched the same block, so files are counted anew before any of them is removed, and once an hour.
+killed or two fetched the same block, so files are counted anew before any of them is removed, and once an hour. A
+file that gets its final name during the count may be missed: the limit holds within one block per process.
 """
 
 from __future__ import annotations
