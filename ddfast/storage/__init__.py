@@ -1,4 +1,4 @@
-"""Where bytes come from: files, object stores, HTTP, and a cache of them on the local disk."""
+"""Where the bytes of a dataset come from: files, object stores, web servers, and whatever fsspec knows."""
 
 import lazy_loader
 

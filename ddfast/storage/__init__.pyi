@@ -1,8 +1,22 @@
-from .base import Span as Span
-from .base import Stat as Stat
-from .base import Storage as Storage
-from .cache import CachedStorage as CachedStorage
-from .cache import CacheTraffic as CacheTraffic
-from .ledger import CacheUsage as CacheUsage
-from .ledger import cache_usage as cache_usage
-from .ledger import clear_cache as clear_cache
+from .anywhere import AnyStorage
+from .base import Span, Stat, Storage
+from .local import LocalStorage
+from .objects import ObjectStorage
+from .opening import expand, is_pattern, open_storage
+from .uploading import Upload, open_upload
+from .urls import is_url
+
+__all__ = [
+    "AnyStorage",
+    "LocalStorage",
+    "ObjectStorage",
+    "Span",
+    "Stat",
+    "Storage",
+    "Upload",
+    "expand",
+    "is_pattern",
+    "is_url",
+    "open_storage",
+    "open_upload",
+]
