@@ -24,13 +24,12 @@ class CountingStorage(Storage):
     """
 
     def __init__(self, content: bytes, version: str | None = "1", url: str = "memory://object") -> None:
+        super().__init__(url)
         self.content = content
         self.version = version
-        self.url = url
         self.asked: list[list[Span]] = []
         self.reached = threading.Event()
         self.stats = 0
-        self.closed = False
         self.before: Callable[[Sequence[Span]], None] = lambda spans: None
         self.before_async: Callable[[Sequence[Span]], object] | None = None
         self.others: dict[str, bytes] = {}
@@ -46,7 +45,7 @@ class CountingStorage(Storage):
 
     def stat(self) -> Stat:
         self.stats += 1
-        return Stat(len(self.content), self.version)
+        return self.note(Stat(len(self.content), self.version))
 
     async def stat_async(self) -> Stat:
         return self.stat()
@@ -71,12 +70,6 @@ class CountingStorage(Storage):
 
     def beside(self, suffix: str) -> CountingStorage:
         return CountingStorage(self.others[suffix], self.version, self.url + suffix)
-
-    def close(self) -> None:
-        self.closed = True
-
-    async def close_async(self) -> None:
-        self.close()
 
 
 class FileStorage(CountingStorage):

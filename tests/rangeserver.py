@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
 
 Act = int | str | None
 LONGEST_SECONDS = 30.0
@@ -73,7 +74,7 @@ class Handler(BaseHTTPRequestHandler):
         self.do_GET()
 
     def do_GET(self) -> None:
-        site, path = self.site, self.path.partition("?")[0]
+        site, path = self.site, unquote(self.path.partition("?")[0])
         with site.lock:
             number = len(site.requests)
             site.requests.append(
@@ -136,16 +137,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def serve_half(self, path: str) -> None:
         """As much as half of what the headers promise."""
-        assert (wanted := self.wanted(path)) is not None
-        status, body, headers = wanted
+        status, body, headers = self.wanted(path) or (500, b"", {})
         self.answer(status, body[: len(body) // 2], len(body), **headers)
         self.wfile.flush()
         self.close_connection = True
 
     def chunk_half(self, path: str) -> None:
         """Half of the range that the headers name, with an end that looks like one."""
-        assert (wanted := self.wanted(path)) is not None
-        status, body, headers = wanted
+        status, body, headers = self.wanted(path) or (500, b"", {})
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
@@ -166,8 +165,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def trickle(self, path: str) -> None:
         """A few bytes at a time."""
-        assert (wanted := self.wanted(path)) is not None
-        status, body, headers = wanted
+        status, body, headers = self.wanted(path) or (500, b"", {})
         self.answer(status, b"", len(body), **headers)
         for i in range(0, len(body), 16):
             self.wfile.write(body[i : i + 16])

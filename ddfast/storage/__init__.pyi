@@ -1,5 +1,8 @@
 from .anywhere import AnyStorage
 from .base import Span, Stat, Storage
+from .cache import CachedStorage
+from .errand import CacheTraffic
+from .ledger import CacheUsage, cache_usage, clear_cache
 from .local import LocalStorage
 from .objects import ObjectStorage
 from .opening import expand, is_pattern, open_storage
@@ -8,12 +11,17 @@ from .urls import is_url
 
 __all__ = [
     "AnyStorage",
+    "CacheTraffic",
+    "CacheUsage",
+    "CachedStorage",
     "LocalStorage",
     "ObjectStorage",
     "Span",
     "Stat",
     "Storage",
     "Upload",
+    "cache_usage",
+    "clear_cache",
     "expand",
     "is_pattern",
     "is_url",

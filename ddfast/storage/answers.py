@@ -21,7 +21,7 @@ KIND = re.compile(r"kind: (Timeout|Interrupted|Connect|Request|Decode)\b")
 # S3 says so with status 400.
 EXPIRED = re.compile(r"<Code>(ExpiredToken|TokenRefreshRequired|InvalidToken)</Code>")
 # The object may be shorter than it was.
-WRONG_RANGE = re.compile(r"Requested \d+\.\.\d+, got ")
+WRONG_RANGE = re.compile(r"Requested \d+\.\.\d+, got |Wanted range starting at \d+, but ")
 RANGE_STATUS = 416
 NO_SUCH_METHOD = (405, 501)
 

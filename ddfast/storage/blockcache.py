@@ -103,12 +103,12 @@ class BlockCache:
             raise
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> Iterator[BlockCache]:
         """Within the block the cache stays open, whoever releases it."""
         with _shared.lock:
             self.users += 1
         try:
-            yield
+            yield self
         finally:
             self.release()
 

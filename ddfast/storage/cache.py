@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ddfast.errors import ClosedError
-from ddfast.storage.base import Span, Stat, Storage
+from ddfast.storage.base import Span, Stat, Storage, paired
 from ddfast.storage.blockcache import BlockCache, shared_cache
 from ddfast.storage.blocks import PAGE_BYTES, Address, Block, footprint
 from ddfast.storage.errand import CacheTraffic, Errand, windows
@@ -59,16 +58,14 @@ class CachedStorage(Storage):
                 f"the cache's limit of {limit_bytes:,} bytes is less than one block takes ({least:,}): raise it, or "
                 "choose smaller blocks"
             )
-        self.url = storage.url
+        super().__init__(storage.url)
         self.storage = storage
         self.directory = directory
         self.limit_bytes = limit_bytes
         self.block_bytes = block_bytes
         self._traffic = CacheTraffic()
         self._counting = threading.Lock()
-        self._stat: Stat | None = None
-        self._process = os.getpid()
-        self._cache: BlockCache | None = shared_cache(directory, limit_bytes)
+        self._cache = shared_cache(directory, limit_bytes)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.storage, self.directory, self.limit_bytes, self.block_bytes)
@@ -78,34 +75,40 @@ class CachedStorage(Storage):
         """Where this storage's blocks came from, so far."""
         return replace(self._traffic)
 
+    @property
+    def seen(self) -> Stat | None:
+        """What the first `stat` or read learnt of the object; None before. Asks nobody."""
+        return self._seen or self.storage.seen
+
     def stat(self) -> Stat:
-        """Size and version, asked for once."""
-        self._opened()
-        if self._stat is None:
-            self._stat = self.storage.stat()
-        return self._stat
+        """Ask the storage for size and version; errors as there."""
+        self.check_usable()
+        return self.note(self.storage.stat())
 
     async def stat_async(self) -> Stat:
-        """Size and version, asked for once."""
-        self._opened()
-        if self._stat is None:
-            self._stat = await self.storage.stat_async()
-        return self._stat
+        """As `stat`."""
+        self.check_usable()
+        return self.note(await self.storage.stat_async())
 
     def read(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
-        """Fill every buffer wholly, or raise.
+        """Read into the buffers: from the directory what it has, and the rest in one attempt.
+
+        What the directory has is served also where the object was replaced since it was first seen: it is of the
+        version seen then, as all that is read.
 
         Raises:
-            ClosedError: the storage was closed, or comes from before a fork.
-            StorageError: one attempt to read what is missing has failed.
+            ValueError: a buffer has not the length of its span, or a span is none.
+            StorageError: what is missing could not be read.
+            ClosedError: the storage is closed, or of another process.
         """
-        cache = self._opened()
-        with cache.held():
-            address = self._address(cache, self.stat(), spans)
+        self.check_usable()
+        pairs = paired(spans, into)
+        with self._cache.held() as cache:
+            address = self._address(cache, self.seen or self.stat(), pairs)
             if address is None:
                 self.storage.read(spans, into)
                 return
-            for wanted in windows(spans, into, self.block_bytes):
+            for wanted in windows(pairs, self.block_bytes):
                 self._run(Errand(cache, address, wanted))
 
     def _run(self, errand: Errand) -> None:
@@ -124,19 +127,15 @@ class CachedStorage(Storage):
         self._count(errand.traffic)
 
     async def read_async(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
-        """Fill every buffer wholly, or raise. Nothing is written once it has ended or was cancelled.
-
-        Raises:
-            ClosedError: the storage was closed, or comes from before a fork.
-            StorageError: one attempt to read what is missing has failed.
-        """
-        cache = self._opened()
-        with cache.held():
-            address = self._address(cache, await self.stat_async(), spans)
+        """As `read`. When it was cancelled, the buffers are not touched any more."""
+        self.check_usable()
+        pairs = paired(spans, into)
+        with self._cache.held() as cache:
+            address = self._address(cache, self.seen or await self.stat_async(), pairs)
             if address is None:
                 await self.storage.read_async(spans, into)
                 return
-            for wanted in windows(spans, into, self.block_bytes):
+            for wanted in windows(pairs, self.block_bytes):
                 await self._run_async(cache, Errand(cache, address, wanted))
 
     async def _run_async(self, cache: BlockCache, errand: Errand) -> None:
@@ -159,36 +158,31 @@ class CachedStorage(Storage):
         with self._counting:
             self._traffic.add(traffic)
 
-    def _address(self, cache: BlockCache, stat: Stat, spans: Sequence[Span]) -> Address | None:
+    def _address(
+        self, cache: BlockCache, stat: Stat, pairs: Sequence[tuple[Span, memoryview]]
+    ) -> Address | None:
         """Where blocks are kept; None if the storage has to answer by itself."""
         if cache.ledger is None or stat.version is None:
             return None
-        if any(not 0 <= start <= stop <= stat.size for start, stop in spans):
+        if any(stop > stat.size for (_, stop), _ in pairs):
             return None  # it knows best what to say
         return Address(self.url, stat.version, stat.size, self.block_bytes)
 
     def beside(self, suffix: str) -> CachedStorage:
-        """The object whose name is this one's lengthened by a suffix, in the same cache."""
-        return CachedStorage(self.storage.beside(suffix), self.directory, self.limit_bytes, self.block_bytes)
+        """The object beside this one, in the same directory."""
+        return type(self)(self.storage.beside(suffix), self.directory, self.limit_bytes, self.block_bytes)
 
     def close(self) -> None:
-        """Close the storage below, and the cache's files if nobody else uses them."""
+        """Close the storage below, and the files of the directory if nobody else uses them."""
         self._release()
         self.storage.close()
 
     async def close_async(self) -> None:
-        """Close the storage below, and the cache's files if nobody else uses them."""
+        """As `close`."""
         self._release()
         await self.storage.close_async()
 
     def _release(self) -> None:
-        cache, self._cache = self._cache, None
-        if cache is not None and os.getpid() == self._process:
-            cache.release()
-
-    def _opened(self) -> BlockCache:
-        if self._cache is None:
-            raise ClosedError(f"{self.url}: the storage is closed")
-        if os.getpid() != self._process:
-            raise ClosedError(f"{self.url}: the storage was opened before a fork; open it in this process")
-        return self._cache
+        if not self._is_closed and self._pid == os.getpid():
+            self._cache.release()
+        self._is_closed = True

@@ -53,17 +53,11 @@ class CacheTraffic:
         self.stored += other.stored
 
 
-def windows(spans: Sequence[Span], into: Sequence[memoryview], block_bytes: int) -> Iterator[Wanted]:
-    """What is wanted of which block, a bounded number of blocks at a time.
-
-    Raises:
-        ValueError: a buffer is not as long as its span, or they are not as many.
-    """
+def windows(pairs: Sequence[tuple[Span, memoryview]], block_bytes: int) -> Iterator[Wanted]:
+    """What is wanted of which block, a bounded number of blocks at a time; no span is empty."""
     wanted: Wanted = {}
-    for (start, stop), memory in zip(spans, into, strict=True):
-        if memory.nbytes != stop - start:
-            raise ValueError(f"{memory.nbytes:,} bytes of memory for the span [{start:,}, {stop:,})")
-        for number in range(start // block_bytes, -(-stop // block_bytes) if stop > start else 0):
+    for (start, stop), memory in pairs:
+        for number in range(start // block_bytes, -(-stop // block_bytes)):
             base = number * block_bytes
             first, last = max(start, base), min(stop, base + block_bytes)
             part = Part(first - base, last - base, memory[first - start : last - start])

@@ -214,6 +214,7 @@ class ObjectStorage(Storage):
 
     def _checked(self, result: GetResult, content: Bytes, span: Span | None) -> Bytes:
         stat = self._seen_as(result.meta, span)
+        self._refuse_beyond(stat, span)  # some answer with what there is
         expected = span or (0, stat.size)
         if len(content) != expected[1] - expected[0]:
             raise shortened(self.name, expected, len(content))
@@ -229,7 +230,7 @@ class ObjectStorage(Storage):
         return stat
 
     def _refuse_beyond(self, stat: Stat, span: Span | None) -> None:
-        """Raise if a span ends behind the object; `_stat` has raised already if that was replaced."""
+        """Raise if a span ends behind the object."""
         if span is not None and span[1] > stat.size:
             raise beyond_end(self, span, stat.size)
 

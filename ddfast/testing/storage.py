@@ -90,6 +90,10 @@ class StorageTests:
             self.run(storage.read_async(spans, into))
         return [bytes(buffer) for buffer in into]
 
+    def threads(self) -> set[threading.Thread]:
+        """The threads of this process, but for those that cannot be the storage's."""
+        return set(threading.enumerate())
+
     @pytest.fixture(params=["blocking", "async"])
     def way(self, request: pytest.FixtureRequest) -> str:
         """Which of two twins is called."""
@@ -176,10 +180,7 @@ class StorageTests:
     ) -> None:
         into = [memoryview(bytearray(size)) for size in sizes]
         with pytest.raises(ValueError, match=r"buffer"):
-            if way == "blocking":
-                storage.read(spans, into)
-            else:
-                self.run(storage.read_async(spans, into))
+            storage.read(spans, into) if way == "blocking" else self.run(storage.read_async(spans, into))
 
     def test_read_only_buffers_are_refused(self, storage: Storage) -> None:
         with pytest.raises(ValueError, match="read-only"):
@@ -267,11 +268,11 @@ class StorageTests:
             storage.stat()
 
     def test_no_thread_is_left_behind(self, storage: Storage) -> None:
-        before = set(threading.enumerate())
+        before = self.threads()
         self.read(storage, [(0, 10), (20, 30)], "blocking")
         self.read(storage, [(0, 10), (20, 30)], "async")
         storage.close()
-        assert set(threading.enumerate()) <= before
+        assert self.threads() <= before
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
     @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
