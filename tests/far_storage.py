@@ -23,8 +23,10 @@ class CountingStorage(Storage):
         before_async: the same for tasks.
     """
 
-    def __init__(self, content: bytes, version: str | None = "1", url: str = "memory://object") -> None:
-        super().__init__(url)
+    def __init__(
+        self, content: bytes, version: str | None = "1", url: str = "memory://object", **options
+    ) -> None:
+        super().__init__(url, **options)
         self.content = content
         self.version = version
         self.asked: list[list[Span]] = []

@@ -134,6 +134,10 @@ class _Shared:
     """The caches that are open in this process."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Start with none."""
         self.lock = threading.Lock()
         self.caches: dict[tuple[str, int], BlockCache] = {}
 
@@ -141,7 +145,7 @@ class _Shared:
         """Close the parent's files; nobody uses them here."""
         for cache in self.caches.values():
             cache.close_files()
-        self.__init__()  # type: ignore[misc]
+        self.forget()
 
 
 _shared = _Shared()

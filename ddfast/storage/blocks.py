@@ -7,9 +7,9 @@ name says nothing and can be nothing else. The file holds, in the byte order of 
     8 bytes a page  XXH3-64 of each page of 16 KiB, the last one of what is left
     the bytes       as far as the object reaches
 
-A read touches the pages that it needs and no more. While it is written a block is ``<32 hex digits>.<pid>-<n>.part``,
-of its full size from the start, and is renamed when it is complete. Nothing is ever flushed: what a killed
-process or a machine without power leaves behind does not have the right sums.
+A read touches the pages that it needs and no more. While it is written a block is ``<32 hex digits>.<16 random
+ones>.part``, of its full size from the start, and is renamed when it is complete. Nothing is ever flushed: what a
+killed process or a machine without power leaves behind does not have the right sums.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import count
 from struct import Struct
 from typing import NamedTuple
 
@@ -33,7 +32,7 @@ __all__ = ["FILE_NAME", "PAGE_BYTES", "Address", "Block", "BlockFolder", "Part",
 
 PAGE_BYTES = 1 << 14
 FORMAT = 1
-FILE_NAME = re.compile(r"[0-9a-f]{32}\.(block|\d+-\d+\.part)")
+FILE_NAME = re.compile(r"[0-9a-f]{32}\.(block|[0-9a-f]{16}\.part)")
 
 SUM = Struct("=Q")
 # A planted pipe must not make us wait, nor a planted link lead us elsewhere.
@@ -81,20 +80,20 @@ class Address:
     """One version of one object, in blocks.
 
     Parameters:
-        url: where the object is.
+        place: where the object is.
         version: what changes with its content.
         size: bytes of the object.
         block_bytes: bytes of every block but the last.
     """
 
-    url: str
+    place: str
     version: str
     size: int
     block_bytes: int
 
     def block(self, number: int) -> Block:
         """The block with bytes from ``number * block_bytes`` on."""
-        fields = [FORMAT, self.url, self.version, self.size, self.block_bytes, number]
+        fields = [FORMAT, self.place, self.version, self.size, self.block_bytes, number]
         digest = blake2b(repr(fields).encode("utf-8", "surrogatepass"), digest_size=24).digest()
         start = number * self.block_bytes
         size = min(self.block_bytes, self.size - start)
@@ -112,8 +111,6 @@ class BlockFolder:
     Parameters:
         directory: file descriptor of the directory; it belongs to the folder from now on.
     """
-
-    _numbers = count()
 
     def __init__(self, directory: int) -> None:
         self.directory = directory
@@ -160,7 +157,9 @@ class BlockFolder:
         Raises:
             OSError: the directory, or its file system, does not take it.
         """
-        name = f"{block.name}.{os.getpid()}-{next(self._numbers)}.part"
+        name = (
+            f"{block.name}.{os.urandom(8).hex()}.part"  # containers that share a disk have equal process ids
+        )
         file = os.open(name, MAKE_FLAGS, 0o600, dir_fd=self.directory)
         try:
             os.ftruncate(file, block.file_size)

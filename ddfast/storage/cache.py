@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ddfast.storage.base import Span, Stat, Storage, paired
@@ -17,19 +19,25 @@ __all__ = ["BLOCK_BYTES", "CacheTraffic", "CachedStorage"]
 
 BLOCK_BYTES = 1 << 20
 
+# Options that tell one store from another, and no secret of either.
+PLACES = re.compile("endpoint|account_name|region")
+
 
 class CachedStorage(Storage):
     """Reads aligned blocks of another storage once, and keeps them as files; a later epoch reads no remote byte.
 
     The directory may be used by any number of processes, for any number of objects, and any of them may be killed at
-    any time. A block's name is a hash of URL, version, size, block size and number, so bytes of a replaced object
-    are never served. Each page of a block is checked with XXH3-64 when it is read; what is damaged is dropped and
-    fetched anew. What was not used for longest leaves when the limit is reached. Links in the directory are not
-    followed, and a directory that belongs to somebody else, that others may write to or that is a link itself is
-    not used: then, and where the disk is full or cannot be written, reading goes on without the cache, with one
+    any time. A block's name is a hash of URL, end point, version, size, block size and number, so bytes of a replaced
+    object are never served. Each page of a block is checked with XXH3-64 when it is read; what is damaged is dropped
+    and fetched anew. What was not used for longest leaves when the limit is reached. Links in the directory are not
+    followed, and a directory that belongs to somebody else, that others may write to or that is a link itself is not
+    used: then, and where the disk is full or cannot be written, reading goes on without the cache, with one
     RuntimeWarning. An object without a version is never cached.
 
-    The directory holds ``<hash>.block`` files (see `ddfast.storage.blocks`), ``<hash>.<pid>-<n>.part`` files that are
+    A block is stored before the read that fetched it returns. Where a block was given up by its first reader, or is
+    slower to come than usual, whoever waits for it as well reads by itself: a second request for slow bytes works.
+
+    The directory holds ``<hash>.block`` files (see `ddfast.storage.blocks`), ``<hash>.<random>.part`` files that are
     being written, and ``usage``, their count and lock (see `ddfast.storage.ledger`). Other files there are left alone.
 
     Parameters:
@@ -65,6 +73,7 @@ class CachedStorage(Storage):
         self.block_bytes = block_bytes
         self._traffic = CacheTraffic()
         self._counting = threading.Lock()
+        self._place = _place(storage)
         self._cache = shared_cache(directory, limit_bytes)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -166,7 +175,7 @@ class CachedStorage(Storage):
             return None
         if any(stop > stat.size for (_, stop), _ in pairs):
             return None  # it knows best what to say
-        return Address(self.url, stat.version, stat.size, self.block_bytes)
+        return Address(self._place, stat.version, stat.size, self.block_bytes)
 
     def beside(self, suffix: str) -> CachedStorage:
         """The object beside this one, in the same directory."""
@@ -186,3 +195,10 @@ class CachedStorage(Storage):
         if not self._is_closed and self._pid == os.getpid():
             self._cache.release()
         self._is_closed = True
+
+
+def _place(storage: Storage) -> str:
+    """Where an object is: equal URLs mean different objects at different end points, or in different accounts."""
+    url = storage.url if "://" in storage.url else str(Path(storage.url).absolute())
+    options = storage.options.items()
+    return repr((url, sorted((name, str(value)) for name, value in options if PLACES.search(name.lower()))))

@@ -34,8 +34,8 @@ KEPT_SHARE = 0.9
 RECOUNT_SECONDS = 3600
 # A block that is being written for longer was given up.
 PART_SECONDS = 600
-# Whoever holds the lock either changes 24 bytes or is removing blocks, which nobody should wait for.
-LOCK_SECONDS = 0.1
+# Whoever holds the lock changes 24 bytes or is removing blocks; one that was stopped must not hold up the others.
+LOCK_SECONDS = 1.0
 
 
 class CacheUsage(NamedTuple):
@@ -72,7 +72,6 @@ class Ledger:
     def __init__(self, folder: BlockFolder, limit_bytes: int) -> None:
         self.folder = folder
         self.limit_bytes = limit_bytes
-        self.evicted = 0
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         self._file = os.open(USAGE_FILE, flags, 0o600, dir_fd=folder.directory)
         self._threads = threading.Lock()
@@ -129,7 +128,6 @@ class Ledger:
             with contextlib.suppress(OSError):
                 os.unlink(entry.name, dir_fd=self.folder.directory)
                 total -= entry.size
-                self.evicted += 1
         return total
 
     @contextlib.contextmanager

@@ -101,7 +101,7 @@ def test_large_reads_take_a_bounded_amount_of_memory(open_cache, monkeypatch):
     assert max(stop - start for spans in storage.asked for start, stop in spans) == 3 * BLOCK
 
 
-@pytest.mark.parametrize("changed", ["version", "url", "size", "block"])
+@pytest.mark.parametrize("changed", ["version", "url", "size", "block", "endpoint"])
 def test_another_object_is_never_served_from_the_blocks_of_this_one(open_cache, changed):
     read(open_cache(), (0, 100))
     other = {
@@ -109,6 +109,7 @@ def test_another_object_is_never_served_from_the_blocks_of_this_one(open_cache, 
         "url": CountingStorage(CONTENT[::-1], url="memory://other"),
         "size": CountingStorage(CONTENT[::-1] + b"x"),
         "block": CountingStorage(CONTENT[::-1]),
+        "endpoint": CountingStorage(CONTENT[::-1], endpoint="http://elsewhere"),
     }[changed]
     cached = open_cache(other, block=2 * BLOCK if changed == "block" else BLOCK)
     assert read(cached, (0, 100)) == [other.content[:100]]

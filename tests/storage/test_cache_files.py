@@ -38,10 +38,8 @@ class Rig:
 
     def file(self, number: int) -> Path:
         """The file of a block."""
-        return (
-            self.directory
-            / f"{Address('memory://object', '1', len(CONTENT), BLOCK).block(number).name}.block"
-        )
+        place = repr(("memory://object", []))
+        return self.directory / f"{Address(place, '1', len(CONTENT), BLOCK).block(number).name}.block"
 
     def fetched(self, cached: CachedStorage) -> list[int]:
         """Numbers of the blocks that were fetched, in order of time."""
@@ -345,7 +343,7 @@ def test_count_from_the_future_or_from_long_ago_is_made_anew(filled, monkeypatch
 
 
 def test_given_up_files_leave_first(filled):
-    left = filled.directory / f"{'0' * 32}.1-1.part"
+    left = filled.directory / f"{'0' * 32}.0123456789abcdef.part"
     left.write_bytes(bytes(BLOCK))
     hour_ago = time.time() - 3600
     os.utime(left, (hour_ago, hour_ago))
@@ -357,7 +355,8 @@ def test_given_up_files_leave_first(filled):
     assert not left.exists()
 
 
-def test_lock_that_is_held_by_another_stops_nobody(rig):
+def test_lock_that_is_held_by_another_stops_nobody(rig, monkeypatch):
+    monkeypatch.setattr(ledger, "LOCK_SECONDS", 0.01)
     cached = rig.open()
     with (rig.directory / "usage").open("r+b") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
