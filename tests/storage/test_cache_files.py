@@ -8,11 +8,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
-from far_storage import CountingStorage, pseudo_random, read
+from far_storage import CountingStorage, pseudo_random, read, read_async
 
 import ddfast
 from ddfast.storage import CachedStorage, blockcache, blocks, cache_usage, ledger
@@ -429,3 +430,41 @@ def test_processes_killed_at_any_moment_leave_nothing_that_is_read_wrongly(tmp_p
     last = start_reading(tmp_path, 9, 12 * ON_DISK, 100)
     assert last.communicate(timeout=100)[1] == ""
     assert last.returncode == 0
+
+
+@pytest.mark.parametrize("way", ["not in memory", "partly in memory", "cannot tell", "no such flag"])
+def test_event_loop_reads_in_a_thread_what_the_system_does_not_have_in_memory(filled, arun, monkeypatch, way):
+    real = os.preadv
+
+    def preadv(file, buffers, at, flags):
+        if not flags:
+            assert threading.current_thread().name.startswith("ddfast-cache")
+        elif way == "partly in memory":
+            return real(file, buffers[:1], at)
+        else:
+            raise OSError(errno.EAGAIN if way == "not in memory" else errno.EOPNOTSUPP, "not now")
+        return real(file, buffers, at)
+
+    monkeypatch.setattr(blocks.os, "preadv", preadv)
+    if way == "no such flag":
+        monkeypatch.setattr(blocks, "NO_WAIT", None)
+    cached = filled.open()
+    assert arun(read_async(cached, (5, BLOCK + 5))) == [CONTENT[5 : BLOCK + 5]]
+    assert cached.storage.asked == []
+    assert (cached.traffic.local, cached.traffic.damaged) == (2, 0)
+
+
+def test_event_loop_reads_in_place_what_the_system_has_in_memory(filled, arun, monkeypatch):
+    cached = filled.open()
+
+    async def refuse(*args):
+        raise AssertionError("a thread was asked")
+
+    if not hasattr(os, "RWF_NOWAIT"):
+        pytest.skip("this system cannot tell")
+    monkeypatch.setattr(cached._cache, "in_thread", refuse)
+    try:
+        got = arun(read_async(cached, (5, 100)))
+    except AssertionError:
+        pytest.skip("this file system cannot tell")
+    assert got == [CONTENT[5:100]]
