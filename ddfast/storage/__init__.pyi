@@ -1,6 +1,9 @@
 from .anywhere import AnyStorage
 from .attempts import Policy
 from .base import Span, Stat, Storage
+from .cache import CachedStorage
+from .errand import CacheTraffic
+from .ledger import CacheUsage, cache_usage, clear_cache
 from .local import LocalStorage
 from .objects import ObjectStorage
 from .opening import expand, is_pattern, open_storage
@@ -11,6 +14,9 @@ from .urls import is_url
 
 __all__ = [
     "AnyStorage",
+    "CacheTraffic",
+    "CacheUsage",
+    "CachedStorage",
     "LocalStorage",
     "ObjectStorage",
     "Policy",
@@ -20,6 +26,8 @@ __all__ = [
     "ThreadedStorage",
     "Traffic",
     "Upload",
+    "cache_usage",
+    "clear_cache",
     "expand",
     "is_pattern",
     "is_url",

@@ -6,7 +6,8 @@ import obstore
 import pytest
 from rangeserver import serving
 
-from ddfast.storage import AnyStorage, LocalStorage, ObjectStorage
+from ddfast.errors import DatasetReplacedError
+from ddfast.storage import AnyStorage, CachedStorage, LocalStorage, ObjectStorage
 from ddfast.storage.stores import make_store
 from ddfast.storage.urls import split_url
 from ddfast.testing import FaultyStorage, StorageTests
@@ -54,6 +55,21 @@ class TestFaultyStorageWithoutFaults(OverFiles):
     def storage(self, path):
         with FaultyStorage(path) as storage:
             yield storage
+
+
+class TestCachedStorage(OverFiles):
+    @pytest.fixture
+    def storage(self, path, tmp_path):
+        with CachedStorage(LocalStorage(path), tmp_path / "cache", 1 << 30) as storage:
+            yield storage
+
+    def test_an_object_that_was_replaced_is_refused(self, storage, content, replace, way):
+        # What is in the directory is read of the version that was seen first; who asks for stat is told.
+        assert self.read(storage, [(0, 10)], way) == [content[:10]]
+        replace(content[::-1])
+        assert self.read(storage, [(0, 10)], way) == [content[:10]]
+        with pytest.raises(DatasetReplacedError):
+            storage.stat()
 
 
 class TestAnyStorage(OverFiles):
