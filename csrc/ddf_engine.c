@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "ddf_flow.h"
 #include "ddf_sys.h"
 #include "ddf_uring.h"
 
@@ -20,15 +21,17 @@ struct ddf_engine {
     ddf_jobs fresh;           /* jobs with pieces (or the preparation) not yet taken */
     ddf_jobs waiting;         /* jobs with missed pieces not yet taken */
     ddf_jobs ended;           /* jobs whose last share the ring has read, to be ended by another thread */
-    size_t queue_depth, ready_threads;
+    size_t ready_threads;
     size_t threads;
     size_t idle;     /* asleep and not yet called */
     size_t called;   /* called, but not yet awake */
     size_t copying;  /* at work on what is ready */
     size_t away;     /* in preparations that may wait for storage */
+    size_t reading;  /* waiting for a piece */
+    ddf_flow flow;   /* how many of these there may be */
     size_t sleepers; /* callers blocked in ddf_engine_wait or _stop */
     uint64_t progress;
-    int stopping;
+    atomic_int stopping; /* set under the lock */
     int notifier[2];
     atomic_int armed;
     atomic_size_t references;
@@ -52,10 +55,10 @@ int ddf_engine_new(size_t queue_depth, size_t ready_threads, ddf_io io, ddf_engi
         free(engine);
         return status;
     }
-    engine->queue_depth = queue_depth < 1 ? 1 : queue_depth > 1024 ? 1024 : queue_depth;
+    ddf_flow_init(&engine->flow, queue_depth > 1024 ? 1024 : queue_depth);
     engine->ready_threads = ready_threads < 1 ? ddf_sys_processors() : ready_threads;
     if (io == DDF_IO_URING) {
-        status = ddf_uring_new(engine->queue_depth, &engine->ring);
+        status = ddf_uring_new(engine->flow.limit, &engine->ring);
         engine->ring_state = RING_READY;
     }
     if (status < 0) {
@@ -73,6 +76,7 @@ int ddf_engine_new(size_t queue_depth, size_t ready_threads, ddf_io io, ddf_engi
     pthread_cond_init(&engine->completed, &attributes);
     pthread_condattr_destroy(&attributes);
     atomic_init(&engine->armed, 0);
+    atomic_init(&engine->stopping, 0);
     atomic_init(&engine->references, 1);
     *out = engine;
     return DDF_OK;
@@ -123,7 +127,7 @@ static int call_threads(ddf_engine *engine, size_t n) {
         engine->called++;
         pthread_cond_signal(&engine->work);
     }
-    size_t most = engine->ring_state == RING_NONE ? engine->queue_depth : engine->ready_threads + engine->away;
+    size_t most = engine->ring_state == RING_NONE ? engine->flow.limit : engine->ready_threads + engine->away;
     for (; n > 0 && workers(engine) < most && status == 0; n--) {
         status = start_thread(engine, worker);
     }
@@ -136,7 +140,8 @@ static void call_waiters(ddf_engine *engine, size_t n) {
         engine->ring_state = start_thread(engine, ring_worker) < 0 ? RING_NONE : RING_RUNS;
     }
     if (engine->ring_state == RING_NONE) {
-        (void)call_threads(engine, n);
+        size_t room = engine->flow.limit > engine->reading ? engine->flow.limit - engine->reading : 0;
+        (void)call_threads(engine, n < room ? n : room);
     } else if (engine->ring_asleep) {
         engine->ring_asleep = 0;
         ddf_uring_wake(engine->ring);
@@ -294,17 +299,35 @@ static void run_ready_share(ddf_engine *engine, ddf_job *job) {
     end_share(engine, job, status, &err);
 }
 
+/* Learn from a read that took so long how many there should be, and have more at work if that pays. Call with the lock
+ * held, while the read still counts. */
+static void note_read(ddf_engine *engine, int status, uint64_t bytes, uint64_t time) {
+    size_t before = engine->flow.limit;
+    if (status >= 0) {
+        ddf_flow_note(&engine->flow, engine->reading, bytes, time);
+    } else {
+        ddf_flow_back_off(&engine->flow);
+    }
+    if (engine->flow.limit > before && engine->waiting.head != NULL) {
+        (void)call_threads(engine, engine->flow.limit - before);
+    }
+}
+
 static void run_waiting_piece(ddf_engine *engine, ddf_job *job, size_t number) {
     const ddf_read *piece = &job->pieces[number];
+    uint64_t started = ddf_sys_now();
     ddf_err err = {0};
     job->running++;
+    engine->reading++;
     if (engine->waiting.head == NULL && may_copy(engine)) {
         (void)call_threads(engine, 1); /* it was left to this thread, which is away for who knows how long */
     }
     pthread_mutex_unlock(&engine->lock);
-    int status = ddf_job_read_waiting(job, piece, &err);
+    int status = ddf_job_read_waiting(job, piece, &engine->stopping, &err);
     pthread_mutex_lock(&engine->lock);
     engine->progress++;
+    note_read(engine, status, piece->length, ddf_sys_now() - started);
+    engine->reading--;
     end_share(engine, job, status, &err);
 }
 
@@ -324,7 +347,7 @@ static int work_once(ddf_engine *engine) {
         return 1;
     }
     job = engine->waiting.head;
-    if (job != NULL && engine->ring_state != RING_RUNS) {
+    if (job != NULL && engine->ring_state != RING_RUNS && engine->reading < engine->flow.limit) {
         run_waiting_piece(engine, job, take_missed(engine, job));
         return 1;
     }
@@ -455,7 +478,7 @@ static void *ring_worker(void *arg) {
     }
     engine->ring_state = RING_NONE;
     if (engine->waiting.head != NULL) { /* the ring did not start */
-        (void)call_threads(engine, engine->queue_depth);
+        (void)call_threads(engine, engine->flow.limit);
     }
     end_thread(engine);
     return NULL;

@@ -30,7 +30,7 @@ __all__ = ["IO", "PREFETCH_BYTES", "QUEUE_DEPTH", "READ_TIMEOUT", "Fetcher", "ch
 IO = Literal["auto", "threads", "uring"]
 
 PREFETCH_BYTES = 256 << 20
-QUEUE_DEPTH = 32
+QUEUE_DEPTH: int | None = None
 READ_TIMEOUT = 120.0
 
 # Samples closer than this in the file share a read, and reads are cut at that, so that threads share large batches.
@@ -61,7 +61,7 @@ class Fetcher:
         dataset: what to read.
         prefetch_bytes: memory for batches that are not delivered yet, and for those that the consumer keeps (the
             latest one excepted). One group of batches is fetched in any case.
-        queue_depth: reads in flight at most.
+        queue_depth: reads in flight at most; None: as many as are measured to be of use, 32 to 128.
         timeout: seconds without any read completing after which storage is given up.
         io: what waits for storage, see `Engine`.
         policy: what to do with samples that cannot be given, and where to count; None raises.
@@ -74,12 +74,12 @@ class Fetcher:
         self,
         dataset: AnyDataset,
         prefetch_bytes: int,
-        queue_depth: int,
+        queue_depth: int | None,
         timeout: float,
         io: IO = "auto",
         policy: Policy | None = None,
     ) -> None:
-        if prefetch_bytes < 1 or queue_depth < 1 or timeout <= 0:
+        if prefetch_bytes < 1 or (queue_depth is not None and queue_depth < 1) or timeout <= 0:
             raise ValueError("prefetch_bytes and queue_depth are at least 1, and timeout is above 0")
         self.dataset = dataset
         self.policy = policy or Policy()
@@ -218,9 +218,9 @@ def _planned(fetch: Fetch, number: int) -> NDArray[np.int64] | None:
         return None
 
 
-def _new_engine(queue_depth: int, io: IO) -> Engine:
+def _new_engine(queue_depth: int | None, io: IO) -> Engine:
     try:
-        return Engine(queue_depth, io=io)
+        return Engine(queue_depth or 0, io=io)
     except OSError as error:
         if io != "uring":
             raise

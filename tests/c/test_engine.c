@@ -495,7 +495,7 @@ static void nothing_is_lost_under_stress(int cache) {
     ddf_engine *engine = engine_of(6, 2);
     ddf_file *file = file_of();
     faults.cache = cache;
-    faults.error = EIO;
+    faults.error = ENXIO; /* not tried again */
     faults.error_at = 2000;
     pthread_t threads[4];
     void *args[4][3];
