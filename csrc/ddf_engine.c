@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "ddf_flow.h"
+#include "ddf_retry.h"
 #include "ddf_sys.h"
 #include "ddf_uring.h"
 
@@ -31,7 +32,9 @@ struct ddf_engine {
     ddf_flow flow;   /* how many of these there may be */
     size_t sleepers; /* callers blocked in ddf_engine_wait or _stop */
     uint64_t progress;
-    atomic_int stopping; /* set under the lock */
+    int stopping;
+    uint64_t last_good;  /* when a read last ended well, ns */
+    atomic_int hopeless; /* reads are not tried again: there is a stop, or all have failed for long */
     int notifier[2];
     atomic_int armed;
     atomic_size_t references;
@@ -76,7 +79,7 @@ int ddf_engine_new(size_t queue_depth, size_t ready_threads, ddf_io io, ddf_engi
     pthread_cond_init(&engine->completed, &attributes);
     pthread_condattr_destroy(&attributes);
     atomic_init(&engine->armed, 0);
-    atomic_init(&engine->stopping, 0);
+    atomic_init(&engine->hopeless, 0);
     atomic_init(&engine->references, 1);
     *out = engine;
     return DDF_OK;
@@ -299,13 +302,20 @@ static void run_ready_share(ddf_engine *engine, ddf_job *job) {
     end_share(engine, job, status, &err);
 }
 
-/* Learn from a read that took so long how many there should be, and have more at work if that pays. Call with the lock
- * held, while the read still counts. */
-static void note_read(ddf_engine *engine, int status, uint64_t bytes, uint64_t time) {
+/* Learn from a read how many there should be, have more at work if that pays, and see whether storage is gone: then
+ * those that are left fail at once, or each would take as long as this one. Call with the lock held, while the read still
+ * counts. */
+static void note_read(ddf_engine *engine, int status, uint64_t bytes, uint64_t started) {
     size_t before = engine->flow.limit;
+    uint64_t now = ddf_sys_now();
     if (status >= 0) {
-        ddf_flow_note(&engine->flow, engine->reading, bytes, time);
+        engine->last_good = now;
+        atomic_store(&engine->hopeless, engine->stopping);
+        ddf_flow_note(&engine->flow, engine->reading, bytes, now - started);
     } else {
+        if (engine->last_good < started && ddf_retry_may_pass(status, 1)) {
+            atomic_store(&engine->hopeless, 1);
+        }
         ddf_flow_back_off(&engine->flow);
     }
     if (engine->flow.limit > before && engine->waiting.head != NULL) {
@@ -323,10 +333,10 @@ static void run_waiting_piece(ddf_engine *engine, ddf_job *job, size_t number) {
         (void)call_threads(engine, 1); /* it was left to this thread, which is away for who knows how long */
     }
     pthread_mutex_unlock(&engine->lock);
-    int status = ddf_job_read_waiting(job, piece, &engine->stopping, &err);
+    int status = ddf_job_read_waiting(job, piece, &engine->hopeless, &err);
     pthread_mutex_lock(&engine->lock);
     engine->progress++;
-    note_read(engine, status, piece->length, ddf_sys_now() - started);
+    note_read(engine, status, piece->length, started);
     engine->reading--;
     end_share(engine, job, status, &err);
 }
@@ -629,6 +639,7 @@ size_t ddf_engine_threads(ddf_engine *engine) {
 
 static void stop_locked(ddf_engine *engine) {
     engine->stopping = 1;
+    atomic_store(&engine->hopeless, 1);
     while (engine->fresh.head != NULL || engine->waiting.head != NULL) {
         ddf_job *job = engine->fresh.head != NULL ? engine->fresh.head : engine->waiting.head;
         cancel_locked(engine, job);
