@@ -74,6 +74,7 @@ class Row:
         rate: MB/s.
         share: of the cap, or of the plain reads; None for those themselves.
         cpu: seconds of user and system time per GB.
+        disk: bytes that the kernel fetched from a disk, per byte read.
         goal: what the share should be at least.
     """
 
@@ -81,6 +82,7 @@ class Row:
     rate: Spread
     share: Spread | None
     cpu: Spread
+    disk: Spread
     goal: float | None = None
 
 
@@ -252,6 +254,7 @@ def row_of(name: str, runs: Sequence[Run], against: Sequence[float] | None, goal
         Spread.of([rate / 1e6 for rate in rates]),
         None if shares is None else Spread.of(shares),
         Spread.of(cpu),
+        Spread.of([run.disk / run.size for run in runs]),
         goal,
     )
 
@@ -310,12 +313,12 @@ def cold_rows(args: argparse.Namespace, path: Path) -> list[Row]:
 
 def print_table(rows: Sequence[Row], share_of: str) -> None:
     """All rows as Markdown."""
-    print(f"| | MB/s | share of {share_of} | goal | CPU s/GB |")
-    print("|---|---|---|---|---|")
+    print(f"| | MB/s | share of {share_of} | goal | CPU s/GB | from disk |")
+    print("|---|---|---|---|---|---|")
     for row in rows:
         share = "" if row.share is None else f"{row.share:.3f}"
         goal = "" if row.goal is None else f"{row.goal:.2f}"
-        print(f"| {row.name} | {row.rate:,.0f} | {share} | {goal} | {row.cpu:.2f} |")
+        print(f"| {row.name} | {row.rate:,.0f} | {share} | {goal} | {row.cpu:.2f} | {row.disk.median:.0%} |")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -327,7 +330,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--label", default="", help="what the table is called")
     parser.add_argument("--cold", action="store_true", help="measure a local disk with an empty page cache")
     parser.add_argument("--repeats", type=int, default=5, help="turns (default: 5)")
-    parser.add_argument("--gigabytes", type=float, default=2.0, help="to read in a pass (default: 2)")
+    parser.add_argument(
+        "--gigabytes",
+        type=float,
+        default=1e9,
+        help="to read in a pass; part of one counts against ddfast what it has fetched ahead (default: all)",
+    )
     parser.add_argument("--datadings-seconds", type=float, default=3.0, help="0 leaves it out (default: 3)")
     parser.add_argument("--goal-sequential", type=float, help="least share, shown beside it")
     parser.add_argument("--goal-shuffled", type=float, help="least share, shown beside it")
