@@ -21,16 +21,21 @@ void ddf_flow_init(ddf_flow *flow, size_t depth) {
     set_limit(flow, start);
 }
 
-static void try_more(ddf_flow *flow, double rate) {
-    flow->rate = rate;
-    flow->proven = flow->limit;
-    set_limit(flow, flow->limit < DDF_FLOW_MOST ? 2 * flow->limit : flow->limit);
-}
-
 static void go_back(ddf_flow *flow) {
     set_limit(flow, flow->proven);
     flow->rest = flow->pause * flow->proven;
     flow->pause = flow->pause < PAUSE_MOST ? 2 * flow->pause : PAUSE_MOST;
+}
+
+static void try_more(ddf_flow *flow, double rate) {
+    int enough = flow->bytes >= DDF_FLOW_BYTES; /* as many reads were measured as are in flight */
+    flow->rate = rate;
+    flow->proven = flow->limit;
+    if (enough) {
+        go_back(flow);
+        return;
+    }
+    set_limit(flow, flow->limit < DDF_FLOW_MOST ? 2 * flow->limit : flow->limit);
 }
 
 /* Enough was measured under this limit. */

@@ -13,6 +13,9 @@
 #define DDF_FLOW_START 32
 #define DDF_FLOW_MOST 128
 
+/* Bytes in flight that are enough anywhere: 10 Gbit/s for 20 ms. More large reads would only take more memory. */
+#define DDF_FLOW_BYTES ((uint64_t)24 << 20)
+
 typedef struct ddf_flow {
     size_t limit;
     int fixed;

@@ -54,6 +54,15 @@ static void it_stays_where_the_link_is_full(void) {
     assert(run(&flow, &needs_64, 20000) == 64);
 }
 
+static void large_reads_are_enough_as_they_are(void) {
+    ddf_flow flow;
+    ddf_flow_init(&flow, 0);
+    for (int i = 0; i < 100000; i++) {
+        ddf_flow_note(&flow, flow.limit, (uint64_t)1 << 20, 5000000);
+        assert(flow.limit == DDF_FLOW_START);
+    }
+}
+
 static void tries_become_rare_but_do_not_end(void) {
     const model full = {1e6, 1.25}, far = {5e6, 0};
     ddf_flow flow;
@@ -95,6 +104,7 @@ int main(void) {
     a_given_depth_stays();
     it_grows_where_reads_take_as_long_as_the_way();
     it_stays_where_the_link_is_full();
+    large_reads_are_enough_as_they_are();
     tries_become_rare_but_do_not_end();
     reads_that_the_consumer_holds_up_tell_nothing();
     failures_halve_it_for_a_while();
