@@ -25,16 +25,17 @@ KERNELS = {
     ],
     "decode": ["msgpack"],
     "engine": [
-        "engine", "work", "ring", "feed", "job", "uring", "shards", "offsets", "file", "arena", "sys",
+        "engine", "work", "flow", "retry", "ring", "feed", "job", "uring", "shards", "offsets", "file", "arena", "sys",
     ],
     "feed": [
-        "engine", "work", "ring", "feed", "job", "uring", "shards", "offsets", "file", "arena", "sys",
+        "engine", "work", "flow", "retry", "ring", "feed", "job", "uring", "shards", "offsets", "file", "arena", "sys",
     ],
     "fetch": [
-        "fetch", "order", "plan", "engine", "work", "ring", "feed", "job", "uring", "shards", "offsets", "file", "xxh3",
+        "fetch", "order", "plan", "xxh3",
+        "engine", "work", "flow", "retry", "ring", "feed", "job", "uring", "shards", "offsets", "file",
         "columns", "columns_fields", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys",
     ],
-    "file": ["file", "sys"],
+    "file": ["retry", "file", "sys"],
     "keys": ["keys", "msgpack", "sys"],
     "msgpack": ["msgpack"],
     "nd": ["msgpack", "nd"],

@@ -20,10 +20,10 @@ int ddf_engine_new(size_t queue_depth, size_t ready_threads, ddf_io io, ddf_engi
         free(engine);
         return status;
     }
-    engine->queue_depth = queue_depth < 1 ? 1 : queue_depth > 1024 ? 1024 : queue_depth;
+    ddf_flow_init(&engine->flow, queue_depth > 1024 ? 1024 : queue_depth);
     engine->ready_threads = ready_threads < 1 ? ddf_sys_processors() : ready_threads;
     if (io == DDF_IO_URING) {
-        status = ddf_uring_new(engine->queue_depth, &engine->ring);
+        status = ddf_uring_new(engine->flow.limit, &engine->ring);
         engine->ring_state = RING_READY;
     }
     if (status < 0) {
@@ -41,6 +41,7 @@ int ddf_engine_new(size_t queue_depth, size_t ready_threads, ddf_io io, ddf_engi
     pthread_cond_init(&engine->completed, &attributes);
     pthread_condattr_destroy(&attributes);
     atomic_init(&engine->armed, 0);
+    atomic_init(&engine->hopeless, 0);
     atomic_init(&engine->references, 1);
     *out = engine;
     return DDF_OK;
@@ -174,6 +175,7 @@ size_t ddf_engine_threads(ddf_engine *engine) {
 
 static void stop_locked(ddf_engine *engine) {
     engine->stopping = 1;
+    atomic_store(&engine->hopeless, 1);
     ddf_jobs *queues[] = {&engine->fresh, &engine->waiting, &engine->outside};
     for (size_t i = 0; i < 3; i++) {
         while (queues[i]->head != NULL) {

@@ -20,7 +20,7 @@ typedef enum ddf_io {
     DDF_IO_URING,
 } ddf_io;
 
-/* `queue_depth` reads in flight at most (1 to 1024), `ready_threads` of them may copy ready data at once (0: one a
+/* `queue_depth` reads in flight at most (1 to 1024; 0: as many as are of use, see ddf_flow; 32 with io_uring), `ready_threads` of them may copy ready data at once (0: one a
  * processor). Threads start with the first job. Returns 0 or -errno; with DDF_IO_URING those of ddf_uring_new too. */
 int ddf_engine_new(size_t queue_depth, size_t ready_threads, ddf_io io, ddf_engine **out);
 

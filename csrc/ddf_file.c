@@ -20,6 +20,9 @@
 struct ddf_file {
     int fd; /* negative: remote */
     uint64_t size;
+    ddf_stamp stamp; /* when it was opened, as is: */
+    char *path;
+    int far;
     const uint8_t *map;        /* NULL: no mapping is used */
     atomic_uchar *windows;     /* one state a window, NULL without a mapping */
     atomic_int nowait;         /* reads that do not wait are supported */
@@ -28,7 +31,8 @@ struct ddf_file {
 
 /* Failing to map costs speed only. */
 static void map_if_local(ddf_file *file) {
-    if (file->size == 0 || file->size > SIZE_MAX || !ddf_sys_is_local(file->fd)) {
+    file->far = !ddf_sys_is_local(file->fd);
+    if (file->size == 0 || file->size > SIZE_MAX || file->far) {
         return;
     }
     file->windows = calloc((size_t)((file->size + WINDOW - 1) / WINDOW), sizeof *file->windows);
@@ -49,12 +53,18 @@ int ddf_file_open(const char *path, ddf_file **out) {
     }
     int64_t size = ddf_sys_size(fd);
     ddf_file *file = size < 0 ? NULL : calloc(1, sizeof *file);
-    if (file == NULL) {
+    size_t length = strlen(path) + 1;
+    char *copy = file == NULL ? NULL : malloc(length);
+    int status = size < 0 ? (int)size : copy == NULL ? -ENOMEM : ddf_sys_stamp(fd, &file->stamp);
+    if (status < 0) {
         ddf_sys_close(fd);
-        return size < 0 ? (int)size : -ENOMEM;
+        free(copy);
+        free(file);
+        return status;
     }
     file->fd = fd;
     file->size = (uint64_t)size;
+    file->path = memcpy(copy, path, length);
     atomic_init(&file->references, 1);
     atomic_init(&file->nowait, 1);
     map_if_local(file);
@@ -90,6 +100,7 @@ void ddf_file_release(ddf_file *file) {
     if (!ddf_file_is_remote(file)) {
         ddf_sys_close(file->fd);
     }
+    free(file->path);
     free(file);
 }
 
@@ -100,6 +111,9 @@ int ddf_file_check(const ddf_file *file, ddf_err *err) {
         return DDF_OK; /* who reads it tells */
     }
     int64_t size = ddf_sys_end(file->fd);
+    if (size < 0 && file->map == NULL) {
+        return DDF_OK;
+    }
     if (size < 0) {
         return ddf_fail(err, (int)size, "the size of the data file cannot be read", 0, 0);
     }
@@ -107,6 +121,24 @@ int ddf_file_check(const ddf_file *file, ddf_err *err) {
         return ddf_fail(err, DDF_E_CHANGED, "the data file changed its size while it was open", 0, (uint64_t)size);
     }
     return DDF_OK;
+}
+
+int ddf_file_is_far(const ddf_file *file) { return file->far; }
+
+int ddf_file_reopen(ddf_file *file, ddf_err *err) {
+    int fd = ddf_sys_open(file->path);
+    ddf_stamp stamp;
+    int status = fd < 0 ? fd : ddf_sys_stamp(fd, &stamp);
+    if (status >= 0 && (stamp.size != file->stamp.size || stamp.modified != file->stamp.modified)) {
+        status = ddf_fail(err, DDF_E_CHANGED, "another data file has taken its place while it was open", 0, stamp.size);
+    }
+    if (status >= 0) {
+        status = ddf_sys_replace(file->fd, fd);
+    }
+    if (status < 0 && fd >= 0) {
+        ddf_sys_close(fd);
+    }
+    return status < 0 ? status : DDF_OK;
 }
 
 int ddf_file_can_be_ready(const ddf_file *file) {

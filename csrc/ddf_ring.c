@@ -74,7 +74,7 @@ void *ddf_ring_run(void *arg) {
     }
     engine->ring_state = RING_NONE;
     if (engine->waiting.head != NULL) { /* the ring did not start */
-        (void)ddf_work_call_threads(engine, engine->queue_depth);
+        (void)ddf_work_call_threads(engine, engine->flow.limit);
     }
     ddf_work_end_thread(engine);
     return NULL;

@@ -61,6 +61,23 @@ int ddf_sys_open(const char *path) {
 
 void ddf_sys_close(int fd) { (void)close(fd); }
 
+int ddf_sys_replace(int fd, int other) {
+#ifdef __linux__
+    int status;
+    do {
+        status = dup3(other, fd, O_CLOEXEC);
+    } while (status < 0 && (errno == EINTR || errno == EBUSY));
+#else
+    int status = dup2(other, fd);
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+#endif
+    if (status < 0) {
+        return -errno;
+    }
+    ddf_sys_close(other);
+    return DDF_OK;
+}
+
 int64_t ddf_sys_size(int fd) {
     struct stat st;
     if (fstat(fd, &st) < 0) {
@@ -351,6 +368,12 @@ void ddf_sys_sleep_ms(int ms) {
     struct timespec time = {ms / 1000, (long)(ms % 1000) * 1000000L};
     while (nanosleep(&time, &time) < 0 && errno == EINTR) {
     }
+}
+
+uint64_t ddf_sys_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 size_t ddf_sys_processors(void) {

@@ -19,6 +19,10 @@ void ddf_sys_reuse_freed(size_t size);
 int ddf_sys_open(const char *path);
 void ddf_sys_close(int fd);
 
+/* Have the descriptor `fd` stand for what `other` stands for, at once for all threads, and close `other`. Reads that are under way
+ * end as they began. Returns 0 or -errno, with both as they were. */
+int ddf_sys_replace(int fd, int other);
+
 /* Size in bytes of a regular file; -EISDIR or -EINVAL for what is none. */
 int64_t ddf_sys_size(int fd);
 
@@ -87,6 +91,9 @@ int ddf_sys_uring_register(int fd, uint32_t opcode);
 void *ddf_sys_uring_map(int fd, size_t size, uint64_t what);
 
 void ddf_sys_sleep_ms(int ms);
+
+/* ns since some moment, never going back. */
+uint64_t ddf_sys_now(void);
 
 /* Processors this process may run on, at least 1. */
 size_t ddf_sys_processors(void);

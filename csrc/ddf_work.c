@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "ddf_retry.h"
 #include "ddf_ring.h"
 #include "ddf_sys.h"
 
@@ -41,7 +42,7 @@ int ddf_work_call_threads(ddf_engine *engine, size_t n) {
         pthread_cond_signal(&engine->work);
     }
     int threads_wait = engine->ring_state == RING_NONE && engine->feed == NULL;
-    size_t most = threads_wait ? engine->queue_depth : engine->ready_threads + engine->away;
+    size_t most = threads_wait ? engine->flow.limit : engine->ready_threads + engine->away;
     for (; n > 0 && ddf_work_workers(engine) < most && status == 0; n--) {
         status = start_thread(engine, worker);
     }
@@ -54,7 +55,8 @@ static void call_waiters(ddf_engine *engine, size_t n) {
         engine->ring_state = start_thread(engine, ddf_ring_run) < 0 ? RING_NONE : RING_RUNS;
     }
     if (engine->ring_state == RING_NONE) {
-        (void)ddf_work_call_threads(engine, n);
+        size_t room = engine->flow.limit > engine->reading ? engine->flow.limit - engine->reading : 0;
+        (void)ddf_work_call_threads(engine, n < room ? n : room);
     } else if (engine->ring_asleep) {
         engine->ring_asleep = 0;
         ddf_uring_wake(engine->ring);
@@ -251,17 +253,39 @@ static void run_ready_share(ddf_engine *engine, ddf_job *job) {
     ddf_work_end_share(engine, job, status, &err);
 }
 
+/* Learn from a read how many there should be, have more at work if that pays, and see whether storage is gone: then
+ * those that are left fail at once, or each would take as long as this one. */
+static void note_read(ddf_engine *engine, int status, uint64_t bytes, uint64_t started) {
+    size_t before = engine->flow.limit;
+    uint64_t now = ddf_sys_now();
+    if (status >= 0) {
+        engine->last_good = now;
+        atomic_store(&engine->hopeless, engine->stopping);
+        ddf_flow_note(&engine->flow, engine->reading, bytes, now - started);
+    } else {
+        if (engine->last_good < started && ddf_retry_may_pass(status, 1)) {
+            atomic_store(&engine->hopeless, 1);
+        }
+        ddf_flow_back_off(&engine->flow);
+    }
+    if (engine->flow.limit > before && engine->waiting.head != NULL) {
+        (void)ddf_work_call_threads(engine, engine->flow.limit - before);
+    }
+}
+
 static void run_waiting_piece(ddf_engine *engine, ddf_job *job, size_t number) {
     const ddf_read *piece = &job->pieces[number];
+    uint64_t started = ddf_sys_now();
     ddf_err err = {0};
     job->running++;
     if (engine->waiting.head == NULL && ddf_work_may_copy(engine)) {
         (void)ddf_work_call_threads(engine, 1); /* it was left to this thread, which is away for who knows how long */
     }
     pthread_mutex_unlock(&engine->lock);
-    int status = ddf_job_read_waiting(job, piece, &err);
+    int status = ddf_job_read_waiting(job, piece, &engine->hopeless, &err);
     pthread_mutex_lock(&engine->lock);
     engine->progress++;
+    note_read(engine, status, piece->length, started);
     ddf_work_end_share(engine, job, status, &err);
 }
 
@@ -297,8 +321,10 @@ static int work_once(ddf_engine *engine) {
         return 1;
     }
     job = engine->waiting.head;
-    if (job != NULL && engine->ring_state != RING_RUNS) {
+    if (job != NULL && engine->ring_state != RING_RUNS && engine->reading < engine->flow.limit) {
+        engine->reading++;
         run_waiting_piece(engine, job, ddf_work_take_missed(&engine->waiting, job));
+        engine->reading--;
         return 1;
     }
     job = engine->fresh.head;

@@ -11,6 +11,7 @@
 
 #include "ddf_engine.h"
 #include "ddf_feed.h"
+#include "ddf_flow.h"
 #include "ddf_uring.h"
 
 /* Who waits for missed pieces: threads; the ring, whose thread starts with the first of them; the ring. */
@@ -24,15 +25,19 @@ struct ddf_engine {
     ddf_jobs waiting;         /* jobs with missed pieces not yet taken */
     ddf_jobs outside;         /* the same of remote shards, for the feed */
     ddf_jobs ended;           /* jobs whose last share somebody else has read, to be ended by a worker */
-    size_t queue_depth, ready_threads;
+    size_t ready_threads;
     size_t threads;
     size_t idle;     /* asleep and not yet called */
     size_t called;   /* called, but not yet awake */
     size_t copying;  /* at work on what is ready */
     size_t away;     /* in preparations that may wait for storage */
+    size_t reading;  /* workers that wait for a piece */
+    ddf_flow flow;   /* how many of these there may be */
     size_t sleepers; /* callers blocked in ddf_engine_wait or _stop */
     uint64_t progress;
     int stopping;
+    uint64_t last_good;  /* when a read last ended well, ns */
+    atomic_int hopeless; /* reads are not tried again: there is a stop, or all have failed for long */
     int notifier[2];
     atomic_int armed;
     atomic_size_t references;

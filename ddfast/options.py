@@ -10,7 +10,7 @@ __all__ = ["IO", "PREFETCH_BYTES", "QUEUE_DEPTH", "READ_TIMEOUT", "check_columns
 IO = Literal["auto", "threads", "uring"]
 
 PREFETCH_BYTES = 256 << 20
-QUEUE_DEPTH = 32
+QUEUE_DEPTH: int | None = None
 READ_TIMEOUT = 120.0
 
 

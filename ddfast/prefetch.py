@@ -39,7 +39,7 @@ class Fetcher:
         dataset: what to read.
         prefetch_bytes: memory for batches that are not delivered yet, and for those that the consumer keeps (the
             latest one excepted). One group of batches is fetched in any case.
-        queue_depth: reads in flight at most.
+        queue_depth: reads in flight at most; None: as many as are measured to be of use, 32 to 128.
         timeout: seconds without any read completing after which storage is given up.
         io: what waits for storage, see `Engine`.
         policy: what to do with samples that cannot be given, and where to count; None raises.
@@ -52,12 +52,12 @@ class Fetcher:
         self,
         dataset: AnyDataset,
         prefetch_bytes: int,
-        queue_depth: int,
+        queue_depth: int | None,
         timeout: float,
         io: IO = "auto",
         policy: Policy | None = None,
     ) -> None:
-        if prefetch_bytes < 1 or queue_depth < 1 or timeout <= 0:
+        if prefetch_bytes < 1 or (queue_depth is not None and queue_depth < 1) or timeout <= 0:
             raise ValueError("prefetch_bytes and queue_depth are at least 1, and timeout is above 0")
         self.dataset = dataset
         self.policy = policy or Policy()
@@ -206,9 +206,9 @@ def _planned(fetch: Fetch, number: int) -> NDArray[np.int64] | None:
         return None
 
 
-def _new_engine(queue_depth: int, io: IO) -> Engine:
+def _new_engine(queue_depth: int | None, io: IO) -> Engine:
     try:
-        return Engine(queue_depth, io=io)
+        return Engine(queue_depth or 0, io=io)
     except OSError as error:
         if io != "uring":
             raise

@@ -26,7 +26,8 @@ from ddfast.errors import (
     ReadError,
 )
 from ddfast.once import Once
-from ddfast.prefetch import PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT, Fetcher
+from ddfast.options import PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT
+from ddfast.prefetch import Fetcher
 
 __all__ = ["Link", "RemoteDataset", "RemoteShard"]
 

@@ -25,8 +25,12 @@ cdef extern from "ddf_file.h":
     int ddf_file_can_be_ready(const ddf_file *file) nogil
     const uint8_t *ddf_file_view(ddf_file *file, size_t len, uint64_t offset) nogil
     size_t ddf_file_read_ready(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset) nogil
-    int ddf_file_read(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset, ddf_err *err) nogil
-    int ddf_file_read_parts(ddf_file *file, const ddf_room *parts, uint64_t offset, ddf_err *err) nogil
+
+
+cdef extern from "ddf_retry.h":
+    int ddf_retry_read(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset, const void *stop,
+                       ddf_err *err) nogil
+    int ddf_retry_read_parts(ddf_file *file, const ddf_room *parts, uint64_t offset, ddf_err *err) nogil
 
 
 # Read a whole range, into one place or three, without the GIL.

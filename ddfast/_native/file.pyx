@@ -52,7 +52,7 @@ cdef int read_into(ddf_file *file, uint8_t *buffer, size_t size, uint64_t offset
     cdef ddf_err err
     cdef int status
     with nogil:
-        status = ddf_file_read(file, buffer, size, offset, &err)
+        status = ddf_retry_read(file, buffer, size, offset, NULL, &err)
     check(status, &err)
     return 0
 
@@ -61,7 +61,7 @@ cdef int read_parts(ddf_file *file, ddf_room *parts, uint64_t offset) except -1:
     cdef ddf_err err
     cdef int status
     with nogil:
-        status = ddf_file_read_parts(file, parts, offset, &err)
+        status = ddf_retry_read_parts(file, parts, offset, &err)
     check(status, &err)
     return 0
 

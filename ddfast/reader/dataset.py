@@ -51,7 +51,7 @@ class DatasetReader(Reader):
         *,
         allow_pickle: bool,
         prefetch_bytes: int,
-        queue_depth: int,
+        queue_depth: int | None,
         columns: Sequence[str] | None,
         timeout: float,
         io: IO,

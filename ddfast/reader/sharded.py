@@ -65,7 +65,7 @@ class ShardedReader(Reader):
         *,
         allow_pickle: bool = False,
         prefetch_bytes: int = PREFETCH_BYTES,
-        queue_depth: int = QUEUE_DEPTH,
+        queue_depth: int | None = QUEUE_DEPTH,
         columns: Sequence[str] | None = None,
         timeout: float = READ_TIMEOUT,
         io: IO = "auto",

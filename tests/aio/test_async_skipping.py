@@ -140,22 +140,22 @@ int fstatfs64(int fd, struct statfs64 *s) {
     NEXT(fstatfs64) int status = next(fd, s); s->f_type = 0x6969; return status;
 }
 ssize_t pread(int fd, void *b, size_t n, off_t at) {
-    NEXT(pread) if (is_bad(fd, at, n)) { errno = EIO; return -1; } return next(fd, b, n, at);
+    NEXT(pread) if (is_bad(fd, at, n)) { errno = EBADMSG; return -1; } return next(fd, b, n, at);
 }
 ssize_t pread64(int fd, void *b, size_t n, off_t at) {
-    NEXT(pread64) if (is_bad(fd, at, n)) { errno = EIO; return -1; } return next(fd, b, n, at);
+    NEXT(pread64) if (is_bad(fd, at, n)) { errno = EBADMSG; return -1; } return next(fd, b, n, at);
 }
 ssize_t preadv(int fd, const struct iovec *v, int n, off_t at) {
-    NEXT(preadv) if (is_bad(fd, at, total(v, n))) { errno = EIO; return -1; } return next(fd, v, n, at);
+    NEXT(preadv) if (is_bad(fd, at, total(v, n))) { errno = EBADMSG; return -1; } return next(fd, v, n, at);
 }
 ssize_t preadv64(int fd, const struct iovec *v, int n, off_t at) {
-    NEXT(preadv64) if (is_bad(fd, at, total(v, n))) { errno = EIO; return -1; } return next(fd, v, n, at);
+    NEXT(preadv64) if (is_bad(fd, at, total(v, n))) { errno = EBADMSG; return -1; } return next(fd, v, n, at);
 }
 ssize_t preadv2(int fd, const struct iovec *v, int n, off_t at, int flags) {
-    NEXT(preadv2) if (is_bad(fd, at, total(v, n))) { errno = EIO; return -1; } return next(fd, v, n, at, flags);
+    NEXT(preadv2) if (is_bad(fd, at, total(v, n))) { errno = EBADMSG; return -1; } return next(fd, v, n, at, flags);
 }
 ssize_t preadv64v2(int fd, const struct iovec *v, int n, off_t at, int flags) {
-    NEXT(preadv64v2) if (is_bad(fd, at, total(v, n))) { errno = EIO; return -1; } return next(fd, v, n, at, flags);
+    NEXT(preadv64v2) if (is_bad(fd, at, total(v, n))) { errno = EBADMSG; return -1; } return next(fd, v, n, at, flags);
 }
 """
 
@@ -165,7 +165,7 @@ from ddfast import AsyncReader, MsgpackReader
 path, start, stop = sys.argv[1:]
 os.environ.update(BAD_INODE=str(os.stat(path).st_ino), BAD_START=start, BAD_STOP=stop)
 def check(reader):
-    assert all(bad.error.errno == errno.EIO for bad in reader.quarantine)
+    assert all(bad.error.errno == errno.EBADMSG for bad in reader.quarantine)
     return sorted(bad.index for bad in reader.quarantine)
 found = []
 for batch_size in (1, 7, 200):

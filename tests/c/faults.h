@@ -19,6 +19,7 @@ static struct {
     atomic_int cache;
     atomic_int error;          /* errno of waiting reads, 0: none */
     atomic_int error_at;       /* waiting reads that succeed before */
+    atomic_int error_until;    /* if not 0: waiting reads that may fail */
     atomic_int interruptions;  /* EINTR that often */
     atomic_size_t short_reads; /* at most this many bytes a call, 0: no limit */
     atomic_int delay_us, copy_delay_us;
@@ -53,6 +54,12 @@ static int refuse(int error) {
     return -1;
 }
 
+/* The error of the waiting read of this number. */
+static int error_of(int number) {
+    int until = atomic_load(&faults.error_until);
+    return number >= atomic_load(&faults.error_at) && (until == 0 || number < until) ? atomic_load(&faults.error) : 0;
+}
+
 static int interrupted(void) {
     if (atomic_load(&faults.interruptions) <= 0) {
         return 0;
@@ -71,7 +78,7 @@ ssize_t __wrap_pread(int fd, void *buffer, size_t len, off_t offset) {
     }
     usleep((useconds_t)atomic_load(&faults.delay_us));
     size_t most = atomic_load(&faults.short_reads);
-    int error = number >= atomic_load(&faults.error_at) ? atomic_load(&faults.error) : 0;
+    int error = error_of(number);
     ssize_t got = error != 0 ? 0 : __real_pread(fd, buffer, most != 0 && most < len ? most : len, offset);
     atomic_fetch_sub(&faults.in_flight, 1);
     return error != 0 ? refuse(error) : got;
@@ -82,8 +89,9 @@ ssize_t __wrap_preadv(int fd, const struct iovec *parts, int n, off_t offset) {
         return refuse(EINTR);
     }
     size_t most = atomic_load(&faults.short_reads);
-    if (atomic_load(&faults.error) != 0) {
-        return refuse(atomic_load(&faults.error));
+    int error = error_of(atomic_fetch_add(&faults.reads, 1));
+    if (error != 0) {
+        return refuse(error);
     }
     if (most == 0) {
         return __real_preadv(fd, parts, n, offset);

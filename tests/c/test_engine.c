@@ -207,6 +207,60 @@ static void a_failing_read_fails_its_job_and_tells_where(void) {
     expect_end(engine, file);
 }
 
+static void storage_that_recovers_is_not_told_of(void) {
+    faults.far = 1;
+    ddf_engine *engine = engine_of(4, 2);
+    ddf_file *file = file_of();
+    faults.cache = CACHE_UNKNOWN;
+    faults.error = ESTALE;
+    faults.error_at = 20;
+    faults.error_until = 30;
+    task *t = task_new(file, 0, 100);
+    ddf_engine_submit(engine, &t->job);
+    assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0);
+    expect_bytes(t);
+    assert(faults.reads == 110);
+    task_release(t);
+    expect_end(engine, file);
+}
+
+/* Each would take 1.5 s otherwise. */
+static void once_storage_is_gone_all_reads_fail_at_once(void) {
+    faults.far = 1;
+    ddf_engine *engine = engine_of(4, 2);
+    ddf_file *file = file_of();
+    faults.cache = CACHE_UNKNOWN;
+    faults.error = ENOTCONN;
+    for (int i = 0; i < 100; i++) {
+        task *t = task_new(file, 0, 8);
+        ddf_engine_submit(engine, &t->job);
+        assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0 && t->job.status == -ENOTCONN);
+        task_release(t);
+    }
+    assert(faults.reads < 4 * 6 + 100 * 8);
+    faults.error = 0; /* and it is back */
+    task *t = task_new(file, 0, 100);
+    ddf_engine_submit(engine, &t->job);
+    assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0);
+    expect_bytes(t);
+    task_release(t);
+    expect_end(engine, file);
+}
+
+static void a_stop_ends_reads_that_are_tried_again(void) {
+    faults.far = 1;
+    ddf_engine *engine = engine_of(4, 2);
+    ddf_file *file = file_of();
+    faults.cache = CACHE_UNKNOWN;
+    faults.error = EIO;
+    task *t = task_new(file, 0, 100);
+    ddf_engine_submit(engine, &t->job);
+    assert(ddf_engine_wait(engine, &t->job, 100) == -EAGAIN && ddf_engine_stop(engine, PATIENCE) == 0);
+    assert(faults.reads < 4 * 6 && t->job.status < 0);
+    task_release(t);
+    expect_end(engine, file);
+}
+
 static void a_failing_preparation_fails_its_job(void) {
     ddf_engine *engine = engine_of(4, 2);
     ddf_file *file = file_of();
@@ -495,7 +549,7 @@ static void nothing_is_lost_under_stress(int cache) {
     ddf_engine *engine = engine_of(6, 2);
     ddf_file *file = file_of();
     faults.cache = cache;
-    faults.error = EIO;
+    faults.error = ENXIO; /* not tried again */
     faults.error_at = 2000;
     pthread_t threads[4];
     void *args[4][3];
@@ -569,6 +623,9 @@ int main(void) {
     slow_reads_fill_the_queue(CACHE_UNKNOWN, 0);
     slow_reads_fill_the_queue(CACHE_UNKNOWN, 1);
     copies_stay_within_ready_threads();
+    storage_that_recovers_is_not_told_of();
+    once_storage_is_gone_all_reads_fail_at_once();
+    a_stop_ends_reads_that_are_tried_again();
     a_failing_read_fails_its_job_and_tells_where();
     a_failing_preparation_fails_its_job();
     a_file_cut_after_planning_is_told(CACHE_ASKED);

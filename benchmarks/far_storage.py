@@ -1,0 +1,367 @@
+"""Read a dataset on storage that is far away, and compare with the link's cap, with plain reads and with datadings.
+
+SOURCE is the folder of a mounted file system, or a URL of one, where the dataset of 105 kB samples is (written there
+first if it can be). What is measured, in turns, as medians:
+
+- ddfast, ``batches(256)``, sequentially and truly shuffled, each pass with a reader that is open already, from the
+  call to the last batch; every sample is counted, its bytes too;
+- 64 threads with nothing but ``preadv`` into reused buffers, the spans of samples in random order: what the
+  storage gives (for a mount only; in 4 processes, so that Python's lock does not slow them down);
+- datadings, ``MsgpackReader``, sample by sample in the same random order, for a few seconds (for a mount only).
+
+CPU is user and system time of the whole process, per GB. With ``--cap`` the shares are those of the cap, otherwise
+those of the plain reads.
+
+With ``--cold`` SOURCE is a folder on a local disk. The data file is dropped from the page cache before each run, and
+ddfast is compared with plain reads of 4 MiB, of samples at random with several queue depths, and with O_DIRECT.
+
+How to get storage that is far away, with public tools only:
+
+  a network that is slow        tc qdisc add dev lo root netem delay 500us rate 10gbit limit 100000
+                                (the delay counts once each way; `tc qdisc del dev lo root` ends it)
+  NFS on this machine           nfs-ganesha with its VFS file system, then
+                                mount -t nfs4 -o nconnect=1 127.0.0.1:/export /mnt/far
+  S3, HTTP on this machine      nginx with static files, or a Ceph RADOS gateway
+  a file system that waits      any FUSE pass-through with a delay in read() and a token bucket, such as one made of
+                                libfuse's example passthrough_ll.c: serve reads with as many threads as may be in
+                                flight, and open files with direct_io so that no page cache hides the latency
+Read the file once before, so that the server does not wait for its disk.
+
+Example:
+  python benchmarks/far_storage.py /mnt/far --cap 1.25e9 --label "10 Gbit/s, 1 ms"
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import mmap
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import DATASETS, ensure
+from io_backends import Clock, Run, drop_from_cache
+from measure import Spread, machine, machine_line
+from tqdm import tqdm
+
+from ddfast import AsyncReader
+
+BATCH = 256
+RAW_THREADS = 64
+RAW_PROCESSES = 4
+ALIGN = 4096
+PLAIN_READ = 4 << 20
+COLD_DEPTHS = (1, 8, 32, 64)
+
+Job = Callable[[int], Run]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table.
+
+    Parameters:
+        name: what was measured.
+        rate: MB/s.
+        share: of the cap, or of the plain reads; None for those themselves.
+        cpu: seconds of user and system time per GB.
+        disk: bytes that the kernel fetched from a disk, per byte read.
+        goal: what the share should be at least.
+    """
+
+    name: str
+    rate: Spread
+    share: Spread | None
+    cpu: Spread
+    disk: Spread
+    goal: float | None = None
+
+
+def read_with_ddfast(source: str, shuffle: bool, most: int, **options: Any) -> Job:
+    """A pass of `batches`, up to about ``most`` bytes."""
+
+    async def read(seed: int) -> Run:
+        async with AsyncReader(source, **options) as reader:
+            clock = Clock()
+            samples = size = 0
+            async for batch in reader.batches(BATCH, shuffle=shuffle, seed=seed, columns=["label", "image"]):
+                samples += len(batch["label"])
+                size += sum(map(len, batch["image"]))
+                if size >= most:
+                    break
+            return clock.stop(samples, size)
+
+    return lambda seed: asyncio.run(read(seed))
+
+
+def read_with_datadings(path: Path, seconds: float) -> Job:
+    """Samples one by one in random order, for some seconds."""
+
+    def read(seed: int) -> Run:
+        from datadings.reader import MsgpackReader
+
+        with MsgpackReader(str(path)) as reader:
+            order = np.random.default_rng(seed).permutation(len(reader)).tolist()
+            clock = Clock()
+            deadline = time.perf_counter() + seconds
+            samples = size = 0
+            for index in order:
+                size += len(reader.get(index)["image"])
+                samples += 1
+                if time.perf_counter() > deadline:
+                    break
+            return clock.stop(samples, size)
+
+    return read
+
+
+class RawReads:
+    """Threads with nothing but `preadv` into a buffer of their own, over spans that they share.
+
+    Parameters:
+        path: the file.
+        spans: start and stop of each read.
+        threads: how many.
+        flags: to open the file with, beside O_RDONLY; with O_DIRECT the spans are widened to whole blocks.
+        advice: for `posix_fadvise`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        spans: Sequence[tuple[int, int]],
+        threads: int,
+        flags: int = 0,
+        advice: int | None = None,
+    ) -> None:
+        self._spans = iter(
+            spans if not flags else [(a // ALIGN * ALIGN, -(-b // ALIGN) * ALIGN) for a, b in spans]
+        )
+        self._lock = threading.Lock()
+        room = max(b - a for a, b in spans) + 2 * ALIGN
+        self._buffers = [memoryview(mmap.mmap(-1, room)) for _ in range(threads)]
+        for buffer in self._buffers:
+            buffer[:] = bytes(room)  # the pages are there before the clock runs
+        self._fd = os.open(path, os.O_RDONLY | flags)
+        if advice is not None:
+            os.posix_fadvise(self._fd, 0, 0, advice)
+        self._counts = [(0, 0)] * threads
+
+    def run(self) -> Run:
+        """Read all, once."""
+        threads = [threading.Thread(target=self._read, args=(n,)) for n in range(len(self._buffers))]
+        clock = Clock()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        run = clock.stop(sum(n for n, _ in self._counts), sum(size for _, size in self._counts))
+        os.close(self._fd)
+        return run
+
+    def _read(self, number: int) -> None:
+        buffer, samples, size = self._buffers[number], 0, 0
+        while True:
+            with self._lock:
+                span = next(self._spans, None)
+            if span is None:
+                break
+            start, stop = span
+            while start < stop and (got := os.preadv(self._fd, [buffer[: stop - start]], start)):
+                start += got
+                size += got
+            samples += 1
+        self._counts[number] = samples, size
+
+
+def read_raw(path: Path, most: int) -> Job:
+    """The spans of samples in random order, with all threads."""
+    context = multiprocessing.get_context("fork")
+
+    def read_part(barrier: Any, results: Any, spans: list[tuple[int, int]]) -> None:
+        reads = RawReads(path, spans, RAW_THREADS // RAW_PROCESSES)
+        barrier.wait()
+        started = time.perf_counter()  # one clock for all processes
+        run = reads.run()
+        results.put((run, started, started + run.seconds))
+
+    def read(seed: int) -> Run:
+        spans = spans_of(path, seed, most)
+        barrier, results = context.Barrier(RAW_PROCESSES), context.Queue()
+        parts = [
+            context.Process(target=read_part, args=(barrier, results, spans[n::RAW_PROCESSES]))
+            for n in range(RAW_PROCESSES)
+        ]
+        for part in parts:
+            part.start()
+        runs, starts, stops = zip(*[results.get() for _ in parts], strict=True)
+        for part in parts:
+            part.join()
+        return Run(
+            sum(run.samples for run in runs),
+            sum(run.size for run in runs),
+            max(stops) - min(starts),
+            sum(run.cpu for run in runs),
+            sum(run.disk for run in runs),
+        )
+
+    return read
+
+
+def spans_of(path: Path, seed: int | None, most: int) -> list[tuple[int, int]]:
+    """Spans of samples, up to about ``most`` bytes; in random order with a seed."""
+    offsets = np.fromfile(f"{path}.offsets", ">u8").astype(np.int64)
+    spans = np.stack([offsets[:-1], offsets[1:]], axis=1)
+    if seed is not None:
+        spans = np.random.default_rng(seed).permutation(spans)
+    count = int(np.searchsorted(np.cumsum(spans[:, 1] - spans[:, 0]), most)) + 1
+    return [(int(a), int(b)) for a, b in spans[:count]]
+
+
+def blocks_of(path: Path, most: int) -> list[tuple[int, int]]:
+    """The file front to back in large blocks, up to ``most`` bytes."""
+    size = min(path.stat().st_size, most)
+    return [(start, min(start + PLAIN_READ, size)) for start in range(0, size // ALIGN * ALIGN, PLAIN_READ)]
+
+
+def measure(jobs: dict[str, Job], repeats: int, before: Callable[[], None]) -> dict[str, list[Run]]:
+    """All jobs in turns."""
+    found: dict[str, list[Run]] = {name: [] for name in jobs}
+    for seed in tqdm(range(repeats), leave=False, disable=None):
+        for name, job in jobs.items():
+            gc.collect()
+            before()
+            found[name].append(job(seed))
+    return found
+
+
+def row_of(name: str, runs: Sequence[Run], against: Sequence[float] | None, goal: float | None = None) -> Row:
+    """Sum up the runs of one job, against bytes a second that were possible in each turn."""
+    rates = [run.size / run.seconds for run in runs]
+    shares = None if against is None else [a / b for a, b in zip(rates, against, strict=True)]
+    cpu = [run.cpu / run.size * 1e9 for run in runs]
+    return Row(
+        name,
+        Spread.of([rate / 1e6 for rate in rates]),
+        None if shares is None else Spread.of(shares),
+        Spread.of(cpu),
+        Spread.of([run.disk / run.size for run in runs]),
+        goal,
+    )
+
+
+def far_rows(args: argparse.Namespace, source: str, path: Path | None) -> list[Row]:
+    """The passes over far storage."""
+    most = int(args.gigabytes * 1e9)
+    jobs = {
+        "sequential": read_with_ddfast(source, False, most),
+        "shuffled": read_with_ddfast(source, True, most),
+    }
+    if path is not None:
+        jobs[f"{RAW_THREADS} threads, preadv"] = read_raw(path, most)
+    if path is not None and args.datadings_seconds > 0:
+        jobs["datadings, shuffled"] = read_with_datadings(path, args.datadings_seconds)
+    found = measure(jobs, args.repeats, lambda: None)
+    raw = found.get(f"{RAW_THREADS} threads, preadv")
+    against = [args.cap] * args.repeats if args.cap else raw and [run.size / run.seconds for run in raw]
+    goals = {"sequential": args.goal_sequential, "shuffled": args.goal_shuffled}
+    return [row_of(name, runs, against, goals.get(name)) for name, runs in found.items()]
+
+
+def cold_jobs(path: Path, most: int) -> dict[str, Job]:
+    """The passes over a local disk."""
+    jobs: dict[str, Job] = {
+        "sequential": read_with_ddfast(str(path), False, most),
+        "shuffled": read_with_ddfast(str(path), True, most),
+        "shuffled, 64 in flight": read_with_ddfast(str(path), True, most, queue_depth=64),
+        "plain sequential, 4 MiB, 1 thread": lambda _: RawReads(path, blocks_of(path, most), 1).run(),
+        "plain sequential, 4 MiB, 4 threads": lambda _: RawReads(path, blocks_of(path, most), 4).run(),
+        "plain sequential, 4 MiB, 4 threads, O_DIRECT": lambda _: RawReads(
+            path, blocks_of(path, most), 4, os.O_DIRECT
+        ).run(),
+    }
+    for depth in COLD_DEPTHS:
+        jobs[f"plain random, {depth} threads"] = lambda seed, depth=depth: RawReads(
+            path, spans_of(path, seed, most), depth, advice=os.POSIX_FADV_RANDOM
+        ).run()
+        jobs[f"plain random, {depth} threads, O_DIRECT"] = lambda seed, depth=depth: RawReads(
+            path, spans_of(path, seed, most), depth, os.O_DIRECT
+        ).run()
+    return jobs
+
+
+def cold_rows(args: argparse.Namespace, path: Path) -> list[Row]:
+    """The same from a disk, against the best of the plain reads of the same order in each turn."""
+    found = measure(cold_jobs(path, int(args.gigabytes * 1e9)), args.repeats, lambda: drop_from_cache(path))
+    rows = []
+    for name, runs in found.items():
+        order = "sequential" if "sequential" in name else "random"
+        plain = [of for other, of in found.items() if other.startswith(f"plain {order}")]
+        best = [max(run.size / run.seconds for run in turn) for turn in zip(*plain, strict=True)]
+        rows.append(row_of(name, runs, best, None if name.startswith("plain") else 0.9))
+    return rows
+
+
+def print_table(rows: Sequence[Row], share_of: str) -> None:
+    """All rows as Markdown."""
+    print(f"| | MB/s | share of {share_of} | goal | CPU s/GB | from disk |")
+    print("|---|---|---|---|---|---|")
+    for row in rows:
+        share = "" if row.share is None else f"{row.share:.3f}"
+        goal = "" if row.goal is None else f"{row.goal:.2f}"
+        print(f"| {row.name} | {row.rate:,.0f} | {share} | {goal} | {row.cpu:.2f} | {row.disk.median:.0%} |")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("source", metavar="SOURCE", help="folder of a mount or of a disk, or URL of a folder")
+    parser.add_argument(
+        "--cap", type=float, help="bytes a second that the link gives; none: compare with plain reads"
+    )
+    parser.add_argument("--label", default="", help="what the table is called")
+    parser.add_argument("--cold", action="store_true", help="measure a local disk with an empty page cache")
+    parser.add_argument("--repeats", type=int, default=5, help="turns (default: 5)")
+    parser.add_argument(
+        "--gigabytes",
+        type=float,
+        default=1e9,
+        help="to read in a pass; part of one counts against ddfast what it has fetched ahead (default: all)",
+    )
+    parser.add_argument("--datadings-seconds", type=float, default=3.0, help="0 leaves it out (default: 3)")
+    parser.add_argument("--goal-sequential", type=float, help="least share, shown beside it")
+    parser.add_argument("--goal-shuffled", type=float, help="least share, shown beside it")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_arguments(parser)
+    args = parser.parse_args()
+    is_url = "://" in args.source
+    path = None if is_url else ensure(DATASETS[0], Path(args.source))
+    source = f"{args.source.rstrip('/')}/{DATASETS[0].name}-{DATASETS[0].n}.msgpack" if is_url else str(path)
+    facts = machine()
+    before = os.getloadavg()[0]
+    rows = cold_rows(args, path) if args.cold and path is not None else far_rows(args, source, path)
+    loads = [round(before, 2), round(os.getloadavg()[0], 2)]
+    print(f"\n{args.label or source}; {machine_line(facts)}; load {loads[0]} before, {loads[1]} after\n")
+    print_table(rows, "the best plain reads" if args.cold else "the cap" if args.cap else "the plain reads")
+    if args.json:
+        figures = {"label": args.label, "cap": args.cap, "machine": facts, "load": loads}
+        args.json.write_text(json.dumps({**figures, "rows": [asdict(row) for row in rows]}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

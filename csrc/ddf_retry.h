@@ -1,0 +1,30 @@
+/* ddf_retry: reads of a data file that are tried again where what went wrong may pass.
+ *
+ * A server that restarts, a lease that ran out or a link that drops packets shows as EIO, ESTALE, EBADF, ETIMEDOUT or the like
+ * on a mounted file system. Such a read is tried again after a pause, which grows; where the handle is what is stale, the
+ * file is opened again first, and refused if it is another one by now. On a local disk EIO stays, and is told at once.
+ * Thread safe. */
+#ifndef DDF_RETRY_H
+#define DDF_RETRY_H
+
+#include <stdatomic.h>
+
+#include "ddf_file.h"
+
+/* Attempts at one read, and the longest pause before the second one; each further pause is twice as long, 1.5 s in all. */
+#define DDF_RETRY_ATTEMPTS 6
+#define DDF_RETRY_PAUSE_MS 50
+
+/* 1 if another attempt at a read with this status may help, on storage that is `far` or on a disk. */
+int ddf_retry_may_pass(int status, int far);
+
+/* ms to wait before attempt `number` (the second is 1): between half of the longest pause and all of it, so that
+ * those who failed together do not come back together. */
+int ddf_retry_pause(unsigned number, uint32_t chance);
+
+/* As ddf_file_read and ddf_file_read_parts, with further attempts, which end when `*stop` (may be NULL) is set. Also
+ * DDF_E_CHANGED if the path names another file by now, err->pos = its size. */
+int ddf_retry_read(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset, const atomic_int *stop, ddf_err *err);
+int ddf_retry_read_parts(ddf_file *file, const ddf_room parts[3], uint64_t offset, ddf_err *err);
+
+#endif
