@@ -1,9 +1,9 @@
-/* ddf_flow: how many reads to keep in flight, found out by trying. Pure, takes no lock.
+/* ddf_flow: how many reads to keep in flight. Pure, takes no lock.
  *
- * While all places are taken, storage gives `limit * bytes / time` with reads of `bytes` that take `time`. The limit is
- * doubled for a while, and stays so where that gave clearly more: on storage that is far away a read takes as long as
- * the way, however many there are. Where the link, the disk or the processors are busy already, reads only take longer;
- * the limit goes back, and more is tried again after a while. */
+ * Storage that is far away gives what is in flight once each round trip, so that many small reads are needed where a few
+ * large ones are enough. There is nothing to gain beyond what fills the way, and nothing to lose either but memory and
+ * threads: so the limit is doubled while every place is taken and few bytes are in flight, and needs no measuring of
+ * rates, which are hard to tell from noise. */
 #ifndef DDF_FLOW_H
 #define DDF_FLOW_H
 
@@ -13,27 +13,23 @@
 #define DDF_FLOW_START 32
 #define DDF_FLOW_MOST 128
 
-/* Bytes in flight that are enough anywhere: 10 Gbit/s for 20 ms. More large reads would only take more memory. */
+/* Bytes in flight that are enough anywhere: 10 Gbit/s for 20 ms. */
 #define DDF_FLOW_BYTES ((uint64_t)24 << 20)
 
 typedef struct ddf_flow {
     size_t limit;
     int fixed;
-    size_t proven; /* the limit that gave `rate`; half of `limit` while more is tried */
-    double rate;   /* bytes a nanosecond, 0: not known */
-    size_t skip;   /* reads still to come that began under another limit */
-    size_t count;  /* reads measured */
-    uint64_t bytes, time;
-    size_t rest, pause; /* reads until the next try; multiples of the limit that the next rest will be */
+    size_t count; /* reads since the limit was set, or since as many were looked at */
+    uint64_t bytes;
 } ddf_flow;
 
 /* Always `depth` reads; or, with 0, as many as are of use. */
 void ddf_flow_init(ddf_flow *flow, size_t depth);
 
-/* Note a read of `bytes` that took `time` ns and ended well, while `in_flight` were under way, itself included. */
-void ddf_flow_note(ddf_flow *flow, size_t in_flight, uint64_t bytes, uint64_t time);
+/* Note a read of `bytes` from storage that is far, which ended well while `in_flight` were under way, itself included. */
+void ddf_flow_note(ddf_flow *flow, size_t in_flight, uint64_t bytes);
 
-/* Note a read that failed: less is asked of storage for a while. */
+/* Note a read that failed: less is asked of storage. */
 void ddf_flow_back_off(ddf_flow *flow);
 
 #endif

@@ -46,7 +46,8 @@ struct ddf_shards {
     member *members;
     size_t max_open;
     atomic_size_t missing; /* tables that are not loaded yet */
-    atomic_int far;        /* some file was on storage where nothing can be read without waiting */
+    atomic_int never_ready; /* some file was on storage where nothing can be read without waiting */
+    atomic_int far;         /* some file was on no local disk */
 
     pthread_mutex_t lock;
     size_t open;
@@ -65,6 +66,7 @@ static ddf_shards *shards_of(size_t n) {
     }
     atomic_init(&shards->references, 1);
     atomic_init(&shards->missing, 0);
+    atomic_init(&shards->never_ready, 0);
     atomic_init(&shards->far, 0);
     pthread_mutex_init(&shards->lock, NULL);
     shards->members = members;
@@ -352,6 +354,9 @@ void ddf_shards_give(ddf_shards *shards, ddf_file *file) {
         return;
     }
     if (!ddf_file_can_be_ready(file)) {
+        atomic_store_explicit(&shards->never_ready, 1, memory_order_relaxed);
+    }
+    if (ddf_file_is_far(file)) {
         atomic_store_explicit(&shards->far, 1, memory_order_relaxed);
     }
     ddf_file_release(file);
@@ -359,7 +364,12 @@ void ddf_shards_give(ddf_shards *shards, ddf_file *file) {
 
 int ddf_shards_can_be_ready(const ddf_shards *shards) {
     return shards->only != NULL ? ddf_file_can_be_ready(shards->only)
-                                : !atomic_load_explicit(&shards->far, memory_order_relaxed);
+                                : !atomic_load_explicit(&shards->never_ready, memory_order_relaxed);
+}
+
+int ddf_shards_are_far(const ddf_shards *shards) {
+    return shards->only != NULL ? ddf_file_is_far(shards->only)
+                                : atomic_load_explicit(&shards->far, memory_order_relaxed);
 }
 
 int ddf_shards_may_wait(const ddf_shards *shards) {

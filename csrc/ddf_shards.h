@@ -97,6 +97,9 @@ void ddf_shards_give(ddf_shards *shards, ddf_file *file);
 /* 1 if something may be read without waiting, as far as is known; see ddf_file_can_be_ready. */
 int ddf_shards_can_be_ready(const ddf_shards *shards);
 
+/* 1 if a data file lies on no local disk, as far as is known. */
+int ddf_shards_are_far(const ddf_shards *shards);
+
 /* 1 if looking samples up may have to wait for storage: there are offsets to load, or files were seen to be far. */
 int ddf_shards_may_wait(const ddf_shards *shards);
 

@@ -255,13 +255,14 @@ static void run_ready_share(ddf_engine *engine, ddf_job *job) {
 
 /* Learn from a read how many there should be, have more at work if that pays, and see whether storage is gone: then
  * those that are left fail at once, or each would take as long as this one. */
-static void note_read(ddf_engine *engine, int status, uint64_t bytes, uint64_t started) {
+static void note_read(ddf_engine *engine, const ddf_job *job, int status, uint64_t bytes, uint64_t started) {
     size_t before = engine->flow.limit;
-    uint64_t now = ddf_sys_now();
     if (status >= 0) {
-        engine->last_good = now;
+        engine->last_good = ddf_sys_now();
         atomic_store(&engine->hopeless, engine->stopping);
-        ddf_flow_note(&engine->flow, engine->reading, bytes, now - started);
+        if (ddf_shards_are_far(job->shards)) {
+            ddf_flow_note(&engine->flow, engine->reading, bytes);
+        }
     } else {
         if (engine->last_good < started && ddf_retry_may_pass(status, 1)) {
             atomic_store(&engine->hopeless, 1);
@@ -285,7 +286,7 @@ static void run_waiting_piece(ddf_engine *engine, ddf_job *job, size_t number) {
     int status = ddf_job_read_waiting(job, piece, &engine->hopeless, &err);
     pthread_mutex_lock(&engine->lock);
     engine->progress++;
-    note_read(engine, status, piece->length, started);
+    note_read(engine, job, status, piece->length, started);
     ddf_work_end_share(engine, job, status, &err);
 }
 
