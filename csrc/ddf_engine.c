@@ -185,7 +185,7 @@ static void stop_locked(ddf_engine *engine) {
     while (engine->ended.head != NULL) {
         ddf_work_end_share(engine, ddf_jobs_pop(&engine->ended), DDF_OK, NULL);
     }
-    if (engine->ring_state == RING_RUNS) {
+    if (engine->ring_state >= RING_RUNS) {
         ddf_uring_wake(engine->ring);
     }
     ddf_feed_call(engine->feed); /* what it has taken is given up */

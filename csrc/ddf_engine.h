@@ -3,7 +3,7 @@
  * A job is one group of batches: prepare (plan the reads, get the memory), read, finish (build the tables). All jobs
  * share one queue of pieces, so the number of reads in flight does not depend on the batch size. What the page cache
  * holds is copied by at most as many threads as there are processors; what storage must be waited for is read by up to
- * `queue_depth` threads, which are started when needed, or by one thread with io_uring; what is remote is read by others,
+ * `queue_depth` threads, which are started when needed, or by one thread with io_uring until a read fails that may pass; what is remote is read by others,
  * see ddf_feed. The thread that ends a job's last piece finishes it.
  *
  * A completed job can be waited for by a blocked thread, or by an event loop that watches one descriptor: arm, look once

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "ddf_retry.h"
 #include "ddf_work.h"
 
 /* Give the ring what it has room for. The files are opened outside the lock. */
@@ -27,6 +28,12 @@ static void feed_ring(ddf_engine *engine) {
     }
 }
 
+/* Whether another attempt at a read may help. It takes pauses, so that threads make it: a ring is for storage that works. */
+static int may_pass(const ddf_engine *engine, const ddf_job *job, int status) {
+    return status < 0 && job->status >= 0 && !engine->stopping && !atomic_load(&engine->hopeless) &&
+           ddf_retry_may_pass(status, ddf_shards_are_far(job->shards));
+}
+
 static void end_read(ddf_engine *engine, const ddf_uring_end *end) {
     ddf_job *job = end->owner;
     const ddf_read *piece = &job->pieces[end->number];
@@ -34,20 +41,23 @@ static void end_read(ddf_engine *engine, const ddf_uring_end *end) {
     ddf_err err = {0};
     int status = end->got == -ECANCELED ? ddf_work_given_up(&err)
                                         : ddf_file_judge(end->got, piece->length, place.position, &err);
+    if (may_pass(engine, job, status) && ddf_work_leave_to_threads(engine, job, end->number)) {
+        return;
+    }
     err.item = place.shard;
     ddf_work_hand_in(engine, job, status, &err);
 }
 
-/* Feed the ring and take what it has read, until there is nothing in flight after a stop: the kernel writes into the
- * jobs' memory until then. */
+/* Feed the ring and take what it has read, until there is nothing in flight after a stop, or after all was left to threads:
+ * the kernel writes into the jobs' memory until then. */
 static void run_ring(ddf_engine *engine) {
     ddf_uring_end ends[DDF_SHARE_PIECES];
     int cancelled = 0;
-    while (!engine->stopping || ddf_uring_in_flight(engine->ring) > 0) {
-        if (!engine->stopping) {
+    while ((!engine->stopping && engine->ring_state == RING_RUNS) || ddf_uring_in_flight(engine->ring) > 0) {
+        if (!engine->stopping && engine->ring_state == RING_RUNS) {
             feed_ring(engine);
             engine->ring_asleep = ddf_uring_room(engine->ring) > 0;
-        } else if (!cancelled) {
+        } else if (engine->stopping && !cancelled) {
             cancelled = 1;
             ddf_uring_cancel(engine->ring);
         }

@@ -162,7 +162,7 @@ int ddf_shards_new(const ddf_shard_spec *specs, size_t n, size_t max_open, ddf_s
     shards->shift = shift;
     shards->keeps_tables = 1;
     shards->remote = remote;
-    atomic_init(&shards->far, remote);
+    atomic_init(&shards->never_ready, remote);
     shards->max_open = files_to_keep(max_open);
     for (size_t i = 0; i < n && status >= 0; i++) {
         status = add_member(shards, i, &specs[i]);

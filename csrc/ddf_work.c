@@ -34,6 +34,11 @@ static int start_thread(ddf_engine *engine, void *(*run)(void *)) {
     return status;
 }
 
+/* Whether threads read what is missed of files here. */
+static int threads_wait(const ddf_engine *engine) {
+    return engine->ring_state == RING_NONE || engine->ring_state == RING_ENDS;
+}
+
 int ddf_work_call_threads(ddf_engine *engine, size_t n) {
     int status = 0;
     for (; n > 0 && engine->idle > 0; n--) {
@@ -41,8 +46,10 @@ int ddf_work_call_threads(ddf_engine *engine, size_t n) {
         engine->called++;
         pthread_cond_signal(&engine->work);
     }
-    int threads_wait = engine->ring_state == RING_NONE && engine->feed == NULL;
-    size_t most = threads_wait ? engine->flow.limit : engine->ready_threads + engine->away;
+    size_t most = engine->ready_threads + engine->away;
+    if (threads_wait(engine) && engine->feed == NULL) {
+        most = engine->flow.limit;
+    }
     for (; n > 0 && ddf_work_workers(engine) < most && status == 0; n--) {
         status = start_thread(engine, worker);
     }
@@ -54,7 +61,7 @@ static void call_waiters(ddf_engine *engine, size_t n) {
     if (engine->ring_state == RING_READY) {
         engine->ring_state = start_thread(engine, ddf_ring_run) < 0 ? RING_NONE : RING_RUNS;
     }
-    if (engine->ring_state == RING_NONE) {
+    if (threads_wait(engine)) {
         size_t room = engine->flow.limit > engine->reading ? engine->flow.limit - engine->reading : 0;
         (void)ddf_work_call_threads(engine, n < room ? n : room);
     } else if (engine->ring_asleep) {
@@ -296,6 +303,22 @@ size_t ddf_work_take_missed(ddf_jobs *queue, ddf_job *job) {
         (void)ddf_jobs_unlink(queue, job);
     }
     return number;
+}
+
+int ddf_work_leave_to_threads(ddf_engine *engine, ddf_job *job, size_t number) {
+    ddf_ring_state before = engine->ring_state;
+    engine->ring_state = RING_ENDS;
+    (void)ddf_work_call_threads(engine, engine->flow.limit);
+    if (ddf_work_workers(engine) == 0) {
+        engine->ring_state = before;
+        return 0;
+    }
+    if (job->missed_taken == job->n_missed) {
+        ddf_jobs_push(&engine->waiting, job);
+    }
+    job->missed[--job->missed_taken] = (uint32_t)number;
+    job->running--;
+    return 1;
 }
 
 /* A lone read gains nothing from a thread; without any, all is left to the caller. */

@@ -14,8 +14,9 @@
 #include "ddf_flow.h"
 #include "ddf_uring.h"
 
-/* Who waits for missed pieces: threads; the ring, whose thread starts with the first of them; the ring. */
-typedef enum ddf_ring_state { RING_NONE, RING_READY, RING_RUNS } ddf_ring_state;
+/* Who waits for missed pieces: threads; the ring, whose thread starts with the first of them; the ring; threads again, while
+ * the ring ends what it has. */
+typedef enum ddf_ring_state { RING_NONE, RING_READY, RING_RUNS, RING_ENDS } ddf_ring_state;
 
 struct ddf_engine {
     pthread_mutex_t lock;
@@ -52,7 +53,7 @@ void ddf_work_unref(ddf_engine *engine);
 
 /* Threads that take any work. */
 static inline size_t ddf_work_workers(const ddf_engine *engine) {
-    return engine->threads - (engine->ring_state == RING_RUNS);
+    return engine->threads - (engine->ring_state >= RING_RUNS);
 }
 
 /* Whether a thread that copies may be called for a fresh job. Where not, one of those who copy comes back for it. */
@@ -74,6 +75,9 @@ int ddf_work_once_for(ddf_engine *engine, ddf_job *job);
 
 /* Take the next missed piece of a job that is in `queue`: its number. The caller adds the share to job->running. */
 size_t ddf_work_take_missed(ddf_jobs *queue, ddf_job *job);
+
+/* Have threads read a piece that a ring has taken, and all that comes. Returns 0 where there are none. */
+int ddf_work_leave_to_threads(ddf_engine *engine, ddf_job *job, size_t number);
 
 /* Fill `err` for work that was given up, and return the status. */
 int ddf_work_given_up(ddf_err *err);

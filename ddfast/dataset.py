@@ -351,6 +351,11 @@ class Dataset(AnyDataset):
             return ReadError(
                 error.errno, f"{error.strerror}: cannot tell the size of {self.path}", str(self.path)
             )
+        if error.pos == self.data_size:
+            return DatasetChangedError(
+                f"{self.path} is not the file any more that was opened, though it has as many bytes: it was replaced. "
+                "Open it again."
+            )
         return DatasetChangedError(
             f"{self.path} had {self.data_size:,} bytes when it was opened and has {error.pos:,} now: it was cut or "
             "rewritten in place. Replace datasets by renaming a new file over the old one, and open it again."

@@ -1,7 +1,8 @@
 """Storage that is far away and fails when told to: stand-ins for system calls, loaded before those of the C library.
 
-Every file seems to be on NFS. Reads of the data file FAR_INODE are counted; from number FAR_FIRST on, FAR_COUNT of them
-fail with FAR_ERRNO, give half of the bytes (FAR_SHORT) or take FAR_HANG_MS longer.
+Every file seems to be on NFS. Reads of the data file FAR_INODE are counted from `far_begin` on; from number FAR_FIRST on,
+FAR_COUNT of them fail with FAR_ERRNO, give half of the bytes (FAR_SHORT) or take FAR_HANG_MS longer: `far_failed` says
+how many have.
 """
 
 import shutil
@@ -22,7 +23,9 @@ SOURCE = r"""
 
 #define NEXT(name) static __typeof__(name) *next; if (next == NULL) next = dlsym(RTLD_NEXT, #name);
 
-static atomic_long reads;
+static atomic_long reads, failed;
+void far_begin(void) { atomic_store(&reads, 0); atomic_store(&failed, 0); }
+int far_failed(void) { return (int)atomic_load(&failed); }
 static long setting(const char *name) { const char *text = getenv(name); return text == NULL ? 0 : atol(text); }
 
 /* Count a read of the data file, and fail as told. Returns how many bytes to read, or -1 with errno. */
@@ -31,6 +34,7 @@ static ssize_t admit(int fd, size_t n) {
     if (fstat(fd, &s) < 0 || (long)s.st_ino != setting("FAR_INODE")) return (ssize_t)n;
     long number = atomic_fetch_add(&reads, 1), first = setting("FAR_FIRST");
     if (number < first || number >= first + setting("FAR_COUNT")) return (ssize_t)n;
+    atomic_fetch_add(&failed, 1);
     usleep((useconds_t)setting("FAR_HANG_MS") * 1000);
     errno = (int)setting("FAR_ERRNO");
     return errno != 0 ? -1 : setting("FAR_SHORT") ? (ssize_t)(n + 1) / 2 : (ssize_t)n;

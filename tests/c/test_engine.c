@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -205,6 +206,29 @@ static void a_failing_read_fails_its_job_and_tells_where(void) {
     expect_bytes(good);
     task_release(bad), task_release(good);
     expect_end(engine, file);
+}
+
+/* Of a depth that is left to the engine. */
+static size_t most_in_flight(int far) {
+    faults.far = far;
+    ddf_engine *engine = engine_of(0, 2);
+    ddf_file *file = file_of();
+    faults.cache = CACHE_UNKNOWN;
+    faults.delay_us = 20000;
+    task *t = task_new(file, 0, FILE_PIECES), *more = task_new(file, 0, FILE_PIECES);
+    ddf_engine_submit(engine, &t->job);
+    ddf_engine_submit(engine, &more->job);
+    assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0 && ddf_engine_wait(engine, &more->job, PATIENCE) == 0);
+    expect_bytes(t);
+    size_t most = (size_t)atomic_load(&faults.in_flight_max);
+    task_release(t), task_release(more);
+    expect_end(engine, file);
+    return most;
+}
+
+static void more_small_reads_are_in_flight_where_storage_is_far(void) {
+    assert(most_in_flight(0) == 32);
+    assert(most_in_flight(1) > 64);
 }
 
 static void storage_that_recovers_is_not_told_of(void) {
@@ -458,6 +482,24 @@ static void *run_thread(void *arg) {
     return NULL;
 }
 
+/* It does not come back for what others wait for. */
+static void a_caller_that_reads_takes_no_place_of_a_thread(void) {
+    ddf_engine *engine = engine_of(1, 1);
+    ddf_file *file = file_of();
+    faults.cache = CACHE_MISSES;
+    faults.stuck = 1;
+    task *run = task_new(file, 0, 1), *submitted = task_new(file, 0, 3);
+    pthread_t thread;
+    assert(pthread_create(&thread, NULL, run_thread, (void *[]){engine, run}) == 0 && eventually(&faults.in_flight, 1));
+    ddf_engine_submit(engine, &submitted->job);
+    assert(eventually(&faults.in_flight, 2));
+    atomic_store(&faults.stuck, 0);
+    assert(ddf_engine_wait(engine, &submitted->job, PATIENCE) == 0 && pthread_join(thread, NULL) == 0);
+    expect_bytes(submitted), expect_bytes(run);
+    task_release(submitted), task_release(run);
+    expect_end(engine, file);
+}
+
 static void a_caller_at_work_does_not_count_as_a_thread(void) {
     ddf_engine *engine = engine_of(4, 1);
     ddf_file *file = file_of();
@@ -584,9 +626,53 @@ static void stopping_amid_everything_ends_every_job(void) {
     }
 }
 
+/* One that cannot be read from, as if the server had forgotten it. */
+static void spoil_handle(const ddf_file *file) {
+    int other = open(path, O_WRONLY | O_CLOEXEC);
+    assert(other >= 0 && dup3(other, ddf_file_fd(file), O_CLOEXEC) >= 0);
+    close(other);
+}
+
+static void what_a_ring_cannot_read_is_read_by_threads(void) {
+    faults.far = 1;
+    ddf_engine *engine = engine_of(4, 2);
+    ddf_file *file = file_of();
+    faults.cache = CACHE_UNKNOWN;
+    task *jobs[4];
+    for (size_t i = 0; i < 4; i++) {
+        jobs[i] = task_new(file, i, 100);
+        ddf_engine_submit(engine, &jobs[i]->job);
+        if (i == 1) {
+            assert(ddf_engine_wait(engine, &jobs[0]->job, PATIENCE) == 0 && faults.reads == 0);
+            spoil_handle(file);
+        }
+    }
+    for (size_t i = 0; i < 4; i++) {
+        assert(ddf_engine_wait(engine, &jobs[i]->job, PATIENCE) == 0);
+        expect_bytes(jobs[i]);
+        task_release(jobs[i]);
+    }
+    assert(faults.reads >= 200);
+    expect_end(engine, file);
+}
+
+static void a_ring_tells_what_does_not_pass(void) {
+    ddf_engine *engine = engine_of(4, 2); /* a local disk */
+    ddf_file *file = file_of();
+    faults.cache = CACHE_UNKNOWN;
+    spoil_handle(file);
+    task *t = task_new(file, 0, 100);
+    ddf_engine_submit(engine, &t->job);
+    assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0 && t->job.status == -EBADF && faults.reads == 0);
+    task_release(t);
+    expect_end(engine, file);
+}
+
 /* What faults.h does to pread does not concern io_uring; all else does. */
 static void all_that_holds_with_io_uring_too(void) {
     every_kind_of_storage_is_read();
+    what_a_ring_cannot_read_is_read_by_threads();
+    a_ring_tells_what_does_not_pass();
     copies_stay_within_ready_threads();
     a_failing_preparation_fails_its_job();
     a_file_cut_after_planning_is_told(CACHE_ASKED);
@@ -623,6 +709,7 @@ int main(void) {
     slow_reads_fill_the_queue(CACHE_UNKNOWN, 0);
     slow_reads_fill_the_queue(CACHE_UNKNOWN, 1);
     copies_stay_within_ready_threads();
+    more_small_reads_are_in_flight_where_storage_is_far();
     storage_that_recovers_is_not_told_of();
     once_storage_is_gone_all_reads_fail_at_once();
     a_stop_ends_reads_that_are_tried_again();
@@ -638,6 +725,7 @@ int main(void) {
     cancelling_a_job_that_is_being_finished_lets_it();
     without_threads_jobs_fail_or_are_run_by_the_caller();
     a_caller_at_work_does_not_count_as_a_thread();
+    a_caller_that_reads_takes_no_place_of_a_thread();
     a_stopped_engine_refuses_work();
     an_armed_completion_raises_the_descriptor_once();
     for (int cache = CACHE_ASKED; cache <= CACHE_UNKNOWN; cache++) {

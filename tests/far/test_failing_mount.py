@@ -3,131 +3,106 @@
 import errno
 import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 
+import failing_passes
 import pytest
 from datasets import write
 from failing_storage import build
 
+import ddfast
+
 N = 300
 SAMPLES = [{"key": str(i), "label": i, "image": bytes([i % 251]) * (500 + i)} for i in range(N)]
+ALWAYS = 1 << 30
 
-PASS = """
-import asyncio, gc, json, os, sys, time
-from ddfast import AsyncReader, MsgpackReader
-path, options, faults = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
+PASSING = {
+    "EIO": {"FAR_ERRNO": errno.EIO, "FAR_COUNT": 20},
+    "ESTALE": {"FAR_ERRNO": errno.ESTALE, "FAR_COUNT": 20},
+    "ETIMEDOUT": {"FAR_ERRNO": errno.ETIMEDOUT, "FAR_COUNT": 20},
+    "ENOTCONN": {"FAR_ERRNO": errno.ENOTCONN, "FAR_COUNT": 20},
+    "short reads": {"FAR_SHORT": 1, "FAR_COUNT": 1000},
+    "a pause": {"FAR_HANG_MS": 300, "FAR_COUNT": 3},
+}
+GONE = {"EIO": errno.EIO, "ESTALE": errno.ESTALE}
 
-def left():
-    gc.collect()
-    return len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
-
-async def read():
-    async with AsyncReader(path, **options) as reader:
-        async for batch in reader.batches(16, shuffle=True, seed=1):
-            for sample in batch:
-                assert sample["image"] == bytes([sample["label"] % 251]) * (500 + sample["label"])
-            labels.extend(batch["label"].tolist())
-
-def outcome():
-    try:
-        asyncio.run(read())
-    except Exception as error:
-        return [type(error).__name__, getattr(error, "errno", None), path in str(error)]
-    return sorted(labels) == list(range(int(sys.argv[4])))
-
-labels = []
-os.environ.update(faults)
-before, started = left(), time.monotonic()
-result = outcome()
-print(json.dumps({"result": result, "seconds": time.monotonic() - started}))
-assert left() == before, (left(), before)
-"""
-
-GET = """
-import os, sys, json
-from ddfast import MsgpackReader
-os.environ.update(json.loads(sys.argv[3]))
-with MsgpackReader(sys.argv[1]) as reader:
-    print(json.dumps([reader[i]["label"] for i in range(20)] == list(range(20))))
-"""
-
-AGAIN = """
-import os, sys
-os.environ["LD_PRELOAD"] = sys.argv[1]
-os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
-"""
+# What is read, options of the reader, faults. One process runs them all, as most of the time is that of its start.
+PASSES = {
+    **{name: ("pass", {}, faults) for name, faults in PASSING.items()},
+    **{f"gone: {name}": ("pass", {}, {"FAR_ERRNO": n, "FAR_COUNT": ALWAYS}) for name, n in GONE.items()},
+    "hangs": ("pass", {"timeout": 0.3}, {"FAR_HANG_MS": 1000, "FAR_COUNT": ALWAYS}),
+    "denied": ("pass", {}, {"FAR_ERRNO": errno.EACCES, "FAR_COUNT": ALWAYS}),
+    "samples": ("samples", {}, {"FAR_FIRST": 2, "FAR_ERRNO": errno.EIO, "FAR_COUNT": 3}),
+    "replaced": ("replaced", {}, {"FAR_FIRST": 2, "FAR_ERRNO": errno.ESTALE, "FAR_COUNT": 3}),
+}
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory):
-    return build(tmp_path_factory.mktemp("far")) or pytest.skip("needs a C compiler")
+def outcomes(tmp_path_factory):
+    """By the name of a pass, what came of it, the seconds that took, and how many reads failed."""
+    folder = tmp_path_factory.mktemp("far")
+    library = build(folder) or pytest.skip("needs a C compiler")
+    path = write(folder / "x.msgpack", SAMPLES, "ddfast")
+    env = {**os.environ, "LD_PRELOAD": str(library), "PYTHONPATH": str(Path(ddfast.__file__).parent.parent)}
+    job = json.dumps({"path": str(path), "n": N, "passes": PASSES})
+    command = [sys.executable, failing_passes.__file__, job]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
-@pytest.fixture
-def run_far(tmp_path, library, run_python):
-    """``run_far(script, options, FAR_ERRNO=5, ...)``: what the script prints where storage fails like that."""
-    path = write(tmp_path / "x.msgpack", SAMPLES, "ddfast")
-
-    def run(script, options=None, **faults):
-        settings = {"FAR_INODE": path.stat().st_ino, "FAR_FIRST": 10, **faults}
-        texts = json.dumps({name: str(value) for name, value in settings.items()})
-        done = run_python(
-            "-c", AGAIN, str(library), "-c", script, str(path), json.dumps(options or {}), texts, str(N)
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    return run
+@pytest.mark.parametrize("name", PASSING)
+def test_what_passes_is_not_seen(outcomes, name):
+    result, _, failed = outcomes[name]
+    assert result is True
+    assert failed > 0
 
 
-@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN])
-def test_errors_that_pass_are_not_seen(run_far, number):
-    assert run_far(PASS, FAR_ERRNO=number, FAR_COUNT=20)["result"] is True
+@pytest.mark.parametrize("name", GONE)
+def test_storage_that_is_gone_is_told_in_time_with_the_path(outcomes, name):
+    (error, number, message), seconds, _ = outcomes[f"gone: {name}"]
+    assert (error, number) == ("ReadError", GONE[name])
+    assert "x.msgpack" in message
+    assert seconds < 30
 
 
-def test_short_reads_are_completed(run_far):
-    assert run_far(PASS, FAR_SHORT=1, FAR_COUNT=1000)["result"] is True
+def test_storage_that_hangs_beyond_the_timeout_is_told(outcomes):
+    (error, _, message), _, _ = outcomes["hangs"]
+    assert error == "StorageTimeoutError"
+    assert "x.msgpack: no read has completed for 0.3 s" in message
 
 
-def test_a_read_that_hangs_for_a_while_is_waited_for(run_far):
-    assert run_far(PASS, FAR_HANG_MS=1500, FAR_COUNT=3)["result"] is True
+def test_what_cannot_pass_is_told_at_once(outcomes):
+    (error, number, message), _, _ = outcomes["denied"]
+    assert (error, number) == ("ReadError", errno.EACCES)
+    assert "x.msgpack" in message
 
 
-@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ENOTCONN])
-def test_storage_that_is_gone_is_told_in_time_with_the_path(run_far, number):
-    outcome = run_far(PASS, FAR_ERRNO=number, FAR_COUNT=1 << 30)
-    assert outcome["result"] == ["ReadError", number, True]
-    assert outcome["seconds"] < 30
+def test_single_samples_are_read_again_too(outcomes):
+    result, _, failed = outcomes["samples"]
+    assert result is True
+    assert failed == 3
 
 
-def test_storage_that_hangs_beyond_the_timeout_is_told(run_far):
-    outcome = run_far(PASS, {"timeout": 0.5}, FAR_HANG_MS=2500, FAR_COUNT=1 << 30)
-    assert outcome["result"] == ["StorageTimeoutError", None, True]
-
-
-def test_what_cannot_pass_is_told_at_once(run_far):
-    outcome = run_far(PASS, FAR_ERRNO=errno.EACCES, FAR_COUNT=1 << 30)
-    assert outcome["result"] == ["ReadError", errno.EACCES, True]
-
-
-def test_single_samples_are_read_again_too(run_far):
-    assert run_far(GET, FAR_FIRST=2, FAR_ERRNO=errno.EIO, FAR_COUNT=3) is True
+def test_a_file_of_equal_size_that_took_the_place_is_refused_when_opened_again(outcomes):
+    (error, _, message), _, _ = outcomes["replaced"]
+    assert error == "DatasetChangedError"
+    assert "is not the file any more that was opened, though it has as many bytes" in message
 
 
 @pytest.mark.skipif(
     "DDFAST_FAR_MOUNT" not in os.environ, reason="DDFAST_FAR_MOUNT names no folder on a far mount"
 )
-def test_a_far_mount_gives_what_was_written(arun, tmp_path):
+def test_a_far_mount_gives_what_was_written(arun):
     """The folder is writable, or has x.msgpack of these samples."""
-    from pathlib import Path
-
-    from ddfast import AsyncReader
-
     path = Path(os.environ["DDFAST_FAR_MOUNT"], "x.msgpack")
     if not path.exists():
         write(path, SAMPLES, "ddfast")
 
     async def main():
-        async with AsyncReader(path) as reader:
+        async with ddfast.AsyncReader(path) as reader:
             return [label async for batch in reader.batches(16) for label in batch["label"].tolist()]
 
     assert arun(main()) == list(range(N))
