@@ -3,8 +3,8 @@
  * A job is one group of batches: prepare (plan the reads, get the memory), read, finish (build the tables). All jobs
  * share one queue of pieces, so the number of reads in flight does not depend on the batch size. What the page cache
  * holds is copied by at most as many threads as there are processors; what storage must be waited for is read by up to
- * `queue_depth` threads, which are started when needed, or by one thread with io_uring until a read fails that may pass; what is remote is read by others,
- * see ddf_feed. The thread that ends a job's last piece finishes it.
+ * `queue_depth` threads, which are started when needed, or by one thread with io_uring, until a read fails that may
+ * pass; what is remote is read by others, see ddf_feed. The thread that ends a job's last piece finishes it.
  *
  * A completed job can be waited for by a blocked thread, or by an event loop that watches one descriptor: arm, look once
  * more, then sleep until the descriptor is readable. All calls are thread safe, none may be made after a fork. */
@@ -20,8 +20,9 @@ typedef enum ddf_io {
     DDF_IO_URING,
 } ddf_io;
 
-/* `queue_depth` reads in flight at most (1 to 1024; 0: as many as are of use, see ddf_flow; 32 with io_uring), `ready_threads` of them may copy ready data at once (0: one a
- * processor). Threads start with the first job. Returns 0 or -errno; with DDF_IO_URING those of ddf_uring_new too. */
+/* `queue_depth` reads in flight at most (1 to 1024; 0: as many as are of use, see ddf_flow; 32 with io_uring),
+ * `ready_threads` of them may copy ready data at once (0: one a processor). Threads start with the first job. Returns 0
+ * or -errno; with DDF_IO_URING those of ddf_uring_new too. */
 int ddf_engine_new(size_t queue_depth, size_t ready_threads, ddf_io io, ddf_engine **out);
 
 /* Queue a job. It is the engine's until `drop` is called, whatever happens. Where no thread can be started the job fails
@@ -29,7 +30,8 @@ int ddf_engine_new(size_t queue_depth, size_t ready_threads, ddf_io io, ddf_engi
 void ddf_engine_submit(ddf_engine *engine, ddf_job *job);
 
 /* Work on a job in the calling thread: copy all that is ready, queue what has to be waited for, and wait for it at most
- * `timeout_ms`. Where no thread can be started this one does all, and waits as long as it takes. Returns 0 when the job is done, -EAGAIN while pieces are still being read. */
+ * `timeout_ms`. Where no thread can be started this one does all, and waits as long as it takes. Returns 0 when the job is
+ * done, -EAGAIN while pieces are still being read. */
 int ddf_engine_run(ddf_engine *engine, ddf_job *job, int timeout_ms);
 
 /* Give a job up: what has not been started is left out, and the job ends with DDF_E_CANCELLED. Waits for a preparation

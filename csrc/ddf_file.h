@@ -24,15 +24,15 @@ void ddf_file_release(ddf_file *file);
 /* Bytes the file had when it was opened. */
 uint64_t ddf_file_size(const ddf_file *file);
 
-/* 0, or DDF_E_CHANGED if the size is another now: a mapped page behind the new end must not be touched. Without a mapping, 0
- * too where the size cannot be asked for: a read will tell. */
+/* 0, or DDF_E_CHANGED if the size is another now: a mapped page behind the new end must not be touched. Without a
+ * mapping, 0 too where the size cannot be asked for: a read will tell. */
 int ddf_file_check(const ddf_file *file, ddf_err *err);
 
 /* 1 if the file lies on no local disk, as far as the system says. */
 int ddf_file_is_far(const ddf_file *file);
 
-/* Open the file at its path again, for all who use it, where the server has forgotten the old handle. Returns 0, -errno, or
- * DDF_E_CHANGED with err->pos = the size of the other file that is there by now; nothing is changed then. */
+/* Open the file at its path again, for all who use it, where the server has forgotten the old handle. Returns 0, -errno,
+ * or DDF_E_CHANGED with err->pos = the size of the other file that is there by now; nothing is changed then. */
 int ddf_file_reopen(ddf_file *file, ddf_err *err);
 
 /* 1 if ddf_file_read_ready can find anything without waiting on this file system. */

@@ -45,8 +45,8 @@ static void pause_unless(const atomic_int *stop, int ms) {
     }
 }
 
-/* After attempt `number` of a read: have all ready for the next one. Returns 0 where there is to be none, with `*status` what
- * the read ends with. */
+/* After attempt `number` of a read: have all ready for the next one. Returns 0 where there is to be none, with `*status`
+ * what the read ends with. */
 static int again(ddf_file *file, unsigned number, uint64_t offset, const atomic_int *stop, int *status, ddf_err *err) {
     if (*status >= 0 || number == DDF_RETRY_ATTEMPTS || !ddf_retry_may_pass(*status, ddf_file_is_far(file))) {
         return 0;

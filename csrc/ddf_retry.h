@@ -1,8 +1,8 @@
 /* ddf_retry: reads of a data file that are tried again where what went wrong may pass.
  *
- * A server that restarts, a lease that ran out or a link that drops packets shows as EIO, ESTALE, EBADF, ETIMEDOUT or the like
- * on a mounted file system. Such a read is tried again after a pause, which grows; where the handle is what is stale, the
- * file is opened again first, and refused if it is another one by now. On a local disk EIO stays, and is told at once.
+ * A server that restarts, a lease that ran out or a link that drops packets shows as EIO, ESTALE, EBADF, ETIMEDOUT or
+ * the like on a mounted file system. Such a read is tried again after a pause, which grows; where the handle is stale,
+ * the file is opened again first, and refused if it is another one by now. On a local disk EIO stays, and is told at once.
  * Thread safe. */
 #ifndef DDF_RETRY_H
 #define DDF_RETRY_H
@@ -11,7 +11,7 @@
 
 #include "ddf_file.h"
 
-/* Attempts at one read, and the longest pause before the second one; each further pause is twice as long, 1.5 s in all. */
+/* Attempts at one read, and the longest pause before the second one; each further pause is twice as long: 1.5 s. */
 #define DDF_RETRY_ATTEMPTS 6
 #define DDF_RETRY_PAUSE_MS 50
 

@@ -28,7 +28,7 @@ static void feed_ring(ddf_engine *engine) {
     }
 }
 
-/* Whether another attempt at a read may help. It takes pauses, so that threads make it: a ring is for storage that works. */
+/* Whether another attempt at a read may help. It takes pauses, so threads make it: a ring is for storage that works. */
 static int may_pass(const ddf_engine *engine, const ddf_job *job, int status) {
     return status < 0 && job->status >= 0 && !engine->stopping && !atomic_load(&engine->hopeless) &&
            ddf_retry_may_pass(status, ddf_shards_are_far(job->shards));
@@ -48,8 +48,8 @@ static void end_read(ddf_engine *engine, const ddf_uring_end *end) {
     ddf_work_hand_in(engine, job, status, &err);
 }
 
-/* Feed the ring and take what it has read, until there is nothing in flight after a stop, or after all was left to threads:
- * the kernel writes into the jobs' memory until then. */
+/* Feed the ring and take what it has read, until there is nothing in flight after a stop, or after all was left to
+ * threads: the kernel writes into the jobs' memory until then. */
 static void run_ring(ddf_engine *engine) {
     ddf_uring_end ends[DDF_SHARE_PIECES];
     int cancelled = 0;

@@ -19,8 +19,8 @@ void ddf_sys_reuse_freed(size_t size);
 int ddf_sys_open(const char *path);
 void ddf_sys_close(int fd);
 
-/* Have the descriptor `fd` stand for what `other` stands for, at once for all threads, and close `other`. Reads that are under way
- * end as they began. Returns 0 or -errno, with both as they were. */
+/* Have the descriptor `fd` stand for what `other` stands for, at once for all threads, and close `other`. Reads that
+ * are under way end as they began. Returns 0 or -errno, with both as they were. */
 int ddf_sys_replace(int fd, int other);
 
 /* Size in bytes of a regular file; -EISDIR or -EINVAL for what is none. */

@@ -14,8 +14,8 @@
 #include "ddf_flow.h"
 #include "ddf_uring.h"
 
-/* Who waits for missed pieces: threads; the ring, whose thread starts with the first of them; the ring; threads again, while
- * the ring ends what it has. */
+/* Who waits for missed pieces: threads; the ring, whose thread starts with the first of them; the ring; threads again,
+ * while the ring ends what it has. */
 typedef enum ddf_ring_state { RING_NONE, RING_READY, RING_RUNS, RING_ENDS } ddf_ring_state;
 
 struct ddf_engine {

@@ -39,7 +39,7 @@ class Fetcher:
         dataset: what to read.
         prefetch_bytes: memory for batches that are not delivered yet, and for those that the consumer keeps (the
             latest one excepted). One group of batches is fetched in any case.
-        queue_depth: reads in flight at most; None: as many as are measured to be of use, 32 to 128.
+        queue_depth: reads in flight at most; None: 32, and 64 where storage is far and reads are small.
         timeout: seconds without any read completing after which storage is given up.
         io: what waits for storage, see `Engine`.
         policy: what to do with samples that cannot be given, and where to count; None raises.

@@ -1,8 +1,8 @@
-"""A program to be run with `failing_storage` loaded: whole passes over one data file, while storage fails in several ways.
+"""A program to be run with `failing_storage` loaded: passes over one data file, while storage fails in several ways.
 
-Its argument is JSON: the path, the number of samples, and by name for each pass its faults, the reader's options, and
-what is read: "pass", "samples", or "replaced", where another file takes the path's place first. It prints, by name, what
-came of it, the seconds that took, and how many reads failed.
+Its argument is JSON: the path, the number of samples, and for each pass by its name what is read, the reader's options
+and the faults. "pass" reads all, "samples" some, and "replaced" the same where another file takes the path's place
+first. It prints, by name, what came of it, the seconds that took, and how many reads failed.
 """
 
 import asyncio
@@ -70,7 +70,7 @@ HOW: dict[str, Callable[[Path, int, dict[str, Any]], bool]] = {
 def left() -> tuple[int, int]:
     """Threads and descriptors."""
     gc.collect()
-    return len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/task").iterdir())), len(list(Path("/proc/self/fd").iterdir()))
 
 
 def outcome(path: Path, n: int, how: str, options: dict[str, Any]) -> Any:

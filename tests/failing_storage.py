@@ -1,7 +1,7 @@
 """Storage that is far away and fails when told to: stand-ins for system calls, loaded before those of the C library.
 
-Every file seems to be on NFS. Reads of the data file FAR_INODE are counted from `far_begin` on; from number FAR_FIRST on,
-FAR_COUNT of them fail with FAR_ERRNO, give half of the bytes (FAR_SHORT) or take FAR_HANG_MS longer: `far_failed` says
+Every file seems to be on NFS. Reads of the data file FAR_INODE are counted from `far_begin` on. After FAR_FIRST of
+them, FAR_COUNT fail with FAR_ERRNO, give half of the bytes (FAR_SHORT) or take FAR_HANG_MS longer; `far_failed` says
 how many have.
 """
 

@@ -6,7 +6,8 @@ class Engine:
     Threads start with the first reads. After a fork an engine is of no use in the child.
 
     Parameters:
-        queue_depth: reads in flight at most, 1 to 1024; 0: as many as are measured to be of use.
+        queue_depth: reads in flight at most, 1 to 1024; 0: 32, and 64 where storage is far and reads
+            are small.
         ready_threads: threads that may copy cached data at once; 0 for one a processor.
         io: what waits for storage: ``"threads"``, or ``"uring"``, one thread with Linux's io_uring. ``"auto"`` is
             threads.

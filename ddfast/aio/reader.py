@@ -56,7 +56,7 @@ class AsyncReader:
             data files, which are read as one dataset: of thousands, only those that are being read are open.
         prefetch_bytes: memory for batches that are fetched ahead, and for those that the program keeps (the latest one
             excepted). One batch is fetched in any case, however large.
-        queue_depth: reads in flight at most; None: as many as are measured to be of use, 32 to 128 (32 with io_uring).
+        queue_depth: reads in flight at most; None: 32, and 64 where storage is far and reads are small.
         columns: names of the columns that batches have; None for all.
         allow_pickle: unpickle arrays of dtype object. Unpickling runs whatever code the file asks for.
         timeout: seconds without any read completing after which storage is given up.

@@ -23,7 +23,7 @@ static void note(void) {
             ddf_flow_back_off(&flow);
         }
     }
-    assert(flow.limit == DDF_FLOW_MOST / 2);
+    assert(flow.limit == DDF_FLOW_START);
 }
 
 const bench_case BENCH_CASES[] = {{"note", prepare, note}, {0}};
