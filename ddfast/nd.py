@@ -26,7 +26,7 @@ from ddfast.errors import CorruptSampleError, PickleRefusedError
 # on the platform, and strings of several types separated by commas never come from a writer.
 _DTYPE = re.compile(
     r"[<>|=]?(?:b1|[iu][1248]|f(?:2|4|8|12|16)|c(?:8|16|24|32)|[SUV][0-9]{0,9}"
-    r"|[mM]8(?:\[[0-9]{0,9}(?:generic|Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)(?:/[0-9]{1,9})?\])?)",
+    r"|[mM]8(?:\[[0-9]{0,9}(?:generic|Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)(?:/[1-9][0-9]{0,8})?\])?)",
     re.ASCII,
 )
 # What most arrays are made of, and what the format calls it: looking it up is faster than asking numpy.

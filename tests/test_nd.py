@@ -216,3 +216,10 @@ def test_any_map_is_decoded_kept_or_refused(value):
         assert nd.stands_for_value(value)
     else:
         assert nd.stands_for_value(value) == (back is not value)
+
+
+@pytest.mark.parametrize("name", ["M8[Y/0]", "m8[Y/0]", "<M8[D/00]", ">m8[25s/0]"])
+def test_division_by_zero_in_a_dtype_is_refused_before_numpy_does_it(run_python, name):
+    array = {b"nd": True, b"type": name, b"kind": b"", b"shape": [1], b"data": bytes(8)}
+    code = f"from ddfast import nd\ntry: nd.decode({array!r})\nexcept ValueError as error: print(error)"
+    assert "is no dtype that an array may have" in run_python("-c", code).stdout
