@@ -31,6 +31,9 @@ __all__ = ["Damage", "Run", "check_samples", "find_samples", "scan_checksums", "
 
 WINDOW = 1 << 20
 
+# Samples that are looked at together; where many of them are damaged, each of these begins anew.
+AT_ONCE = 1024
+
 # What a file system leaves where it lost something: zeros, by whole sectors of a disk.
 ZEROS = 512
 
@@ -275,7 +278,8 @@ def _check_window(
             faults: dict[int, str] = {}
             damage = None
             try:
-                _, keys, faults = scan_spans(data[start - base :], offsets[at : max(other, at + 1) + 1])
+                stop = min(max(other, at + 1), at + AT_ONCE)
+                _, keys, faults = scan_spans(data[start - base :], offsets[at : stop + 1])
             except KernelError as error:
                 damage = Damage(first + at, start, start + error.pos, error.reason)
             if at == other and damage is None:
