@@ -34,6 +34,7 @@ _NUMBERS = {np.dtype(code): np.dtype(code).str for code in "?bBhHiIlLqQefdFD"}
 _SMALL = 4096  # bytes that are copied faster than a buffer is made for them
 _MAX_DTYPE_DEPTH = 32
 _MAX_DIMS = 64  # numpy's own limit
+_MAX_EMPTY = 1 << 20  # steps of a loop over an array without bytes, which would go on for ever else
 
 
 def encode(obj: Any) -> Any:
@@ -132,6 +133,10 @@ def _decode_array(obj: dict[Any, Any]) -> Any:
         size = view.nbytes
     if math.prod(shape) * dtype.itemsize > size:
         raise CorruptSampleError(f"an array of shape {shape} and dtype {dtype} does not fit its {size} bytes")
+    if math.prod(length or 1 for length in shape) > max(size, _MAX_EMPTY):
+        raise CorruptSampleError(
+            f"an array of shape {shape} and dtype {dtype} has too many elements for {size} bytes"
+        )
     try:
         return np.ndarray(buffer=data, dtype=dtype, shape=shape)
     except (ValueError, TypeError, OverflowError, MemoryError) as error:
