@@ -275,7 +275,9 @@ def count_reads(monkeypatch):
     return sizes
 
 
-@pytest.mark.parametrize("word", [b"\x81\xa3key", b"\x81\xa1kkey", b"\x81\xc0key", b"\xdf\x00\x04\x00\x00key"])
+@pytest.mark.parametrize(
+    "word", [b"\x81\xa3key", b"\x81\xa1kkey", b"\x81\xc0key", b"\xdf\x00\x04\x00\x00key"]
+)
 def test_file_of_nothing_but_beginnings_is_searched_without_reading_it_again(path, monkeypatch, word):
     path.write_bytes(word * 4000)
     monkeypatch.setattr(salvage, "WINDOW", 1 << 14)
@@ -287,7 +289,12 @@ def test_file_of_nothing_but_beginnings_is_searched_without_reading_it_again(pat
 @pytest.mark.parametrize("before", [0, 10])
 def test_sample_larger_than_a_window_is_found_behind_damage(path, capsys, monkeypatch, before):
     monkeypatch.setattr(salvage, "WINDOW", 1 << 10)
-    samples = [*SAMPLES[:before], {"key": "damaged"}, {"key": "large", "x": bytes(100_000), "meta": {}}, *SAMPLES[20:30]]
+    samples = [
+        *SAMPLES[:before],
+        {"key": "damaged"},
+        {"key": "large", "x": bytes(100_000), "meta": {}},
+        *SAMPLES[20:30],
+    ]
     write(path, samples, "ddfast")
     damage(path, before)
     _, saved = save(path, capsys, ".offsets", ".xxh3", ".keys")
