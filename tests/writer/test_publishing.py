@@ -9,7 +9,7 @@ import datadings.writer
 import pytest
 
 from ddfast import MsgpackReader
-from ddfast.errors import ClosedError, DdfastError
+from ddfast.errors import ClosedError, DatasetBusyError, DdfastError
 from ddfast.index import load_offsets
 from ddfast.writer import FileWriter, indexing
 from ddfast.writer.output import Output
@@ -278,3 +278,29 @@ def test_a_file_that_grows_large_with_its_last_piece_is_whole(tmp_path, monkeypa
     threading.Timer(0.1, gate.set).start()
     output.close()
     assert (tmp_path / "x").read_bytes() == b"x" * 1001 + b"y" * 10
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+@pytest.mark.parametrize("resume", [False, True])
+def test_writer_of_a_forked_child_leaves_the_dataset_to_its_parent(tmp_path, resume):
+    path = tmp_path / "x"
+    with FileWriter(path, resume=resume, disable=True) as writer:
+        writer.write({"key": "a"})
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                try:
+                    writer.write({"key": "b"})
+                except ClosedError as error:
+                    status = 0 if "of which this one was forked" in str(error) else 2
+                writer.close()
+                writer.discard()
+                del writer
+            finally:
+                os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
+        with pytest.raises(DatasetBusyError):
+            FileWriter(path, overwrite=True)
+        writer.write({"key": "c"})
+    assert [sample["key"] for sample in MsgpackReader(path)] == ["a", "c"]
