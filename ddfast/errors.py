@@ -133,6 +133,10 @@ class TextFileError(DdfastError, ValueError):
     """A list of files or of labels is not UTF-8 text, or a list of samples not what it should be."""
 
 
+class EscapingPathError(DdfastError, ValueError):
+    """A list of files names a file outside of the folder that its paths are relative to."""
+
+
 class MissingLabelError(DdfastError, ValueError):
     """Labels are to be sorted, and None is among them."""
 

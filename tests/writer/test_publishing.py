@@ -7,6 +7,7 @@ import threading
 
 import datadings.writer
 import pytest
+from datasets import some_samples, write
 
 from ddfast import MsgpackReader
 from ddfast.errors import ClosedError, DatasetBusyError, DdfastError
@@ -111,6 +112,14 @@ def test_link_to_a_data_file_is_followed(path, tmp_path):
     assert path.is_symlink()
     assert [file.name for file in (tmp_path / "disk").iterdir()] == ["data"]
     assert (tmp_path / "disk" / "data").read_bytes() == path.read_bytes() != b""
+
+
+def test_link_to_another_dataset_is_refused(path, tmp_path):
+    write(tmp_path / "other.msgpack", some_samples(3), "ddfast")
+    path.symlink_to(tmp_path / "other.msgpack")
+    with pytest.raises(ValueError, match=r"has an index of its own.* remove the link"):
+        FileWriter(path, overwrite=True, disable=True)
+    assert len(MsgpackReader(tmp_path / "other.msgpack")) == 3
 
 
 def write_much(writer):
