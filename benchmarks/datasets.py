@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from ddfast import FileWriter
-
 Sample = dict[str, Any]
 NOISE_BYTES = 8 << 20
 BLOCK = 10_000
@@ -80,6 +78,8 @@ MILLION = Dataset("million", "1,000,000 keys", 1_000_000, label_samples)
 
 def ensure(dataset: Dataset, folder: Path) -> Path:
     """Path of the dataset in ``folder``; written first if it is not there yet."""
+    from ddfast import FileWriter
+
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{dataset.name}-{dataset.n}.msgpack"
     if not path.exists():

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from collating import collate
 from datadings.reader import MsgpackReader as DatadingsReader
 from datasets import DATASETS, add_data_argument, ensure
 from measure import Spread, Stopwatch, interleaved, machine, machine_line, ratios, raw_rate, warm
@@ -60,20 +61,6 @@ class Result:
     target: float
     share_of_raw: Spread | None = None
     raw: Spread | None = None
-
-
-def collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
-    """Samples as columns, as plain Python does it: numbers and equal arrays become one array."""
-    return {name: column([sample[name] for sample in samples]) for name in samples[0]}
-
-
-def column(values: list[Any]) -> Any:
-    """One column of `collate`."""
-    if isinstance(values[0], np.ndarray):
-        return np.stack(values)
-    if isinstance(values[0], int | float):
-        return np.array(values)
-    return values
 
 
 def collated(reader: DatadingsReader) -> Iterator[dict[str, Any]]:

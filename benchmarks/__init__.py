@@ -1,0 +1,1 @@
+"""Measurements of ddfast. The modules are scripts; `benchmarks.peers` is a command, run as a module."""

@@ -1,0 +1,118 @@
+"""Results as tables and as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmarks.measure import machine, machine_line
+from benchmarks.peers import source
+from benchmarks.peers.jobs import BY_NAME as JOBS
+from benchmarks.peers.jobs import Job
+from benchmarks.peers.registry import BY_NAME as PEERS
+from benchmarks.peers.run import Plan, Result
+
+
+def facts(plan: Plan) -> dict[str, Any]:
+    """What the figures depend on: the machine, the versions, the options."""
+    versions = {name: PEERS[name].version() for name in plan.peers}
+    return {
+        **machine(),
+        "cores_used": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "load_before": os.getloadavg()[0],
+        "peers": {name: version for name, version in versions.items() if version},
+        "samples": {name: plan.n(name) for name in plan.datasets},
+        "repeats": plan.repeats,
+        "seconds": plan.seconds,
+    }
+
+
+def document(machine_facts: Mapping[str, Any], results: Sequence[Result]) -> dict[str, Any]:
+    """Everything, for a JSON file."""
+    rows = [
+        {**dataclasses.asdict(result), "unit": JOBS[result.job].unit, "median": median(result)}
+        for result in results
+    ]
+    return {"machine": dict(machine_facts), "results": rows}
+
+
+def median(result: Result) -> float | None:
+    """The figure that tables show."""
+    return result.spread.median if result.spread else None
+
+
+def tables(machine_facts: Mapping[str, Any], results: Sequence[Result]) -> str:
+    """One table a dataset, with what they mean and what is missing below them."""
+    names = list(dict.fromkeys(result.dataset for result in results))
+    parts = [table(name, [result for result in results if result.dataset == name]) for name in names]
+    return "\n\n".join([*parts, legend(machine_facts)]) + "\n"
+
+
+def table(dataset: str, results: Sequence[Result]) -> str:
+    """Rows are peers, limits last; columns are jobs; the best of each is bold."""
+    jobs = [JOBS[name] for name in dict.fromkeys(result.job for result in results)]
+    peers = sorted(dict.fromkeys(result.peer for result in results), key=lambda name: PEERS[name].is_limit)
+    found = {(result.peer, result.job): result for result in results}
+    best = {job.name: best_of(job, results) for job in jobs}
+    notes: dict[str, int] = {}
+    lines = [
+        f"### {source.BY_NAME[dataset].title}",
+        "",
+        "| | " + " | ".join(f"{job.title}, {job.unit}" for job in jobs) + " |",
+        "|---|" + "--:|" * len(jobs),
+    ]
+    for peer in peers:
+        cells = [cell(found[peer, job.name], best[job.name], notes) for job in jobs]
+        lines.append(f"| {PEERS[peer].title} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, *(f"\n[{number}] {note}" for note, number in notes.items())])
+
+
+def best_of(job: Job, results: Sequence[Result]) -> float | None:
+    """The best figure of all peers, limits apart."""
+    values = [
+        result.spread.median
+        for result in results
+        if result.job == job.name and result.spread and not PEERS[result.peer].is_limit
+    ]
+    return (max if job.more_is_better else min)(values) if values else None
+
+
+def cell(result: Result, best: float | None, notes: dict[str, int]) -> str:
+    """One figure, or a reference to the note that says why there is none."""
+    if result.spread:
+        text = figure(result.spread.median)
+        return f"**{text}**" if result.spread.median == best else text
+    reason = result.failed or result.missing or result.not_offered
+    if not reason:
+        return ""
+    number = notes.setdefault(reason, len(notes) + 1)
+    return f"{'failed' if result.failed else '–'} [{number}]"
+
+
+def figure(value: float) -> str:
+    """A number with three digits that count: 0.0123, 1.23, 12.3, 123, 12.3 k, 1.23 M."""
+    for size, unit in ((1e6, " M"), (1e4, " k")):
+        if value >= size:
+            return short(value / (1e6 if unit == " M" else 1e3)) + unit
+    return short(value)
+
+
+def short(value: float) -> str:
+    """Three digits that count, at least."""
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3
+    return f"{value:,.{digits}f}"
+
+
+def legend(machine_facts: Mapping[str, Any]) -> str:
+    """What the figures depend on, in a few sentences."""
+    counts = ", ".join(
+        f"{source.BY_NAME[name].title}: {n:,} samples" for name, n in machine_facts["samples"].items()
+    )
+    versions = ", ".join(f"{PEERS[name].title} {version}" for name, version in machine_facts["peers"].items())
+    return (
+        f"{machine_line(machine_facts)}; {machine_facts['cores_used']} cores used, load before the run "
+        f"{machine_facts['load_before']:.1f}. Medians of {machine_facts['repeats']} turns of "
+        f"{machine_facts['seconds']:g} s. {counts}. {versions}."
+    )
