@@ -1,9 +1,9 @@
 """Compare ddfast with the formats and loaders that people use instead: the same samples, in one run.
 
-Each peer writes the samples into a format of its own, is checked to give the same ones back, and then takes its turns
-with all others in a warm page cache. Prints a table for each dataset. docs/benchmarks.md explains the jobs, the settings
-of the peers, and what is unfair about them. Run it from the root of the repository; pip install '.[peers]' installs
-the peers.
+Each peer writes the samples into a format of its own, is checked to give the same ones back, and then takes its
+turns with all others in a warm page cache. Prints a table for each dataset. docs/benchmarks.md explains the jobs,
+the settings of the peers, and what is unfair about them. Run it from the root of the repository;
+`pip install '.[peers]'` installs the peers.
 
 Example:
   python -m benchmarks.peers --data /tmp/ddfast-data --cores 2 --json peers.json --plot docs

@@ -17,6 +17,7 @@ from benchmarks.peers.run import Result
 from benchmarks.plot import ACCENT, FAINT, GRID, INK
 
 OTHERS = "#b8c4ce"
+PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}  # keeps the lines out of the figures
 LINES = {"preadv": (0, (4, 2)), "memory": (0, (1, 1.5))}
 SHOWN = (*STREAMS, "first")
 ROW, TOP, BOTTOM, GAP = 0.2, 0.95, 0.42, 0.62  # inches
@@ -72,7 +73,15 @@ def draw_job(axes: Axes, job: Job, results: Sequence[Result], count: int) -> Non
         color = ACCENT if result.peer.startswith("ddfast") else OTHERS
         axes.barh(position, spread.median - least, left=least, color=color, height=0.72)
         axes.plot([spread.low, spread.high], [position, position], color=INK, linewidth=0.9)
-        axes.text(spread.high * 1.15, position, number(spread.median), va="center", fontsize=7.5, color=INK)
+        axes.text(
+            spread.high * 1.15,
+            position,
+            number(spread.median),
+            va="center",
+            fontsize=7.5,
+            color=INK,
+            bbox=PAPER,
+        )
     for result in results:
         if result.job == job.name and result.peer in LINES:
             most = max(most, result.spread.median)

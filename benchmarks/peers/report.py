@@ -88,7 +88,7 @@ def cell(result: Result, best: float | None, notes: dict[str, int]) -> str:
     if not reason:
         return ""
     number = notes.setdefault(reason, len(notes) + 1)
-    return f"{'failed' if result.failed else '–'} [{number}]"
+    return f"{'failed' if result.failed else '-'} [{number}]"
 
 
 def figure(value: float) -> str:

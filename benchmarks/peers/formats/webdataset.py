@@ -46,7 +46,8 @@ class WebDataset(Peer):
         n = 0
         pattern = str(folder / "%06d.tar")
         with wds.ShardWriter(pattern, maxcount=SHARD_SAMPLES, maxsize=SHARD_BYTES, verbose=0) as writer:
-            for n, sample in enumerate(samples, 1):
+            for sample in samples:
+                n += 1
                 payload = {"npy": sample["vec"]} if "vec" in sample else {"jpg": sample["image"]}
                 key = sample["key"].removesuffix(".jpg")
                 writer.write({"__key__": key, **payload, "cls": sample["label"]})
