@@ -17,12 +17,13 @@ from benchmarks.peers.run import Plan, Result
 
 def facts(plan: Plan) -> dict[str, Any]:
     """What the figures depend on: the machine, the versions, the options."""
-    versions = {name: PEERS[name].version() for name in plan.peers}
+    entries = [PEERS[name] for name in plan.peers]
+    versions = {entry.needs[0]: entry.version() for entry in entries if entry.version()}
     return {
         **machine(),
         "cores_used": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "load_before": os.getloadavg()[0],
-        "peers": {name: version for name, version in versions.items() if version},
+        "versions": versions,
         "samples": {name: plan.n(name) for name in plan.datasets},
         "repeats": plan.repeats,
         "seconds": plan.seconds,
@@ -110,9 +111,9 @@ def legend(machine_facts: Mapping[str, Any]) -> str:
     counts = ", ".join(
         f"{source.BY_NAME[name].title}: {n:,} samples" for name, n in machine_facts["samples"].items()
     )
-    versions = ", ".join(f"{PEERS[name].title} {version}" for name, version in machine_facts["peers"].items())
+    versions = "".join(f", {name} {version}" for name, version in machine_facts["versions"].items())
     return (
-        f"{machine_line(machine_facts)}; {machine_facts['cores_used']} cores used, load before the run "
+        f"{machine_line(machine_facts)}{versions}; {machine_facts['cores_used']} cores used, load before the run "
         f"{machine_facts['load_before']:.1f}. Medians of {machine_facts['repeats']} turns of "
-        f"{machine_facts['seconds']:g} s. {counts}. {versions}."
+        f"{machine_facts['seconds']:g} s. {counts}."
     )

@@ -11,6 +11,8 @@ from streaming.base.util import clean_stale_shared_memory
 from benchmarks.collating import collate
 from benchmarks.peers.contract import Columns, Peer, Reader, Sample, peek
 
+BATCH = 256  # also sets how far ahead of the loop shards are made ready
+
 
 class MdsReader(Reader):
     """`StreamingDataset` on a local folder, without data loader; ``shuffle_algo="naive"`` is a true shuffle."""
@@ -18,7 +20,7 @@ class MdsReader(Reader):
     def __init__(self, folder: Path) -> None:
         clean_stale_shared_memory()
         self.folder = str(folder)
-        self.dataset = StreamingDataset(local=self.folder, batch_size=1)
+        self.dataset = StreamingDataset(local=self.folder, batch_size=BATCH)
         self.mixed: StreamingDataset | None = None
         self.get = self.dataset.__getitem__  # type: ignore[method-assign]
 
@@ -31,7 +33,7 @@ class MdsReader(Reader):
     def shuffled(self, size: int, seed: int) -> Iterator[Columns]:
         if self.mixed is None:
             self.mixed = StreamingDataset(
-                local=self.folder, batch_size=1, shuffle=True, shuffle_algo="naive", shuffle_seed=seed
+                local=self.folder, batch_size=BATCH, shuffle=True, shuffle_algo="naive", shuffle_seed=seed
             )
         block = []
         for sample in self.mixed:
