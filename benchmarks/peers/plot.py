@@ -83,7 +83,7 @@ def draw_job(axes: Axes, job: Job, results: Sequence[Result], count: int) -> Non
             bbox=PAPER,
         )
     for result in results:
-        if result.job == job.name and result.peer in LINES:
+        if result.job == job.name and result.peer in LINES and result.spread:
             most = max(most, result.spread.median)
             axes.axvline(result.spread.median, color=INK, linewidth=1, linestyle=LINES[result.peer])
     axes.set_xscale("log")

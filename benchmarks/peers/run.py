@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from benchmarks.peers.team import Failed, Worker, WorkerLost
 WRITE_BYTES = 256 << 20  # that the job `write` writes at most
 WRITE_SAMPLES = 50_000
 PREPARE_SECONDS = 1800.0
+CHECK_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ class Round:
 
     def run(self) -> list[Result]:
         """Measure everything."""
+        for left_over in self.folder.glob("write-*"):  # by a worker that was killed
+            shutil.rmtree(left_over)
         with ExitStack() as stack:
             for name in self.plan.peers:
                 self.start(BY_NAME[name], stack)
@@ -127,7 +131,7 @@ class Round:
             worker = stack.enter_context(self.worker(entry.name))
             worker.ask("open", self.plan.timeout, folder=str(self.files(entry)))
             if not entry.is_limit:
-                worker.ask("check", self.plan.timeout, dataset=self.dataset, n=self.n)
+                worker.ask("check", CHECK_SECONDS, dataset=self.dataset, n=self.n)
             self.workers[entry.name] = worker
         except NotOffered as reason:
             self.note(entry.name, self.plan.jobs, not_offered=str(reason))

@@ -82,7 +82,7 @@ class Worker:
             raise Failed(reply["reason"])
         if reply["status"] == "not offered":
             raise NotOffered(reply["reason"])
-        return reply
+        return dict(reply)
 
     def _line(self, deadline: float) -> bytes:
         """The next line of the answers."""

@@ -145,8 +145,9 @@ def main() -> None:
     """Serve on standard input and output. What a peer prints goes to standard error."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    serve(Service(sys.argv[1]), sys.stdin, answers)
-    answers.flush()
+    service = Service(sys.argv[1])
+    serve(service, sys.stdin, answers)
+    service.close()
     os._exit(0)  # some peers' threads would keep the process
 
 

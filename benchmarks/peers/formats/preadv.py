@@ -33,7 +33,8 @@ class SpanReader(Reader):
 
     def samples(self) -> Iterator[Any]:
         for start, stop in zip(self.offsets, self.offsets[1:], strict=False):
-            yield self.copy(start, stop) or b"read"
+            self.copy(start, stop)
+            yield b"copied"
 
     def batches(self, size: int) -> Iterator[Columns]:
         for start in range(0, len(self), size):
