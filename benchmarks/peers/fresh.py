@@ -29,20 +29,19 @@ sys.__stdout__.write("first sample\\n")
 sys.__stdout__.flush()
 """
 PASS = """
-import time
 from benchmarks.peers import jobs
 class Once(jobs.LateWatch):
+    seen = 0
     def more(self, n):
-        super().more(n)
-        self.seen = getattr(self, "seen", 0) + n
-        return self.seen < len(reader) and time.perf_counter() - self.started < self.seconds
+        self.seen += n
+        return super().more(n) and self.seen < len(reader)
 jobs.batches(reader, Once({seconds}))
 with open("/proc/self/status") as status:
     sys.__stdout__.write(next(line for line in status if line.startswith("VmHWM")))
     sys.__stdout__.flush()
 """
 PASS_SECONDS = 5.0
-EXIT = "\nimport os\nos._exit(0)\n"
+EXIT_SECONDS = 5.0
 
 
 def first_sample(name: str, folder: Path, timeout: float) -> float:
@@ -51,9 +50,7 @@ def first_sample(name: str, folder: Path, timeout: float) -> float:
     Raises:
         Failed: there came none.
     """
-    started = time.perf_counter()
-    run(FIRST.format(name=name) + EXIT, folder, rb"first sample\n", timeout)
-    return (time.perf_counter() - started) * 1e3
+    return run(FIRST.format(name=name), folder, rb"first sample\n", timeout)[1] * 1e3
 
 
 def peak_memory(name: str, folder: Path, timeout: float) -> float:
@@ -62,13 +59,17 @@ def peak_memory(name: str, folder: Path, timeout: float) -> float:
     Raises:
         Failed: the pass failed.
     """
-    code = FIRST.format(name=name) + PASS.format(seconds=PASS_SECONDS) + EXIT
-    kilobytes = run(code, folder, rb"VmHWM:\s*(\d+) kB\n", timeout).group(1)
+    code = FIRST.format(name=name) + PASS.format(seconds=PASS_SECONDS)
+    kilobytes = run(code, folder, rb"VmHWM:\s*(\d+) kB\n", timeout)[0].group(1)
     return int(kilobytes) * 1024 / 1e6
 
 
-def run(code: str, folder: Path, until: bytes, timeout: float) -> re.Match[bytes]:
-    """Run code until it has written what matches a pattern."""
+def run(code: str, folder: Path, until: bytes, timeout: float) -> tuple[re.Match[bytes], float]:
+    """Run code until it has written what matches a pattern: the match, and the seconds until it came.
+
+    The process may then end by itself, as some peers tidy up at their end.
+    """
+    started = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(folder)],
         stdin=subprocess.DEVNULL,
@@ -77,9 +78,15 @@ def run(code: str, folder: Path, until: bytes, timeout: float) -> re.Match[bytes
         env=environment(),
         start_new_session=True,
     )
+    ended = 0.0
     try:
-        return _wait_for(process, re.compile(until), time.monotonic() + timeout)
+        found = _wait_for(process, re.compile(until), time.monotonic() + timeout)
+        seconds = time.perf_counter() - started
+        ended = EXIT_SECONDS
+        return found, seconds
     finally:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=ended)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()

@@ -111,7 +111,8 @@ def legend(machine_facts: Mapping[str, Any]) -> str:
     counts = ", ".join(
         f"{source.BY_NAME[name].title}: {n:,} samples" for name, n in machine_facts["samples"].items()
     )
-    versions = "".join(f", {name} {version}" for name, version in machine_facts["versions"].items())
+    others = {k: v for k, v in machine_facts["versions"].items() if k not in machine_facts}
+    versions = "".join(f", {name} {version}" for name, version in others.items())
     return (
         f"{machine_line(machine_facts)}{versions}; {machine_facts['cores_used']} cores used, load before the run "
         f"{machine_facts['load_before']:.1f}. Medians of {machine_facts['repeats']} turns of "

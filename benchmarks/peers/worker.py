@@ -148,7 +148,6 @@ def main() -> None:
     service = Service(sys.argv[1])
     serve(service, sys.stdin, answers)
     service.close()
-    os._exit(0)  # some peers' threads would keep the process
 
 
 if __name__ == "__main__":

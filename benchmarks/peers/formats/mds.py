@@ -44,10 +44,6 @@ class MdsReader(Reader):
         if block:
             yield collate(block)
 
-    def close(self) -> None:
-        self.mixed = None
-        clean_stale_shared_memory()
-
 
 class Mds(Peer):
     """`MDSWriter` with shards of 64 MiB, as by default."""
