@@ -23,9 +23,9 @@ KERNELS = {
         "columns", "columns_fields", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys",
     ],
     "decode": ["msgpack"],
-    "engine": ["engine", "uring", "file", "sys"],
+    "engine": ["engine", "job", "uring", "shards", "offsets", "file", "sys"],
     "fetch": [
-        "fetch", "order", "offsets", "plan", "engine", "uring", "file",
+        "fetch", "order", "shards", "offsets", "plan", "engine", "job", "uring", "file",
         "columns", "columns_fields", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys",
     ],
     "file": ["file", "sys"],
@@ -36,7 +36,10 @@ KERNELS = {
     "order": ["order"],
     "plan": ["plan"],
     "readback": ["readback", "msgpack", "nd"],
-    "samples": ["outer", "msgpack", "offsets", "file", "sys"],
+    "samples": ["outer", "msgpack", "shards", "offsets", "file", "sys"],
+    "scan": ["scan", "msgpack"],
+    "shards": ["shards", "offsets", "file", "sys"],
+    "shuffle": ["shuffle"],
     "status": [],
 }  # fmt: skip
 

@@ -31,7 +31,7 @@ def plot_ratios(
         axes.set_axis_off()
     for axes, job in zip(panels, shown, strict=False):
         draw_job(axes, job, [(dataset.title, found.get((job.name, dataset.name))) for dataset in datasets])
-    line = "warm page cache, one process; bar: median, line: lowest to highest"
+    line = "warm page cache, one thread of Python; bar: median, line: lowest to highest"
     figure.text(
         0.015, 1 - 0.33 / height, "Times as fast as datadings", fontsize=14, fontweight="bold", color=INK
     )

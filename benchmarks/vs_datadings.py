@@ -1,6 +1,8 @@
 """Compare ddfast with datadings on three synthetic datasets in a warm page cache.
 
-One process; the sides take turns; medians of five, with lowest and highest. Prints a Markdown table.
+Each side has a process of its own for each job and dataset, as it has in a training program, so that neither works with
+what other jobs have left in memory. The sides take turns; medians of five, with lowest and highest. Prints a Markdown
+table.
 
 Example:
   python benchmarks/vs_datadings.py --data /tmp/ddfast-data --json result.json --plot docs/vs_datadings.png
@@ -13,17 +15,23 @@ import asyncio
 import dataclasses
 import json
 from collections.abc import Callable, Iterator
-from functools import cache
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from functools import cache, partial
 from itertools import cycle, islice
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import datadings.reader
 import numpy as np
 from collating import collate
+from commands import COMMANDS, SMALL, Command, command_rates
 from datadings.reader import MsgpackReader as DatadingsReader
 from datasets import DATASETS, add_data_argument, ensure
 from measure import Spread, Stopwatch, interleaved, machine, machine_line, ratios, raw_rate, warm
 
+import ddfast.reader
 from ddfast import AsyncReader, MsgpackReader
 
 BATCH = 256
@@ -152,6 +160,24 @@ def ddfast_get_many(path: Path, seconds: float) -> float:
     return watch.rate()
 
 
+def epochs(
+    augment: Callable[[Any], Any], reader_class: Callable[[Path], Any]
+) -> Callable[[Path, float], float]:
+    """Measures ``for sample in augment(reader)``, whole passes."""
+
+    def measure(path: Path, seconds: float) -> float:
+        reader = opened(reader_class, path)
+        samples = augment(reader)
+        watch = Stopwatch(seconds)
+        while True:
+            for _ in samples:
+                pass
+            if not watch.more(len(reader)):
+                return watch.rate()
+
+    return measure
+
+
 JOBS = (
     Job("batches", "batches(256), columns", (3, 5, 30), ddfast_batches, datadings_batches),
     Job(
@@ -159,6 +185,20 @@ JOBS = (
     ),
     Job("get", "get(i), random", (1.5, 1.7, 2.3), random_gets(MsgpackReader), random_gets(DatadingsReader)),
     Job("get_many", "get_many(256 random)", (2, 5, 20), ddfast_get_many, random_gets(DatadingsReader)),
+    Job(
+        "shuffler",
+        "shuffled epoch (Shuffler)",
+        (2, 3, 4),
+        epochs(ddfast.reader.Shuffler, MsgpackReader),
+        epochs(datadings.reader.Shuffler, DatadingsReader),
+    ),
+    Job(
+        "quasishuffler",
+        "QuasiShuffler epoch",
+        (1.3, 2, 3),
+        epochs(ddfast.reader.QuasiShuffler, MsgpackReader),
+        epochs(datadings.reader.QuasiShuffler, DatadingsReader),
+    ),
 )
 
 
@@ -179,14 +219,32 @@ def _plain(value: Any) -> Any:
     return bytes(value) if isinstance(value, memoryview) else value
 
 
+def run_side(name: str, side: str, path: Path, seconds: float) -> float:
+    """Samples a second of one side of a job, in a process of its own."""
+    job = next(job for job in JOBS if job.name == name)
+    rate: float = getattr(job, side)(path, seconds)
+    return rate
+
+
+def in_process(stack: ExitStack) -> Callable[..., float]:
+    """A function that calls others in a new process, always the same, which ends with the stack."""
+    pool = stack.enter_context(ProcessPoolExecutor(1, get_context("spawn")))
+    return lambda *call: pool.submit(*call).result()
+
+
 def measure(job: Job, position: int, path: Path, repeats: int, seconds: float) -> Result:
     """Measure both sides of a job; and for batches the raw rate in the same turns."""
     dataset = DATASETS[position]
     mean = path.stat().st_size / dataset.n
-    sides = {"datadings": lambda: job.datadings(path, seconds), "ddfast": lambda: job.ddfast(path, seconds)}
-    if job.name == "batches":
-        sides["raw"] = lambda: raw_rate(path, int(BATCH * mean), seconds) / mean
-    rates = interleaved(sides, repeats, f"{dataset.title}: {job.title}")
+    with ExitStack() as stack:
+        sides = {
+            side: partial(in_process(stack), run_side, job.name, side, path, seconds)
+            for side in ("datadings", "ddfast")
+        }
+        if job.name == "batches":
+            raw = partial(in_process(stack), raw_rate, path, int(BATCH * mean), seconds)
+            sides["raw"] = lambda: raw() / mean
+        rates = interleaved(sides, repeats, f"{dataset.title}: {job.title}")
     return Result(
         job=job.name,
         dataset=dataset.name,
@@ -199,9 +257,22 @@ def measure(job: Job, position: int, path: Path, repeats: int, seconds: float) -
     )
 
 
+def measure_command(command: Command, path: Path, repeats: int) -> Result:
+    """Measure both sides of a command."""
+    rates = command_rates(command, path, repeats)
+    return Result(
+        job=command.name,
+        dataset=SMALL.name,
+        ddfast=Spread.of(rates["ddfast"]),
+        datadings=Spread.of(rates["datadings"]),
+        ratio=ratios(rates["ddfast"], rates["datadings"]),
+        target=command.target,
+    )
+
+
 def table(results: list[Result]) -> str:
     """The results as a Markdown table."""
-    jobs = {job.name: job.title for job in JOBS}
+    jobs = {job.name: job.title for job in (*JOBS, *COMMANDS)}
     datasets = {dataset.name: dataset.title for dataset in DATASETS}
     lines = [
         "| job | dataset | datadings, samples/s | ddfast, samples/s | times as fast | target | of preadv |",
@@ -241,7 +312,11 @@ def run(args: argparse.Namespace) -> list[Result]:
         for job in JOBS:
             if job.name in args.jobs:
                 results.append(measure(job, position, path, args.repeats, args.seconds))
-    return sorted(results, key=lambda result: [job.name for job in JOBS].index(result.job))
+    results.sort(key=lambda result: [job.name for job in JOBS].index(result.job))
+    path = ensure(SMALL, args.data)
+    return results + [
+        measure_command(command, path, args.repeats) for command in COMMANDS if command.name in args.jobs
+    ]
 
 
 def main() -> None:
@@ -250,7 +325,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_data_argument(parser)
-    names = [job.name for job in JOBS]
+    names = [job.name for job in (*JOBS, *COMMANDS)]
     parser.add_argument(
         "--jobs", nargs="+", choices=names, default=names, help="what to measure (default: all)"
     )

@@ -22,6 +22,7 @@ struct ddf_pool {
     pthread_mutex_t lock;
     block *free;
     uint64_t limit, used, kept;
+    int64_t process; /* that made it */
     atomic_size_t references;
 };
 
@@ -60,15 +61,19 @@ int ddf_pool_new(uint64_t limit, ddf_pool **out) {
     }
     pthread_mutex_init(&pool->lock, NULL);
     pool->limit = limit;
+    pool->process = ddf_sys_process();
     atomic_init(&pool->references, 1);
     *out = pool;
     return DDF_OK;
 }
 
+/* Whether this is a child that was forked since. A thread that did not come along may have held the lock. */
+static int is_foreign(const ddf_pool *pool) { return pool->process != ddf_sys_process(); }
+
 void ddf_pool_retain(ddf_pool *pool) { atomic_fetch_add(&pool->references, 1); }
 
 void ddf_pool_release(ddf_pool *pool) {
-    if (pool == NULL || atomic_fetch_sub(&pool->references, 1) != 1) {
+    if (pool == NULL || atomic_fetch_sub(&pool->references, 1) != 1 || is_foreign(pool)) {
         return;
     }
     for (block *b = pool->free; b != NULL;) {
@@ -157,6 +162,10 @@ static block *pool_take(ddf_pool *pool, size_t size) {
 }
 
 static void pool_give(ddf_pool *pool, block *b) {
+    if (is_foreign(pool)) {
+        block_free(b);
+        return;
+    }
     pthread_mutex_lock(&pool->lock);
     pool->used -= b->size;
     int keep = pool->used + pool->kept + b->size <= pool->limit;

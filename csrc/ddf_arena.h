@@ -3,7 +3,10 @@
  * Fresh pages cost more than the copy into them, so blocks go back to a pool and come out again. A pool is shared by
  * all streams of a reader and may be used from any thread. An arena has one writer at a time (the thread that works
  * on it); its reference count may change from any thread. Memory handed out stays where it is until the arena's last
- * reference goes. */
+ * reference goes.
+ *
+ * A forked child may read and release the arenas of its parent, and release the pool, but nothing else: it cannot know
+ * who held the pool's lock. What it releases goes back to the system. */
 #ifndef DDF_ARENA_H
 #define DDF_ARENA_H
 

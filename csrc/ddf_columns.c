@@ -51,6 +51,31 @@ int ddf_table_raw(ddf_arena *arena, ddf_slice region, const ddf_slice *samples, 
     return DDF_OK;
 }
 
+static const ddf_slice *sample_at(const ddf_table *table, size_t first, ptrdiff_t step, size_t i) {
+    return &table->samples[(ptrdiff_t)first + step * (ptrdiff_t)i];
+}
+
+int ddf_table_ends(const ddf_table *table, size_t first, ptrdiff_t step, size_t n, uint64_t *ends) {
+    const uint8_t *start = n > 0 ? table->samples[first].data : NULL;
+    uint64_t end = 0;
+    int in_place = 1;
+    for (size_t i = 0; i < n; i++) {
+        const ddf_slice *sample = sample_at(table, first, step, i);
+        in_place &= sample->data == start + end;
+        end += sample->size;
+        ends[i] = end;
+    }
+    return in_place;
+}
+
+void ddf_table_join(const ddf_table *table, size_t first, ptrdiff_t step, size_t n, uint8_t *out) {
+    for (size_t i = 0; i < n; i++) {
+        const ddf_slice *sample = sample_at(table, first, step, i);
+        memcpy(out, sample->data, sample->size);
+        out += sample->size;
+    }
+}
+
 int ddf_table_build(ddf_arena *arena, ddf_slice region, const ddf_slice *samples, size_t n, const ddf_slice *names,
                     size_t names_n, ddf_table **out, ddf_err *err) {
     ddf_err local;

@@ -72,8 +72,8 @@ typedef struct ddf_table {
 } ddf_table;
 
 /* Build the columns of `n` samples, each exactly one message inside `region`.
- * `samples` is kept by the table: it must live as long, best in the arena. `names` (NULL: all) selects columns; a name
- * that no sample has gives no column. `names` need not be kept, but the bytes they point at must be.
+ * `samples` is kept by the table: it must live as long, best in the arena. `names` (NULL: all) selects columns and
+ * need not be kept; a name that no sample has gives no column.
  * Returns 0 with `*out` set, -ENOMEM, or DDF_E_* with err->item the sample and err->pos the byte in it. All samples
  * are checked to be whole, well-formed messages, selected or not. */
 int ddf_table_build(ddf_arena *arena, ddf_slice region, const ddf_slice *samples, size_t n, const ddf_slice *names,
@@ -81,6 +81,14 @@ int ddf_table_build(ddf_arena *arena, ddf_slice region, const ddf_slice *samples
 
 /* A table of samples that nothing is known about: no columns, nothing checked. Returns 0 or -ENOMEM. */
 int ddf_table_raw(ddf_arena *arena, ddf_slice region, const ddf_slice *samples, size_t n, ddf_table **out);
+
+/* Where the `n` samples `first`, `first + step`, ... end when they are laid one after the other, which takes `ends[n - 1]`
+ * bytes. All of them must be samples of the table. Returns 1 if they lie so already, from samples[first].data on, else
+ * 0. */
+int ddf_table_ends(const ddf_table *table, size_t first, ptrdiff_t step, size_t n, uint64_t *ends);
+
+/* Lay the same samples one after the other. */
+void ddf_table_join(const ddf_table *table, size_t first, ptrdiff_t step, size_t n, uint8_t *out);
 
 /* The packed value of sample `i` in `column`; its size is 0 where the sample has none. */
 ddf_slice ddf_column_value(const ddf_table *table, const ddf_column *column, size_t i);

@@ -1,5 +1,7 @@
 #include "ddf_columns_locate.h"
 
+#include <errno.h>
+
 #include "ddf_msgpack.h"
 #include "ddf_nd.h"
 
@@ -299,12 +301,18 @@ static int sample_locate(locator *s, const uint8_t *p, const uint8_t *end) {
     return status == DDF_OK ? DDF_OK : ddf_fail(s->err, status, local.msg, s->sample, local.pos);
 }
 
+/* The names are copied: a table may outlive who asked for it. */
 static int names_select(locator *s, const ddf_slice *names, size_t names_n) {
     for (size_t i = 0; i < names_n; i++) {
         if (ddf_fields_find(s->fields, names[i]) != DDF_NO_FIELD) {
             continue;
         }
-        int status = ddf_fields_add(s->fields, names[i], 1);
+        uint8_t *kept = ddf_arena_alloc(s->fields->arena, (size_t)names[i].size + 1, 1, 0);
+        if (kept == NULL) {
+            return -ENOMEM;
+        }
+        memcpy(kept, names[i].data, (size_t)names[i].size);
+        int status = ddf_fields_add(s->fields, (ddf_slice){kept, names[i].size}, 1);
         if (status < 0) {
             return ddf_fail(s->err, status, "too many columns selected", 0, 0);
         }

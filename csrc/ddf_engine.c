@@ -10,14 +10,6 @@
 #include "ddf_sys.h"
 #include "ddf_uring.h"
 
-/* A thread takes ready pieces up to this many bytes or pieces before it looks at the queue again. */
-#define SHARE_BYTES ((uint64_t)1 << 20)
-#define SHARE_PIECES 64
-
-typedef struct queue {
-    ddf_job *head, *tail;
-} queue;
-
 /* Who waits for missed pieces: threads; the ring, whose thread starts with the first of them; the ring. */
 typedef enum ring_state { RING_NONE, RING_READY, RING_RUNS } ring_state;
 
@@ -25,14 +17,15 @@ struct ddf_engine {
     pthread_mutex_t lock;
     pthread_cond_t work;      /* there is something to do, or to stop for */
     pthread_cond_t completed; /* a job is done, or a thread has ended */
-    queue fresh;              /* jobs with pieces (or the preparation) not yet taken */
-    queue waiting;            /* jobs with missed pieces not yet taken */
-    queue ended;              /* jobs whose last share the ring has read, to be ended by another thread */
+    ddf_jobs fresh;           /* jobs with pieces (or the preparation) not yet taken */
+    ddf_jobs waiting;         /* jobs with missed pieces not yet taken */
+    ddf_jobs ended;           /* jobs whose last share the ring has read, to be ended by another thread */
     size_t queue_depth, ready_threads;
     size_t threads;
     size_t idle;     /* asleep and not yet called */
     size_t called;   /* called, but not yet awake */
     size_t copying;  /* at work on what is ready */
+    size_t away;     /* in preparations that may wait for storage */
     size_t sleepers; /* callers blocked in ddf_engine_wait or _stop */
     uint64_t progress;
     int stopping;
@@ -43,52 +36,6 @@ struct ddf_engine {
     ring_state ring_state;
     int ring_asleep; /* and to be woken for more pieces */
 };
-
-/* ---- queues: singly linked through job->next; a job is in at most one of them ---- */
-
-static void push(queue *q, ddf_job *job) {
-    job->next = NULL;
-    if (q->tail == NULL) {
-        q->head = job;
-    } else {
-        q->tail->next = job;
-    }
-    q->tail = job;
-}
-
-static void push_front(queue *q, ddf_job *job) {
-    job->next = q->head;
-    q->head = job;
-    if (q->tail == NULL) {
-        q->tail = job;
-    }
-}
-
-static ddf_job *pop(queue *q) {
-    ddf_job *job = q->head;
-    q->head = job->next;
-    if (q->head == NULL) {
-        q->tail = NULL;
-    }
-    return job;
-}
-
-static int unlink_job(queue *q, ddf_job *job) {
-    ddf_job *before = NULL;
-    for (ddf_job *at = q->head; at != NULL; before = at, at = at->next) {
-        if (at != job) {
-            continue;
-        }
-        if (before == NULL) {
-            (void)pop(q);
-        } else {
-            before->next = at->next;
-            q->tail = q->tail == at ? before : q->tail;
-        }
-        return 1;
-    }
-    return 0;
-}
 
 /* ---- life ---- */
 
@@ -176,7 +123,7 @@ static int call_threads(ddf_engine *engine, size_t n) {
         engine->called++;
         pthread_cond_signal(&engine->work);
     }
-    size_t most = engine->ring_state == RING_NONE ? engine->queue_depth : engine->ready_threads;
+    size_t most = engine->ring_state == RING_NONE ? engine->queue_depth : engine->ready_threads + engine->away;
     for (; n > 0 && workers(engine) < most && status == 0; n--) {
         status = start_thread(engine, worker);
     }
@@ -203,10 +150,6 @@ static int may_copy(const ddf_engine *engine) {
 
 /* ---- a job's way: fresh -> (missed pieces: waiting) -> finished ---- */
 
-static int has_work_left(const ddf_job *job) {
-    return !job->prepared || job->taken < job->n_pieces || job->missed_taken < job->n_missed;
-}
-
 /* The calling thread ran the job's last share: finish it outside the lock, then tell. Call with the lock held. */
 static void complete(ddf_engine *engine, ddf_job *job) {
     job->finishing = 1; /* from here on it is too late to cancel */
@@ -227,63 +170,27 @@ static void complete(ddf_engine *engine, ddf_job *job) {
 
 static int given_up(ddf_err *err) { return ddf_fail(err, DDF_E_CANCELLED, "the read was given up", 0, 0); }
 
-static void fail(ddf_job *job, int status, const ddf_err *err) {
-    if (job->status >= 0) {
-        job->status = status;
-        job->err = *err;
-    }
-}
-
 /* End one share of a job. Call with the lock held; the job may be gone afterwards. */
 static void end_share(ddf_engine *engine, ddf_job *job, int status, const ddf_err *err) {
     if (status < 0) {
-        fail(job, status, err);
+        ddf_job_fail(job, status, err);
     }
     if (job->status < 0) { /* nothing that is left to read matters any more */
-        if (has_work_left(job) && !unlink_job(&engine->fresh, job)) {
-            (void)unlink_job(&engine->waiting, job);
+        if (ddf_job_has_work_left(job) && !ddf_jobs_unlink(&engine->fresh, job)) {
+            (void)ddf_jobs_unlink(&engine->waiting, job);
         }
         job->prepared = 1;
         job->taken = job->n_pieces;
         job->missed_taken = job->n_missed;
     }
-    if (--job->running == 0 && !has_work_left(job)) {
+    if (--job->running == 0 && !ddf_job_has_work_left(job)) {
         complete(engine, job);
     }
 }
 
-/* Which pieces one share takes: [first, last). */
-typedef struct share {
-    size_t first, last;
-} share;
-
-static share take_ready_share(ddf_job *job) {
-    share s = {job->taken, job->taken};
-    uint64_t bytes = 0;
-    while (s.last < job->n_pieces && s.last - s.first < SHARE_PIECES && bytes < SHARE_BYTES) {
-        bytes += job->pieces[s.last++].length;
-    }
-    job->taken = s.last;
-    return s;
-}
-
-/* Copy the ready part of a share's pieces. Returns how many are not complete; their numbers go to `missed`. */
-static size_t read_ready(ddf_job *job, share s, uint32_t *missed) {
-    size_t n = 0;
-    for (size_t i = s.first; i < s.last; i++) {
-        ddf_read *piece = &job->pieces[i];
-        size_t got = ddf_file_read_ready(job->file, job->base + piece->at, (size_t)piece->length, piece->offset);
-        if (got < piece->length) {
-            *piece = (ddf_read){piece->offset + got, piece->length - got, piece->at + got};
-            missed[n++] = (uint32_t)i;
-        }
-    }
-    return n;
-}
-
 /* Hand a job's missed pieces to those who may wait. Call with the lock held. */
 static void queue_missed(ddf_engine *engine, ddf_job *job) {
-    push(&engine->waiting, job);
+    ddf_jobs_push(&engine->waiting, job);
     call_waiters(engine, job->n_missed - job->missed_taken);
 }
 
@@ -309,7 +216,7 @@ static void add_missed(ddf_engine *engine, ddf_job *job, const uint32_t *missed,
 
 /* A file that is never ready: all that was not tried yet has to be waited for. Call with the lock held. */
 static void miss_untried(ddf_engine *engine, ddf_job *job) {
-    (void)unlink_job(&engine->fresh, job);
+    (void)ddf_jobs_unlink(&engine->fresh, job);
     for (; job->taken < job->n_pieces; job->taken++) {
         job->waited += job->pieces[job->taken].length;
         job->missed[job->n_missed++] = (uint32_t)job->taken;
@@ -326,20 +233,22 @@ static size_t helpers_for(const ddf_engine *engine, const ddf_job *job) {
     /* Small pieces are worth a thread where each takes a system call; four tell what the others are like. */
     size_t entered = 0;
     for (size_t i = 0; i < 4; i++) {
-        entered += (size_t)ddf_file_is_entered(job->file, job->pieces[i * (job->n_pieces - 1) / 3].offset);
+        entered += (size_t)ddf_shards_are_entered(job->shards, job->pieces[i * (job->n_pieces - 1) / 3].offset);
     }
-    uint64_t shares = bytes / SHARE_BYTES + (entered > 2 ? 0 : (job->n_pieces - 1) / SHARE_PIECES);
+    uint64_t shares = bytes / DDF_SHARE_BYTES + (entered > 2 ? 0 : (job->n_pieces - 1) / DDF_SHARE_PIECES);
     return shares < engine->ready_threads - 1 ? (size_t)shares : engine->ready_threads - 1;
 }
 
 /* Run the preparation as a share of its own. Lock held before and after. */
 static void run_prepare(ddf_engine *engine, ddf_job *job) {
     job->running++;
-    job->preparing = 1;
+    job->preparing = job->looking = 1;
     pthread_mutex_unlock(&engine->lock);
-    int status = job->prepare(job);
+    int status = job->prepare(job, engine);
     pthread_mutex_lock(&engine->lock);
-    job->preparing = 0;
+    job->preparing = job->looking = 0;
+    engine->copying += (size_t)job->away;
+    engine->away -= (size_t)job->away;
     job->prepared = 1;
     ddf_err err = job->err;
     if (job->cancelled || engine->stopping) {
@@ -347,8 +256,8 @@ static void run_prepare(ddf_engine *engine, ddf_job *job) {
         pthread_cond_broadcast(&engine->completed); /* ddf_engine_cancel waits for the preparation */
     }
     if (status >= 0 && job->n_pieces > 0) {
-        push_front(&engine->fresh, job); /* the oldest job goes first */
-        if (ddf_file_can_be_ready(job->file)) {
+        ddf_jobs_push_front(&engine->fresh, job); /* the oldest job goes first */
+        if (ddf_shards_can_be_ready(job->shards)) {
             (void)call_threads(engine, helpers_for(engine, job));
         } else {
             miss_untried(engine, job);
@@ -359,10 +268,10 @@ static void run_prepare(ddf_engine *engine, ddf_job *job) {
 
 /* Take one share of the first fresh job. Lock held before and after. */
 static void run_ready_share(ddf_engine *engine, ddf_job *job) {
-    uint32_t missed[SHARE_PIECES];
-    share s = take_ready_share(job);
+    uint32_t missed[DDF_SHARE_PIECES];
+    ddf_share s = ddf_job_take_ready(job);
     if (job->taken == job->n_pieces) {
-        (void)unlink_job(&engine->fresh, job);
+        (void)ddf_jobs_unlink(&engine->fresh, job);
         if (job->missed_taken < job->n_missed) {
             queue_missed(engine, job);
         }
@@ -371,8 +280,8 @@ static void run_ready_share(ddf_engine *engine, ddf_job *job) {
     engine->copying++;
     pthread_mutex_unlock(&engine->lock);
     ddf_err err = {0};
-    int status = ddf_file_check(job->file, &err); /* pages of a mapping behind the new end would be fatal to touch */
-    size_t n = status < 0 ? 0 : read_ready(job, s, missed);
+    size_t n = 0;
+    int status = ddf_job_read_ready(job, s, missed, &n, &err);
     pthread_mutex_lock(&engine->lock);
     engine->copying--;
     engine->progress += (s.last - s.first) - n;
@@ -393,7 +302,7 @@ static void run_waiting_piece(ddf_engine *engine, ddf_job *job, size_t number) {
         (void)call_threads(engine, 1); /* it was left to this thread, which is away for who knows how long */
     }
     pthread_mutex_unlock(&engine->lock);
-    int status = ddf_file_read(job->file, job->base + piece->at, (size_t)piece->length, piece->offset, &err);
+    int status = ddf_job_read_waiting(job, piece, &err);
     pthread_mutex_lock(&engine->lock);
     engine->progress++;
     end_share(engine, job, status, &err);
@@ -402,7 +311,7 @@ static void run_waiting_piece(ddf_engine *engine, ddf_job *job, size_t number) {
 static size_t take_missed(ddf_engine *engine, ddf_job *job) {
     size_t number = job->missed[job->missed_taken++];
     if (job->missed_taken == job->n_missed) {
-        (void)unlink_job(&engine->waiting, job);
+        (void)ddf_jobs_unlink(&engine->waiting, job);
     }
     return number;
 }
@@ -411,7 +320,7 @@ static size_t take_missed(ddf_engine *engine, ddf_job *job) {
 static int work_once(ddf_engine *engine) {
     ddf_job *job = engine->ended.head;
     if (job != NULL) {
-        end_share(engine, pop(&engine->ended), DDF_OK, NULL);
+        end_share(engine, ddf_jobs_pop(&engine->ended), DDF_OK, NULL);
         return 1;
     }
     job = engine->waiting.head;
@@ -420,7 +329,7 @@ static int work_once(ddf_engine *engine) {
         return 1;
     }
     job = engine->fresh.head;
-    if (job != NULL && job->prepared && !ddf_file_can_be_ready(job->file)) {
+    if (job != NULL && job->prepared && !ddf_shards_can_be_ready(job->shards)) {
         miss_untried(engine, job);
         return 1;
     }
@@ -428,8 +337,9 @@ static int work_once(ddf_engine *engine) {
         return 0;
     }
     if (!job->prepared) {
-        (void)pop(&engine->fresh);
+        (void)ddf_jobs_pop(&engine->fresh);
         engine->copying++;
+        job->counted = 1;
         run_prepare(engine, job);
         engine->copying--;
     } else {
@@ -465,15 +375,26 @@ static void *worker(void *arg) {
 
 /* ---- the ring's thread: takes the place of those who wait ---- */
 
-/* Call with the lock held. */
+/* Give the ring what it has room for. The files are opened outside the lock, which is held before and after. */
 static void feed_ring(ddf_engine *engine) {
-    while (engine->waiting.head != NULL && ddf_uring_room(engine->ring) > 0) {
+    while (engine->waiting.head != NULL && ddf_uring_room(engine->ring) > 0 && !engine->stopping) {
         ddf_job *job = engine->waiting.head;
         size_t number = take_missed(engine, job);
         const ddf_read *piece = &job->pieces[number];
+        ddf_place place = ddf_shards_place(job->shards, piece->offset);
+        ddf_file **file = &job->held[number];
+        ddf_err err = {0};
         job->running++;
-        ddf_uring_read(engine->ring, ddf_file_fd(job->file), job->base + piece->at, (size_t)piece->length,
-                       piece->offset, job, number);
+        pthread_mutex_unlock(&engine->lock);
+        int status = ddf_shards_take(job->shards, place.shard, file, &err);
+        if (status >= 0) {
+            ddf_uring_read(engine->ring, ddf_file_fd(*file), job->base + piece->at, (size_t)piece->length,
+                           place.position, job, number);
+        }
+        pthread_mutex_lock(&engine->lock);
+        if (status < 0) {
+            end_share(engine, job, status, &err);
+        }
     }
 }
 
@@ -482,14 +403,16 @@ static void feed_ring(ddf_engine *engine) {
 static void end_ring_share(ddf_engine *engine, const ddf_uring_end *end) {
     ddf_job *job = end->owner;
     const ddf_read *piece = &job->pieces[end->number];
+    ddf_place place = ddf_shards_place(job->shards, piece->offset);
     ddf_err err = {0};
     int status = end->got == -ECANCELED ? given_up(&err)
-                                        : ddf_file_judge(end->got, piece->length, piece->offset, &err);
+                                        : ddf_file_judge(end->got, piece->length, place.position, &err);
+    err.item = place.shard;
     engine->progress++;
-    if (status >= 0 && job->status >= 0 && job->running == 1 && !has_work_left(job) && !engine->stopping) {
+    if (status >= 0 && job->status >= 0 && job->running == 1 && !ddf_job_has_work_left(job) && !engine->stopping) {
         (void)call_threads(engine, 1);
         if (workers(engine) > 0) {
-            push(&engine->ended, job);
+            ddf_jobs_push(&engine->ended, job);
             return;
         }
     }
@@ -499,7 +422,7 @@ static void end_ring_share(ddf_engine *engine, const ddf_uring_end *end) {
 /* Feed the ring and take what it has read, until there is nothing in flight after a stop: the kernel writes into the
  * jobs' memory until then. Lock held before and after. */
 static void run_ring(ddf_engine *engine) {
-    ddf_uring_end ends[SHARE_PIECES];
+    ddf_uring_end ends[DDF_SHARE_PIECES];
     int cancelled = 0;
     while (!engine->stopping || ddf_uring_in_flight(engine->ring) > 0) {
         if (!engine->stopping) {
@@ -510,7 +433,11 @@ static void run_ring(ddf_engine *engine) {
             ddf_uring_cancel(engine->ring);
         }
         pthread_mutex_unlock(&engine->lock);
-        size_t n = ddf_uring_wait(engine->ring, ends, SHARE_PIECES);
+        size_t n = ddf_uring_wait(engine->ring, ends, DDF_SHARE_PIECES);
+        for (size_t i = 0; i < n; i++) {
+            const ddf_job *job = ends[i].owner;
+            ddf_shards_give(job->shards, job->held[ends[i].number]);
+        }
         pthread_mutex_lock(&engine->lock);
         engine->ring_asleep = 0;
         for (size_t i = 0; i < n; i++) {
@@ -536,15 +463,6 @@ static void *ring_worker(void *arg) {
 
 /* ---- what callers do ---- */
 
-static void job_init(ddf_job *job) {
-    atomic_init(&job->done, 0);
-    job->status = DDF_OK;
-    job->next = NULL;
-    job->n_pieces = job->taken = job->running = job->n_missed = job->missed_taken = 0;
-    job->waited = 0;
-    job->prepared = job->preparing = job->cancelled = job->finishing = 0;
-}
-
 /* End a job before its time: what no thread works on is left out. Lock held before and after. */
 static void end_early(ddf_engine *engine, ddf_job *job, int status, const ddf_err *err) {
     job->cancelled = 1;
@@ -559,9 +477,9 @@ static void cancel_locked(ddf_engine *engine, ddf_job *job) {
 }
 
 void ddf_engine_submit(ddf_engine *engine, ddf_job *job) {
-    job_init(job);
+    ddf_job_init(job);
     pthread_mutex_lock(&engine->lock);
-    push(&engine->fresh, job);
+    ddf_jobs_push(&engine->fresh, job);
     int status = 0;
     if (engine->stopping) {
         cancel_locked(engine, job);
@@ -582,8 +500,23 @@ void ddf_engine_cancel(ddf_engine *engine, ddf_job *job) {
     } else if (!job->finishing && !job->cancelled) {
         cancel_locked(engine, job);
     }
-    while (job->preparing) {
+    while (job->looking) {
         pthread_cond_wait(&engine->completed, &engine->lock);
+    }
+    pthread_mutex_unlock(&engine->lock);
+}
+
+void ddf_engine_let_go(ddf_engine *engine, ddf_job *job, int may_wait) {
+    pthread_mutex_lock(&engine->lock);
+    job->looking = 0;
+    if (job->cancelled) {
+        pthread_cond_broadcast(&engine->completed);
+    }
+    if (may_wait && job->counted) {
+        job->away = 1;
+        engine->away++;
+        engine->copying--;
+        (void)call_threads(engine, may_copy(engine) != 0);
     }
     pthread_mutex_unlock(&engine->lock);
 }
@@ -626,11 +559,11 @@ int ddf_engine_wait(ddf_engine *engine, ddf_job *job, int timeout_ms) {
  * A lone read gains nothing from a thread; without any, all is left to the caller. Lock held before and after. */
 static int run_once(ddf_engine *engine, ddf_job *job) {
     size_t left = job->n_missed - job->missed_taken;
-    if (job->taken < job->n_pieces && !ddf_file_can_be_ready(job->file)) {
+    if (job->taken < job->n_pieces && !ddf_shards_can_be_ready(job->shards)) {
         miss_untried(engine, job);
     } else if (job->taken < job->n_pieces) {
         run_ready_share(engine, job);
-    } else if (left > 0 && (engine->threads == 0 || (job->n_missed == 1 && ddf_file_can_be_ready(job->file)))) {
+    } else if (left > 0 && (engine->threads == 0 || (job->n_missed == 1 && ddf_shards_can_be_ready(job->shards)))) {
         run_waiting_piece(engine, job, take_missed(engine, job));
     } else {
         return 0;
@@ -639,7 +572,7 @@ static int run_once(ddf_engine *engine, ddf_job *job) {
 }
 
 int ddf_engine_run(ddf_engine *engine, ddf_job *job, int timeout_ms) {
-    job_init(job);
+    ddf_job_init(job);
     pthread_mutex_lock(&engine->lock);
     run_prepare(engine, job);
     while (!job->finishing && run_once(engine, job)) {
@@ -678,7 +611,7 @@ static void stop_locked(ddf_engine *engine) {
         cancel_locked(engine, job);
     }
     while (engine->ended.head != NULL) {
-        end_share(engine, pop(&engine->ended), DDF_OK, NULL);
+        end_share(engine, ddf_jobs_pop(&engine->ended), DDF_OK, NULL);
     }
     if (engine->ring_state == RING_RUNS) {
         ddf_uring_wake(engine->ring);

@@ -11,38 +11,7 @@
 #ifndef DDF_ENGINE_H
 #define DDF_ENGINE_H
 
-#include <stdatomic.h>
-
-#include "ddf_file.h"
-#include "ddf_plan.h"
-
-typedef struct ddf_engine ddf_engine;
-typedef struct ddf_job ddf_job;
-
-struct ddf_job {
-    /* Set by the owner before submission. */
-    int (*prepare)(ddf_job *job); /* fills what follows; status 0 or negative */
-    void (*finish)(ddf_job *job); /* called once, after the last piece or the first failure; `status` is set */
-    void (*drop)(ddf_job *job);   /* called once when the engine is done with the job; it may free it */
-
-    /* Set by prepare. */
-    ddf_file *file;   /* borrowed */
-    ddf_read *pieces; /* changed by the engine: a piece shrinks as it is read */
-    uint32_t *missed; /* room for n_pieces numbers */
-    size_t n_pieces;
-    uint8_t *base; /* where landing position 0 is */
-
-    /* Results. */
-    atomic_int done; /* 1 once finish has returned */
-    int status;      /* of the whole job, valid when done */
-    ddf_err err;
-    uint64_t waited; /* bytes that were not ready and had to be waited for */
-
-    /* The engine's own. */
-    ddf_job *next;
-    size_t taken, running, n_missed, missed_taken;
-    int prepared, preparing, cancelled, finishing;
-};
+#include "ddf_job.h"
 
 /* How to wait for storage. */
 typedef enum ddf_io {
@@ -64,9 +33,13 @@ void ddf_engine_submit(ddf_engine *engine, ddf_job *job);
 int ddf_engine_run(ddf_engine *engine, ddf_job *job, int timeout_ms);
 
 /* Give a job up: what has not been started is left out, and the job ends with DDF_E_CANCELLED. Waits for a preparation
- * that is running, since that looks at what the caller owns, but for no read and for no finish. The caller holds a
- * reference of its own, and has submitted or run the job before. */
+ * as long as that looks at what the caller owns, but for no read and for no finish. The caller holds a reference of its
+ * own, and has submitted or run the job before. */
 void ddf_engine_cancel(ddf_engine *engine, ddf_job *job);
+
+/* Called by a preparation that looks at nothing of the caller's any more. One that may wait for storage from here on does
+ * not count as a thread at work: others go on without it. */
+void ddf_engine_let_go(ddf_engine *engine, ddf_job *job, int may_wait);
 
 int ddf_job_is_done(const ddf_job *job);
 

@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "ddf_offsets.h"
-
 #define DATA_ALIGN ((size_t)4096)
 
 /* Room for the columns beside the data, so that most groups need one block: what three or four small columns take. */
@@ -70,23 +68,44 @@ static size_t batch_len(const ddf_fetch *fetch, size_t b) {
     return left < fetch->request.batch_size ? left : fetch->request.batch_size;
 }
 
-/* Indices and spans of one batch; one that is damaged gets empty spans and an error of its own. */
-static void locate_batch(const ddf_fetch *fetch, size_t b, draft *d) {
+/* Indices of all batches, after which nothing of the caller's is needed but the shards. */
+static void list_indices(const ddf_fetch *fetch, draft *d) {
     const ddf_fetch_request *r = &fetch->request;
-    size_t start = batch_start(fetch, b), n = batch_len(fetch, b);
-    int status = DDF_OK;
-    if (fetch->wanted != NULL) {
-        memcpy(d->indices + start, fetch->wanted + start, n * sizeof *d->indices);
-    } else {
-        status = ddf_order_indices(&r->order, r->first + b * r->stride, n, d->indices + start, &d->errors[b]);
+    for (size_t b = 0; b < fetch->n_batches; b++) {
+        size_t start = batch_start(fetch, b), n = batch_len(fetch, b);
+        if (fetch->wanted != NULL) {
+            memcpy(d->indices + start, fetch->wanted + start, n * sizeof *d->indices);
+        } else {
+            d->errors[b].code =
+                ddf_order_indices(&r->order, r->first + b * r->stride, n, d->indices + start, &d->errors[b]);
+        }
     }
+}
+
+/* Spans of one batch; one that is damaged gets empty spans and an error of its own. */
+static void locate_batch(const ddf_fetch *fetch, size_t b, draft *d) {
+    size_t start = batch_start(fetch, b), n = batch_len(fetch, b);
+    int status = d->errors[b].code;
     if (status >= 0) {
-        status = ddf_offsets_spans(r->offsets, r->entries, d->indices + start, n, ddf_file_size(r->file),
-                                   d->spans + start, &d->errors[b]);
+        status = ddf_shards_spans(fetch->request.shards, d->indices + start, n, d->spans + start, &d->errors[b]);
     }
     if (status < 0) {
         memset(d->spans + start, 0, n * sizeof *d->spans);
     }
+}
+
+/* Tables refer to the names of their columns, and live as long as the arena. */
+static int move_names(ddf_fetch *fetch) {
+    for (size_t i = 0; fetch->names != NULL && i < fetch->request.names_n; i++) {
+        ddf_slice *name = &fetch->names[i];
+        uint8_t *copy = ddf_arena_alloc(fetch->arena, (size_t)name->size + 1, 1, 0);
+        if (copy == NULL) {
+            return -ENOMEM;
+        }
+        memcpy(copy, name->data, (size_t)name->size);
+        name->data = copy;
+    }
+    return DDF_OK;
 }
 
 /* Everything that lives in the arena. The data comes first, so that its block is full of it. */
@@ -95,7 +114,7 @@ static int fill_arena(ddf_fetch *fetch, const draft *d, size_t n_reads, uint64_t
     ddf_job *job = &fetch->job;
     size_t n_pieces = ddf_plan_cut(d->reads, n_reads, fetch->request.max_read, NULL);
     size_t fixed = count * (sizeof(int64_t) + sizeof(ddf_slice)) + n_batches * sizeof(ddf_err) +
-                   n_pieces * (sizeof(ddf_read) + sizeof(uint32_t)) + 4 * DATA_ALIGN;
+                   n_pieces * (sizeof(ddf_read) + sizeof(uint32_t) + sizeof(ddf_file *)) + 4 * DATA_ALIGN;
     size_t columns = fetch->request.tables ? count * COLUMNS_ROOM : 0;
     if (n_pieces > UINT32_MAX || total > SIZE_MAX / 2) {
         return ddf_fail(&job->err, DDF_E_LIMIT, "the group of batches is too large", 0, 0);
@@ -112,8 +131,9 @@ static int fill_arena(ddf_fetch *fetch, const draft *d, size_t n_reads, uint64_t
     fetch->errors = ddf_arena_alloc(fetch->arena, n_batches * sizeof *fetch->errors, 64, 0);
     job->pieces = ddf_arena_alloc(fetch->arena, n_pieces * sizeof *job->pieces, 64, 0);
     job->missed = ddf_arena_alloc(fetch->arena, n_pieces * sizeof *job->missed, 64, 0);
+    job->held = ddf_arena_alloc(fetch->arena, n_pieces * sizeof *job->held, 64, 0);
     if (!job->base || !fetch->indices || !fetch->samples || !fetch->tables || !fetch->errors || !job->pieces ||
-        !job->missed) {
+        !job->missed || !job->held || move_names(fetch) < 0) {
         fetch->indices = NULL; /* never filled */
         return ddf_fail(&job->err, -ENOMEM, "no memory for the batch", 0, 0);
     }
@@ -128,7 +148,7 @@ static int fill_arena(ddf_fetch *fetch, const draft *d, size_t n_reads, uint64_t
     return DDF_OK;
 }
 
-static int prepare(ddf_job *job) {
+static int prepare(ddf_job *job, ddf_engine *engine) {
     ddf_fetch *fetch = (ddf_fetch *)job;
     const ddf_fetch_request *r = &fetch->request;
     draft d;
@@ -136,15 +156,18 @@ static int prepare(ddf_job *job) {
     if (status < 0) {
         return ddf_fail(&job->err, status, "no memory to plan the batch", 0, 0);
     }
-    status = ddf_file_check(r->file, &job->err);
+    status = ddf_shards_check(r->shards, &job->err);
+    list_indices(fetch, &d);
+    if (ddf_shards_are_free(r->shards)) {
+        ddf_engine_let_go(engine, job, ddf_shards_may_wait(r->shards));
+    }
     for (size_t b = 0; status >= 0 && b < fetch->n_batches; b++) {
         locate_batch(fetch, b, &d);
     }
     if (status >= 0) {
-        uint64_t total = 0;
-        int64_t n_reads =
-            ddf_plan_reads(d.spans, r->count, r->max_gap, d.reads, d.landing, &total, d.scratch, &job->err);
-        job->file = r->file;
+        uint64_t total = 0, most = ddf_shards_max_gap(r->shards), gap = r->max_gap < most ? r->max_gap : most;
+        int64_t n_reads = ddf_plan_reads(d.spans, r->count, gap, d.reads, d.landing, &total, d.scratch, &job->err);
+        job->shards = r->shards;
         status = n_reads < 0 ? (int)n_reads : fill_arena(fetch, &d, (size_t)n_reads, total);
     }
     draft_free(&d);
@@ -183,7 +206,7 @@ static void unref(ddf_fetch *fetch) {
         return;
     }
     ddf_arena_release(fetch->arena);
-    ddf_file_release(fetch->request.file);
+    ddf_shards_release(fetch->request.shards);
     ddf_pool_release(fetch->request.pool);
     free(fetch->wanted);
     free(fetch->names);
@@ -224,7 +247,7 @@ int ddf_fetch_new(const ddf_fetch_request *request, ddf_fetch **out) {
     fetch->job.prepare = prepare;
     fetch->job.finish = finish;
     fetch->job.drop = drop;
-    ddf_file_retain(request->file);
+    ddf_shards_retain(request->shards);
     ddf_pool_retain(request->pool);
     int status = DDF_OK;
     if (request->indices != NULL) {
@@ -254,6 +277,10 @@ void ddf_fetch_submit(ddf_fetch *fetch, ddf_engine *engine) {
 }
 
 int ddf_fetch_run(ddf_fetch *fetch, ddf_engine *engine, int timeout_ms) {
+    if (ddf_shards_may_wait(fetch->request.shards)) {
+        ddf_fetch_submit(fetch, engine);
+        return ddf_engine_wait(engine, &fetch->job, timeout_ms);
+    }
     atomic_fetch_add(&fetch->references, 1);
     fetch->handed_over = 1;
     return ddf_engine_run(engine, &fetch->job, timeout_ms);

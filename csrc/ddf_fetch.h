@@ -11,13 +11,11 @@
 
 typedef struct ddf_fetch ddf_fetch;
 
-/* What to fetch. `file` and `pool` are retained; `offsets` and the list of `order` are read during preparation only,
- * which ddf_fetch_release waits for; everything else is copied. */
+/* What to fetch. `shards` and `pool` are retained; the list of `order`, and offset tables that are not the shards' own,
+ * are read during preparation only, which ddf_fetch_release waits for; everything else is copied. */
 typedef struct ddf_fetch_request {
-    ddf_file *file;
+    ddf_shards *shards;
     ddf_pool *pool;
-    const uint8_t *offsets; /* big-endian table of `entries` entries */
-    uint64_t entries;
 
     const int64_t *indices; /* these samples, or NULL: those at positions of `order` */
     ddf_order order;
@@ -41,7 +39,7 @@ ddf_job *ddf_fetch_job(ddf_fetch *fetch);
 /* Hand the fetch to an engine, once; it takes a reference of its own. */
 void ddf_fetch_submit(ddf_fetch *fetch, ddf_engine *engine);
 
-/* The same, at work in the calling thread; see ddf_engine_run. */
+/* The same, at work in the calling thread unless that might hang there; see ddf_engine_run. */
 int ddf_fetch_run(ddf_fetch *fetch, ddf_engine *engine, int timeout_ms);
 
 /* Give up a reference; a fetch that is not done is cancelled. `engine` is the one it was handed to, NULL if to none. */

@@ -4,8 +4,23 @@ static const char *reason(int status) {
     return status == DDF_E_RESERVED ? "byte 0xc1 starts no msgpack value" : "value runs past the end of the sample";
 }
 
+/* Bytes from `p` on that a message takes at the least, which the buffer ends in: the value there, and one byte for each
+ * that is to follow. Never less than one more than there are. */
+static uint64_t least(const uint8_t *p, const uint8_t *end, const uint64_t *left, size_t depth) {
+    ddf_token token = {.len = 0};
+    int status;
+    uint64_t have = (uint64_t)(end - p), need = 1;
+    ddf_token_read(p, end, &token, &status);
+    need += token.len;
+    for (size_t d = 0; d <= depth; d++) {
+        need += left[d];
+    }
+    return need > have ? need : have + 1;
+}
+
 /* One value and all it holds. `left[d]` counts the values still open at depth d, so that no recursion is needed. */
-static const uint8_t *walk(const uint8_t *p, const uint8_t *end, const uint8_t *base, int utf8, ddf_err *err) {
+static const uint8_t *walk(const uint8_t *p, const uint8_t *end, const uint8_t *base, int utf8, uint64_t *need,
+                           ddf_err *err) {
     uint64_t left[DDF_MAX_DEPTH + 1];
     size_t depth = 0;
     left[0] = 1;
@@ -21,6 +36,9 @@ static const uint8_t *walk(const uint8_t *p, const uint8_t *end, const uint8_t *
         int status = 0;
         const uint8_t *next = ddf_token_read(p, end, &token, &status);
         if (DDF_UNLIKELY(next == NULL)) {
+            if (need != NULL && status == DDF_E_TRUNCATED) {
+                *need = (uint64_t)(p - base) + least(p, end, left, depth);
+            }
             ddf_fail(err, status, reason(status), 0, (uint64_t)(p - base));
             return NULL;
         }
@@ -39,13 +57,17 @@ static const uint8_t *walk(const uint8_t *p, const uint8_t *end, const uint8_t *
 }
 
 const uint8_t *ddf_msgpack_skip(const uint8_t *p, const uint8_t *end, const uint8_t *base, ddf_err *err) {
-    return walk(p, end, base, 0, err);
+    return walk(p, end, base, 0, NULL, err);
+}
+
+const uint8_t *ddf_msgpack_pass(const uint8_t *p, const uint8_t *end, uint64_t *need, ddf_err *err) {
+    return walk(p, end, p, 1, need, err);
 }
 
 int ddf_msgpack_check(const uint8_t *p, size_t len, int utf8, ddf_err *err) {
     ddf_err local;
     err = err == NULL ? &local : err;
-    const uint8_t *stop = walk(p, p + len, p, utf8, err);
+    const uint8_t *stop = walk(p, p + len, p, utf8, NULL, err);
     if (stop == NULL) {
         return err->code;
     }
@@ -53,6 +75,22 @@ int ddf_msgpack_check(const uint8_t *p, size_t len, int utf8, ddf_err *err) {
         return ddf_fail(err, DDF_E_TRAILING, "bytes follow the end of the message", 0, (uint64_t)(stop - p));
     }
     return DDF_OK;
+}
+
+int ddf_msgpack_check_run(const uint8_t *p, size_t len, const uint64_t *ends, size_t n, int utf8, ddf_err *err) {
+    uint64_t start = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (ends[i] < start || ends[i] > len) {
+            return ddf_fail(err, DDF_E_SPAN, "sample ends before it starts, or outside the buffer", i, 0);
+        }
+        ddf_err local;
+        int status = ddf_msgpack_check(p + start, ends[i] - start, utf8, &local);
+        if (status != DDF_OK) {
+            return ddf_fail(err, status, local.msg, i, local.pos);
+        }
+        start = ends[i];
+    }
+    return start == len ? DDF_OK : ddf_fail(err, DDF_E_SPAN, "bytes follow the last sample", n, 0);
 }
 
 int64_t ddf_msgpack_split(const uint8_t *p, size_t len, uint64_t *offsets, size_t room, ddf_err *err) {
@@ -64,7 +102,7 @@ int64_t ddf_msgpack_split(const uint8_t *p, size_t len, uint64_t *offsets, size_
             offsets[n] = (uint64_t)(at - p);
         }
         ddf_err local;
-        at = walk(at, end, p, 0, &local);
+        at = walk(at, end, p, 0, NULL, &local);
         if (at == NULL) {
             return ddf_fail(err, local.code, local.msg, n, local.pos);
         }

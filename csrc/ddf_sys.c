@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -37,6 +38,14 @@ void *ddf_sys_memory(size_t size) {
 
 void ddf_sys_memory_free(void *memory, size_t size) { (void)munmap(memory, size); }
 
+void ddf_sys_start_writeback(int fd, uint64_t offset, uint64_t len) {
+#ifdef __linux__
+    (void)sync_file_range(fd, (off_t)offset, (off_t)len, SYNC_FILE_RANGE_WRITE);
+#else
+    (void)fd, (void)offset, (void)len;
+#endif
+}
+
 void ddf_sys_reuse_freed(size_t size) {
     void *volatile block = malloc(size); /* volatile: the pair would be optimised away */
     free(block);
@@ -58,6 +67,41 @@ int64_t ddf_sys_size(int fd) {
         return -errno;
     }
     return S_ISREG(st.st_mode) ? (int64_t)st.st_size : S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+}
+
+static ddf_stamp stamp_of(const struct stat *st) {
+#ifdef __APPLE__
+    struct timespec t = st->st_mtimespec;
+#else
+    struct timespec t = st->st_mtim;
+#endif
+    return (ddf_stamp){(uint64_t)st->st_size, (int64_t)t.tv_sec * 1000000000 + t.tv_nsec};
+}
+
+int ddf_sys_stamp(int fd, ddf_stamp *out) {
+    struct stat st;
+    if (fstat(fd, &st) < 0) {
+        return -errno;
+    }
+    *out = stamp_of(&st);
+    return DDF_OK;
+}
+
+int ddf_sys_stamp_of(const char *path, ddf_stamp *out) {
+    struct stat st;
+    if (stat(path, &st) < 0) {
+        return -errno;
+    }
+    *out = stamp_of(&st);
+    return DDF_OK;
+}
+
+size_t ddf_sys_descriptors(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+        return 256; /* what the most modest systems give */
+    }
+    return limit.rlim_cur > SIZE_MAX / 2 ? SIZE_MAX / 2 : (size_t)limit.rlim_cur;
 }
 
 int64_t ddf_sys_end(int fd) {
@@ -319,3 +363,5 @@ size_t ddf_sys_processors(void) {
     long n = sysconf(_SC_NPROCESSORS_ONLN);
     return n < 1 ? 1 : (size_t)n;
 }
+
+int64_t ddf_sys_process(void) { return getpid(); }

@@ -25,6 +25,19 @@ int64_t ddf_sys_size(int fd);
 /* The same of a file known to be regular, for half the price. */
 int64_t ddf_sys_end(int fd);
 
+/* What tells a file from another that takes its place: whoever writes or replaces it changes one of both. */
+typedef struct ddf_stamp {
+    uint64_t size;
+    int64_t modified; /* ns */
+} ddf_stamp;
+
+/* The stamp of an open file, and that of the file which a path names. Returns 0 or -errno. */
+int ddf_sys_stamp(int fd, ddf_stamp *out);
+int ddf_sys_stamp_of(const char *path, ddf_stamp *out);
+
+/* Descriptors this process may have open. */
+size_t ddf_sys_descriptors(void);
+
 /* Read `len` bytes at `offset`, waiting for storage. Returns how many there were: fewer than `len` at the end only. */
 int64_t ddf_sys_read(int fd, void *buffer, size_t len, uint64_t offset);
 
@@ -62,6 +75,10 @@ void ddf_sys_notifier_close(const int fds[2]);
 void ddf_sys_notifier_raise(const int fds[2]);
 void ddf_sys_notifier_clear(const int fds[2]);
 
+/* Ask the system to begin to write `[offset, offset + len)` of a file to the disk, where it can be asked. Does not wait,
+ * and promises nothing: only fsync tells whether it is there. */
+void ddf_sys_start_writeback(int fd, uint64_t offset, uint64_t len);
+
 /* io_uring's three calls and the mapping of its memory (NULL: not possible; given back by ddf_sys_memory_free), which a
  * forked child does not get. `params` is a struct io_uring_params. -ENOSYS where there is no io_uring. */
 int ddf_sys_uring_setup(uint32_t entries, void *params);
@@ -73,5 +90,8 @@ void ddf_sys_sleep_ms(int ms);
 
 /* Processors this process may run on, at least 1. */
 size_t ddf_sys_processors(void);
+
+/* Number of this process: another one in a forked child. */
+int64_t ddf_sys_process(void);
 
 #endif

@@ -40,11 +40,11 @@ typedef struct ddf_token {
 /* Payload of `len` bytes at `p`; the only place where a length from the file meets a pointer. */
 static inline const uint8_t *ddf_token_take(const uint8_t *p, const uint8_t *end, uint32_t len, ddf_token *out,
                                             int *status) {
+    out->len = len;
     if (DDF_UNLIKELY((size_t)(end - p) < len)) {
         *status = DDF_E_TRUNCATED;
         return NULL;
     }
-    out->len = len;
     out->data = p;
     return p + len;
 }
@@ -104,7 +104,8 @@ static const uint8_t DDF_TOKEN_HEADER[32] = {
 };
 
 /* Read the token at `p` into `out`. Returns the first byte after it (after the payload, for strings, binaries and
- * ext; after the header, for arrays and maps), or NULL with `*status` set to DDF_E_TRUNCATED or DDF_E_RESERVED. */
+ * ext; after the header, for arrays and maps), or NULL with `*status` set to DDF_E_TRUNCATED or DDF_E_RESERVED.
+ * `out->len` of a payload that is cut off is what it should have been. */
 static inline const uint8_t *ddf_token_read(const uint8_t *p, const uint8_t *end, ddf_token *out, int *status) {
     if (DDF_UNLIKELY(p >= end)) {
         *status = DDF_E_TRUNCATED;

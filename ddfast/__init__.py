@@ -1,8 +1,6 @@
 """Read and write datadings datasets at the speed of the hardware, sync and async."""
 
-from ddfast.aio import AsyncReader
-from ddfast.batch import Batch
-from ddfast.reader import MsgpackReader, Reader
-from ddfast.writer import AsyncFileWriter, FileWriter, RawWriter
+import lazy_loader
 
-__all__ = ["AsyncFileWriter", "AsyncReader", "Batch", "FileWriter", "MsgpackReader", "RawWriter", "Reader"]
+# __init__.pyi says which name comes from where; each is imported when it is first used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -45,6 +45,7 @@ from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, overload
 import numpy as np
 import numpy.typing as npt
 
+from ddfast._native.arena import Pool
 from ddfast._native.columns import (
     BytesColumn,
     Column,
@@ -138,6 +139,7 @@ class Batch(Sequence[Any]):
         *,
         columns: Sequence[str] | None = None,
         raw: bool = False,
+        pool: Pool | None = None,
     ) -> Batch:
         """A batch of copies of packed samples.
 
@@ -147,12 +149,13 @@ class Batch(Sequence[Any]):
             origin: the dataset.
             columns: names of the columns to make; None for all.
             raw: make no columns, and give packed samples.
+            pool: where the memory comes from, and goes when the batch does; None for fresh memory.
 
         Raises:
             CorruptSampleError, or what `origin` makes of it: a sample is no well-formed message.
         """
         try:
-            return cls(build_table(samples, columns, raw=raw), indices, origin)
+            return cls(build_table(samples, columns, pool, raw=raw), indices, origin)
         except KernelError as error:
             raise origin.explain(error, int(indices[error.item])) from error
 
@@ -190,7 +193,7 @@ class Batch(Sequence[Any]):
 
     def __iter__(self) -> Iterator[Any]:
         """The samples, one after the other."""
-        return map(self._sample, self._rows)
+        return map(self._table.packed if self._table.raw else self._decoded, self._rows)
 
     def __contains__(self, name: object) -> bool:
         """Whether ``batch[name]`` is a column."""
@@ -200,9 +203,37 @@ class Batch(Sequence[Any]):
         """The packed sample at ``position``, in place; ``bytes(batch.raw(i))`` is a copy."""
         return self._table.packed(self._rows[position])
 
+    def joined(self) -> tuple[Buffer, npt.NDArray[np.uint64]]:
+        """The packed samples one after the other, in read-only memory, and where each of them ends.
+
+        The memory is that of the batch where the samples lie so in it, as those that were read in the order of
+        the file mostly do, and a copy otherwise. The ends are uint64, shape ``(len(batch),)``.
+        """
+        return self._table.joined(self._rows)
+
     def decode(self, position: int) -> Any:
         """The sample at ``position``, decoded, whether the batch is raw or not."""
         return self._decoded(self._rows[position])
+
+    def run(self, position: int, room: int, *, raw: bool = False) -> list[Any]:
+        """The samples from `position` on that take `room` bytes packed, at least one if there is one left.
+
+        Parameters:
+            raw: give copies of the packed samples.
+
+        Raises:
+            CorruptSampleError: the first sample is damaged. One that comes later ends the run.
+        """
+        rows = self._rows[position:]
+        if len(rows) < 2 or rows.step != 1:
+            rows = rows[:1]
+            return [self._table.packed_bytes(row) if raw else self._decoded(row) for row in rows]
+        if raw:
+            return self._table.packed_run(rows.start, rows.stop, room)
+        try:
+            return self._table.decode_run(rows.start, rows.stop, room, self._origin.decoder)
+        except (KernelError, PickleRefusedError) as error:
+            raise self._explained(error, rows.start) from error
 
     @property
     def indices(self) -> Indices:
@@ -336,8 +367,11 @@ class Batch(Sequence[Any]):
         try:
             return self._table.decode(row, self._origin.decoder)
         except (KernelError, PickleRefusedError) as error:
-            whole = self if self._whole is None else self._whole
-            raise self._origin.explain(error, int(whole._indices[row])) from error
+            raise self._explained(error, row) from error
+
+    def _explained(self, error: KernelError | PickleRefusedError, row: int) -> Exception:
+        whole = self if self._whole is None else self._whole
+        return self._origin.explain(error, int(whole._indices[row]))
 
     def _part(self, rows: range) -> Batch:
         whole = self if self._whole is None else self._whole

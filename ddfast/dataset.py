@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mmap
-import operator
 import os
 import sys
 import time
@@ -11,7 +10,6 @@ import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,7 +19,9 @@ from ddfast._native.file import File
 from ddfast._native.keys import KeyTable
 from ddfast._native.offsets import OffsetTable
 from ddfast._native.samples import Samples
+from ddfast._native.shards import Shards
 from ddfast._native.status import E_CANCELLED, E_CHANGED, E_EOF, E_INDEX, E_SPAN
+from ddfast.anydataset import AnyDataset, Failure
 from ddfast.errors import (
     ClosedError,
     CorruptSampleError,
@@ -32,8 +32,6 @@ from ddfast.errors import (
     KernelError,
     PickleRefusedError,
     ReadError,
-    SampleIndexError,
-    SampleKeyError,
 )
 from ddfast.files import (
     SUFFIX_KEY_HASHES,
@@ -45,11 +43,8 @@ from ddfast.files import (
 )
 from ddfast.index import build_key_table, legacy_load_index, open_key_table, open_offsets
 from ddfast.keys import Keys
-from ddfast.order import check_positions
 
 __all__ = ["Dataset"]
-
-Failure = KernelError | OSError | PickleRefusedError
 
 RESTORE = "Restore the data file from a copy, or write the dataset again."
 
@@ -60,7 +55,7 @@ MISSING_SECONDS = 0.3
 PAUSE_SECONDS = 0.005
 
 
-class Dataset:
+class Dataset(AnyDataset):
     """The files of a dataset, shared by all that read it. Safe to use from several threads.
 
     Opening reads the first and the last page of the offsets file and a few bytes of the keys file; everything else
@@ -69,6 +64,7 @@ class Dataset:
     Parameters:
         path: the data file.
         allow_pickle: unpickle arrays of dtype object, which runs whatever code the file asks for.
+        first: of a shard, the index of its first sample among those of all shards.
 
     Raises:
         DatasetNotFoundError: there is no data file, or no index.
@@ -76,11 +72,16 @@ class Dataset:
         DatasetChangedError: it was replaced by another again and again meanwhile.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, allow_pickle: bool = False) -> None:
+    path: Path
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, allow_pickle: bool = False, first: int | None = None
+    ) -> None:
         self.path = Path(path)
+        self._first = first
         self.decoder = Decoder(allow_pickle=allow_pickle)
         self._open_whole()
-        if "keys" not in self.__dict__:
+        if "keys" not in self.__dict__ and first is None:
             message = f"{self._suffixed(SUFFIX_KEYS)} not found, samples have no keys"
             warnings.warn(message, stacklevel=_level_of_caller())
 
@@ -140,7 +141,8 @@ class Dataset:
                 f"{self._suffixed(SUFFIX_KEYS)} has {count:,} keys, but {self._suffixed(SUFFIX_OFFSETS)} has "
                 f"{len(self.offsets):,} samples: they belong to different datasets. {RESTORE}"
             )
-        self.samples = Samples(self.file, self.offsets, self.decoder)
+        self.shards = Shards.one(self.file, self.offsets)
+        self.samples = Samples(self.shards, self.decoder)
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -178,18 +180,21 @@ class Dataset:
             return None
 
     @cached_property
-    def keys(self) -> Sequence[str]:
+    def keys(self) -> Sequence[str]:  # type: ignore[override]
         """Keys of all samples; each access of one reads what it needs of the keys file.
 
         Raises:
-            FileNotFoundError: the dataset has no keys file and no legacy index.
+            DatasetNotFoundError: the dataset has no keys file and no legacy index.
         """
+        path = self._suffixed(SUFFIX_KEYS)
         try:
-            return Keys(self._suffixed(SUFFIX_KEYS))
-        except FileNotFoundError:
-            if not self._suffixed(SUFFIX_LEGACY_INDEX).exists():
-                raise
-            return self._legacy[0]
+            return Keys(path)
+        except FileNotFoundError as error:
+            if self._suffixed(SUFFIX_LEGACY_INDEX).exists():
+                return self._legacy[0]
+            raise DatasetNotFoundError(
+                f"{path} not found, so samples have no keys. `ddfast index` makes it again"
+            ) from error
 
     def _map_hashes(self) -> mmap.mmap | bytes | None:
         # Mapped now, used later: by then another dataset's file may be there.
@@ -200,21 +205,19 @@ class Dataset:
 
     @cached_property
     def key_table(self) -> KeyTable:
-        """From key to index."""
-        if self._hashes is None:
-            return build_key_table(self.keys)
-        return open_key_table(self._suffixed(SUFFIX_KEY_HASHES), len(self), self._hashes)
-
-    def find_index(self, key: str) -> int:
-        """Index of the sample with this key.
+        """From key to index.
 
         Raises:
-            SampleKeyError: there is none.
+            IndexFileError: the key hashes file is damaged; or there is none, and two keys are equal.
         """
-        index = self.search(key)
-        if index < 0:
-            raise SampleKeyError(f"{self.path} has no sample with key {key!r}")
-        return index
+        if self._hashes is None:
+            try:
+                return build_key_table(self.keys)
+            except RuntimeError as error:
+                raise IndexFileError(
+                    f"{self._suffixed(SUFFIX_KEYS)} is damaged: {error}. {RESTORE}"
+                ) from error
+        return open_key_table(self._suffixed(SUFFIX_KEY_HASHES), len(self), self._hashes)
 
     def search(self, key: str) -> int:
         """Index of the sample with this key, or -1.
@@ -253,29 +256,6 @@ class Dataset:
             return keys.take(indices)
         return [keys[i] for i in np.asarray(indices).tolist()]
 
-    # -- samples
-
-    def position(self, index: Any) -> int:
-        """A sample index as it counts from 0; negative ones count from the end.
-
-        Raises:
-            SampleIndexError: there is no such sample.
-            TypeError: it is no integer.
-        """
-        n, position = len(self), operator.index(index)
-        if not -n <= position < n:
-            raise SampleIndexError(f"index {index} out of range: {self.path} has {n:,} samples")
-        return position + n if position < 0 else position
-
-    def positions(self, indices: ArrayLike) -> NDArray[np.int64]:
-        """Sample indices as they count from 0; int64, shape ``(n,)``.
-
-        Raises:
-            SampleIndexError: there is no such sample.
-            TypeError: they are no integers.
-        """
-        return check_positions(indices, len(self), str(self.path))
-
     # -- errors
 
     def explain(self, error: Failure, index: int | None = None) -> Exception:
@@ -299,13 +279,30 @@ class Dataset:
                 f"{self._named(index)}: the data file ends at byte {error.pos:,} of {self.data_size:,}. {RESTORE}"
             )
         if error.code == E_INDEX:
-            return SampleIndexError(f"index {index} out of range: {self.path} has {len(self):,} samples")
+            return self.out_of_range(index)
         if error.code == E_SPAN:
             return IndexFileError(
                 f"{self._suffixed(SUFFIX_OFFSETS)} is damaged: the offsets of sample {index} are no range of bytes in "
                 f"the data file ({error.reason}). Restore the offsets file from a copy, or write the dataset again."
             )
         return self._corrupt(error, index)
+
+    def explain_read(self, error: KernelError | OSError, indices: NDArray[np.int64] | None) -> Exception:
+        """What to raise for a read that failed; `indices` are the samples that were wanted, if that is known."""
+        return self.explain(
+            error, None if indices is None else self._sample_at(getattr(error, "pos", -1), indices)
+        )
+
+    def _sample_at(self, position: int, indices: NDArray[np.int64]) -> int | None:
+        """Which of some samples holds a byte of the file."""
+        try:
+            spans = self.offsets.spans(indices).tolist()
+        except KernelError:  # an offset is damaged too, and will be told when its batch is due
+            return None
+        for index, (start, stop) in zip(indices.tolist(), spans, strict=True):
+            if start <= position < stop:
+                return int(index)
+        return None
 
     def _changed(self, error: KernelError | OSError) -> Exception:
         if isinstance(error, OSError):
@@ -327,10 +324,11 @@ class Dataset:
     def _named(self, index: int | None) -> str:
         if index is None:
             return str(self.path)
+        of_all = "" if self._first is None else f", {self._first + index} of all shards"
         try:
-            return f"{self.path}: sample {index} ({self.keys[index]!r})"
+            return f"{self.path}: sample {index}{of_all} ({self.keys[index]!r})"
         except (DdfastError, OSError):
-            return f"{self.path}: sample {index}"
+            return f"{self.path}: sample {index}{of_all}"
 
 
 def _level_of_caller() -> int:

@@ -128,3 +128,57 @@ class UnsupportedCompressionError(DdfastError, NotImplementedError):
 
 class MemberNotFoundError(SampleKeyError):
     """An archive has no member of this name."""
+
+
+class MissingPackageError(DdfastError, ImportError):
+    """Something was asked for that needs a package which is not installed."""
+
+
+class DownloadError(DdfastError, OSError):
+    """A file could not be downloaded."""
+
+
+class ChecksumError(DdfastError, ValueError):
+    """A file has not the MD5 digest that it should have.
+
+    Attributes:
+        path: the file.
+        expected: the digest that it should have, in hexadecimal digits.
+        got: the digest that it has.
+    """
+
+    def __init__(self, path: str, expected: str, got: str, advice: str) -> None:
+        super().__init__(
+            f"{path} has not the MD5 that it should have: expected {expected}, got {got}. {advice}"
+        )
+        self.path = path
+        self.expected = expected
+        self.got = got
+        self.advice = advice
+
+    def __reduce__(self) -> tuple[type[ChecksumError], tuple[str, str, str, str]]:
+        return type(self), (self.path, self.expected, self.got, self.advice)
+
+
+class BackgroundError(DdfastError, RuntimeError):
+    """A generator in another thread or process failed in a way that left no exception to pass on."""
+
+
+class TransformError(DdfastError, ValueError, TypeError):
+    """A transform is nothing that can be called with a value."""
+
+
+class MissingParameterError(DdfastError, KeyError):
+    """A transform requires a parameter that no ``rng`` gives."""
+
+
+class MissingFieldError(DdfastError, KeyError):
+    """A transform is meant for a field that a sample does not have."""
+
+
+class UnevenBatchesError(DdfastError, RuntimeError):
+    """Some processes would deliver a batch more than others, which makes them wait for each other for ever."""
+
+
+class ImageError(DdfastError, OSError):
+    """The bytes of an image cannot be decoded."""

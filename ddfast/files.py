@@ -14,6 +14,10 @@ SUFFIX_KEYS = ".keys"
 SUFFIX_KEY_HASHES = ".key_hashes"
 SUFFIX_FILTER = ".filter"
 SUFFIX_OFFSETS = ".offsets"
+SUFFIX_MD5 = ".md5"
+
+# Of all files that may lie beside a data file.
+SUFFIXES = (SUFFIX_OFFSETS, SUFFIX_KEYS, SUFFIX_KEY_HASHES, SUFFIX_FILTER, SUFFIX_LEGACY_INDEX, SUFFIX_MD5)
 
 RESTORE = "Restore it from a copy, or write the dataset again."
 

@@ -7,7 +7,6 @@ a path that ends with a different one. Loading raises `IndexFileError` for a dam
 
 from __future__ import annotations
 
-import logging
 import mmap
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,6 +49,7 @@ __all__ = [
     "load_key_hashes",
     "load_keys",
     "load_offsets",
+    "new_filter",
     "open_key_table",
     "open_offsets",
     "write_filter",
@@ -67,8 +67,6 @@ FILTER_HEADER = Struct(">8sQQd")
 
 HASHES_REMEDY = "Write it again from the keys with ddfast.index.write_key_hashes."
 FILTER_REMEDY = "Write it again from the keys with ddfast.index.write_filter."
-
-logger = logging.getLogger(__name__)
 
 
 # -- opened: nothing is read until it is used --
@@ -212,9 +210,10 @@ def write_keys(keys: Sequence[str], path: Path) -> Path:
         TypeError: a key is not a string.
     """
     keys = list(keys)
-    for i, key in enumerate(keys):
-        if not isinstance(key, str):
-            raise TypeError(f"key {i} is {key!r}, not a string")
+    if set(map(type, keys)) - {str}:
+        for i, key in enumerate(keys):
+            if not isinstance(key, str):
+                raise TypeError(f"key {i} is {key!r}, not a string")
     return _write(path_append_suffix(path, SUFFIX_KEYS), msgpack.packb(keys))
 
 
@@ -244,12 +243,24 @@ def write_key_hashes(keys: Sequence[str], path: Path) -> Path:
     return _write(path_append_suffix(path, SUFFIX_KEY_HASHES), content)
 
 
-def write_filter(keys: Sequence[str], path: Path) -> Path:
-    """Write a Bloom filter of the keys. Returns the path written to."""
-    bloom = BloomFilter(max(2, len(keys)))
-    for key in keys:
-        bloom += key
+def write_filter(keys: Sequence[str], path: Path, bloom: BloomFilter | None = None) -> Path:
+    """Write a Bloom filter of the keys. Returns the path written to.
+
+    Parameters:
+        keys: the keys.
+        path: path to data or filter file.
+        bloom: their filter, as `new_filter` begins it, where it was made meanwhile.
+    """
+    if bloom is None:
+        bloom = new_filter(len(keys))
+        for key in keys:
+            bloom += key
     return _write(path_append_suffix(path, SUFFIX_FILTER), bloom.dumps())
+
+
+def new_filter(count: int) -> BloomFilter:
+    """An empty Bloom filter for so many keys."""
+    return BloomFilter(max(2, count))
 
 
 # -- helpers --
@@ -274,7 +285,6 @@ def _salted_table(keys: Sequence[str], max_tries: int) -> tuple[KeyTable, NDArra
             if error.code != E_COLLISION:
                 raise
             _refuse_equal_keys(keys, content[1:], error.item)
-        logger.info("two keys have the same hash with salt %d, trying the next", number)
     raise RuntimeError(f"no salt among {max_tries} keeps all hashes apart; increase max_tries")
 
 

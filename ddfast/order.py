@@ -74,6 +74,8 @@ def check_positions(indices: ArrayLike, n: int, name: str) -> NDArray[np.int64]:
         return np.empty(0, np.int64)
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise TypeError(f"indices are integers in one dimension, not {array.dtype} of shape {array.shape}")
+    if array.dtype == np.int64 and array.view(np.uint64).max() < n:  # and none is negative
+        return array if isinstance(indices, list) else array.copy()
     outside = np.flatnonzero((array >= n) | (array < -n))
     if outside.size:
         raise SampleIndexError(f"index {array[outside[0]]} out of range: {name} has {n:,} samples")

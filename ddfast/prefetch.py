@@ -20,9 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 from ddfast._native.arena import Pool
 from ddfast._native.engine import Engine
 from ddfast._native.fetch import Fetch
-from ddfast._native.status import E_CANCELLED, E_CHANGED, E_EOF
+from ddfast.anydataset import AnyDataset
 from ddfast.batch import Batch
-from ddfast.dataset import Dataset
 from ddfast.errors import ClosedError, KernelError, StorageTimeoutError, UnsupportedIOError
 from ddfast.order import Order, Part, Shuffle, epoch_order, listed_order
 
@@ -79,13 +78,14 @@ class Fetcher:
     """
 
     def __init__(
-        self, dataset: Dataset, prefetch_bytes: int, queue_depth: int, timeout: float, io: IO = "auto"
+        self, dataset: AnyDataset, prefetch_bytes: int, queue_depth: int, timeout: float, io: IO = "auto"
     ) -> None:
         if prefetch_bytes < 1 or queue_depth < 1 or timeout <= 0:
             raise ValueError("prefetch_bytes and queue_depth are at least 1, and timeout is above 0")
         self.dataset = dataset
         self.prefetch_bytes = prefetch_bytes
         self.pool = Pool(prefetch_bytes)
+        self._shards = dataset.shards
         self.engine = _new_engine(queue_depth, io)
         self.timeout = timeout
         self.closed = False
@@ -106,9 +106,8 @@ class Fetcher:
         self._require_open()
         return Fetch(
             self.engine,
-            self.dataset.file,
+            self._shards,
             self.pool,
-            self.dataset.offsets,
             indices=indices,
             batch_size=len(indices),
             columns=columns,
@@ -127,9 +126,8 @@ class Fetcher:
             count = (batches - 1) * part.batch_size + part.stretch(number + batches - 1)[1]
         return Fetch(
             self.engine,
-            self.dataset.file,
+            self._shards,
             self.pool,
-            self.dataset.offsets,
             order=order,
             first=first,
             stride=part.stride,
@@ -167,9 +165,14 @@ class Fetcher:
     def batch(self, fetch: Fetch, number: int = 0) -> Batch:
         """One batch of a fetch that is done, or the error that explains what is wrong with it."""
         try:
-            return Batch(fetch.table(number), fetch.indices(number), self.dataset)
+            fetch.check()
         except (KernelError, OSError) as error:
-            raise self._explained(error, fetch, number) from error
+            raise self.dataset.explain_read(error, _planned(fetch, number)) from error
+        indices = fetch.indices(number)
+        try:
+            return Batch(fetch.table(number), indices, self.dataset)
+        except (KernelError, OSError) as error:
+            raise self.dataset.explain(error, int(indices[getattr(error, "item", 0)])) from error
 
     def wait(self, fetch: Fetch) -> None:
         """Block until a fetch is done.
@@ -187,22 +190,12 @@ class Fetcher:
         if self.closed:
             raise ClosedError(f"the reader of {self.dataset.path} is closed; open it again to read on")
 
-    def _explained(self, error: KernelError | OSError, fetch: Fetch, number: int) -> Exception:
-        try:
-            indices = fetch.indices(number)
-        except (KernelError, OSError):
-            return self.dataset.explain(error)  # nothing was planned: there is no sample to name
-        if isinstance(error, OSError) or error.code in (E_EOF, E_CHANGED, E_CANCELLED):
-            return self.dataset.explain(error, self._sample_at(getattr(error, "pos", -1), indices))
-        return self.dataset.explain(error, int(indices[error.item]))
 
-    def _sample_at(self, position: int, indices: NDArray[np.int64]) -> int | None:
-        """Which of some samples holds a byte of the file."""
-        for index, (start, stop) in zip(
-            indices.tolist(), self.dataset.offsets.spans(indices).tolist(), strict=True
-        ):
-            if start <= position < stop:
-                return int(index)
+def _planned(fetch: Fetch, number: int) -> NDArray[np.int64] | None:
+    """The samples of a batch of a fetch that failed; None if it was not even planned."""
+    try:
+        return fetch.indices(number)
+    except (KernelError, OSError):
         return None
 
 

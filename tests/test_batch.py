@@ -106,6 +106,24 @@ def test_a_raw_batch_hands_out_packed_messages():
     assert same(batch.decode(2), unpackb(packed[2]))
 
 
+@pytest.mark.parametrize(
+    "part", [slice(None), slice(2, 5), slice(5, 2), slice(None, None, 2), slice(4, None, -1)], ids=str
+)
+def test_joined_samples_lie_one_after_the_other(part):
+    packed = [packb(sample) for sample in flowers()]
+    batch = batch_of_packed(packed, raw=True)[part]
+    data, ends = batch.joined()
+    assert bytes(data) == b"".join(packed[part])
+    assert ends.tolist() == np.cumsum([len(message) for message in packed[part]]).tolist()
+    assert memoryview(data).readonly
+
+
+def test_joined_samples_are_copied_only_where_they_lie_apart():
+    batch = batch_of_packed([packb(sample) for sample in flowers()], raw=True)
+    assert isinstance(batch[1:4].joined()[0], memoryview)
+    assert isinstance(batch[::2].joined()[0], bytes)
+
+
 def test_a_batch_may_be_empty():
     batch = Batch.empty(Origin())
     assert (len(batch), list(batch), batch.columns, batch.keys, batch.nbytes) == (0, [], (), [], 0)

@@ -75,7 +75,7 @@ def test_mutated_bytes_give_an_error_or_what_the_plain_decoder_gives(generated, 
         return
     try:
         decoded = list(batch)
-        columns = {name: values_of(batch[name]) for name in batch.columns}
+        columns = {name: values_of(column) for name, column in batch.to_dict().items()}
     except CorruptSampleError:
         return
     for name, values in columns.items():

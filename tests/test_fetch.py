@@ -14,6 +14,7 @@ from ddfast._native.fetch import Fetch
 from ddfast._native.file import File
 from ddfast._native.offsets import OffsetTable
 from ddfast._native.order import Order
+from ddfast._native.shards import Shards
 from ddfast._native.status import E_CANCELLED, E_CHANGED, E_SPAN
 from ddfast.errors import KernelError
 
@@ -38,7 +39,7 @@ class Bench:
 
     def fetch(self, **kwargs):
         kwargs = {"max_gap": 4096, "max_read": 1 << 20, **kwargs}
-        return Fetch(self.engine, self.file, self.pool, self.offsets, **kwargs)
+        return Fetch(self.engine, Shards.one(self.file, self.offsets), self.pool, **kwargs)
 
     def read(self, **kwargs):
         fetch = self.fetch(**kwargs)

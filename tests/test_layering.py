@@ -23,14 +23,19 @@ ALLOWED["_native"] = {"errors"}
 ALLOWED["nd"] = ALLOWED["files"] = {"errors"}
 ALLOWED["keys"] = {"_native", "errors", "files"}
 ALLOWED["index"] = {"_native", "errors", "files", "keys"}
-ALLOWED["columns"] = ALLOWED["order"] = ALLOWED["storage"] = {"_native", "errors"}
+ALLOWED["columns"] = ALLOWED["order"] = ALLOWED["scan"] = ALLOWED["storage"] = {"_native", "errors"}
 ALLOWED["batch"] = {"_native", "errors", "columns"}
 ALLOWED["tools"] = {"errors", "files", "nd"}
 PLANNING = {"_native", "errors", "files", "keys", "nd", "index", "columns", "batch", "order"}
-ALLOWED["dataset"] = PLANNING | {"storage"}
+ALLOWED["anydataset"] = {"_native", "errors", "order"}
+ALLOWED["dataset"] = PLANNING | {"storage", "anydataset"}
+ALLOWED["shard_keys"] = ALLOWED["dataset"]
+ALLOWED["shards"] = ALLOWED["dataset"] | {"dataset", "shard_keys"}
 ALLOWED["prefetch"] = ALLOWED["stream"] = ALLOWED["dataset"] | {"dataset"}
-ALLOWED["reader"] = ALLOWED["aio"] = ALLOWED["writer"] = ALLOWED["prefetch"] | {"prefetch", "stream", "tools"}
-PUBLIC = {"", "errors", "index", "batch", "order", "storage", "reader", "aio", "writer", "tools"}
+ALLOWED["reader"] = ALLOWED["aio"] = ALLOWED["writer"] = ALLOWED["prefetch"] | {
+    "prefetch", "stream", "tools", "shards",
+}  # fmt: skip
+PUBLIC = {"", "errors", "index", "scan", "batch", "order", "storage", "reader", "aio", "writer", "tools"}
 FORBIDDEN_TO_ALL = {"commands"}
 
 # (module, what it imports): why it may
@@ -43,7 +48,10 @@ BINDING_EXCEPTIONS = {
 }
 
 # Heavy packages: the part that may import them, inside a function only.
-HEAVY = {"torch", "pyarrow", "matplotlib", "obstore", "uvloop", "pandas", "PIL", "datadings"}
+HEAVY = {
+    "torch", "pyarrow", "matplotlib", "obstore", "uvloop", "pandas", "PIL", "datadings", "requests", "gdown",
+    "scipy", "tenacity", "osgeo", "multiprocessing",
+}  # fmt: skip
 HEAVY_AT_TOP = {("torch", "torch")}
 
 LIBC = {
@@ -54,7 +62,7 @@ LIBC = {
 INTRINSICS = {"immintrin.h", "arm_neon.h", "emmintrin.h", "smmintrin.h", "nmmintrin.h", "arm_acle.h"}
 SYSTEM_CALLS = [
     "open", "openat", "close", "p?readv?", "p?writev?", "mmap", "munmap", "madvise", "f?stat", "poll",
-    "syscall", "fcntl", "eventfd", "pipe2?", "posix_fadvise",
+    "syscall", "fcntl", "eventfd", "pipe2?", "posix_fadvise", "sync_file_range",
 ]  # fmt: skip
 SYSTEM_HEADERS = ("sys/", "linux/", "fcntl.h", "poll.h", "sched.h", "unistd.h")
 SYSTEM_FILES = {"ddf_sys.c", "ddf_uring.c"}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from strategies import damaged, values, wire_messages
 
 from ddfast._native import status
-from ddfast._native.msgpack import MAX_DEPTH, check, split, utf8
+from ddfast._native.msgpack import MAX_DEPTH, check, check_run, split, utf8
 from ddfast.errors import KernelError
 
 
@@ -124,5 +124,31 @@ def test_nothing_splits_into_nothing():
 
 def test_text_is_checked_only_on_demand():
     check(b"\xa1\xff", utf8=False)
+    check_run(b"\xa1\xff", np.array([2], np.uint64), utf8=False)
+
+
+@given(st.lists(wire_messages | damaged(wire_messages), max_size=5))
+def test_a_run_is_judged_as_its_first_damaged_sample_is(messages):
+    expected = None
+    for item, message in enumerate(messages):
+        try:
+            check(message)
+        except KernelError as error:
+            expected = (error.code, item, error.pos)
+            break
+    ends = np.cumsum([len(message) for message in messages], dtype=np.uint64)
+    if expected is None:
+        check_run(b"".join(messages), ends)
+    else:
+        error = failure(check_run, b"".join(messages), ends=ends)
+        assert (error.code, error.item, error.pos) == expected
+
+
+@pytest.mark.parametrize(
+    ("ends", "item"), [([1], 1), ([1, 0], 1), ([1, 3], 1), ([], 0), ([1, 2, 2**64 - 1], 2)]
+)
+def test_ends_that_are_none_are_refused(ends, item):
+    error = failure(check_run, b"\x01\x02", ends=np.array(ends, np.uint64))
+    assert (error.code, error.item) == (status.E_SPAN, item)
     with pytest.raises(KernelError, match=r"not valid UTF-8 \(input 0, byte 0\)"):
         check(b"\xa1\xff")

@@ -77,7 +77,7 @@ def test_every_command_has_a_script(name):
     installed_metadata()
     scripts = importlib.metadata.entry_points(group="console_scripts")
     assert f"ddfast.commands.{name}:entry" in {
-        script.value for script in scripts if script.name == f"ddfast-{name}"
+        script.value for script in scripts if script.name == f"ddfast-{name.replace('_', '-')}"
     }
 
 

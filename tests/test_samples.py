@@ -10,6 +10,7 @@ from ddfast._native.decode import Decoder
 from ddfast._native.file import File
 from ddfast._native.offsets import OffsetTable
 from ddfast._native.samples import Samples
+from ddfast._native.shards import Shards
 from ddfast._native.status import E_CHANGED, E_EOF, E_SPAN
 from ddfast.errors import KernelError
 
@@ -30,7 +31,7 @@ def write(folder, packed, offsets=None):
     if offsets is None:
         offsets = np.concatenate([[0], np.cumsum([len(p) for p in packed])])
     table = OffsetTable(np.asarray(offsets, ">u8").tobytes(), path.stat().st_size)
-    return Samples(File(path), table, Decoder(allow_pickle=False))
+    return Samples(Shards.one(File(path), table), Decoder(allow_pickle=False))
 
 
 def image(key, size=LARGE, seed=0):

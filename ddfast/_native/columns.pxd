@@ -1,4 +1,4 @@
-from libc.stddef cimport size_t
+from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 
 from ddfast._native.arena cimport Arena, ddf_arena
@@ -58,6 +58,8 @@ cdef extern from "ddf_columns.h":
         size_t names_n, ddf_table **out, ddf_err *err) nogil
     int ddf_table_raw(
         ddf_arena *arena, ddf_slice region, const ddf_slice *samples, size_t n, ddf_table **out) nogil
+    int ddf_table_ends(const ddf_table *table, size_t first, ptrdiff_t step, size_t n, uint64_t *ends) nogil
+    void ddf_table_join(const ddf_table *table, size_t first, ptrdiff_t step, size_t n, uint8_t *out) nogil
     ddf_slice ddf_column_value(const ddf_table *table, const ddf_column *column, size_t i) nogil
     ddf_slice ddf_column_bytes(const ddf_table *table, const ddf_column *column, size_t i) nogil
     uint32_t ddf_dtype_size(const uint8_t *type, size_t len) nogil

@@ -56,8 +56,23 @@ class Table:
     def packed_bytes(self, row: int) -> bytes:
         """A copy of the packed sample."""
 
+    def joined(self, rows: range) -> tuple[Buffer, npt.NDArray[np.uint64]]:
+        """Packed samples of these rows, one after the other, and where each ends; uint64, shape ``(len(rows),)``.
+
+        The buffer is a view where the samples lie so in memory, and a copy otherwise.
+        """
+
     def decode(self, row: int, decoder: Decoder) -> Any:
         """The sample as object. A `KernelError` names the row as its item."""
+
+    def decode_run(self, start: int, stop: int, room: int, decoder: Decoder) -> list[Any]:
+        """Samples from `start` on as objects: at least one, up to `stop`, until they take `room` bytes packed.
+
+        Ends early before a damaged one, and raises only if that is the first.
+        """
+
+    def packed_run(self, start: int, stop: int, room: int) -> list[bytes]:
+        """Copies of as many packed samples."""
 
     def decode_value(self, column: int, row: int, decoder: Decoder) -> Any:
         """One field of one sample, None where it is missing. Errors count from the sample's start."""

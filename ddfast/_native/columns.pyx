@@ -118,12 +118,60 @@ cdef class Table:
         cdef const ddf_slice *sample = sample_of(self, row)
         return PyBytes_FromStringAndSize(<const char *>sample.data, sample.size)
 
+    def joined(self, rows):
+        cdef size_t n = len(rows), first = rows.start
+        cdef ptrdiff_t step = rows.step
+        cdef bint in_place
+        cdef uint8_t *data
+        if n == 0:
+            return b"", np.empty(0, np.uint64)
+        sample_of(self, rows[0]), sample_of(self, rows[n - 1])  # rows in between lie within
+        ends = np.empty(n, np.uint64)
+        cdef uint64_t[::1] stops = ends
+        with nogil:
+            in_place = ddf_table_ends(self.ptr, first, step, n, &stops[0])
+        if in_place:
+            return view(self.arena, self.ptr.samples[first].data, stops[n - 1]), ends
+        copy = PyBytes_FromStringAndSize(NULL, stops[n - 1])
+        data = <uint8_t *>PyBytes_AS_STRING(copy)
+        with nogil:
+            ddf_table_join(self.ptr, first, step, n, data)
+        return copy, ends
+
     def decode(self, size_t row, Decoder decoder not None):
         cdef const ddf_slice *sample = sample_of(self, row)
         try:
             return decoder.decode(sample.data, sample.size)
         except KernelError as error:
             raise KernelError(error.code, error.reason, row, error.pos) from error.__cause__
+
+    def decode_run(self, size_t start, size_t stop, uint64_t room, Decoder decoder not None):
+        cdef list samples = []
+        cdef const ddf_slice *sample
+        cdef size_t row
+        cdef uint64_t taken = 0
+        try:
+            for row in range(start, stop):
+                sample = sample_of(self, row)
+                samples.append(decoder.decode(sample.data, sample.size))
+                taken += sample.size
+                if taken >= room:
+                    break
+        except ValueError:
+            if not samples:
+                return [self.decode(start, decoder)]  # names the row
+        return samples
+
+    def packed_run(self, size_t start, size_t stop, uint64_t room):
+        cdef list samples = []
+        cdef size_t row
+        cdef uint64_t taken = 0
+        for row in range(start, stop):
+            samples.append(self.packed_bytes(row))
+            taken += self.ptr.samples[row].size
+            if taken >= room:
+                break
+        return samples
 
     def decode_value(self, size_t column, size_t row, Decoder decoder not None):
         cdef const ddf_slice *sample = sample_of(self, row)

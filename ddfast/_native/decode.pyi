@@ -26,3 +26,13 @@ class Decoder:
                 with the position of the offending value in the buffer.
             PickleRefusedError: the message holds a pickled array and ``allow_pickle`` is false.
         """
+
+    def unpack_run(self, messages: list[Any], start: int, room: int) -> list[Any]:
+        """Decode bytes objects from `start` on: at least one, until they take `room` bytes.
+
+        Ends early before one that is damaged, or no bytes object, and raises only if that is the first.
+
+        Raises:
+            KernelError, PickleRefusedError: as `unpack`, for the first message.
+            TypeError: the first item is no bytes object.
+        """

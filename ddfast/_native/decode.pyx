@@ -99,6 +99,24 @@ cdef class Decoder:
         finally:
             PyBuffer_Release(&view)
 
+    def unpack_run(self, list messages not None, Py_ssize_t start, uint64_t room):
+        cdef list values = []
+        cdef uint64_t taken = 0
+        cdef bytes message
+        cdef Py_ssize_t i
+        for i in range(start, len(messages)):
+            if values and (taken >= room or type(messages[i]) is not bytes):
+                break
+            message = messages[i]
+            try:
+                values.append(self.decode(<const uint8_t *>PyBytes_AS_STRING(<PyObject *>message), len(message)))
+            except ValueError:
+                if not values:
+                    raise
+                break
+            taken += len(message)
+        return values
+
     cdef object decode(self, const uint8_t *p, uint64_t size):
         return self.decode_landed(p, size, None, NULL)
 

@@ -30,7 +30,7 @@ cdef extern from "ddf_engine.h":
 
 cdef class Engine:
     cdef ddf_engine *ptr
-    cdef object pid
+    cdef int pid
 
     # False in a forked child: the threads and the state of the locks stayed with the parent.
-    cdef bint is_ours(self)
+    cdef bint is_ours(self) noexcept

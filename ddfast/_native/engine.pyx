@@ -1,6 +1,6 @@
 """The queue of reads of one reader."""
 
-import os
+from posix.unistd cimport getpid
 
 from ddfast._native.status cimport check
 
@@ -8,15 +8,15 @@ from ddfast._native.status cimport check
 cdef class Engine:
     def __cinit__(self, size_t queue_depth, size_t ready_threads=0, str io="auto"):
         cdef ddf_io way = io_named(io)
-        self.pid = os.getpid()
+        self.pid = getpid()
         check(ddf_engine_new(queue_depth, ready_threads, way, &self.ptr), NULL)
 
     def __dealloc__(self):
         if self.ptr != NULL and self.is_ours():
             ddf_engine_release(self.ptr)
 
-    cdef bint is_ours(self):
-        return os.getpid() == self.pid
+    cdef bint is_ours(self) noexcept:
+        return getpid() == self.pid
 
     def fileno(self):
         return ddf_engine_fd(self.ptr)

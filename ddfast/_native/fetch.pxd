@@ -1,12 +1,11 @@
 from libc.stddef cimport size_t
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from ddfast._native.arena cimport Arena, Pool, ddf_arena, ddf_pool
 from ddfast._native.columns cimport ddf_slice, ddf_table
 from ddfast._native.engine cimport Engine, ddf_engine, ddf_job
-from ddfast._native.file cimport File, ddf_file
-from ddfast._native.offsets cimport OffsetTable
 from ddfast._native.order cimport Order, ddf_order
+from ddfast._native.shards cimport Shards, ddf_shards
 from ddfast._native.status cimport ddf_err
 
 
@@ -14,10 +13,8 @@ cdef extern from "ddf_fetch.h":
     ctypedef struct ddf_fetch:
         pass
     ctypedef struct ddf_fetch_request:
-        ddf_file *file
+        ddf_shards *shards
         ddf_pool *pool
-        const uint8_t *offsets
-        uint64_t entries
         const int64_t *indices
         ddf_order order
         uint64_t first
@@ -44,7 +41,7 @@ cdef extern from "ddf_fetch.h":
 cdef class Fetch:
     cdef ddf_fetch *ptr
     cdef Engine engine
-    cdef OffsetTable offsets
+    cdef Shards shards
     cdef Order order
     cdef Arena arena
     cdef size_t count, batch_size

@@ -6,18 +6,16 @@ from numpy.typing import NDArray
 from ddfast._native.arena import Pool
 from ddfast._native.columns import Table
 from ddfast._native.engine import Engine
-from ddfast._native.file import File
-from ddfast._native.offsets import OffsetTable
 from ddfast._native.order import Order
+from ddfast._native.shards import Shards
 
 class Fetch:
     """One group of batches on its way. Dropping it gives up what is not read yet.
 
     Parameters:
         engine: the queue that reads it.
-        file: the data file.
+        shards: the data files, and where the samples lie in them.
         pool: where its memory comes from.
-        offsets: where the samples lie in the file.
         indices: fetch these samples; shape ``(count,)``. Or:
         order: fetch the samples at positions of this order, beginning with
         first: the position of the first batch, and
@@ -36,9 +34,8 @@ class Fetch:
     def __init__(
         self,
         engine: Engine,
-        file: File,
+        shards: Shards,
         pool: Pool,
-        offsets: OffsetTable,
         *,
         indices: NDArray[np.int64] | None = None,
         order: Order | None = None,
@@ -80,8 +77,9 @@ class Fetch:
         """Raise what made the whole fetch fail, if anything.
 
         Raises:
-            KernelError: the file was cut or changed (`pos` is the position in the file), or the fetch cancelled.
-            OSError: the file cannot be read.
+            KernelError: a file was cut or changed (`item` is the shard, `pos` the position in its data file), or the
+                fetch cancelled.
+            OSError: a file cannot be read; with `item` and `pos` as above.
             RuntimeError: it is not done yet.
         """
     def table(self, batch: int) -> Table:

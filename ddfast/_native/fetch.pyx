@@ -19,13 +19,12 @@ cnp.import_array()
 # What it owns refers to nothing, and __dealloc__ needs all of it: the collector must not clear it before.
 @cython.no_gc
 cdef class Fetch:
-    def __cinit__(self, Engine engine not None, File file not None, Pool pool not None, OffsetTable offsets not None, *,
+    def __cinit__(self, Engine engine not None, Shards shards not None, Pool pool not None, *,
                   indices=None, Order order=None, uint64_t first=0, uint64_t stride=0, size_t count=0,
                   size_t batch_size=0, columns=None, bint tables=True, uint64_t max_gap, uint64_t max_read):
         cdef ddf_fetch_request request
         cdef const int64_t[::1] wanted
-        request.file, request.pool = file.ptr, pool.ptr
-        request.offsets, request.entries = offsets.table, offsets.entries
+        request.shards, request.pool = shards.ptr, pool.ptr
         request.indices = NULL
         if indices is not None:
             wanted = indices
@@ -37,7 +36,7 @@ cdef class Fetch:
             raise ValueError("a fetch takes at least one sample, from indices or from an order")
         request.first, request.stride, request.count, request.batch_size = first, stride, count, batch_size
         request.tables, request.max_gap, request.max_read = tables, max_gap, max_read
-        self.engine, self.offsets, self.order = engine, offsets, order
+        self.engine, self.shards, self.order = engine, shards, order
         self.count, self.batch_size, self.first, self.stride = count, batch_size, first, stride
         names = None if columns is None else [name.encode() for name in columns]
         check(create(&request, names, &self.ptr), NULL)
@@ -141,7 +140,7 @@ cdef int create(ddf_fetch_request *request, list names, ddf_fetch **out) except?
         if slices == NULL:
             raise MemoryError
         for i in range(len(names)):
-            slices[i].data, slices[i].size = <const uint8_t *><const char *>names[i], len(names[i])
+            slices[i].data, slices[i].size = <const unsigned char *><const char *>names[i], len(names[i])
         request.names, request.names_n = slices, len(names)
     cdef int status = ddf_fetch_new(request, out)
     free(slices)

@@ -9,6 +9,9 @@ cdef extern from "ddf_sys.h":
         void *data
         size_t size
 
+    int ddf_sys_is_local(int fd) nogil
+    void ddf_sys_start_writeback(int fd, uint64_t offset, uint64_t len) nogil
+
 
 cdef extern from "ddf_file.h":
     ctypedef struct ddf_file:
@@ -25,10 +28,12 @@ cdef extern from "ddf_file.h":
     int ddf_file_read_parts(ddf_file *file, const ddf_room *parts, uint64_t offset, ddf_err *err) nogil
 
 
+# Read a whole range, into one place or three, without the GIL.
+cdef int read_into(ddf_file *file, uint8_t *buffer, size_t size, uint64_t offset) except -1
+cdef int read_parts(ddf_file *file, ddf_room *parts, uint64_t offset) except -1
+
+
 cdef class File:
     cdef ddf_file *ptr
 
-    # Read a whole range, into one place or three, without the GIL.
-    cdef int read_into(self, uint8_t *buffer, size_t size, uint64_t offset) except -1
-    cdef int read_parts(self, ddf_room *parts, uint64_t offset) except -1
     cpdef check_unchanged(self)

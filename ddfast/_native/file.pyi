@@ -24,3 +24,9 @@ class File:
             KernelError: the file was cut (E_CHANGED, E_EOF).
             OSError: it cannot be read.
         """
+
+def is_local(fd: int) -> bool:
+    """Whether an open file lies on a local disk or in memory."""
+
+def start_writeback(fd: int, offset: int, size: int) -> None:
+    """Ask the system to begin to write a range of a file to the disk. Does not wait, and promises nothing."""

@@ -32,21 +32,35 @@ cdef class File:
         if offset > ddf_file_size(self.ptr) or size > ddf_file_size(self.ptr) - offset:
             raise ValueError(f"bytes {offset:,} to {offset + size:,} lie outside the file")
         data = PyBytes_FromStringAndSize(NULL, size)
-        self.read_into(<uint8_t *>PyBytes_AS_STRING(data), size, offset)
+        read_into(self.ptr, <uint8_t *>PyBytes_AS_STRING(data), size, offset)
         return data
 
-    cdef int read_into(self, uint8_t *buffer, size_t size, uint64_t offset) except -1:
-        cdef ddf_err err
-        cdef int status
-        with nogil:
-            status = ddf_file_read(self.ptr, buffer, size, offset, &err)
-        check(status, &err)
-        return 0
 
-    cdef int read_parts(self, ddf_room *parts, uint64_t offset) except -1:
-        cdef ddf_err err
-        cdef int status
-        with nogil:
-            status = ddf_file_read_parts(self.ptr, parts, offset, &err)
-        check(status, &err)
-        return 0
+cdef int read_into(ddf_file *file, uint8_t *buffer, size_t size, uint64_t offset) except -1:
+    cdef ddf_err err
+    cdef int status
+    with nogil:
+        status = ddf_file_read(file, buffer, size, offset, &err)
+    check(status, &err)
+    return 0
+
+
+cdef int read_parts(ddf_file *file, ddf_room *parts, uint64_t offset) except -1:
+    cdef ddf_err err
+    cdef int status
+    with nogil:
+        status = ddf_file_read_parts(file, parts, offset, &err)
+    check(status, &err)
+    return 0
+
+
+def is_local(int fd):
+    cdef int result
+    with nogil:
+        result = ddf_sys_is_local(fd)
+    return result != 0
+
+
+def start_writeback(int fd, uint64_t offset, uint64_t size):
+    with nogil:
+        ddf_sys_start_writeback(fd, offset, size)

@@ -36,5 +36,7 @@ cdef extern from "ddf_msgpack.h":
     const uint8_t *ddf_msgpack_skip(
         const uint8_t *p, const uint8_t *end, const uint8_t *base, ddf_err *err) nogil
     int ddf_msgpack_check(const uint8_t *p, size_t len, int utf8, ddf_err *err) nogil
+    int ddf_msgpack_check_run(
+        const uint8_t *p, size_t len, const uint64_t *ends, size_t n, int utf8, ddf_err *err) nogil
     int64_t ddf_msgpack_split(const uint8_t *p, size_t len, uint64_t *offsets, size_t room, ddf_err *err) nogil
     int ddf_utf8_valid(const uint8_t *p, size_t len) nogil

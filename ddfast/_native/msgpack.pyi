@@ -16,6 +16,18 @@ def check(buffer: Buffer, *, utf8: bool = True) -> None:
         KernelError: with the code and the position of the first damage.
     """
 
+def check_run(buffer: Buffer, ends: NDArray[np.uint64], *, utf8: bool = True) -> None:
+    """Check that samples that lie one after the other are each exactly one well-formed msgpack message.
+
+    Parameters:
+        buffer: contiguous bytes.
+        ends: where each sample ends; the last where the buffer does.
+        utf8: check strings too.
+
+    Raises:
+        KernelError: `item` is the sample and `pos` the byte in it; E_SPAN where the ends are none.
+    """
+
 def split(buffer: Buffer) -> NDArray[np.uint64]:
     """Start of each of the consecutive messages in a buffer, and its end; uint64, shape ``(n + 1,)``.
 

@@ -24,6 +24,17 @@ def check(const uint8_t[::1] buffer, *, bint utf8=True):
     check_status(status, &err)
 
 
+def check_run(const uint8_t[::1] buffer, const uint64_t[::1] ends, *, bint utf8=True):
+    cdef const uint8_t *p = address(buffer)
+    cdef const uint64_t *stops = &ends[0] if ends.shape[0] else NULL
+    cdef size_t size = buffer.shape[0], n = ends.shape[0]
+    cdef ddf_err err
+    cdef int status
+    with nogil:
+        status = ddf_msgpack_check_run(p, size, stops, n, utf8, &err)
+    check_status(status, &err)
+
+
 def split(const uint8_t[::1] buffer):
     cdef const uint8_t *p = address(buffer)
     cdef size_t size = buffer.shape[0]

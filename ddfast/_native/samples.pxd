@@ -2,8 +2,9 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from ddfast._native.decode cimport Decoder
-from ddfast._native.file cimport File
-from ddfast._native.offsets cimport OffsetTable, ddf_span
+from ddfast._native.file cimport ddf_file
+from ddfast._native.offsets cimport ddf_span
+from ddfast._native.shards cimport Shards, ddf_found
 
 
 cdef extern from "ddf_sys.h":
@@ -16,8 +17,7 @@ cdef extern from "ddf_outer.h":
 
 
 cdef class Samples:
-    cdef readonly File file
-    cdef readonly OffsetTable offsets
+    cdef readonly Shards shards
     cdef readonly Decoder decoder
     cdef uint8_t *scratch
     cdef size_t scratch_size
@@ -26,9 +26,11 @@ cdef class Samples:
     # Layout of the last large sample: bytes before and behind the payload of its long binary; 0 before there is one.
     cdef size_t before, behind
 
-    cdef ddf_span span_of(self, int64_t index) except *
-    cdef object decode_at(self, ddf_span span)
-    cdef object land(self, uint8_t *at, ddf_span span)
+    cdef object decode_at(self, ddf_file *file, ddf_span span)
+    cdef object land(self, ddf_file *file, uint8_t *at, ddf_span span)
+
+    cdef list decode_run(self, const ddf_found *found, int64_t start, int64_t stop)
+    cdef list raw_run(self, const ddf_found *found, int64_t start, int64_t stop, bint copy)
 
     cdef uint8_t *take(self, size_t size) except NULL
     cdef void give(self, uint8_t *memory) noexcept

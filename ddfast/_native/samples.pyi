@@ -1,25 +1,25 @@
 from typing import Any
 
 from ddfast._native.decode import Decoder
-from ddfast._native.file import File
-from ddfast._native.offsets import OffsetTable
+from ddfast._native.shards import Shards
 
 class Samples:
-    """Single samples and short runs of them, straight from the file. Safe to share between threads.
+    """Single samples and short runs of them, straight from the files. Safe to share between threads.
 
     All methods raise KernelError where a sample, the offset table or the file is damaged, and OSError where the file
     cannot be read.
     """
 
-    file: File
-    offsets: OffsetTable
+    shards: Shards
     decoder: Decoder
 
-    def __init__(self, file: File, offsets: OffsetTable, decoder: Decoder) -> None: ...
+    def __init__(self, shards: Shards, decoder: Decoder) -> None: ...
     def get(self, index: int) -> Any:
         """One sample, decoded."""
     def raw(self, index: int) -> bytes:
         """One sample, packed."""
+    def is_ready(self, index: int) -> bool:
+        """Whether the page cache has the end of a sample, so that reading it will most likely not wait."""
     def fit(self, start: int, stop: int, size: int) -> int:
         """Where to end a run of samples that begins at `start`. To be called before the run is read.
 

@@ -4,7 +4,9 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from ddfast._native.file cimport ddf_file_view, ddf_room
+from ddfast._native.file cimport ddf_file_read_ready, ddf_file_view, ddf_room, read_into, read_parts
+from ddfast._native.shards cimport ddf_found_span, ddf_shards_give
+from ddfast._native.status cimport check, ddf_err
 
 from ddfast.errors import KernelError
 
@@ -23,8 +25,8 @@ cdef int64_t FIT_MAX = 4096
 
 
 cdef class Samples:
-    def __cinit__(self, File file not None, OffsetTable offsets not None, Decoder decoder not None):
-        self.file, self.offsets, self.decoder = file, offsets, decoder
+    def __cinit__(self, Shards shards not None, Decoder decoder not None):
+        self.shards, self.decoder = shards, decoder
         ddf_sys_reuse_freed(KEEP_MAX)
 
     def __dealloc__(self):
@@ -55,31 +57,30 @@ cdef class Samples:
             free(memory)
 
     def get(self, Py_ssize_t index):  # which takes no float
-        return self.decode_at(self.span_of(index))
+        cdef ddf_found found = self.shards.find(index)
+        try:
+            return self.decode_at(found.file, found.span)
+        finally:
+            ddf_shards_give(self.shards.ptr, found.file)
 
-    cdef ddf_span span_of(self, int64_t index) except *:
-        # Who cuts the data file may cut the mapped offset table next, and a page behind its end must not be touched.
-        self.file.check_unchanged()
-        return self.offsets.span_of(index)
-
-    cdef object decode_at(self, ddf_span span):
+    cdef object decode_at(self, ddf_file *file, ddf_span span):
         cdef size_t size = span.stop - span.start, shift = span.start % ALIGN, payload = 0
-        cdef const uint8_t *view = ddf_file_view(self.file.ptr, size, span.start)
+        cdef const uint8_t *view = ddf_file_view(file, size, span.start)
         if view != NULL:
             return self.decoder.decode(view, size)
         cdef uint8_t *memory = self.take(size + shift + ALIGN)
         cdef uint8_t *at = aligned(memory) + shift
         try:
             if size >= LAND_MIN and self.before + self.behind + LAND_MIN // 2 <= size and self.before:
-                return self.land(at, span)
-            self.file.read_into(at, size, span.start)
+                return self.land(file, at, span)
+            read_into(file, at, size, span.start)
             if size >= LAND_MIN and ddf_outer_find(at, size, &self.before, &payload):
                 self.behind = size - self.before - payload
             return self.decoder.decode(at, size)
         finally:
             self.give(memory)
 
-    cdef object land(self, uint8_t *at, ddf_span span):
+    cdef object land(self, ddf_file *file, uint8_t *at, ddf_span span):
         """Read a large sample so that its long binary lands in a bytes object at once, if it lies as in the last."""
         cdef size_t size = span.stop - span.start, payload = size - self.before - self.behind
         cdef ddf_room[3] parts
@@ -87,7 +88,7 @@ cdef class Samples:
         parts[0].data, parts[0].size = at, self.before
         parts[1].data, parts[1].size = PyBytes_AS_STRING(landed), payload
         parts[2].data, parts[2].size = at + self.before + payload, self.behind
-        self.file.read_parts(parts, span.start)
+        read_parts(file, parts, span.start)
         cdef size_t before = <uint8_t *>parts[2].data - at - payload
         if ddf_outer_is(at, size, before, payload):
             return self.decoder.decode_landed(at, size, landed, at + before)
@@ -96,44 +97,62 @@ cdef class Samples:
         return self.decoder.decode(at, size)
 
     def raw(self, Py_ssize_t index):
-        cdef ddf_span span = self.span_of(index)
-        data = PyBytes_FromStringAndSize(NULL, span.stop - span.start)
-        self.file.read_into(<uint8_t *>PyBytes_AS_STRING(data), span.stop - span.start, span.start)
-        return data
+        cdef ddf_found found = self.shards.find(index)
+        cdef size_t size = found.span.stop - found.span.start
+        try:
+            data = PyBytes_FromStringAndSize(NULL, size)
+            read_into(found.file, <uint8_t *>PyBytes_AS_STRING(data), size, found.span.start)
+            return data
+        finally:
+            ddf_shards_give(self.shards.ptr, found.file)
+
+    def is_ready(self, Py_ssize_t index):
+        cdef ddf_found found = self.shards.find(index)
+        cdef ddf_span span = found.span
+        cdef uint8_t byte
+        try:
+            return span.stop <= span.start or ddf_file_read_ready(found.file, &byte, 1, span.stop - 1) == 1
+        finally:
+            ddf_shards_give(self.shards.ptr, found.file)
 
     def fit(self, int64_t start, int64_t stop, uint64_t size):
-        cdef int64_t low = start + 1, high = min(stop, start + FIT_MAX), middle
-        cdef ddf_span span = self.span_of(start)
-        cdef uint64_t first = span.start
-        cdef bint fits
-        if span.stop - first >= size:
-            return low
+        cdef ddf_found found = self.shards.find(start)
+        cdef int64_t low = start + 1, high = min(stop, start + FIT_MAX, found.stop), middle
+        cdef ddf_span span
+        cdef ddf_err err
+        if found.span.stop - found.span.start >= size:
+            high = low
         while low < high:
             middle = low + (high - low + 1) // 2
-            try:
-                fits = self.offsets.span_of(middle - 1).stop - first <= size
-            except KernelError:
-                fits = False  # damage is told when its turn comes
-            if fits:
+            # Damage is told when its turn comes.
+            if ddf_found_span(&found, middle - 1, &span, &err) == 0 and span.stop - found.span.start <= size:
                 low = middle
             else:
                 high = middle - 1
+        ddf_shards_give(self.shards.ptr, found.file)
         return low
 
     def decode_range(self, int64_t start, int64_t stop):
-        cdef ddf_span span = self.offsets.span_of(start), last = self.offsets.span_of(stop - 1)
-        cdef size_t size = last.stop - span.start if last.stop > span.start else 0, shift = span.start % ALIGN
-        if stop == start + 1:
-            return [self.decode_at(span)]
+        cdef ddf_found found = self.shards.find(start)
+        try:
+            if stop == start + 1:
+                return [self.decode_at(found.file, found.span)]
+            return self.decode_run(&found, start, min(stop, found.stop))
+        finally:
+            ddf_shards_give(self.shards.ptr, found.file)
+
+    cdef list decode_run(self, const ddf_found *found, int64_t start, int64_t stop):
+        cdef int64_t i
+        cdef ddf_span span = found.span, last = span_of(found, stop - 1)
+        cdef uint64_t base = span.start, end = last.stop
+        cdef size_t size = end - base if end > base else 0, shift = base % ALIGN
         cdef uint8_t *memory = self.take(size + shift + ALIGN)
         cdef uint8_t *at = aligned(memory) + shift
-        cdef uint64_t base = span.start, end = base + size
         cdef list samples = []
-        cdef int64_t i
         try:
-            self.file.read_into(at, size, base)
+            read_into(found.file, at, size, base)
             for i in range(start, stop):
-                span = self.offsets.span_of(i)
+                span = span_of(found, i)
                 if span.start < base or span.stop > end:
                     raise damaged_span(i)
                 samples.append(self.decoder.decode(at + (span.start - base), span.stop - span.start))
@@ -145,15 +164,24 @@ cdef class Samples:
         return samples
 
     def raw_range(self, int64_t start, int64_t stop, bint copy=True):
-        cdef ddf_span span = self.offsets.span_of(start), last = self.offsets.span_of(stop - 1)
-        cdef uint64_t base = span.start, end = last.stop
+        cdef ddf_found found = self.shards.find(start)
+        try:
+            return self.raw_run(&found, start, min(stop, found.stop), copy)
+        finally:
+            ddf_shards_give(self.shards.ptr, found.file)
+
+    cdef list raw_run(self, const ddf_found *found, int64_t start, int64_t stop, bint copy):
+        cdef ddf_span span, last = span_of(found, stop - 1)
+        cdef uint64_t base = found.span.start, end = last.stop
+        cdef size_t size = end - base if end > base else 0
         cdef list samples = []
         cdef int64_t i
-        data = self.file.read(base, end - base if end > base else 0)
+        data = PyBytes_FromStringAndSize(NULL, size)
+        read_into(found.file, <uint8_t *>PyBytes_AS_STRING(data), size, base)
         whole = data if copy else memoryview(data)
         try:
             for i in range(start, stop):
-                span = self.offsets.span_of(i)
+                span = span_of(found, i)
                 if span.start < base or span.stop > end:
                     raise damaged_span(i)
                 samples.append(whole[span.start - base:span.stop - base])
@@ -161,6 +189,13 @@ cdef class Samples:
             if not samples:
                 raise
         return samples
+
+
+cdef ddf_span span_of(const ddf_found *found, int64_t index) except *:
+    cdef ddf_span span
+    cdef ddf_err err
+    check(ddf_found_span(found, index, &span, &err), &err)
+    return span
 
 
 cdef uint8_t *aligned(uint8_t *memory) noexcept:

@@ -27,6 +27,7 @@ cdef int64_t check(int64_t status, const ddf_err *err) except -1:
         return status
     if status > DDF_E_TRUNCATED:
         error = OSError(-status, os.strerror(-status))
+        error.item = 0 if err == NULL else err.item
         error.pos = 0 if err == NULL else err.pos
         raise error
     if err == NULL or err.msg == NULL:

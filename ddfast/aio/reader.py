@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike
 
 from ddfast._native.engine import Engine
 from ddfast._native.fetch import Fetch
+from ddfast.anydataset import AnyDataset
 from ddfast.batch import Batch
-from ddfast.dataset import Dataset
 from ddfast.errors import ClosedError
 from ddfast.order import Shuffle
 from ddfast.prefetch import (
@@ -30,6 +30,7 @@ from ddfast.prefetch import (
     Stream,
     check_columns,
 )
+from ddfast.shards import Source, is_plain, name_of, open_dataset
 
 __all__ = ["AsyncReader", "BatchStream", "SampleStream"]
 
@@ -53,10 +54,11 @@ class AsyncReader:
                 batch["label"]
 
     Works on asyncio's own event loop and on uvloop. Several streams of one reader share its reads in flight and its
-    memory. Use it within one event loop.
+    memory. Use it within one event loop. Files are opened, and errors raised, when it is entered.
 
     Parameters:
-        path: the data file.
+        path: the data file; or a pattern such as ``"train/*.msgpack"``, whose matches are sorted by name, or a list of
+            data files, which are read as one dataset: of thousands, only those that are being read are open.
         prefetch_bytes: memory for batches that are fetched ahead, and for those that the program keeps (the latest one
             excepted). One batch is fetched in any case, however large.
         queue_depth: reads in flight at most.
@@ -66,15 +68,15 @@ class AsyncReader:
         io: what waits for storage: ``"threads"``, or ``"uring"``, one thread with Linux's io_uring; ``"auto"`` is
             threads, which are as fast.
 
-    Raises (when it is entered):
+    Raises:
         UnsupportedIOError: `io` is ``"uring"``, and the system does not let this program use io_uring.
-        DatasetNotFoundError: there is no data file, or no index.
+        DatasetNotFoundError: there is no data file, or no index, or nothing matches the pattern.
         IndexFileError: the index is damaged or belongs to another data file.
     """
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: Source,
         *,
         prefetch_bytes: int = PREFETCH_BYTES,
         queue_depth: int = QUEUE_DEPTH,
@@ -83,7 +85,8 @@ class AsyncReader:
         timeout: float = READ_TIMEOUT,
         io: IO = "auto",
     ) -> None:
-        self.path = os.fspath(path)
+        self._source = path if isinstance(path, str | os.PathLike) else [os.fspath(item) for item in path]
+        self.path = name_of(self._source, self._source if isinstance(self._source, list) else [])
         self._prefetch_bytes = prefetch_bytes
         self._queue_depth = queue_depth
         self._columns = check_columns(columns)
@@ -98,10 +101,18 @@ class AsyncReader:
     async def __aenter__(self) -> AsyncReader:
         if self._fetcher is not None:
             raise ClosedError(f"the reader of {self.path} is open already")
-        dataset = Dataset(self.path, allow_pickle=self._allow_pickle)
+        dataset = await self._open_dataset()
         self._fetcher = Fetcher(dataset, self._prefetch_bytes, self._queue_depth, self._timeout, self._io)
         self._doorbell = Doorbell(self._fetcher.engine)
         return self
+
+    async def _open_dataset(self) -> AnyDataset:
+        source, allow_pickle = self._source, self._allow_pickle
+        if is_plain(source):
+            return open_dataset(source, allow_pickle=allow_pickle)
+        return await _in_thread(
+            lambda: open_dataset(source, allow_pickle=allow_pickle)
+        )  # many files to look at
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
@@ -119,6 +130,7 @@ class AsyncReader:
         if self._doorbell is not None:
             self._doorbell.ring()
             self._doorbell = None
+        fetcher.dataset.close()
 
     def __len__(self) -> int:
         return len(self._open().dataset)

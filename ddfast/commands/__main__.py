@@ -29,10 +29,23 @@ def usage() -> str:
     return head + "\n".join(lines) + "\n\n`ddfast COMMAND --help` explains one of them."
 
 
+def version() -> str:
+    """The version of the installed package."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("ddfast")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
 def main(argv: list[str]) -> int:
     """Run the command that ``argv`` names; list the commands when it names none."""
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(usage())
+        return 0
+    if argv[0] in ("-V", "--version"):
+        print(f"ddfast {version()}")
         return 0
     name, *rest = argv
     if name not in summaries():

@@ -18,6 +18,8 @@ from typing import Any, Literal
 from tqdm import tqdm
 
 from ddfast import AsyncReader, MsgpackReader
+from ddfast.commands._sources import FileOptions, open_files
+from ddfast.reader import Reader
 
 PAGE = mmap.PAGESIZE
 # A measurement without bounds repeats whole passes until this many seconds are over.
@@ -43,6 +45,7 @@ class Job:
         prefetch_bytes: memory that batches may occupy.
         epochs: passes over the dataset; None is without limit.
         seconds: time after which to stop, even inside a pass; None is without limit.
+        files: how to find the files of a folder or a ZIP file; None where the path is a data file.
     """
 
     path: Path
@@ -58,6 +61,7 @@ class Job:
     prefetch_bytes: int = 256 << 20
     epochs: int | None = None
     seconds: float | None = None
+    files: FileOptions | None = None
 
     def describe(self) -> str:
         """The job in a few words, ``async batches(256), shuffled``."""
@@ -228,7 +232,7 @@ async def _async_samples(reader: AsyncReader, job: Job, epoch: int, meter: Meter
 def _measure_blocking(job: Job, show: bool) -> Timing:
     with progress(job.describe(), 0, " samples", show) as bar:
         meter = Meter(bar, job.epochs, job.seconds)
-        with MsgpackReader(job.path, job.buffering, **_reader_options(job)) as reader:
+        with _open(job) as reader:
             bar.total = len(reader) * (job.epochs or 1)
             for epoch in meter.passes():
                 if _blocking_pass(reader, job, epoch, meter):
@@ -236,7 +240,13 @@ def _measure_blocking(job: Job, show: bool) -> Timing:
             return meter.timing()
 
 
-def _blocking_pass(reader: MsgpackReader, job: Job, epoch: int, meter: Meter) -> bool:
+def _open(job: Job) -> Reader:
+    if job.files is not None:
+        return open_files(job.path, job.files)
+    return MsgpackReader(job.path, job.buffering, **_reader_options(job))
+
+
+def _blocking_pass(reader: Reader, job: Job, epoch: int, meter: Meter) -> bool:
     """One pass; True when the time was up before its end."""
     if job.samples and not job.shuffle:
         return _blocking_samples(reader, job, meter)
@@ -248,7 +258,7 @@ def _blocking_pass(reader: MsgpackReader, job: Job, epoch: int, meter: Meter) ->
     return False
 
 
-def _blocking_samples(reader: MsgpackReader, job: Job, meter: Meter) -> bool:
+def _blocking_samples(reader: Reader, job: Job, meter: Meter) -> bool:
     samples = iter(reader.rawiter() if job.raw else reader)
     left = len(reader)
     while left:

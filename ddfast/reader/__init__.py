@@ -1,9 +1,6 @@
-"""Readers of datasets."""
+"""Readers of datasets, and augments of readers."""
 
-from ddfast.reader.abc import Reader
-from ddfast.reader.directory import DirectoryReader
-from ddfast.reader.list import ListReader
-from ddfast.reader.msgpack import MsgpackReader
-from ddfast.reader.zipfile import ZipFileReader
+import lazy_loader
 
-__all__ = ["DirectoryReader", "ListReader", "MsgpackReader", "Reader", "ZipFileReader"]
+# __init__.pyi says which name comes from where; each is imported when it is first used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from ddfast.batch import Batch
 from ddfast.order import Part, Shuffle, check_positions, epoch_order, listed_order
 from ddfast.prefetch import check_columns
+from ddfast.reader.ahead import Packed
 from ddfast.reader.batches import Batches, PlannedBatches, ReaderOrigin
 
 Self = TypeVar("Self", bound="Reader")
@@ -41,6 +42,9 @@ class Reader(ABC):
 
     # Attributes that a copy does not take along.
     _do_not_copy: tuple[str, ...] = ()
+
+    # Given by readers for which the fastest way to any samples is to have `batches` read them ahead, packed.
+    _packed: Packed | None = None
 
     def __init__(self) -> None:
         self._i = 0

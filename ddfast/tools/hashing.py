@@ -6,8 +6,6 @@ import hashlib
 import os
 from pathlib import Path
 
-from ddfast.tools.progress import DOWNLOAD_BAR, make_printer
-
 
 def hash_md5hex(path: str | os.PathLike[str], read_size: int = 64 * 1024, progress: bool = False) -> str:
     """MD5 of a file, in hexadecimal digits.
@@ -17,6 +15,8 @@ def hash_md5hex(path: str | os.PathLike[str], read_size: int = 64 * 1024, progre
         read_size: bytes that are read at a time.
         progress: show how far it is.
     """
+    from ddfast.tools.progress import DOWNLOAD_BAR, make_printer  # readers that hash nothing start sooner
+
     size = os.stat(path).st_size  # noqa: PTH116  # any path-like will do
     md5 = hashlib.md5(usedforsecurity=False)
     printer = make_printer(

@@ -13,6 +13,9 @@ import msgpack  # type: ignore[import-untyped]
 
 from ddfast import nd
 
+pack_kwargs: dict[str, Any] = {"default": nd.encode}
+unpack_kwargs: dict[str, Any] = {"strict_map_key": False, "object_hook": nd.decode}
+
 
 def make_packer(**kwargs: Any) -> msgpack.Packer:
     """A packer of one object after another."""
@@ -46,9 +49,9 @@ def unpackb(packed: bytes, *, allow_pickle: bool = False, **kwargs: Any) -> Any:
 
 
 def _packing(kwargs: dict[str, Any]) -> dict[str, Any]:
-    return {"default": nd.encode, **kwargs}
+    return {**pack_kwargs, **kwargs}
 
 
 def _unpacking(allow_pickle: bool, kwargs: dict[str, Any]) -> dict[str, Any]:
-    hook = partial(nd.decode, allow_pickle=True) if allow_pickle else nd.decode
-    return {"strict_map_key": False, "object_hook": hook, **kwargs}
+    pickles = {"object_hook": partial(nd.decode, allow_pickle=True)} if allow_pickle else {}
+    return {**unpack_kwargs, **pickles, **kwargs}

@@ -1,8 +1,6 @@
 """Writers of datasets."""
 
-from ddfast.writer.abc import Writer
-from ddfast.writer.aio import AsyncFileWriter, AsyncRawWriter, AsyncWriter
-from ddfast.writer.file import FileWriter
-from ddfast.writer.raw import RawWriter
+import lazy_loader
 
-__all__ = ["AsyncFileWriter", "AsyncRawWriter", "AsyncWriter", "FileWriter", "RawWriter", "Writer"]
+# __init__.pyi says which name comes from where; each is imported when it is first used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

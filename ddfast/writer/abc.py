@@ -6,14 +6,18 @@ import contextlib
 import os
 import weakref
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from ddfast.batch import Batch
 from ddfast.errors import ClosedError
 from ddfast.writer.book import Book
 from ddfast.writer.digest import Digest
-from ddfast.writer.draft import Draft, claim, discard
+from ddfast.writer.draft import Draft, claim
+from ddfast.writer.indexing import discard
+from ddfast.writer.output import Output
 from ddfast.writer.progress import Progress
 
 if TYPE_CHECKING:
@@ -45,12 +49,12 @@ class Writer(ABC):
     ) -> None:
         self._path = claim(outfile, overwrite)
         self._draft = Draft(self._path)
-        self._book = Book(self._path)
+        self._book = Book(self._path, kwargs.get("total"))
         self._digest = Digest()
         self._progress = Progress(self._path.name, kwargs)
         self._end: str | None = None  # why there is nothing more to write
         self._cleanup = weakref.finalize(self, discard, self._draft.files, os.getpid())
-        self._outfile = self._draft.data.open("xb", 0)
+        self._outfile = Output(self._draft.data)
 
     def __enter__(self) -> Self:
         return self
@@ -88,13 +92,10 @@ class Writer(ABC):
         """
         if self._end is not None:
             return
-        try:
+        with self._giving_up():
             self._flush()
             self._outfile.close()
-            self._draft.prepare(self._book.keys, self._book.offsets, self._digest.hexdigest())
-        except BaseException:
-            self.discard()
-            raise
+            self._draft.prepare(self._book, self._digest.hexdigest())
         self._cleanup.detach()
         self._finish("it is closed")
         self._draft.publish()
@@ -104,8 +105,6 @@ class Writer(ABC):
         """Give the dataset up: remove what was written. Nothing happens after ``close``."""
         if self._end is not None:
             return
-        with contextlib.suppress(OSError):
-            self._outfile.close()
         self._finish("its dataset was given up")
         self._progress.close(self.written, finished=False)
 
@@ -123,6 +122,13 @@ class Writer(ABC):
         if self._book.enter_packed(key, packed) or monotonic() >= self._progress.due:
             self._advance()
 
+    def _write_many(self, keys: Iterable[Any], samples: Batch | Sequence[Any]) -> None:
+        """Write samples that are packed already."""
+        if self._end is not None:
+            raise self._closed()
+        if self._book.enter_many(keys, samples) or monotonic() >= self._progress.due:
+            self._advance()
+
     def _advance(self) -> None:
         if self._book.is_full:
             self._flush()
@@ -130,13 +136,20 @@ class Writer(ABC):
             self._progress.show(self.written)
 
     def _flush(self) -> None:
-        try:
+        with self._giving_up():  # nobody knows how much of the piece is in the file
             pieces = self._book.take()
             self._digest.update(pieces)
-            for piece in pieces:
-                write_all(self._outfile, piece)
-        except BaseException:
-            self.discard()  # nobody knows how much of the piece is in the file
+            self._outfile.write(pieces)
+
+    @contextlib.contextmanager
+    def _giving_up(self) -> Iterator[None]:
+        """Give the dataset up where something goes wrong, and name it in errors of the system that name nothing."""
+        try:
+            yield
+        except BaseException as error:
+            self.discard()
+            if isinstance(error, OSError) and error.filename is None:
+                error.filename = str(self._path)
             raise
 
     def _closed(self) -> ClosedError:
@@ -144,12 +157,6 @@ class Writer(ABC):
 
     def _finish(self, end: str) -> None:
         self._end = end
+        self._outfile.discard()
         self._digest.close()
         self._cleanup()
-
-
-def write_all(file: Any, data: bytes) -> None:
-    """Write to an unbuffered file, which may take less than it is given."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]

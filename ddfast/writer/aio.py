@@ -8,20 +8,22 @@ import hashlib
 import os
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiofiles
 
+from ddfast.batch import Batch
 from ddfast.errors import ClosedError
 from ddfast.writer.book import Book
-from ddfast.writer.draft import Draft, claim, discard
+from ddfast.writer.draft import Draft, claim
+from ddfast.writer.indexing import discard
 from ddfast.writer.progress import Progress
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing_extensions import Buffer, Self
 
 T = TypeVar("T")
 
@@ -48,7 +50,7 @@ class AsyncWriter(ABC):
     ) -> None:
         self._path = claim(outfile, overwrite)
         self._draft = Draft(self._path)
-        self._book = Book(self._path)
+        self._book = Book(self._path, kwargs.get("total"))
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._progress = Progress(self._path.name, kwargs)
         self._end: str | None = None  # why there is nothing more to write
@@ -123,6 +125,13 @@ class AsyncWriter(ABC):
         if self._book.enter_packed(key, packed) or monotonic() >= self._progress.due:
             await self._advance()
 
+    async def _write_many(self, keys: Iterable[Any], samples: Batch | Sequence[Any]) -> None:
+        """Write samples that are packed already."""
+        if self._end is not None:
+            raise self._closed()
+        if self._book.enter_many(keys, samples) or monotonic() >= self._progress.due:
+            await self._advance()
+
     async def _advance(self) -> None:
         if monotonic() >= self._progress.due:
             self._progress.show(self.written)
@@ -141,7 +150,7 @@ class AsyncWriter(ABC):
             await self.discard()
             raise
 
-    async def _put(self, before: asyncio.Task[None] | None, pieces: list[bytes]) -> None:
+    async def _put(self, before: asyncio.Task[None] | None, pieces: list[Buffer]) -> None:
         """Hash and write pieces, both at a time."""
         if before is not None:
             await before
@@ -155,11 +164,11 @@ class AsyncWriter(ABC):
         if self._file is None:
             self._file = await aiofiles.open(self._draft.data, "xb", 0)
 
-    def _hash(self, pieces: list[bytes]) -> None:
+    def _hash(self, pieces: list[Buffer]) -> None:
         for piece in pieces:
             self._md5.update(piece)
 
-    async def _save(self, pieces: list[bytes]) -> None:
+    async def _save(self, pieces: list[Buffer]) -> None:
         for piece in pieces:
             rest = memoryview(piece)
             while rest:
@@ -168,8 +177,7 @@ class AsyncWriter(ABC):
     async def _prepare(self) -> None:
         await self._put(self._last, self._book.take())
         await self._file.close()
-        keys, offsets, digest = self._book.keys, self._book.offsets, self._md5.hexdigest()
-        await asyncio.to_thread(self._draft.prepare, keys, offsets, digest)
+        await asyncio.to_thread(self._draft.prepare, self._book, self._md5.hexdigest())
 
     async def _remove(self) -> None:
         if self._last is not None:
@@ -199,6 +207,10 @@ class AsyncRawWriter(AsyncWriter):
     async def write(self, key: str, data: Any) -> None:
         """Write a packed sample as it is. Parameters and errors are those of ``RawWriter.write``."""
         await self._write_data(key, data)
+
+    async def write_many(self, keys: Iterable[str], samples: Batch | Sequence[Any]) -> None:
+        """Write packed samples as they are. Parameters and errors are those of ``RawWriter.write_many``."""
+        await self._write_many(keys, samples)
 
 
 async def _complete(work: Coroutine[Any, Any, T]) -> T:

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import reprlib
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ddfast._native.msgpack import check
+import numpy as np
+from numpy.typing import NDArray
+
+from ddfast._native.msgpack import check, check_run
 from ddfast._native.readback import is_plain
+from ddfast.batch import Batch
 from ddfast.errors import DuplicateKeyError, InvalidSampleError, KernelError, MissingKeyError
+from ddfast.index import new_filter
 from ddfast.nd import encode
 from ddfast.tools.msgpack import make_packer
 from ddfast.writer.traps import explain, find_trap
 
+if TYPE_CHECKING:
+    from simplebloom import BloomFilter  # type: ignore[import-untyped]
+    from typing_extensions import Buffer
+
 # Samples are collected until there is this much to write and hash; joined, unless they are large on average.
 PIECE_SIZE = 1 << 20
 LARGE_SAMPLE = 1 << 15
+
+# Up to so many keys that somebody said would come, the filter is made room for beforehand: 20 MB.
+BLOOM_MOST = 10_000_000
 
 
 class Book:
@@ -25,13 +37,17 @@ class Book:
 
     Parameters:
         path: the data file; named in errors.
+        total: how many samples there will be, as far as is known.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, total: Any = None) -> None:
         self.path = path
+        self._total = total if isinstance(total, int) and 0 < total <= BLOOM_MOST else 0
+        self._bloom: BloomFilter | None = None
+        self._in_bloom = 0
         self.offsets = array("Q", [0])
         self._keys: dict[str, None] = {}
-        self._waiting: list[bytes] = []
+        self._waiting: list[Buffer] = []
         self._size = 0  # of all samples
         self._taken = 0  # of those that were handed over
         self._pack = _checked_packer()
@@ -43,6 +59,12 @@ class Book:
     def keys(self) -> list[str]:
         """Keys of all samples, in order."""
         return list(self._keys)
+
+    @property
+    def bloom(self) -> BloomFilter | None:
+        """The Bloom filter of all keys, if it was made meanwhile."""
+        complete = self._in_bloom == len(self._keys) == self._total
+        return self._bloom if complete else None
 
     def key_of(self, sample: Any) -> Any:
         """The ``"key"`` of a sample.
@@ -107,18 +129,35 @@ class Book:
             packed = data if type(data) is bytes else bytes(memoryview(data))
             check(packed)
         except TypeError:
-            raise self._invalid(
-                f"is not bytes but {reprlib.repr(data)}. Pack it, or use FileWriter", key
-            ) from None
+            raise self._no_bytes(data, key) from None
         except KernelError as error:
-            raise self._invalid(
-                f"is not one msgpack message: {error.reason}, at byte {error.pos} of {len(packed)}. "
-                "Data of other kinds must be packed first, for instance by ddfast.tools.msgpack.packb",
-                key,
-            ) from error
+            raise self._no_message(error, key, len(packed)) from error
         return self._add(key, packed)
 
-    def take(self) -> list[bytes]:
+    def enter_many(self, keys: Iterable[Any], samples: Batch | Sequence[Any]) -> bool:
+        """Check samples that are packed already, and take all of them, or none if this raises.
+
+        Returns:
+            ``is_full``.
+
+        Raises:
+            ValueError: there are more keys than samples, or fewer.
+            InvalidSampleError, DuplicateKeyError: as those of ``enter_packed``. Where data is at fault, the
+                cause is a KernelError whose ``item`` is its position among the samples.
+        """
+        new = self._check_keys(list(keys))
+        if len(new) != len(samples):
+            raise ValueError(f"{self.path.name}: {len(new):,} keys are given for {len(samples):,} samples")
+        data, ends = samples.joined() if isinstance(samples, Batch) else self._join(list(new), samples)
+        try:
+            check_run(data, ends)
+        except KernelError as error:
+            key = list(new)[error.item]
+            size = ends[error.item] - (ends[error.item - 1] if error.item else 0)
+            raise self._no_message(error, key, int(size), error.item) from error
+        return self._add_many(new, data, ends)
+
+    def take(self) -> list[Buffer]:
         """Hand over what is to be written."""
         pieces, self._waiting = self._waiting, []
         size = self._size - self._taken
@@ -132,30 +171,94 @@ class Book:
         self._keys[key] = None
         return size - self._taken >= PIECE_SIZE
 
-    def _check_key(self, key: Any) -> str:
+    def _add_many(self, keys: dict[str, None], data: Buffer, ends: NDArray[np.uint64]) -> bool:
+        if not keys:
+            return self.is_full
+        self.offsets.frombytes((ends + np.uint64(self._size)).tobytes())
+        self._size = self.offsets[-1]
+        self._waiting.append(data)
+        self._keys.update(keys)
+        self._add_to_bloom(keys)
+        return self.is_full
+
+    def _add_to_bloom(self, keys: dict[str, None]) -> None:
+        """Go on with the filter, for which there is time while many samples are hashed."""
+        if len(self._keys) > self._total:
+            return
+        bloom = self._bloom if self._bloom is not None else new_filter(self._total)
+        for key in keys:
+            bloom += key
+        self._bloom = bloom
+        self._in_bloom += len(keys)
+
+    def _join(self, keys: list[str], samples: Sequence[Any]) -> tuple[bytes, NDArray[np.uint64]]:
+        """Samples one after the other, and where each of them ends."""
+        try:
+            return b"".join(samples), np.cumsum(
+                [memoryview(data).nbytes for data in samples], dtype=np.uint64
+            )
+        except TypeError:
+            for ahead, data in enumerate(samples):
+                try:
+                    memoryview(data)
+                except TypeError:
+                    raise self._no_bytes(data, keys[ahead], ahead) from None
+            raise
+
+    def _check_keys(self, keys: list[Any]) -> dict[str, None]:
+        """Keys of the next samples, as keys of a dict."""
+        if set(map(type, keys)) <= {str}:
+            new = dict.fromkeys(keys)
+            # One look at all of them; where something is wrong, the slow way finds out what.
+            if len(new) == len(keys) and self._keys.keys().isdisjoint(new) and "".join(keys).isascii():
+                return new
+        new = {}
+        for key in keys:
+            text = self._check_key(key, new)
+            self._check_encodable(text, len(new))
+            new[text] = None
+        return new
+
+    def _check_key(self, key: Any, before: Collection[str] = ()) -> str:
+        """A key as plain string; `before` are those of samples that are to be taken before it."""
+        ahead = len(before)
         if not isinstance(key, str):
-            raise self._invalid(f"has the key {reprlib.repr(key)}, which is no string. Use str(key)")
+            reason = f"has the key {reprlib.repr(key)}, which is no string. Use str(key)"
+            raise self._invalid(reason, ahead=ahead)
         text: str = str.__str__(key)  # of a subclass, such as np.str_
-        if text in self._keys:
-            first = self.keys.index(text)
+        if text in self._keys or text in before:
+            first = [*self._keys, *before].index(text)
             raise DuplicateKeyError(
-                f"{self._where(text)} has the key of sample {first}. Keys must be unique: "
+                f"{self._where(text, ahead)} has the key of sample {first}. Keys must be unique: "
                 "leave one of the samples out, or make the keys longer"
             )
         return text
 
-    def _check_encodable(self, key: str) -> None:
+    def _check_encodable(self, key: str, ahead: int = 0) -> None:
         try:
             key.encode()
         except UnicodeEncodeError:
-            raise self._invalid("has a lone surrogate in its key, which UTF-8 cannot hold", key) from None
+            reason = "has a lone surrogate in its key, which UTF-8 cannot hold"
+            raise self._invalid(reason, key, ahead) from None
 
-    def _invalid(self, reason: str, key: str | None = None) -> InvalidSampleError:
-        return InvalidSampleError(f"{self._where(key)} {reason}")
+    def _no_bytes(self, data: Any, key: str, ahead: int = 0) -> InvalidSampleError:
+        return self._invalid(f"is not bytes but {reprlib.repr(data)}. Pack it, or use FileWriter", key, ahead)
 
-    def _where(self, key: str | None = None) -> str:
+    def _no_message(self, error: KernelError, key: str, size: int, ahead: int = 0) -> InvalidSampleError:
+        return self._invalid(
+            f"is not one msgpack message: {error.reason}, at byte {error.pos} of {size}. "
+            "Data of other kinds must be packed first, for instance by ddfast.tools.msgpack.packb",
+            key,
+            ahead,
+        )
+
+    def _invalid(self, reason: str, key: str | None = None, ahead: int = 0) -> InvalidSampleError:
+        return InvalidSampleError(f"{self._where(key, ahead)} {reason}")
+
+    def _where(self, key: str | None = None, ahead: int = 0) -> str:
+        """The name of a sample: `ahead` is how many are to be taken before it."""
         name = "" if key is None else f" ({reprlib.repr(key)})"
-        return f"{self.path.name}: sample {len(self)}{name}"
+        return f"{self.path.name}: sample {len(self) + ahead}{name}"
 
 
 def _checked_packer() -> Callable[[Any], tuple[bytes, bool]]:

@@ -3,38 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
 from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
-# Calls of update whose bytes may wait; the thread gets the GIL late where the caller never lets go of it.
-MAX_WAITING = 4
+from ddfast.writer.lane import Lane
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 
 class Digest:
-    """MD5, computed in a thread while the caller packs and writes."""
+    """MD5, computed in a thread while the caller packs."""
 
     def __init__(self) -> None:
         self._md5 = hashlib.md5(usedforsecurity=False)
-        self._thread = ThreadPoolExecutor(1, "ddfast-md5")  # starts with the first bytes
-        self._waiting: deque[Future[None]] = deque()
+        self._lane = Lane("ddfast-md5")
 
-    def update(self, pieces: Iterable[bytes]) -> None:
+    def update(self, pieces: Iterable[Buffer]) -> None:
         """Take more bytes. Waits where too many are waiting."""
-        self._waiting.append(self._thread.submit(self._hash, pieces))
-        if len(self._waiting) > MAX_WAITING:
-            self._waiting.popleft().result()
+        self._lane.put(self._hash, pieces)
 
     def hexdigest(self) -> str:
         """The digest of all bytes so far, in hexadecimal digits."""
-        while self._waiting:
-            self._waiting.popleft().result()
+        self._lane.finish()
         return self._md5.hexdigest()
 
     def close(self) -> None:
         """End the thread."""
-        self._thread.shutdown(cancel_futures=True)
+        self._lane.close()
 
-    def _hash(self, pieces: Iterable[bytes]) -> None:
+    def _hash(self, pieces: Iterable[Buffer]) -> None:
         for piece in pieces:
             self._md5.update(piece)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
-from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,12 +15,18 @@ from ddfast.files import (
     SUFFIX_OFFSETS,
     path_append,
 )
-from ddfast.index import write_filter, write_key_hashes, write_keys, write_offsets
-from ddfast.tools import hash_md5hex, query_user
+from ddfast.tools import query_user
+from ddfast.writer.book import Book
+from ddfast.writer.indexing import (
+    INDEX_SUFFIXES,
+    SUFFIX_MD5,
+    IndexDraft,
+    sync,
+    temporary_name,
+    uninterrupted,
+)
 
-SUFFIX_MD5 = ".md5"
-SUFFIXES = (SUFFIX_OFFSETS, SUFFIX_KEYS, SUFFIX_KEY_HASHES, SUFFIX_FILTER, SUFFIX_MD5)
-RESERVED_SUFFIXES = {SUFFIX_LEGACY_INDEX, *SUFFIXES}
+RESERVED_SUFFIXES = {SUFFIX_LEGACY_INDEX, *INDEX_SUFFIXES, SUFFIX_MD5}
 
 
 class Draft:
@@ -38,41 +41,37 @@ class Draft:
         self.path = path
         # Where a name is a symbolic link, what it points to is replaced.
         self._final_data = Path(os.path.realpath(path))
-        name = f".{path.name[:64]}.{secrets.token_hex(6)}.tmp"
+        name = temporary_name(path)
         self.data = self._final_data.with_name(name)
-        self._index = path.with_name(name)
+        self._index = IndexDraft(path, name)
 
     @property
     def files(self) -> list[Path]:
         """All temporary files."""
-        return [self.data, *(path_append(self._index, suffix) for suffix in SUFFIXES)]
+        return [self.data, *self._index.files]
 
-    def prepare(self, keys: list[str], offsets: Sequence[int], digest: str) -> None:
+    def prepare(self, book: Book, digest: str) -> None:
         """Write the index of a data file that is complete and closed, and see all files safe on the disk.
 
         Parameters:
-            keys: of all samples.
-            offsets: of all samples, and the size of the data file.
+            book: what is known of its samples.
             digest: MD5 of the data file, in hexadecimal digits.
 
         Raises:
             DdfastError: the data file is not what the offsets say.
         """
-        size = self.data.stat().st_size
+        keys, offsets, size = book.keys, book.offsets, self.data.stat().st_size
         if size != offsets[-1] or len(keys) + 1 != len(offsets):
             raise DdfastError(
                 f"{self.path}: {size:,} bytes were written for {len(keys):,} samples of {offsets[-1]:,} "
                 "bytes, as it happens where a write was interrupted. Write the dataset again"
             )
-        index = [
-            write_offsets(offsets, self._index),
-            write_keys(keys, self._index),
-            write_key_hashes(keys, self._index),
-            write_filter(keys, self._index),
-        ]
-        self._write_digests(digest, index)
-        for path in self.files:
-            _sync(path)
+        data, *index = self.files
+        with ThreadPoolExecutor(len(index)) as threads:
+            synced = threads.submit(sync, data)  # takes about as long as making the index
+            self._index.write(keys, offsets, [(self.path.name, digest)], bloom=book.bloom)
+            list(threads.map(sync, index))  # the file system does several in one go
+            synced.result()
 
     def publish(self) -> None:
         """Give all files their final names.
@@ -82,16 +81,10 @@ class Draft:
             KeyboardInterrupt: only when all is done.
         """
         try:
-            with ThreadPoolExecutor(1) as thread:  # where no KeyboardInterrupt can stop it half-way
-                thread.submit(self._take_names).result()
+            uninterrupted(self._take_names)
         except OSError as error:
             reason = f"{error.strerror}. The dataset is complete as {self.data} and its neighbours"
             raise OSError(error.errno, reason, str(self.path)) from error
-
-    def _write_digests(self, digest: str, index: list[Path]) -> None:
-        lines = [f"{digest}  {self.path.name}\n"]
-        lines += [f"{hash_md5hex(path)}  {self.path.name}{path.suffix}\n" for path in index]
-        path_append(self._index, SUFFIX_MD5).write_text("".join(lines), encoding="utf-8")
 
     def _take_names(self) -> None:
         """Rename the files so that nobody ever sees a data file beside the offsets of another.
@@ -104,18 +97,15 @@ class Draft:
         if replaces:
             path_append(self.path, SUFFIX_OFFSETS).unlink(missing_ok=True)
         for suffix in (SUFFIX_KEYS, SUFFIX_KEY_HASHES, SUFFIX_FILTER, SUFFIX_MD5):
-            self._rename_index(suffix)
+            self._index.rename(suffix)
         if replaces:
             self.data.replace(self._final_data)
-            self._rename_index(SUFFIX_OFFSETS)
+            self._index.rename(SUFFIX_OFFSETS)
         else:
-            self._rename_index(SUFFIX_OFFSETS)
+            self._index.rename(SUFFIX_OFFSETS)
             self.data.replace(self._final_data)
         for folder in {self._final_data.parent, self.path.parent}:
-            _sync(folder)
-
-    def _rename_index(self, suffix: str) -> None:
-        path_append(self._index, suffix).replace(path_append(self.path, suffix))
+            sync(folder)
 
 
 def claim(outfile: str | os.PathLike[str], overwrite: bool) -> Path:
@@ -140,21 +130,3 @@ def claim(outfile: str | os.PathLike[str], overwrite: bool) -> Path:
         if answer == "abort":
             raise KeyboardInterrupt(path)
     return path
-
-
-def discard(files: Iterable[Path], owner: int | None = None) -> None:
-    """Remove files that may be there; but not in a child of the process that owns them."""
-    if owner is not None and os.getpid() != owner:
-        return
-    for path in files:
-        with contextlib.suppress(OSError):
-            path.unlink()
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, would survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

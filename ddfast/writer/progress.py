@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ddfast.tools import make_printer
+if TYPE_CHECKING:
+    from ddfast.tools import ProgressPrinter
 
 # Seconds between calls of the printer: calling it takes as long as packing a small sample.
 TICK = 0.1
@@ -23,20 +25,34 @@ class Progress:
     """
 
     def __init__(self, name: str, kwargs: dict[str, Any]) -> None:
-        self._printer = make_printer(**{"desc": name, **kwargs})
         self._silent = kwargs.get("disable", False)
+        self._printer = None if self._silent or _is_hidden(kwargs) else _new_printer(name, kwargs)
         self._shown = 0
         self.due = 0.0
 
     def show(self, written: int) -> None:
         """Show how many samples are written."""
-        self._printer(written - self._shown)
+        if self._printer is not None:
+            self._printer(written - self._shown)
         self._shown = written
         self.due = monotonic() + TICK
 
     def close(self, written: int, finished: bool) -> None:
         """Show the last count; and say so on a line of its own if the dataset is finished."""
         self.show(written)
-        self._printer.close()
+        if self._printer is not None:
+            self._printer.close()
         if finished and not self._silent:
             print(f"{written} samples written")
+
+
+def _is_hidden(kwargs: dict[str, Any]) -> bool:
+    """Whether the bar is only for terminals, and there is none."""
+    stream = kwargs.get("file") or sys.stderr
+    return kwargs.get("disable", False) is None and not (hasattr(stream, "isatty") and stream.isatty())
+
+
+def _new_printer(name: str, kwargs: dict[str, Any]) -> ProgressPrinter:
+    from ddfast.tools import make_printer  # tqdm takes longer to import than a small dataset to write
+
+    return make_printer(**{"desc": name, **kwargs})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ddfast.batch import Batch
 from ddfast.writer.abc import Writer
 
 
@@ -24,3 +26,21 @@ class RawWriter(Writer):
             OSError: the file system refuses; the dataset is given up.
         """
         self._write_data(key, data)
+
+    def write_many(self, keys: Iterable[str], samples: Batch | Sequence[Any]) -> None:
+        """Write packed samples as they are: all of them, or none if one is refused.
+
+        This is the fast way from one dataset to another::
+
+            for batch in reader.batches(256, raw=True):
+                writer.write_many(batch.keys, batch)
+
+        Parameters:
+            keys: strings that no other sample has, as many as samples.
+            samples: a batch, or bytes-like objects of exactly one msgpack message each.
+
+        Raises:
+            ValueError: the number of keys is not that of samples.
+            InvalidSampleError, ClosedError, OSError: as those of ``write``.
+        """
+        self._write_many(keys, samples)

@@ -1,5 +1,8 @@
 #include <assert.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "ddf_arena.h"
 
@@ -122,6 +125,45 @@ static void threads_may_share_a_pool(void) {
     ddf_pool_release(pool);
 }
 
+static atomic_int told;
+
+static void *churn_until_told(void *argument) {
+    ddf_pool *pool = argument;
+    while (!atomic_load(&told)) {
+        ddf_arena_release(arena_of(pool, 100));
+    }
+    return NULL;
+}
+
+/* A thread holds the lock of the pool every now and then, and does not exist in the child. */
+static void children_release_what_they_were_born_with(void) {
+    ddf_pool *pool = pool_of(2 * MIB);
+    ddf_arena *arena = arena_of(pool, 100);
+    pthread_t threads[2];
+    atomic_store(&told, 0);
+    for (int i = 0; i < 2; i++) {
+        assert(pthread_create(&threads[i], NULL, churn_until_told, pool) == 0);
+    }
+    for (int i = 0; i < 200; i++) {
+        pid_t child = fork();
+        assert(child >= 0);
+        if (child == 0) {
+            alarm(10); /* ends a child that hangs */
+            ddf_arena_release(arena);
+            ddf_pool_release(pool);
+            _exit(0);
+        }
+        int status;
+        assert(waitpid(child, &status, 0) == child && status == 0);
+    }
+    atomic_store(&told, 1);
+    for (int i = 0; i < 2; i++) {
+        assert(pthread_join(threads[i], NULL) == 0);
+    }
+    ddf_arena_release(arena);
+    ddf_pool_release(pool);
+}
+
 int main(void) {
     memory_lands_congruent_to_its_offset();
     allocations_do_not_overlap_or_move();
@@ -130,5 +172,6 @@ int main(void) {
     arenas_outlive_their_pools_last_user();
     impossible_sizes_are_refused();
     threads_may_share_a_pool();
+    children_release_what_they_were_born_with();
     return 0;
 }

@@ -113,6 +113,18 @@ static void nothing_gives_no_columns(void) {
     drop(b);
 }
 
+static void a_table_keeps_the_names_of_its_columns(void) {
+    ddf_slice sample = SLICE("\x82\xa1x\x01\xa1y\x02");
+    uint8_t *memory = malloc(1);
+    assert(memory != NULL);
+    *memory = 'y';
+    ddf_slice name = {memory, 1};
+    built b = build(sample, &sample, 1, &name, 1);
+    free(memory);
+    assert(b.status == 0 && b.table->columns_n == 1 && b.table->columns[0].name.data[0] == 'y');
+    drop(b);
+}
+
 static void raw_tables_look_at_nothing(void) {
     built b = build((ddf_slice){NULL, 0}, NULL, 0, NULL, 0);
     ddf_slice sample = SLICE("\xc1");
@@ -147,12 +159,29 @@ static void views_reach_all_of_a_large_region(void) {
     munmap(memory, size);
 }
 
+static void samples_are_joined_from_where_they_lie(void) {
+    ddf_slice samples[2];
+    built b = build_two(SLICE("\x01"), SLICE("\xa1z"), samples);
+    uint64_t ends[2];
+    uint8_t out[3];
+    assert(ddf_table_ends(b.table, 0, 1, 2, ends) == 1 && ends[0] == 1 && ends[1] == 3);
+    assert(ddf_table_ends(b.table, 1, 1, 1, ends) == 1 && ends[0] == 2);
+    assert(ddf_table_ends(b.table, 0, 1, 0, ends) == 1);
+    assert(ddf_table_ends(b.table, 1, -1, 2, ends) == 0 && ends[0] == 2 && ends[1] == 3);
+    ddf_table_join(b.table, 1, -1, 2, out);
+    assert(memcmp(out, "\xa1z\x01", 3) == 0);
+    drop(b);
+    free((void *)(uintptr_t)samples[0].data);
+}
+
 int main(void) {
+    samples_are_joined_from_where_they_lie();
     kinds_follow_from_the_values();
     arrays_stack_where_dtype_and_shape_agree();
     dtypes_that_are_not_numbers_have_no_size();
     errors_name_sample_and_byte();
     nothing_gives_no_columns();
+    a_table_keeps_the_names_of_its_columns();
     raw_tables_look_at_nothing();
     views_reach_all_of_a_large_region();
     return 0;

@@ -19,7 +19,7 @@ typedef struct task {
     ddf_job job;
     atomic_int references, finished, dropped;
     atomic_int prepare_waits, finish_waits, preparing, finishing;
-    int prepare_status;
+    int prepare_status, lets_go;
     ddf_file *opened;
     size_t first, count;
 } task;
@@ -31,8 +31,10 @@ static void task_release(task *t) {
         return;
     }
     ddf_file_release(t->opened);
+    ddf_shards_release(t->job.shards);
     free(t->job.pieces);
     free(t->job.missed);
+    free(t->job.held);
     free(t->job.base);
     free(t);
     atomic_fetch_sub(&alive, 1);
@@ -45,13 +47,17 @@ static void hold(atomic_int *here, const atomic_int *while_set) {
     }
 }
 
-static int task_prepare(ddf_job *job) {
+static int task_prepare(ddf_job *job, ddf_engine *engine) {
     task *t = (task *)job;
+    if (t->lets_go) {
+        ddf_engine_let_go(engine, job, 1);
+    }
     hold(&t->preparing, &t->prepare_waits);
     if (t->prepare_status < 0) {
         return ddf_fail(&job->err, t->prepare_status, "told to", 3, 4);
     }
-    job->file = t->opened;
+    assert(ddf_shards_of(t->opened, NULL, 0, &job->shards) == 0);
+    job->held = malloc(t->count * sizeof(ddf_file *) + 1);
     job->pieces = malloc(t->count * sizeof *job->pieces + 1);
     job->missed = malloc(t->count * sizeof *job->missed + 1);
     job->base = calloc(t->count + 1, PIECE);
@@ -210,6 +216,47 @@ static void a_failing_preparation_fails_its_job(void) {
     assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0);
     assert(t->job.status == DDF_E_SPAN && t->job.err.item == 3 && t->job.err.pos == 4);
     task_release(t);
+    expect_end(engine, file);
+}
+
+static void a_stuck_preparation_that_let_go_does_not_hold_up_cancelling(void) {
+    ddf_engine *engine = engine_of(4, 2);
+    ddf_file *file = file_of();
+    task *t = task_new(file, 0, 10);
+    t->prepare_waits = t->lets_go = 1;
+    ddf_engine_submit(engine, &t->job);
+    assert(eventually(&t->preparing, 1));
+    ddf_engine_cancel(engine, &t->job);
+    ddf_engine_cancel(engine, &t->job);
+    assert(!ddf_job_is_done(&t->job));
+    atomic_store(&t->prepare_waits, 0);
+    assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0 && t->job.status == DDF_E_CANCELLED);
+    task_release(t);
+    expect_end(engine, file);
+}
+
+static void stuck_preparations_that_let_go_do_not_hold_up_other_jobs(void) {
+    ddf_engine *engine = engine_of(4, 1);
+    ddf_file *file = file_of();
+    task *stuck[3];
+    for (size_t i = 0; i < 3; i++) {
+        stuck[i] = task_new(file, 0, 10);
+        stuck[i]->prepare_waits = stuck[i]->lets_go = 1;
+        ddf_engine_submit(engine, &stuck[i]->job);
+        assert(eventually(&stuck[i]->preparing, 1));
+    }
+    task *other = task_new(file, 0, 10), *run = task_new(file, 0, 10);
+    run->lets_go = 1;
+    ddf_engine_submit(engine, &other->job);
+    assert(ddf_engine_wait(engine, &other->job, PATIENCE) == 0 && other->job.status == 0);
+    assert(ddf_engine_run(engine, &run->job, PATIENCE) == 0 && run->job.status == 0);
+    for (size_t i = 0; i < 3; i++) {
+        atomic_store(&stuck[i]->prepare_waits, 0);
+        assert(ddf_engine_wait(engine, &stuck[i]->job, PATIENCE) == 0 && stuck[i]->job.status == 0);
+        task_release(stuck[i]);
+    }
+    task_release(other);
+    task_release(run);
     expect_end(engine, file);
 }
 
@@ -492,6 +539,8 @@ static void all_that_holds_with_io_uring_too(void) {
     a_file_cut_after_planning_is_told(CACHE_MISSES);
     a_file_cut_after_planning_is_told(CACHE_UNKNOWN);
     cancelling_waits_for_the_preparation();
+    a_stuck_preparation_that_let_go_does_not_hold_up_cancelling();
+    stuck_preparations_that_let_go_do_not_hold_up_other_jobs();
     cancelling_a_job_that_is_being_finished_lets_it();
     without_threads_jobs_fail_or_are_run_by_the_caller();
     a_stopped_engine_refuses_work();

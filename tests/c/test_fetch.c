@@ -1,15 +1,25 @@
 #define _GNU_SOURCE
 #include "ddf_fetch.h"
 
+#include <stdio.h>
+
 #include "faults.h"
 
 #define COUNT ((size_t)400)
 #define BINARY ((size_t)30000)
 #define SAMPLE (BINARY + 6)
 #define PATIENCE 20000
+#define SHARDS ((size_t)20)
+#define PER_SHARD (COUNT / SHARDS)
 
 static char path[32];
 static uint8_t offsets[(COUNT + 1) * 8];
+
+/* The same samples once more, cut into shards. */
+static char shard_paths[SHARDS][2][48];
+static ddf_shard_spec specs[SHARDS];
+static int sharded; /* which of both is read */
+static ddf_io io;
 
 /* Maps {"k": bytes}, each of the same size, filled with the low byte of its number. */
 static void dataset(void) {
@@ -30,16 +40,47 @@ static void dataset(void) {
     free(sample);
 }
 
-typedef struct bench {
+static void write_file(const char *name, const void *data, size_t size) {
+    FILE *file = fopen(name, "wb");
+    assert(file != NULL && fwrite(data, 1, size, file) == size);
+    fclose(file);
+}
+
+static void cut_into_shards(void) {
     ddf_file *file;
+    ddf_err err;
+    uint8_t *data = malloc(PER_SHARD * SAMPLE);
+    assert(data != NULL && ddf_file_open(path, &file) == 0);
+    for (size_t i = 0; i < SHARDS; i++) {
+        snprintf(shard_paths[i][0], sizeof shard_paths[i][0], "%s.%zu", path, i);
+        snprintf(shard_paths[i][1], sizeof shard_paths[i][1], "%s.%zu.offsets", path, i);
+        assert(ddf_file_read(file, data, PER_SHARD * SAMPLE, i * PER_SHARD * SAMPLE, &err) == 0);
+        write_file(shard_paths[i][0], data, PER_SHARD * SAMPLE);
+        write_file(shard_paths[i][1], offsets, 8 * (PER_SHARD + 1));
+        specs[i] = (ddf_shard_spec){.path = shard_paths[i][0], .offsets_path = shard_paths[i][1], .samples = PER_SHARD};
+        assert(ddf_sys_stamp_of(shard_paths[i][0], &specs[i].stamp) == 0);
+    }
+    ddf_file_release(file);
+    free(data);
+}
+
+typedef struct bench {
+    ddf_shards *shards;
     ddf_pool *pool;
     ddf_engine *engine;
 } bench;
 
 static bench bench_of(void) {
     bench b;
-    assert(ddf_file_open(path, &b.file) == 0 && ddf_pool_new((uint64_t)64 << 20, &b.pool) == 0);
-    assert(ddf_engine_new(8, 2, DDF_IO_THREADS, &b.engine) == 0);
+    ddf_file *file;
+    if (sharded) {
+        assert(ddf_shards_new(specs, SHARDS, 8, &b.shards) == 0);
+    } else {
+        assert(ddf_file_open(path, &file) == 0 && ddf_shards_of(file, offsets, COUNT + 1, &b.shards) == 0);
+        ddf_file_release(file);
+    }
+    assert(ddf_pool_new((uint64_t)64 << 20, &b.pool) == 0);
+    assert(ddf_engine_new(8, 2, io, &b.engine) == 0);
     return b;
 }
 
@@ -47,7 +88,7 @@ static bench bench_of(void) {
 static void bench_end(bench b) {
     assert(ddf_engine_stop(b.engine, PATIENCE) == 0 && ddf_pool_used(b.pool) == 0);
     ddf_engine_release(b.engine);
-    ddf_file_release(b.file);
+    ddf_shards_release(b.shards);
     ddf_pool_release(b.pool);
     faults_reset();
 }
@@ -55,10 +96,8 @@ static void bench_end(bench b) {
 static ddf_fetch *fetch_of(bench b, uint64_t seed, size_t count) {
     ddf_slice name = {(const uint8_t *)"k", 1};
     ddf_fetch_request request = {
-        .file = b.file,
+        .shards = b.shards,
         .pool = b.pool,
-        .offsets = offsets,
-        .entries = COUNT + 1,
         .order = {DDF_ORDER_SHUFFLED, COUNT, seed, 0, 1, 1},
         .stride = 32,
         .count = count,
@@ -78,7 +117,11 @@ static void expect_samples(ddf_fetch *fetch, size_t count) {
     const ddf_err *err;
     assert(ddf_fetch_job(fetch)->status == 0);
     for (size_t b = 0; b < ddf_fetch_batches(fetch); b++) {
-        assert(ddf_fetch_table(fetch, b, &err) != NULL && err->code == 0);
+        const ddf_table *table = ddf_fetch_table(fetch, b, &err);
+        assert(table != NULL && err->code == 0);
+        for (size_t i = 0; i < table->n; i++) {
+            assert(table->samples[i].data[6] == (ddf_fetch_indices(fetch)[b * 32 + i] & 0xff));
+        }
     }
     for (size_t i = 0; i < count; i++) {
         assert(ddf_fetch_indices(fetch)[i] >= 0 && ddf_fetch_indices(fetch)[i] < (int64_t)COUNT);
@@ -117,23 +160,52 @@ static void an_arena_outlives_its_fetch(void) {
     assert(ddf_fetch_run(fetch, b.engine, PATIENCE) == 0);
     ddf_arena *arena = ddf_fetch_arena(fetch);
     int64_t *indices = ddf_fetch_indices(fetch), first = indices[0];
+    const ddf_err *err;
+    const ddf_table *table = ddf_fetch_table(fetch, 0, &err);
     ddf_arena_retain(arena);
     ddf_fetch_release(fetch, b.engine);
-    assert(indices[0] == first);
+    assert(indices[0] == first && table->columns_n == 1);
+    assert(table->columns[0].name.size == 1 && table->columns[0].name.data[0] == 'k');
     ddf_arena_release(arena);
     bench_end(b);
 }
 
 static void a_failing_read_is_told_with_its_position(void) {
     bench b = bench_of();
+    ddf_fetch *fetch = fetch_of(b, 1, COUNT); /* loads all offsets */
+    assert(ddf_fetch_run(fetch, b.engine, PATIENCE) == 0);
+    ddf_fetch_release(fetch, b.engine);
     faults.cache = CACHE_MISSES;
     faults.error = EIO;
-    ddf_fetch *fetch = fetch_of(b, 1, 100);
+    fetch = fetch_of(b, 1, 100);
     ddf_fetch_submit(fetch, b.engine);
     assert(ddf_engine_wait(b.engine, ddf_fetch_job(fetch), PATIENCE) == 0);
     const ddf_job *job = ddf_fetch_job(fetch);
     assert(job->status == -EIO && job->err.pos % SAMPLE == 0 && job->err.pos < COUNT * SAMPLE);
+    assert(sharded ? job->err.item < SHARDS && job->err.pos < PER_SHARD * SAMPLE : job->err.item == 0);
     ddf_fetch_release(fetch, b.engine);
+    bench_end(b);
+}
+
+static void a_missing_shard_fails_the_batches_that_need_it(void) {
+    bench b = bench_of();
+    const ddf_err *err;
+    char away[64];
+    int64_t wanted[96];
+    for (size_t i = 0; i < 96; i++) {
+        wanted[i] = (int64_t)(i < 32 || i >= 64 ? i : 3 * PER_SHARD + i % 4);
+    }
+    ddf_fetch_request request = {
+        .shards = b.shards, .pool = b.pool, .indices = wanted, .count = 96, .batch_size = 32, .max_read = 1 << 20};
+    snprintf(away, sizeof away, "%s.away", path);
+    assert(rename(shard_paths[3][0], away) == 0);
+    ddf_fetch *fetch;
+    assert(ddf_fetch_new(&request, &fetch) == 0 && ddf_fetch_run(fetch, b.engine, PATIENCE) == 0);
+    assert(ddf_fetch_job(fetch)->status == 0 && ddf_fetch_table(fetch, 0, &err) != NULL);
+    assert(ddf_fetch_table(fetch, 1, &err) == NULL && err->code == -ENOENT && err->item == 0);
+    assert(ddf_fetch_table(fetch, 2, &err) == NULL && err->code == -ENOENT);
+    ddf_fetch_release(fetch, b.engine);
+    assert(rename(away, shard_paths[3][0]) == 0);
     bench_end(b);
 }
 
@@ -164,13 +236,34 @@ static void fetches_may_be_dropped_at_any_time(void) {
     }
 }
 
-int main(void) {
-    dataset();
+static void all(void) {
     fetches_are_read_from_any_storage();
     a_fetch_that_was_never_handed_over_goes();
     an_arena_outlives_its_fetch();
-    a_failing_read_is_told_with_its_position();
+    if (io != DDF_IO_URING) {
+        a_failing_read_is_told_with_its_position();
+    }
     fetches_may_be_dropped_at_any_time();
+}
+
+int main(void) {
+    dataset();
+    cut_into_shards();
+    ddf_engine *engine;
+    int has_ring = ddf_engine_new(8, 2, DDF_IO_URING, &engine) == 0;
+    if (has_ring) {
+        ddf_engine_release(engine);
+    }
+    for (int i = 0; i < 2 + 2 * has_ring; i++) {
+        sharded = i % 2;
+        io = i < 2 ? DDF_IO_THREADS : DDF_IO_URING;
+        all();
+    }
+    a_missing_shard_fails_the_batches_that_need_it();
     unlink(path);
+    for (size_t i = 0; i < SHARDS; i++) {
+        unlink(shard_paths[i][0]);
+        unlink(shard_paths[i][1]);
+    }
     return 0;
 }

@@ -45,6 +45,23 @@ static void damage_is_placed(void) {
     expect(BYTES("\x91\xa2\xc3\x28"), 0, DDF_OK, 0);
 }
 
+static void a_run_is_checked_sample_by_sample(void) {
+    const uint64_t ends[] = {1, 3, 3}, falling[] = {1, 0}, beyond[] = {1, 4}, *none = NULL;
+    uint8_t *run = exact(BYTES("\x01\xa1z"));
+    ddf_err err;
+    assert(ddf_msgpack_check_run(run, 3, ends, 2, 1, &err) == DDF_OK);
+    assert(ddf_msgpack_check_run(run, 0, none, 0, 1, &err) == DDF_OK);
+    assert(ddf_msgpack_check_run(run, 3, ends, 3, 1, &err) == DDF_E_TRUNCATED && err.item == 2 && err.pos == 0);
+    assert(ddf_msgpack_check_run(run, 3, ends + 1, 1, 1, &err) == DDF_E_TRAILING && err.item == 0 && err.pos == 1);
+    assert(ddf_msgpack_check_run(run, 3, ends, 1, 1, &err) == DDF_E_SPAN && err.item == 1);
+    assert(ddf_msgpack_check_run(run, 3, falling, 2, 1, &err) == DDF_E_SPAN && err.item == 1);
+    assert(ddf_msgpack_check_run(run, 3, beyond, 2, 1, &err) == DDF_E_SPAN && err.item == 1);
+    run[2] = 0xff;
+    assert(ddf_msgpack_check_run(run, 3, ends, 2, 1, &err) == DDF_E_UTF8 && err.item == 1 && err.pos == 0);
+    assert(ddf_msgpack_check_run(run, 3, ends, 2, 0, NULL) == DDF_OK);
+    free(run);
+}
+
 static void nesting_is_limited(void) {
     uint8_t *deep = malloc(DDF_MAX_DEPTH + 2);
     assert(deep != NULL);
@@ -159,6 +176,7 @@ static void utf8_follows_rfc_3629(void) {
 int main(void) {
     whole_messages_pass();
     damage_is_placed();
+    a_run_is_checked_sample_by_sample();
     nesting_is_limited();
     siblings_do_not_add_to_the_depth();
     numbers_keep_sign_and_width();

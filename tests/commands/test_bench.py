@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -111,10 +112,73 @@ def test_ctrl_c_ends_quietly_and_removes_the_demo_dataset(tmp_path, monkeypatch,
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", [".", "x.zip"])
-def test_folders_and_zip_files_are_refused_with_a_reason(name, capsys):
+@pytest.fixture
+def photos(tmp_path):
+    """A folder with six files of two labels, and the same in a ZIP file."""
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for label in "ab":
+            (tmp_path / "photos" / label).mkdir(parents=True)
+            for i in range(3):
+                file = tmp_path / "photos" / label / f"{i}.{'jpg' if i else 'txt'}"
+                file.write_bytes(bytes(100 * (i + 1)))
+                archive.write(file, f"{label}/{file.name}")
+    return tmp_path / "photos"
+
+
+@pytest.mark.parametrize("options", [[], ["-r"], ["-s"], ["--samples"], ["--async"]], ids=" ".join)
+@pytest.mark.parametrize("source", ["photos/{LABEL}/**", "photos.zip"])
+def test_folders_and_zip_files_are_read_by_their_readers(photos, capsys, source, options):
+    assert run(photos.parent / source, *options, "--epochs", 3, "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["job"]["blocking"] is True
+    assert result["samples"] == 18
+    assert result["file_samples"] == 6
+    assert result["file_bytes"] > 2 * (100 + 200 + 300)
+    assert result["share_of_raw"] == 0
+
+
+def test_files_are_chosen_by_patterns(photos, capsys):
+    pattern = photos / "{LABEL}" / "**"
+    run(pattern, "--epochs", 1, "--json", "--include", "*.jpg", "--exclude", "*/b/*")
+    assert json.loads(capsys.readouterr().out)["file_samples"] == 2
+
+
+def test_list_of_files_has_a_separator_and_a_root(photos, tmp_path, capsys):
+    names = tmp_path / "names.txt"
+    names.write_text("a/1.jpg;x\nb/2.jpg;y\n")
+    assert run(names, "--epochs", 1, "--json", "--separator", ";", "--root-dir", photos) == 0
+    assert json.loads(capsys.readouterr().out)["file_samples"] == 2
+
+
+def test_summary_of_files_names_the_pattern_and_compares_with_nothing(photos, tmp_path, capsys):
+    pattern = photos / "{LABEL}" / "**"
+    assert run(pattern, "--epochs", 1) == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"{pattern}: 6 samples of ")
+    assert "blocking batches(256): 6 samples" in text
+    assert "preadv" not in text
+
+
+@pytest.mark.parametrize("source", ["nothing/**", "photos/{LABEL}/*.png", "photos"])
+def test_pattern_without_files_is_told_with_an_example(photos, capsys, source):
+    assert run(photos.parent / source) == 1
+    captured = capsys.readouterr()
+    assert (
+        f"{photos.parent / source} stands for no files. Give a pattern such as 'photos/{{LABEL}}/**'"
+        in captured.err
+    )
+    assert len(captured.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", [".", "/"])
+def test_folder_without_a_name_is_told_too(name, capsys):
     assert run(name) == 1
-    assert "only .msgpack datasets" in capsys.readouterr().err
+    assert f"{name} stands for no files" in capsys.readouterr().err
+
+
+def test_missing_zip_file_is_named(tmp_path, capsys):
+    assert run(tmp_path / "x.zip") == 1
+    assert "x.zip" in capsys.readouterr().err
 
 
 def test_missing_dataset_is_named(tmp_path, capsys):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -45,6 +47,44 @@ def test_arguments_go_to_the_command(capsys):
         command.main(["bench", "--help"])
     assert end.value.code == 0
     assert "usage: ddfast bench" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_version_is_that_of_the_package(option, monkeypatch, capsys):
+    monkeypatch.setattr(metadata, "version", {"ddfast": "1.2.3"}.get)
+    assert command.main([option]) == 0
+    assert capsys.readouterr().out == "ddfast 1.2.3\n"
+
+
+def test_version_of_a_source_tree_is_not_known(monkeypatch):
+    def unknown(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", unknown)
+    assert command.version() == "(not installed)"
+
+
+@pytest.mark.parametrize("name", command.summaries())
+def test_every_command_explains_itself_with_an_example(name, capsys):
+    with pytest.raises(SystemExit) as end:
+        command.main([name, "--help"])
+    assert end.value.code == 0
+    text = capsys.readouterr().out
+    assert f"usage: ddfast {name}" in text
+    assert f"\n  ddfast {name} " in text
+
+
+@pytest.mark.parametrize("name", command.summaries())
+def test_every_command_runs_as_a_module(name, run_python):
+    done = run_python("-m", f"ddfast.commands.{name.replace('-', '_')}", "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: ddfast-{name} ")
+
+
+@pytest.mark.parametrize("name", command.summaries())
+def test_every_command_has_a_script_of_its_own(name):
+    scripts = (Path(__file__).parents[2] / "pyproject.toml").read_text()
+    assert f'ddfast-{name} = "ddfast.commands.{name.replace("-", "_")}:entry"' in scripts
 
 
 @pytest.mark.parametrize("module", ["ddfast", "ddfast.commands"])

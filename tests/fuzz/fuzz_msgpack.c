@@ -3,6 +3,7 @@
 
 #include "ddf_msgpack.h"
 #include "ddf_nd.h"
+#include "ddf_scan.h"
 
 #define REQUIRE(condition) ((condition) ? (void)0 : abort())
 
@@ -97,6 +98,25 @@ static void split_agrees_with_skip(const uint8_t *p, const uint8_t *end) {
     }
 }
 
+static void scan_agrees_with_split(const uint8_t *p, size_t size) {
+    enum { ROOM = 64 };
+    ddf_scanned found[ROOM];
+    uint64_t offsets[ROOM];
+    ddf_err err = {0}, ignored;
+    int64_t n = ddf_scan_run(p, size, found, ROOM, &err);
+    ddf_msgpack_split(p, size, offsets, ROOM, &ignored);
+    REQUIRE(n >= 0 || n == err.code);
+    REQUIRE(n != DDF_E_TRUNCATED || err.item > size);
+    uint64_t at = 0;
+    for (int64_t i = 0; i < n; i++) {
+        REQUIRE(found[i].start == at && offsets[i] == at && found[i].stop > at && found[i].stop <= size);
+        REQUIRE(ddf_msgpack_check(p + at, found[i].stop - at, 1, &ignored) == DDF_OK);
+        REQUIRE(found[i].kind != DDF_KEY_TEXT ||
+                (found[i].key_at > at && found[i].key_at + found[i].key_size <= found[i].stop));
+        at = found[i].stop;
+    }
+}
+
 static void nd_agrees_with_skip(const uint8_t *p, const uint8_t *end) {
     ddf_nd nd;
     const uint8_t *stop = ddf_nd_parse(p, end, &nd);
@@ -119,6 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const uint8_t *p = data == NULL ? nothing : data;
     skip_agrees_with_recursion(p, p + size);
     split_agrees_with_skip(p, p + size);
+    scan_agrees_with_split(p, size);
     for (size_t i = 0; i < size; i++) {
         nd_agrees_with_skip(p + i, p + size);
     }

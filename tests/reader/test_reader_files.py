@@ -79,7 +79,9 @@ def test_without_keys_samples_are_read_and_found(path):
         assert reader.find_index(SAMPLES[7]["key"]) == 7  # by its hash
         assert_same_sample(reader.get_many([3])[0], SAMPLES[3])
         for call in (lambda: reader.find_key(0), reader.keys, lambda: reader.get(0, yield_key=True)):
-            with pytest.raises(FileNotFoundError, match=r"\.keys"):
+            with pytest.raises(
+                DatasetNotFoundError, match=r"\.keys not found.*`ddfast index` makes it again"
+            ):
                 call()
 
 
@@ -92,6 +94,17 @@ def test_without_keys_and_hashes_nothing_can_be_found(path):
         for call in (lambda: reader.find_index("a"), lambda: "a" in reader, lambda: reader.seek_key("a")):
             with pytest.raises(FileNotFoundError, match=r"\.keys"):
                 call()
+
+
+def test_without_hashes_equal_keys_are_told(path):
+    beside(path, ".key_hashes").unlink()
+    keys = keys_of(SAMPLES)
+    beside(path, ".keys").write_bytes(msgpack.packb([keys[0], *keys[:-1]]))
+    with (
+        MsgpackReader(path) as reader,
+        pytest.raises(IndexFileError, match=r"\.keys is damaged: keys 0 and 1 are both"),
+    ):
+        reader.find_index(keys[2])
 
 
 def test_a_directory_is_no_dataset(tmp_path):

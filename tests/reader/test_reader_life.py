@@ -327,3 +327,13 @@ def test_an_unreadable_file_is_an_error_of_the_system(path):
     beside(path, ".offsets").mkdir()
     with pytest.raises((OSError, ReadError)):
         MsgpackReader(path)
+
+
+def test_batches_that_outlive_the_program_end_without_a_word(path, run_python):
+    program = (
+        "import sys; from ddfast.reader import MsgpackReader\n"
+        f"sys.kept = batches = MsgpackReader({str(path)!r}).batches(4)\n"
+        "next(batches)"
+    )
+    ended = run_python("-c", program)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import gc
 import multiprocessing
+import operator
 import os
 import pickle
 import shutil
@@ -273,22 +274,26 @@ def read_often(reader):
         assert_reads(reader)
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_processes_share_a_reader(path, method):
+def test_forked_processes_share_a_reader(path):
     reader = ZipFileReader(path)
     assert_reads(reader)
-    context = multiprocessing.get_context(method)
+    context = multiprocessing.get_context("fork")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
-        running = [
-            context.Process(target=read_often, args=(reader,)) for _ in range(3 if method == "fork" else 1)
-        ]
+        running = [context.Process(target=read_often, args=(reader,)) for _ in range(3)]
         for process in running:
             process.start()
     read_often(reader)
     for process in running:
         process.join(60)
     assert [process.exitcode for process in running] == [0] * len(running)
+
+
+def test_a_spawned_process_opens_the_archive_again(path):
+    reader = ZipFileReader(path)
+    reader.get(0)
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(operator.methodcaller("get", 3), (reader,)) == reader.get(3)
 
 
 # -- damage

@@ -3,6 +3,7 @@
 import io
 
 import datadings.tools.msgpack as reference
+import msgpack
 import numpy as np
 import pytest
 
@@ -47,3 +48,12 @@ def test_pickled_arrays_are_refused_unless_allowed():
         next(tools.make_unpacker(io.BytesIO(packed), allow_pickle=True)),
     ):
         assert back.tolist() == [None, 1]
+
+
+def test_settings_are_there_for_msgpack_itself():
+    value = VALUES[1]
+    assert set(tools.pack_kwargs) == set(reference.pack_kwargs)
+    assert set(tools.unpack_kwargs) == set(reference.unpack_kwargs)
+    packed = msgpack.packb(value, **tools.pack_kwargs)
+    assert packed == msgpack.packb(value, **reference.pack_kwargs)
+    assert repr(msgpack.unpackb(packed, **tools.unpack_kwargs)) == repr(reference.unpackb(packed))

@@ -3,13 +3,16 @@
 import errno
 import os
 import sys
+import threading
 
 import datadings.writer
 import pytest
 
+from ddfast import MsgpackReader
 from ddfast.errors import ClosedError, DdfastError
 from ddfast.index import load_offsets
-from ddfast.writer import FileWriter, draft
+from ddfast.writer import FileWriter, indexing
+from ddfast.writer.output import Output
 
 NAMES = [f"x.msgpack{suffix}" for suffix in ["", ".filter", ".key_hashes", ".keys", ".md5", ".offsets"]]
 
@@ -108,6 +111,11 @@ def test_link_to_a_data_file_is_followed(path, tmp_path):
     assert (tmp_path / "disk" / "data").read_bytes() == path.read_bytes() != b""
 
 
+def write_much(writer):
+    for i in range(100):  # writing goes on beside, so a later call may be the first that knows of an error
+        writer.write({"key": str(i), "x": b"x" * 2_000_000})
+
+
 def test_full_disk_gives_the_dataset_up(path, old):
     class Full:
         def __init__(self, file):
@@ -117,9 +125,9 @@ def test_full_disk_gives_the_dataset_up(path, old):
             raise OSError(errno.ENOSPC, "full")
 
     writer = FileWriter(path, overwrite=True, disable=True)
-    writer._outfile = Full(writer._outfile)
-    with pytest.raises(OSError, match="full"):
-        writer.write({"key": "a", "x": b"x" * 2_000_000})
+    writer._outfile._file = Full(writer._outfile._file)
+    with pytest.raises(OSError, match=r"full: .*x\.msgpack"):
+        write_much(writer)
     with pytest.raises(ClosedError):
         writer.write({"key": "b"})
     assert files(path) == old
@@ -134,8 +142,9 @@ def test_file_that_takes_less_than_it_is_given_gets_it_all(path, monkeypatch):
             def __init__(self, file):
                 self.close = file.close
                 self.write = lambda data, write=file.write: write(data[:1000])
+                self.tell = file.tell
 
-        writer._outfile = Slow(writer._outfile)
+        writer._outfile._file = Slow(writer._outfile._file)
         writer.write({"key": "a", "x": b"x" * 10_000})
     assert path.stat().st_size == load_offsets(path)[-1] > 10_000
 
@@ -143,7 +152,7 @@ def test_file_that_takes_less_than_it_is_given_gets_it_all(path, monkeypatch):
 def test_data_that_does_not_fit_the_offsets_is_not_published(path, old):
     writer = FileWriter(path, overwrite=True, disable=True)
     writer.write({"key": "a"})
-    writer._outfile.write(b"stray")
+    writer._outfile.write([b"stray"])
     with pytest.raises(DdfastError, match="a write was interrupted"):
         writer.close()
     assert files(path) == old
@@ -166,12 +175,12 @@ def test_interrupt_while_names_change_comes_afterwards(path, old, monkeypatch):
         def result(self):
             raise KeyboardInterrupt
 
-    class Pool(draft.ThreadPoolExecutor):
+    class Pool(indexing.ThreadPoolExecutor):
         def submit(self, work):
             super().submit(work)
             return Interrupted()
 
-    monkeypatch.setattr(draft, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(indexing, "ThreadPoolExecutor", Pool)
     with pytest.raises(KeyboardInterrupt), FileWriter(path, overwrite=True, disable=True) as writer:
         writer.write({"key": "new"})
     assert sorted(files(path)) == NAMES
@@ -238,3 +247,28 @@ def test_child_process_does_not_remove_what_its_parent_writes(path):
         os.waitpid(child, 0)
         writer.write({"key": "a"})
     assert sorted(files(path)) == NAMES
+
+
+@pytest.mark.parametrize("extra", [-1, 0, 1, 4095, 5 << 20])
+@pytest.mark.parametrize("piece", [1 << 20, 7_000_001])
+def test_large_files_are_whole_wherever_they_end(path, monkeypatch, piece, extra):
+    monkeypatch.setattr("ddfast.writer.output.DIRECT_FROM", 3 << 20)
+    data = bytes(range(256)) * ((piece + extra) // 256 + 1)
+    with FileWriter(path, disable=True) as writer:
+        for i in range(12):
+            writer.write({"key": f"{i}", "x": data[: piece + (extra if i == 11 else 0)]})
+    with MsgpackReader(path) as reader:
+        assert [len(sample["x"]) for sample in reader] == [piece] * 11 + [piece + extra]
+        assert reader.verify_data()
+
+
+def test_a_file_that_grows_large_with_its_last_piece_is_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr("ddfast.writer.output.DIRECT_FROM", 1000)
+    output = Output(tmp_path / "x")
+    gate = threading.Event()
+    output._lane.put(gate.wait)  # the piece is still to be written when the file is closed
+    output.write([b"x" * 1001])
+    output.write([b"y" * 10])
+    threading.Timer(0.1, gate.set).start()
+    output.close()
+    assert (tmp_path / "x").read_bytes() == b"x" * 1001 + b"y" * 10

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ddfast.errors import DuplicateKeyError, InvalidSampleError
+from ddfast.index import write_filter
 from ddfast.writer import RawWriter
 
 SUFFIXES = ["", ".offsets", ".keys", ".key_hashes", ".filter", ".md5"]
@@ -64,3 +65,18 @@ def test_bad_keys_are_refused(tmp_path):
         with pytest.raises(InvalidSampleError, match="lone surrogate in its key"):
             writer.write("\ud800", b"\x01")
     assert writer.written == 1
+
+
+@pytest.mark.parametrize("total", [None, 0, 20, 25, 10, 2.5, 10**15])
+@pytest.mark.parametrize("singly", [0, 3])
+def test_filter_is_the_same_whatever_number_of_samples_was_announced(tmp_path, total, singly):
+    keys = [f"{i}" for i in range(20)]
+    packed = [msgpack.packb({"key": key}) for key in keys]
+    path = tmp_path / "x.msgpack"
+    with RawWriter(path, total=total, disable=True) as writer:
+        for key, message in zip(keys[:singly], packed, strict=False):
+            writer.write(key, message)
+        writer.write_many(keys[singly:12], packed[singly:12])
+        writer.write_many(keys[12:], packed[12:])
+    expected = write_filter(keys, tmp_path / "expected")
+    assert path.with_name("x.msgpack.filter").read_bytes() == expected.read_bytes()

@@ -1,0 +1,500 @@
+#include "ddf_shards.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "ddf_offsets.h"
+
+/* Tables up to this size are read; larger ones are mapped, so that only the pages that are used cost memory. */
+#define READ_MAX ((uint64_t)64 << 10)
+
+/* Files kept open, at least and at most. */
+#define OPEN_LEAST ((size_t)8)
+#define OPEN_MOST ((size_t)4096)
+
+/* Addresses of one shard that is alone: its number is always 0. */
+#define SHIFT_ALONE 63
+#define SHIFT_LEAST 12 /* landing positions are congruent to addresses, so these must be to positions */
+
+#define NONE UINT32_MAX
+
+typedef _Atomic(const uint8_t *) table_ptr;
+
+typedef struct member {
+    char *path, *offsets_path; /* NULL where they are open already */
+    uint64_t first, samples;   /* indices [first, first + samples) */
+    ddf_stamp stamp;
+    table_ptr offsets; /* NULL: not loaded yet */
+    int mapped;        /* set before `offsets` */
+    ddf_file *file;    /* kept open, or NULL; under the lock */
+    uint32_t newer, older;
+} member;
+
+struct ddf_shards {
+    atomic_size_t references;
+    ddf_file *only; /* of a plain dataset */
+    size_t n;
+    unsigned shift;
+    int keeps_tables; /* all tables are its own */
+    member *members;
+    size_t max_open;
+    atomic_size_t missing; /* tables that are not loaded yet */
+    atomic_int far;        /* some file was on storage where nothing can be read without waiting */
+
+    pthread_mutex_t lock;
+    size_t open;
+    uint32_t newest, oldest; /* of the members whose file is kept open */
+};
+
+/* ---- life ---- */
+
+static ddf_shards *shards_of(size_t n) {
+    ddf_shards *shards = calloc(1, sizeof *shards);
+    member *members = calloc(n + 1, sizeof *members);
+    if (shards == NULL || members == NULL) {
+        free(shards);
+        free(members);
+        return NULL;
+    }
+    atomic_init(&shards->references, 1);
+    atomic_init(&shards->missing, 0);
+    atomic_init(&shards->far, 0);
+    pthread_mutex_init(&shards->lock, NULL);
+    shards->members = members;
+    shards->n = n;
+    shards->newest = shards->oldest = NONE;
+    return shards;
+}
+
+int ddf_shards_of(ddf_file *file, const uint8_t *offsets, uint64_t entries, ddf_shards **out) {
+    ddf_shards *shards = shards_of(1);
+    if (shards == NULL) {
+        return -ENOMEM;
+    }
+    ddf_file_retain(file);
+    shards->only = file;
+    shards->shift = SHIFT_ALONE;
+    shards->members[0].samples = entries == 0 ? 0 : entries - 1;
+    atomic_init(&shards->members[0].offsets, offsets);
+    *out = shards;
+    return DDF_OK;
+}
+
+/* The least shift so that every shard's addresses lie below the half of what the shift leaves room for. */
+static int choose_shift(const ddf_shard_spec *specs, size_t n, unsigned *shift) {
+    uint64_t size = 0;
+    for (size_t i = 0; i < n; i++) {
+        size = specs[i].stamp.size > size ? specs[i].stamp.size : size;
+    }
+    *shift = SHIFT_LEAST;
+    while (*shift < SHIFT_ALONE && size >> (*shift - 1) != 0) {
+        ++*shift;
+    }
+    int fits = size >> (*shift - 1) == 0 && n < NONE && (n == 0 || (uint64_t)n - 1 <= UINT64_MAX >> *shift);
+    return fits ? DDF_OK : DDF_E_LIMIT;
+}
+
+static char *copy_path(const char *path) {
+    size_t size = strlen(path) + 1;
+    char *copy = malloc(size);
+    return copy == NULL ? NULL : memcpy(copy, path, size);
+}
+
+static int add_member(ddf_shards *shards, size_t i, const ddf_shard_spec *spec) {
+    member *m = &shards->members[i];
+    m->first = i == 0 ? 0 : m[-1].first + m[-1].samples;
+    m->samples = spec->samples;
+    m->stamp = spec->stamp;
+    m->path = copy_path(spec->path);
+    m->offsets_path = spec->offsets_path == NULL ? NULL : copy_path(spec->offsets_path);
+    atomic_init(&m->offsets, spec->offsets_path == NULL ? spec->offsets : NULL);
+    shards->keeps_tables &= spec->offsets_path != NULL;
+    atomic_fetch_add(&shards->missing, spec->offsets_path != NULL);
+    return m->path == NULL || (spec->offsets_path != NULL && m->offsets_path == NULL) ? -ENOMEM : DDF_OK;
+}
+
+static size_t files_to_keep(size_t wanted) {
+    size_t most = wanted != 0 ? wanted : ddf_sys_descriptors() / 2;
+    return most < OPEN_LEAST ? OPEN_LEAST : most > OPEN_MOST ? OPEN_MOST : most;
+}
+
+int ddf_shards_new(const ddf_shard_spec *specs, size_t n, size_t max_open, ddf_shards **out) {
+    unsigned shift;
+    int status = choose_shift(specs, n, &shift);
+    if (status < 0) {
+        return status;
+    }
+    ddf_shards *shards = shards_of(n);
+    if (shards == NULL) {
+        return -ENOMEM;
+    }
+    shards->shift = shift;
+    shards->keeps_tables = 1;
+    shards->max_open = files_to_keep(max_open);
+    for (size_t i = 0; i < n && status >= 0; i++) {
+        status = add_member(shards, i, &specs[i]);
+    }
+    if (status < 0) {
+        ddf_shards_release(shards);
+        return status;
+    }
+    *out = shards;
+    return DDF_OK;
+}
+
+void ddf_shards_retain(ddf_shards *shards) { atomic_fetch_add(&shards->references, 1); }
+
+static size_t table_size(const member *m) { return (size_t)(8 * (m->samples + 1)); }
+
+static void free_table(const uint8_t *table, int mapped, size_t size) {
+    if (mapped) {
+        ddf_sys_unmap(table, size);
+    } else {
+        free((void *)(uintptr_t)table);
+    }
+}
+
+void ddf_shards_release(ddf_shards *shards) {
+    if (shards == NULL || atomic_fetch_sub(&shards->references, 1) != 1) {
+        return;
+    }
+    for (size_t i = 0; i < shards->n; i++) {
+        member *m = &shards->members[i];
+        ddf_file_release(m->file);
+        const uint8_t *table = atomic_load(&m->offsets);
+        if (table != NULL && m->offsets_path != NULL) {
+            free_table(table, m->mapped, table_size(m));
+        }
+        free(m->path);
+        free(m->offsets_path);
+    }
+    ddf_file_release(shards->only);
+    pthread_mutex_destroy(&shards->lock);
+    free(shards->members);
+    free(shards);
+}
+
+int ddf_shards_are_free(const ddf_shards *shards) { return shards->keeps_tables; }
+
+ddf_place ddf_shards_place(const ddf_shards *shards, uint64_t address) {
+    uint64_t shard = address >> shards->shift;
+    return (ddf_place){(size_t)shard, address - (shard << shards->shift)};
+}
+
+uint64_t ddf_shards_max_gap(const ddf_shards *shards) { return ((uint64_t)1 << (shards->shift - 1)) - 1; }
+
+int ddf_shards_check(const ddf_shards *shards, ddf_err *err) {
+    return shards->only != NULL ? ddf_file_check(shards->only, err) : DDF_OK;
+}
+
+/* ---- open files: the least recently used goes first ---- */
+
+static void unlink_member(ddf_shards *shards, member *m) {
+    *(m->newer == NONE ? &shards->newest : &shards->members[m->newer].older) = m->older;
+    *(m->older == NONE ? &shards->oldest : &shards->members[m->older].newer) = m->newer;
+}
+
+static void link_newest(ddf_shards *shards, member *m) {
+    uint32_t number = (uint32_t)(m - shards->members);
+    m->newer = NONE;
+    m->older = shards->newest;
+    *(shards->newest == NONE ? &shards->oldest : &shards->members[shards->newest].newer) = number;
+    shards->newest = number;
+}
+
+/* Keep `most` files. What somebody reads at the moment is closed when that ends. */
+static void keep_at_most(ddf_shards *shards, size_t most) {
+    pthread_mutex_lock(&shards->lock);
+    while (shards->open > most) {
+        member *m = &shards->members[shards->oldest];
+        ddf_file *file = m->file;
+        unlink_member(shards, m);
+        m->file = NULL;
+        shards->open--;
+        pthread_mutex_unlock(&shards->lock);
+        ddf_file_release(file); /* closing may take its time */
+        pthread_mutex_lock(&shards->lock);
+    }
+    pthread_mutex_unlock(&shards->lock);
+}
+
+static ddf_file *take_open(ddf_shards *shards, member *m) {
+    pthread_mutex_lock(&shards->lock);
+    ddf_file *file = m->file;
+    if (file != NULL) {
+        ddf_file_retain(file);
+        if (shards->newest != (uint32_t)(m - shards->members)) {
+            unlink_member(shards, m);
+            link_newest(shards, m);
+        }
+    }
+    pthread_mutex_unlock(&shards->lock);
+    return file;
+}
+
+/* Keep a file that was opened, unless another thread was faster. Takes over the reference; returns one. */
+static ddf_file *keep(ddf_shards *shards, member *m, ddf_file *file) {
+    pthread_mutex_lock(&shards->lock);
+    ddf_file *spare = m->file != NULL ? file : NULL;
+    if (spare == NULL) {
+        m->file = file;
+        link_newest(shards, m);
+        shards->open++;
+    }
+    file = m->file;
+    ddf_file_retain(file);
+    pthread_mutex_unlock(&shards->lock);
+    ddf_file_release(spare);
+    keep_at_most(shards, shards->max_open);
+    return file;
+}
+
+static int fail_changed(ddf_err *err, uint64_t item, uint64_t size) {
+    return ddf_fail(err, DDF_E_CHANGED, "the shard was replaced or changed while it was open", item, size);
+}
+
+static int open_member(ddf_shards *shards, member *m, ddf_file **out, ddf_err *err) {
+    uint64_t number = (uint64_t)(m - shards->members);
+    ddf_stamp stamp;
+    int status = ddf_file_open(m->path, out);
+    if (status == -EMFILE || status == -ENFILE) {
+        keep_at_most(shards, 0);
+        status = ddf_file_open(m->path, out);
+    }
+    if (status < 0) {
+        return ddf_fail(err, status, "the data file of a shard cannot be opened", number, 0);
+    }
+    status = ddf_sys_stamp(ddf_file_fd(*out), &stamp);
+    if (status >= 0 && stamp.size == m->stamp.size && stamp.modified == m->stamp.modified) {
+        *out = keep(shards, m, *out);
+        return DDF_OK;
+    }
+    ddf_file_release(*out);
+    return status < 0 ? ddf_fail(err, status, "the data file of a shard cannot be read", number, 0)
+                      : fail_changed(err, number, stamp.size);
+}
+
+static int take(ddf_shards *shards, size_t shard, int wait, ddf_file **file, ddf_err *err) {
+    *file = shards->only;
+    if (*file != NULL) {
+        return DDF_OK; /* lives as long as the shards */
+    }
+    member *m = &shards->members[shard];
+    *file = take_open(shards, m);
+    if (*file == NULL && (wait || ddf_shards_can_be_ready(shards))) {
+        int status = open_member(shards, m, file, err);
+        if (status < 0) {
+            *file = NULL;
+        }
+        return status;
+    }
+    return DDF_OK;
+}
+
+int ddf_shards_take(ddf_shards *shards, size_t shard, ddf_file **file, ddf_err *err) {
+    return take(shards, shard, 1, file, err);
+}
+
+int ddf_shards_take_ready(ddf_shards *shards, size_t shard, ddf_file **file, ddf_err *err) {
+    return take(shards, shard, 0, file, err);
+}
+
+void ddf_shards_give(ddf_shards *shards, ddf_file *file) {
+    if (shards->only != NULL || file == NULL) {
+        return;
+    }
+    if (!ddf_file_can_be_ready(file)) {
+        atomic_store_explicit(&shards->far, 1, memory_order_relaxed);
+    }
+    ddf_file_release(file);
+}
+
+int ddf_shards_can_be_ready(const ddf_shards *shards) {
+    return shards->only != NULL ? ddf_file_can_be_ready(shards->only)
+                                : !atomic_load_explicit(&shards->far, memory_order_relaxed);
+}
+
+int ddf_shards_may_wait(const ddf_shards *shards) {
+    return shards->only == NULL && (!ddf_shards_can_be_ready(shards) || atomic_load(&shards->missing) > 0);
+}
+
+int ddf_shards_are_entered(ddf_shards *shards, uint64_t address) {
+    if (shards->only != NULL) {
+        return ddf_file_is_entered(shards->only, address);
+    }
+    ddf_place place = ddf_shards_place(shards, address);
+    pthread_mutex_lock(&shards->lock);
+    const ddf_file *file = shards->members[place.shard].file;
+    int entered = file != NULL && ddf_file_is_entered(file, place.position);
+    pthread_mutex_unlock(&shards->lock);
+    return entered;
+}
+
+size_t ddf_shards_open(ddf_shards *shards) {
+    pthread_mutex_lock(&shards->lock);
+    size_t open = shards->open;
+    pthread_mutex_unlock(&shards->lock);
+    return open;
+}
+
+/* ---- offsets ---- */
+
+/* Load `size` bytes of a file of that size. Returns 0 or a negative status. */
+static int load(const char *path, size_t size, const uint8_t **out, int *mapped) {
+    int fd = ddf_sys_open(path);
+    if (fd < 0) {
+        return fd;
+    }
+    int64_t found = ddf_sys_size(fd);
+    int status = found < 0 ? (int)found : (uint64_t)found == size ? DDF_OK : DDF_E_CHANGED;
+    *mapped = 0;
+    *out = NULL;
+    if (status >= 0 && size > READ_MAX) {
+        *out = ddf_sys_map(fd, size);
+        *mapped = *out != NULL;
+    }
+    if (status >= 0 && *out == NULL) {
+        uint8_t *memory = malloc(size);
+        int64_t got = memory == NULL ? -ENOMEM : ddf_sys_read(fd, memory, size, 0);
+        status = got < 0 ? (int)got : (uint64_t)got == size ? DDF_OK : DDF_E_CHANGED;
+        if (status < 0) {
+            free(memory);
+        } else {
+            *out = memory;
+        }
+    }
+    ddf_sys_close(fd);
+    return status;
+}
+
+/* Whoever replaces a dataset takes its offsets away first, and puts the new ones there last: offsets that are loaded
+ * belong to the data file that the path names afterwards. */
+static int load_offsets(ddf_shards *shards, member *m, ddf_err *err) {
+    uint64_t number = (uint64_t)(m - shards->members);
+    const uint8_t *table = NULL, *none = NULL;
+    int mapped = 0;
+    ddf_stamp stamp;
+    int status = load(m->offsets_path, table_size(m), &table, &mapped);
+    if (status == -EMFILE || status == -ENFILE) {
+        keep_at_most(shards, 0);
+        status = load(m->offsets_path, table_size(m), &table, &mapped);
+    }
+    if (status < 0) {
+        return status == DDF_E_CHANGED
+                   ? fail_changed(err, number, m->stamp.size)
+                   : ddf_fail(err, status, "the offsets file of a shard cannot be read", number, 0);
+    }
+    status = ddf_sys_stamp_of(m->path, &stamp);
+    if (status < 0 || stamp.size != m->stamp.size || stamp.modified != m->stamp.modified) {
+        status = fail_changed(err, number, status < 0 ? 0 : stamp.size);
+    } else {
+        status = ddf_offsets_check_ends(table, m->samples + 1, m->stamp.size, err);
+    }
+    pthread_mutex_lock(&shards->lock);
+    int is_first = status >= 0 && atomic_load(&m->offsets) == none;
+    if (is_first) {
+        m->mapped = mapped;
+        atomic_store_explicit(&m->offsets, table, memory_order_release);
+        atomic_fetch_sub(&shards->missing, 1);
+    }
+    pthread_mutex_unlock(&shards->lock);
+    if (!is_first) {
+        free_table(table, mapped, table_size(m));
+    }
+    return status;
+}
+
+/* Have a shard's offsets ready, and its data file as it was: who cuts that may cut the mapped offsets next, and a page
+ * behind their end must not be touched. */
+static int enter(ddf_shards *shards, member *m, const uint8_t **table, ddf_err *err) {
+    *table = atomic_load_explicit(&m->offsets, memory_order_acquire);
+    if (DDF_LIKELY(*table != NULL && !m->mapped)) {
+        return DDF_OK;
+    }
+    ddf_file *file;
+    int status = ddf_shards_take(shards, (size_t)(m - shards->members), &file, err);
+    if (status >= 0) {
+        status = *table == NULL ? load_offsets(shards, m, err) : ddf_file_check(file, err);
+        ddf_shards_give(shards, file);
+    }
+    *table = atomic_load_explicit(&m->offsets, memory_order_acquire);
+    return status;
+}
+
+/* ---- samples ---- */
+
+/* The member that a sample is in, or NULL. Neighbours are asked for one after the other: `hint` is the last one. */
+static member *member_of(const ddf_shards *shards, uint64_t index, member *hint) {
+    if (index - hint->first < hint->samples) { /* below `first`, that is huge */
+        return hint;
+    }
+    size_t low = 0, high = shards->n; /* the last member that does not begin behind the index is in [low, high) */
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        *(shards->members[middle].first <= index ? &low : &high) = middle;
+    }
+    member *m = &shards->members[low];
+    return shards->n > 0 && index - m->first < m->samples ? m : NULL;
+}
+
+static int spans_of_many(ddf_shards *shards, const int64_t *indices, size_t count, ddf_span *out, ddf_err *err) {
+    member *m = shards->members, *entered = NULL;
+    const uint8_t *table = NULL;
+    for (size_t i = 0; i < count; i++) {
+        m = member_of(shards, (uint64_t)indices[i], m);
+        if (DDF_UNLIKELY(m == NULL)) {
+            return ddf_fail(err, DDF_E_INDEX, "the dataset has no sample of this index", i, 0);
+        }
+        int status = m == entered ? DDF_OK : enter(shards, m, &table, err);
+        entered = m;
+        int64_t local = indices[i] - (int64_t)m->first;
+        if (status >= 0) {
+            status = ddf_offsets_spans(table, m->samples + 1, &local, 1, m->stamp.size, &out[i], err);
+        }
+        if (DDF_UNLIKELY(status < 0)) {
+            err->item = i;
+            return status;
+        }
+        uint64_t base = (uint64_t)(m - shards->members) << shards->shift;
+        out[i].start += base;
+        out[i].stop += base;
+    }
+    return DDF_OK;
+}
+
+int ddf_shards_spans(ddf_shards *shards, const int64_t *indices, size_t count, ddf_span *out, ddf_err *err) {
+    if (shards->only == NULL) {
+        return spans_of_many(shards, indices, count, out, err);
+    }
+    const uint8_t *table = atomic_load_explicit(&shards->members[0].offsets, memory_order_relaxed);
+    return ddf_offsets_spans(table, shards->members[0].samples + 1, indices, count, ddf_file_size(shards->only), out,
+                             err);
+}
+
+int ddf_shards_find(ddf_shards *shards, int64_t index, ddf_found *out, ddf_err *err) {
+    member *m = shards->only != NULL ? shards->members : member_of(shards, (uint64_t)index, shards->members);
+    if (m == NULL) {
+        return ddf_fail(err, DDF_E_INDEX, "the dataset has no sample of this index", 0, 0);
+    }
+    out->first = (int64_t)m->first;
+    out->stop = out->first + (int64_t)m->samples;
+    int status = enter(shards, m, &out->offsets, err);
+    status = status >= 0 ? ddf_shards_take(shards, (size_t)(m - shards->members), &out->file, err) : status;
+    if (status < 0) {
+        return status;
+    }
+    status = ddf_file_check(out->file, err);
+    status = status >= 0 ? ddf_found_span(out, index, &out->span, err) : status;
+    if (status < 0) {
+        ddf_shards_give(shards, out->file);
+    }
+    return status;
+}
+
+int ddf_found_span(const ddf_found *found, int64_t index, ddf_span *span, ddf_err *err) {
+    int64_t local = index - found->first;
+    uint64_t entries = (uint64_t)(found->stop - found->first) + 1;
+    return ddf_offsets_spans(found->offsets, entries, &local, 1, ddf_file_size(found->file), span, err);
+}

@@ -1,0 +1,92 @@
+/* ddf_shards: the data files of a dataset, one after the other, as if they were one file.
+ *
+ * A plain dataset is one shard, which is open already. Of many shards only the sizes are known at first: the offsets of a
+ * shard are loaded when one of its samples is looked up, and kept; its data file is opened when it is read, and closed
+ * again when too many are open and nobody reads it. A shard that was replaced or changed since its sizes were taken is
+ * refused.
+ *
+ * An *address* says where a byte is: the shard's number in the high bits, the position in its data file in the low
+ * ones. Addresses of one shard are as far apart as the bytes; those of two are further apart than half a shard.
+ * Thread safe; the reference count may change from any thread. After a fork the child makes shards of its own. */
+#ifndef DDF_SHARDS_H
+#define DDF_SHARDS_H
+
+#include "ddf_file.h"
+
+typedef struct ddf_shards ddf_shards;
+
+/* One of many shards. */
+typedef struct ddf_shard_spec {
+    const char *path;         /* of the data file; copied */
+    const char *offsets_path; /* copied; NULL: */
+    const uint8_t *offsets;   /* the table itself, of which the caller keeps the memory */
+    uint64_t samples;
+    ddf_stamp stamp; /* of the data file */
+} ddf_shard_spec;
+
+/* `n` shards, of which about `max_open` (0: half of what the process may open) stay open. Returns 0, -ENOMEM, or
+ * DDF_E_LIMIT if they are too many or too large to be addressed. */
+int ddf_shards_new(const ddf_shard_spec *specs, size_t n, size_t max_open, ddf_shards **out);
+
+/* One shard. `file` is retained, the caller keeps the memory of the table. Returns 0 or -ENOMEM. */
+int ddf_shards_of(ddf_file *file, const uint8_t *offsets, uint64_t entries, ddf_shards **out);
+
+void ddf_shards_retain(ddf_shards *shards);
+void ddf_shards_release(ddf_shards *shards);
+
+/* 1 if nothing of the caller's is looked at any more, however long the shards live. */
+int ddf_shards_are_free(const ddf_shards *shards);
+
+/* What an address stands for. */
+typedef struct ddf_place {
+    size_t shard;
+    uint64_t position; /* in its data file */
+} ddf_place;
+
+ddf_place ddf_shards_place(const ddf_shards *shards, uint64_t address);
+
+/* Gaps between addresses up to this wide never join two shards. */
+uint64_t ddf_shards_max_gap(const ddf_shards *shards);
+
+/* For one shard: 0, or what ddf_file_check says. For many: 0, the check comes with each shard. */
+int ddf_shards_check(const ddf_shards *shards, ddf_err *err);
+
+/* Addresses of `count` samples, given by their indices in the whole dataset. May open files and wait for storage.
+ * Returns 0 or a status with err->item = position in `indices`: those of ddf_offsets_spans, of opening a file, DDF_E_CHANGED
+ * if the shard is not what it was, DDF_E_SPAN if its offsets are no table of its data file. */
+int ddf_shards_spans(ddf_shards *shards, const int64_t *indices, size_t count, ddf_span *out, ddf_err *err);
+
+/* A sample, and the shard around it. */
+typedef struct ddf_found {
+    ddf_file *file;         /* taken, see below */
+    ddf_span span;          /* of the sample, in the file */
+    const uint8_t *offsets; /* of the shard, which live as long */
+    int64_t first, stop;    /* indices of the shard's samples */
+} ddf_found;
+
+/* Find one sample by its index in the whole dataset, in a file that has the size it had. Errors as above. */
+int ddf_shards_find(ddf_shards *shards, int64_t index, ddf_found *out, ddf_err *err);
+
+/* The span of another sample of the same shard. Errors as those of ddf_offsets_spans. */
+int ddf_found_span(const ddf_found *found, int64_t index, ddf_span *span, ddf_err *err);
+
+/* The open data file of a shard, to be given back. Returns 0, or a status as above with err->item = the shard. */
+int ddf_shards_take(ddf_shards *shards, size_t shard, ddf_file **file, ddf_err *err);
+
+/* The same without waiting for storage: NULL where that would be needed. */
+int ddf_shards_take_ready(ddf_shards *shards, size_t shard, ddf_file **file, ddf_err *err);
+void ddf_shards_give(ddf_shards *shards, ddf_file *file);
+
+/* 1 if something may be read without waiting, as far as is known; see ddf_file_can_be_ready. */
+int ddf_shards_can_be_ready(const ddf_shards *shards);
+
+/* 1 if looking samples up may have to wait for storage: there are offsets to load, or files were seen to be far. */
+int ddf_shards_may_wait(const ddf_shards *shards);
+
+/* 1 if a small read at an address is but a copy by now. */
+int ddf_shards_are_entered(ddf_shards *shards, uint64_t address);
+
+/* Data files that are kept open at the moment. */
+size_t ddf_shards_open(ddf_shards *shards);
+
+#endif

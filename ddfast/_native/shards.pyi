@@ -1,0 +1,27 @@
+from ddfast._native.file import File
+from ddfast._native.offsets import OffsetTable
+
+Spec = tuple[str, str | OffsetTable, int, int, int]
+
+class Shards:
+    """The data files of one dataset, one after the other as if they were one. Safe to share between threads.
+
+    Files are opened when they are read; those that were used least recently are closed. After a fork, the child makes
+    shards of its own.
+
+    Parameters:
+        specs: for each shard its data file, its offsets file or table, the number of samples, and size in bytes and
+            time of the last change in ns of the data file, by which it is known again.
+        max_open: data files that stay open, about; 0 for half of what the process may open.
+
+    Raises:
+        KernelError: they are too many or too large (E_LIMIT).
+    """
+
+    def __init__(self, specs: list[Spec], max_open: int = 0) -> None: ...
+    @staticmethod
+    def one(file: File, offsets: OffsetTable) -> Shards:
+        """A plain dataset: one shard, which is open already."""
+    @property
+    def open(self) -> int:
+        """Data files that are kept open at the moment."""

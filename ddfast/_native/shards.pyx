@@ -1,0 +1,79 @@
+"""The data files of one dataset, open or not."""
+
+import os
+
+from libc.stdlib cimport calloc, free
+
+from ddfast._native.offsets cimport OffsetTable
+from ddfast._native.status cimport check
+
+from ddfast.errors import KernelError
+
+
+cdef class Shards:
+    def __cinit__(self, list specs not None, size_t max_open=0):
+        cdef size_t n = len(specs), i
+        cdef ddf_shard_spec *raw = <ddf_shard_spec *>calloc(n + 1, sizeof(ddf_shard_spec))
+        cdef int status
+        if raw == NULL:
+            raise MemoryError
+        try:
+            self.held = held = [as_held(spec) for spec in specs]
+            for i in range(n):
+                fill(&raw[i], held[i])
+            with nogil:
+                status = ddf_shards_new(raw, n, max_open, &self.ptr)
+            if status < -10000:
+                raise KernelError(status, f"{n:,} shards are too many or too large to be addressed")
+            check(status, NULL)
+        finally:
+            free(raw)
+
+    @staticmethod
+    def one(File file not None, OffsetTable offsets not None):
+        cdef Shards self = Shards.__new__(Shards, [])
+        ddf_shards_release(self.ptr)
+        self.ptr = NULL
+        self.held, self.is_one = offsets, True
+        check(ddf_shards_of(file.ptr, offsets.table, offsets.entries, &self.ptr), NULL)
+        return self
+
+    def __dealloc__(self):
+        with nogil:
+            ddf_shards_release(self.ptr)
+
+    @property
+    def open(self):
+        return ddf_shards_open(self.ptr)
+
+    cdef ddf_found find(self, int64_t index) except *:
+        cdef ddf_found found
+        cdef ddf_err err
+        cdef int status
+        if self.is_one:
+            status = ddf_shards_find(self.ptr, index, &found, &err)
+        else:
+            with nogil:
+                status = ddf_shards_find(self.ptr, index, &found, &err)
+        check(status, &err)
+        return found
+
+
+cdef tuple as_held(tuple spec):
+    """A shard's values as the kernel borrows them."""
+    path, offsets, samples, size, modified = spec
+    if not isinstance(offsets, OffsetTable):
+        offsets = os.fsencode(offsets)
+    return os.fsencode(path), offsets, samples, size, modified
+
+
+cdef int fill(ddf_shard_spec *out, tuple held) except -1:
+    path, offsets, out.samples, out.stamp.size, out.stamp.modified = held
+    out.path = <const char *>path
+    if isinstance(offsets, OffsetTable):
+        out.offsets = (<OffsetTable>offsets).table
+        if (<OffsetTable>offsets).entries != out.samples + 1:
+            raise ValueError(f"an offset table of {len(offsets):,} samples, not {out.samples:,}")
+    else:
+        out.offsets_path = <const char *>offsets
+    return 0

@@ -1,0 +1,118 @@
+"""What readers need of a dataset, be it in one file or in many."""
+
+from __future__ import annotations
+
+import operator
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ddfast._native.decode import Decoder
+from ddfast._native.samples import Samples
+from ddfast._native.shards import Shards
+from ddfast.errors import KernelError, PickleRefusedError, SampleIndexError, SampleKeyError
+from ddfast.order import check_positions
+
+__all__ = ["AnyDataset", "Failure"]
+
+Failure = KernelError | OSError | PickleRefusedError
+
+
+class AnyDataset(ABC):
+    """What readers need of a dataset, be it in one file or in many.
+
+    Attributes:
+        path: what messages call it.
+        decoder: what makes objects of its samples.
+        shards: its data files.
+        samples: single samples and short runs of them.
+        keys: keys of all samples, each read when it is used.
+        key_table: from key to index; built when it is first used.
+    """
+
+    path: str | Path
+    decoder: Decoder
+    shards: Shards
+    samples: Samples
+    keys: Sequence[str]
+    key_table: Any
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of samples."""
+
+    @property
+    @abstractmethod
+    def data_size(self) -> int:
+        """Bytes of all samples."""
+
+    def close(self) -> None:  # noqa: B027  # most have nothing to close
+        """Close files that can be opened again when they are needed: a batch that is kept keeps the dataset."""
+
+    @abstractmethod
+    def search(self, key: str) -> int:
+        """Index of the sample with this key, or -1.
+
+        Raises:
+            TypeError: the key is no string.
+        """
+
+    @abstractmethod
+    def key_at(self, index: int) -> str:
+        """Key of one sample; negative indices count from the end.
+
+        Raises:
+            IndexError: there is no such sample.
+        """
+
+    @abstractmethod
+    def keys_of(self, indices: ArrayLike) -> list[str]:
+        """Keys of these samples."""
+
+    @abstractmethod
+    def explain(self, error: Failure, index: int | None = None) -> Exception:
+        """What to raise for a failure at sample `index`; None where no sample is to blame."""
+
+    @abstractmethod
+    def explain_read(self, error: KernelError | OSError, indices: NDArray[np.int64] | None) -> Exception:
+        """What to raise for a read that failed; `indices` are the samples that were wanted, if that is known."""
+
+    def find_index(self, key: str) -> int:
+        """Index of the sample with this key.
+
+        Raises:
+            SampleKeyError: there is none.
+        """
+        index = self.search(key)
+        if index < 0:
+            raise SampleKeyError(f"{self.path} has no sample with key {key!r}")
+        return index
+
+    def position(self, index: Any) -> int:
+        """A sample index as it counts from 0; negative ones count from the end.
+
+        Raises:
+            SampleIndexError: there is no such sample.
+            TypeError: it is no integer.
+        """
+        n, position = len(self), operator.index(index)
+        if not -n <= position < n:
+            raise self.out_of_range(index)
+        return position + n if position < 0 else position
+
+    def positions(self, indices: ArrayLike) -> NDArray[np.int64]:
+        """Sample indices as they count from 0; int64, shape ``(n,)``.
+
+        Raises:
+            SampleIndexError: there is no such sample.
+            TypeError: they are no integers.
+        """
+        return check_positions(indices, len(self), str(self.path))
+
+    def out_of_range(self, index: Any) -> SampleIndexError:
+        """The error for an index that no sample has."""
+        return SampleIndexError(f"index {index} out of range: {self.path} has {len(self):,} samples")

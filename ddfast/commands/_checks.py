@@ -1,0 +1,338 @@
+"""What ``ddfast-verify`` looks at: the digests of all files, the index, and every message of the data file."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddfast.commands._files import SUFFIX_MD5, byte_bar, index_files, listed_digests
+from ddfast.errors import DdfastError, IndexFileError
+from ddfast.index import (
+    SUFFIX_FILTER,
+    SUFFIX_KEY_HASHES,
+    SUFFIX_KEYS,
+    SUFFIX_LEGACY_INDEX,
+    SUFFIX_OFFSETS,
+    hash_keys,
+    legacy_load_index,
+    load_filter,
+    load_key_hashes,
+    load_keys,
+)
+from ddfast.scan import Run, check_samples, find_samples
+from ddfast.tools import hash_md5hex, hash_string, path_append
+from ddfast.writer.digest import Digest
+
+# Findings of one kind that are told one by one; the others are counted.
+SHOWN = 10
+
+RESTORE = "Restore it from a copy, or write the dataset again."
+REBUILD = "If the data file is sound, `ddfast index` makes it again."
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is wrong.
+
+    Parameters:
+        file: the file that it is wrong with.
+        problem: what it is.
+        remedy: what to do.
+        sample: index of the sample concerned.
+        key: its key.
+        position: byte position in the file.
+    """
+
+    file: Path
+    problem: str
+    remedy: str
+    sample: int | None = None
+    key: str | None = None
+    position: int | None = None
+
+    def __str__(self) -> str:
+        where = []
+        if self.sample is not None:
+            where.append(f"sample {self.sample}" + ("" if self.key is None else f" ({self.key!r})"))
+        if self.position is not None:
+            where.append(f"byte {self.position:,}")
+        return f"{self.file}: {''.join(f'{place}: ' for place in where)}{self.problem}. {self.remedy}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, ready for JSON."""
+        return {**dataclasses.asdict(self), "file": str(self.file)}
+
+
+class Check:
+    """One dataset and what was found to be wrong with it.
+
+    Parameters:
+        path: the data file.
+        quick: leave MD5 digests out.
+
+    Attributes:
+        samples: samples of the dataset, as far as its index tells.
+        keyless: samples without a string under ``"key"``, which only `RawWriter` writes.
+        findings: what is wrong.
+        untold: how many findings more there are, by what they say.
+    """
+
+    def __init__(self, path: Path, quick: bool = False) -> None:
+        self.path = path
+        self.quick = quick
+        self.size = path.stat().st_size
+        self.samples = 0
+        self.keyless = 0
+        self.findings: list[Finding] = []
+        self.untold: dict[str, int] = {}
+        self._told: dict[str, int] = {}
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.findings
+
+    def run(self) -> Check:
+        """Look at everything."""
+        keys, offsets = self._index()
+        digest = self._data(keys, offsets)
+        if not self.quick:
+            self._digests(digest)
+        return self
+
+    def file(self, suffix: str) -> Path:
+        """A file beside the data file."""
+        return path_append(self.path, suffix)
+
+    def add(self, file: Path, problem: str, remedy: str, kind: str = "", **place: Any) -> None:
+        """Note what is wrong; from the eleventh of a kind on, count only."""
+        kind = kind or problem
+        self._told[kind] = told = self._told.get(kind, 0) + 1
+        if told <= SHOWN:
+            self.findings.append(Finding(file, problem, remedy, **place))
+        else:
+            self.untold[kind] = self.untold.get(kind, 0) + 1
+
+    # -- index
+
+    def _index(self) -> tuple[list[str] | None, NDArray[np.uint64] | None]:
+        """Keys and offsets, each None where it cannot be used."""
+        if self.file(SUFFIX_LEGACY_INDEX).exists() and not self.file(SUFFIX_OFFSETS).exists():
+            return self._legacy_index()
+        offsets = self._offsets()
+        keys = self._keys()
+        if keys is not None and offsets is not None and len(keys) != len(offsets) - 1:
+            self.add(
+                self.file(SUFFIX_KEYS),
+                f"it has {len(keys):,} keys, but the offsets file has {len(offsets) - 1:,} samples",
+                REBUILD,
+            )
+            keys = None
+        self.samples = len(offsets) - 1 if offsets is not None else len(keys or ())
+        if keys is not None and self._keys_differ(keys):
+            self._hashes(keys)
+            self._filter(keys)
+        return keys, offsets
+
+    def _legacy_index(self) -> tuple[list[str] | None, NDArray[np.uint64] | None]:
+        try:
+            keys, offsets = legacy_load_index(self.path)
+        except DdfastError as error:
+            self.add(self.file(SUFFIX_LEGACY_INDEX), _reason(error), REBUILD)
+            return None, None
+        self.samples = len(keys)
+        self._keys_differ(keys)
+        return keys, np.array(offsets, np.uint64)
+
+    def _offsets(self) -> NDArray[np.uint64] | None:
+        path = self.file(SUFFIX_OFFSETS)
+        try:
+            offsets = np.fromfile(path, ">u8").astype(np.uint64)
+        except FileNotFoundError:
+            self.add(path, "not found", REBUILD)
+            return None
+        if not len(offsets) or path.stat().st_size % 8:
+            self.add(path, "its size is no multiple of 8 bytes, or 0", REBUILD)
+            return None
+        return offsets if self._ends_fit(path, offsets) and self._rising(path, offsets) else None
+
+    def _ends_fit(self, path: Path, offsets: NDArray[np.uint64]) -> bool:
+        if offsets[0] != 0:
+            self.add(path, f"the first offset is {int(offsets[0]):,}, not 0", REBUILD, position=0)
+        if offsets[-1] != self.size:
+            end = int(offsets[-1])
+            self.add(
+                self.path,
+                f"it has {self.size:,} bytes, but its samples end at byte {end:,}: it was cut, or the offsets are "
+                "those of another data file",
+                RESTORE,
+            )
+        return bool(offsets[0] == 0 and offsets[-1] == self.size)
+
+    def _rising(self, path: Path, offsets: NDArray[np.uint64]) -> bool:
+        falls = np.flatnonzero(offsets[1:] <= offsets[:-1]).tolist()
+        for index in falls:
+            self.add(
+                path,
+                f"it starts at byte {int(offsets[index]):,} and ends at byte {int(offsets[index + 1]):,}",
+                REBUILD,
+                "samples that end where they start, or before",
+                sample=index,
+                position=8 * (index + 1),
+            )
+        return not falls
+
+    def _keys(self) -> list[str] | None:
+        path = self.file(SUFFIX_KEYS)
+        try:
+            return list(load_keys(path))
+        except (FileNotFoundError, IndexFileError) as error:
+            self.add(path, _reason(error), REBUILD)
+            return None
+
+    def _keys_differ(self, keys: Sequence[str]) -> bool:
+        if len(set(keys)) == len(keys):
+            return True
+        first: dict[str, int] = {}
+        for index, key in enumerate(keys):
+            if first.setdefault(key, index) != index:
+                problem = f"it has the key of sample {first[key]}"
+                self.add(self.path, problem, RESTORE, "keys that are not unique", sample=index, key=key)
+        return False
+
+    def _hashes(self, keys: list[str]) -> None:
+        path = self.file(SUFFIX_KEY_HASHES)
+        try:
+            salt, hashes = load_key_hashes(path)
+        except (FileNotFoundError, IndexFileError) as error:
+            self.add(path, _reason(error), REBUILD)
+            return
+        expected_salt, expected = hash_keys(keys)
+        if salt != expected_salt:  # another one will do, if it keeps the keys apart
+            expected = np.array([hash_string(key, salt) for key in keys], np.uint64)
+        if len(hashes) != len(keys):
+            self.add(path, f"it has {len(hashes):,} hashes for {len(keys):,} keys", REBUILD)
+            return
+        for index in np.flatnonzero(hashes != expected).tolist():
+            self.add(
+                path,
+                "its hash is not that of its key",
+                REBUILD,
+                sample=index,
+                key=keys[index],
+                position=8 * (index + 1),
+            )
+
+    def _filter(self, keys: list[str]) -> None:
+        path = self.file(SUFFIX_FILTER)
+        try:
+            bloom = load_filter(path)
+        except (FileNotFoundError, IndexFileError) as error:
+            self.add(path, _reason(error), REBUILD)
+            return
+        for index, key in enumerate(keys):
+            if key not in bloom:
+                self.add(path, "its key is not in the filter", REBUILD, sample=index, key=key)
+
+    # -- data
+
+    def _data(self, keys: list[str] | None, offsets: NDArray[np.uint64] | None) -> str:
+        """Check all samples. Returns the MD5 of the data file, unless that is left out."""
+        digest = Digest()
+        with closing(digest), byte_bar(f"verify {self.path.name}", self.size) as bar:
+
+            def take(data: memoryview) -> None:
+                if not self.quick:
+                    digest.update([data])
+                bar.update(len(data))
+
+            if offsets is None:
+                runs = find_samples(self.path, take)
+            else:
+                runs = check_samples(self.path, offsets, take)
+            found = damaged = 0
+            for run in runs:
+                self._run(run, keys)
+                found += len(run)
+                damaged += run.damage is not None
+            if offsets is None:
+                self._count(found, damaged, keys)
+            return digest.hexdigest()
+
+    def _count(self, found: int, damaged: int, keys: list[str] | None) -> None:
+        """Hold the number of samples in the data file against that of keys, where there are no offsets."""
+        self.samples = found
+        if keys is not None and not damaged and found != len(keys):
+            problem = f"it has {len(keys):,} keys, but the data file has {found:,} samples"
+            self.add(self.file(SUFFIX_KEYS), problem, REBUILD)
+
+    def _run(self, run: Run, keys: list[str] | None) -> None:
+        names = None if keys is None else keys[run.first : run.first + len(run)]
+        if run.faults:
+            self.keyless += len(run.faults)
+        if names is not None and names != run.keys:
+            self._other_keys(run, names)
+        if (damage := run.damage) is not None:
+            key = keys[damage.index] if keys is not None and damage.index < len(keys) else None
+            problem = (
+                f"the sample is damaged at byte {damage.position - damage.start:,} of it: {damage.reason}"
+            )
+            self.add(
+                self.path,
+                problem,
+                RESTORE,
+                "damaged samples",
+                sample=damage.index,
+                key=key,
+                position=damage.position,
+            )
+
+    def _other_keys(self, run: Run, names: list[str]) -> None:
+        for at, (name, key) in enumerate(zip(names, run.keys, strict=False)):
+            if key is not None and key != name:
+                self.add(
+                    self.file(SUFFIX_KEYS),
+                    f"the sample itself has the key {key!r}",
+                    REBUILD,
+                    "samples with another key",
+                    sample=run.first + at,
+                    key=name,
+                    position=int(run.offsets[at]),
+                )
+
+    # -- digests
+
+    def _digests(self, digest: str) -> None:
+        md5 = self.file(SUFFIX_MD5)
+        try:
+            listed = listed_digests(self.path)
+        except IndexFileError as error:
+            self.add(md5, _reason(error), REBUILD)
+            return
+        if listed is None:
+            self.add(md5, "not found", REBUILD)
+            return
+        found = {self.path.name: digest, **{file.name: hash_md5hex(file) for file in index_files(self.path)}}
+        for name in sorted(found.keys() | listed.keys()):
+            file, remedy = self.path.with_name(name), RESTORE if name == self.path.name else REBUILD
+            if name not in found:
+                if not file.exists():
+                    self.add(file, f"not found, though {md5.name} lists it", remedy)
+            elif name not in listed:
+                self.add(md5, f"it does not list {name}", remedy)
+            elif found[name] != listed[name]:
+                self.add(file, f"its MD5 is {found[name]}, not {listed[name]} as {md5.name} says", remedy)
+
+
+def _reason(error: Exception) -> str:
+    """What an error of an index file says, without the file's name and without its advice."""
+    if isinstance(error, FileNotFoundError):
+        return "not found"
+    text = str(error)
+    return (text.partition(" is damaged: ")[2] or text).partition(". ")[0]

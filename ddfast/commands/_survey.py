@@ -1,0 +1,229 @@
+"""What ``ddfast-info`` finds out about datasets: sizes from the index, fields from a few samples."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddfast.commands._files import SUFFIX_MD5, index_files
+from ddfast.errors import CorruptSampleError, DatasetNotFoundError, PickleRefusedError
+from ddfast.index import legacy_load_index, load_offsets
+from ddfast.reader import MsgpackReader
+from ddfast.tools import make_printer, path_append
+
+BINS = 10
+KEYS_SHOWN = 3
+
+# Sizes that differ by more are shown in bins that grow.
+WIDE = 100
+
+
+Shape = tuple[int, ...]
+
+
+@dataclasses.dataclass(slots=True)
+class Kind:
+    """Values of one type in a field.
+
+    Parameters:
+        type: name of the type; with the dtype, for arrays.
+        count: samples that have such a value.
+        low, high: smallest and largest shape of arrays; length of strings and of other things that have one.
+    """
+
+    type: str
+    count: int
+    low: Shape | None
+    high: Shape | None
+
+    def admits(self, type_name: str, shape: Shape | None) -> bool:
+        """Whether a value is of this kind: of the same type, and with as many dimensions."""
+        return self.type == type_name and _ndim(self.low) == _ndim(shape)
+
+    def add(self, shape: Shape | None) -> None:
+        """Count one more value of this kind."""
+        self.count += 1
+        if shape is not None and self.low is not None and self.high is not None:
+            self.low, self.high = tuple(map(min, shape, self.low)), tuple(map(max, shape, self.high))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shard:
+    """One data file.
+
+    Parameters:
+        path: the file.
+        samples: how many it has.
+        bytes: its size.
+        index: sizes of the index files beside it, by name.
+        md5: whether it has an MD5 file.
+        keys: of its first samples and its last one.
+    """
+
+    path: Path
+    samples: int
+    bytes: int
+    index: dict[str, int]
+    md5: bool
+    keys: list[str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Survey:
+    """One or several data files.
+
+    Parameters:
+        shards: the files.
+        sizes: least, mean, median and largest size of a sample, in bytes; empty where there are no samples.
+        histogram: sizes from, up to (exclusively), and how many samples have them.
+        sampled: samples that were decoded.
+        fields: by name, the kinds of values found in them.
+        unreadable: why samples could not be decoded, one line each.
+    """
+
+    shards: list[Shard]
+    sizes: dict[str, float]
+    histogram: list[tuple[int, int, int]]
+    sampled: int
+    fields: dict[str, list[Kind]]
+    unreadable: list[str]
+
+    @property
+    def samples(self) -> int:
+        """Samples of all files."""
+        return sum(shard.samples for shard in self.shards)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all data files."""
+        return sum(shard.bytes for shard in self.shards)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        shards = [{**dataclasses.asdict(shard), "path": str(shard.path)} for shard in self.shards]
+        result = {"samples": self.samples, "bytes": self.bytes, **dataclasses.asdict(self), "shards": shards}
+        result["histogram"] = [{"from": low, "to": high, "samples": n} for low, high, n in self.histogram]
+        return result
+
+
+def survey(paths: Sequence[Path], samples: int = 1000) -> Survey:
+    """Look at datasets.
+
+    Parameters:
+        paths: their data files.
+        samples: how many to decode, evenly spread over all files.
+
+    Raises:
+        DatasetNotFoundError: a file has no index.
+        IndexFileError: an index is damaged.
+    """
+    tables = [_offsets(path) for path in paths]
+    sizes = np.concatenate([np.diff(table.astype(np.int64)) for table in tables])
+    fields: dict[str, list[Kind]] = {}
+    unreadable: list[str] = []
+    chosen = np.unique(np.linspace(0, max(0, len(sizes) - 1), min(samples, len(sizes))).astype(np.int64))
+    bar = make_printer(desc="read samples", total=len(chosen), leave=False, disable=None)
+    first, shards = 0, []
+    with bar:
+        for path, table in zip(paths, tables, strict=True):
+            count = len(table) - 1
+            with _opened(path) as reader:
+                for index in (chosen[(chosen >= first) & (chosen < first + count)] - first).tolist():
+                    try:
+                        _describe(reader.get(index), fields)
+                    except (CorruptSampleError, PickleRefusedError) as error:
+                        unreadable.append(str(error))
+                    bar()
+                shards.append(_shard(path, count, reader))
+            first += count
+    return Survey(shards, _statistics(sizes), _histogram(sizes), len(chosen), fields, unreadable)
+
+
+def _offsets(path: Path) -> NDArray[np.uint64]:
+    with suppress(FileNotFoundError):
+        return load_offsets(path)
+    try:
+        return np.array(legacy_load_index(path)[1], np.uint64)
+    except FileNotFoundError:
+        raise DatasetNotFoundError(f"{path} has no index. `ddfast index {path}` makes one") from None
+
+
+def _opened(path: Path) -> MsgpackReader:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # which index files there are is told anyway
+        return MsgpackReader(path)
+
+
+def _shard(path: Path, count: int, reader: MsgpackReader) -> Shard:
+    keys: list[str] = []
+    with suppress(FileNotFoundError):
+        names = reader.keys()
+        keys = [
+            names[i] for i in [*range(min(KEYS_SHOWN - 1, count)), *([count - 1] * (count >= KEYS_SHOWN))]
+        ]
+    return Shard(
+        path,
+        count,
+        path.stat().st_size,
+        {file.name: file.stat().st_size for file in index_files(path)},
+        path_append(path, SUFFIX_MD5).exists(),
+        keys,
+    )
+
+
+def _statistics(sizes: NDArray[np.int64]) -> dict[str, float]:
+    if not len(sizes):
+        return {}
+    return {
+        "min": int(sizes.min()),
+        "mean": float(sizes.mean()),
+        "median": float(np.median(sizes)),
+        "max": int(sizes.max()),
+    }
+
+
+def _histogram(sizes: NDArray[np.int64]) -> list[tuple[int, int, int]]:
+    if not len(sizes):
+        return []
+    low, high = int(sizes.min()), int(sizes.max()) + 1
+    edges = (
+        np.geomspace(max(1, low), high, BINS + 1) if high > WIDE * low else np.linspace(low, high, BINS + 1)
+    )
+    edges = np.unique([low, *np.rint(edges[1:-1]).astype(np.int64).tolist(), high])
+    counts, _ = np.histogram(sizes, edges)
+    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True))
+
+
+def _describe(sample: Any, fields: dict[str, list[Kind]]) -> None:
+    """Add what the values of a sample are."""
+    for name, value in sample.items() if isinstance(sample, dict) else [("(no map)", sample)]:
+        kinds = fields.setdefault(name if isinstance(name, str) else repr(name), [])
+        kind, shape = _kind(value)
+        for known in kinds:
+            if known.admits(kind, shape):
+                known.add(shape)
+                break
+        else:
+            kinds.append(Kind(kind, 1, shape, shape))
+
+
+def _ndim(shape: Shape | None) -> int:
+    return -1 if shape is None else len(shape)
+
+
+def _kind(value: Any) -> tuple[str, Shape | None]:
+    """The type of a value and its extent, if it has one."""
+    if isinstance(value, np.ndarray):
+        return f"ndarray {value.dtype}", value.shape
+    if isinstance(value, np.generic):
+        return str(value.dtype), None
+    if isinstance(value, bytes | str | list | dict):
+        return type(value).__name__, (len(value),)
+    return "None" if value is None else type(value).__name__, None

@@ -1,0 +1,142 @@
+"""Print the samples of a dataset, abbreviated.
+
+Each sample is one line. Strings are cut to --maxstring characters, other values to 30, and long
+lists to 6 items. --json prints one JSON object a line with nothing cut, except that bytes and
+arrays are described by their size.
+
+Example:
+  ddfast cat train.msgpack --start 1000 -n 5
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import reprlib
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ddfast.commands import _run
+from ddfast.commands._options import positive
+from ddfast.reader import MsgpackReader
+
+MAXSTRING = 40
+
+
+class Short(reprlib.Repr):
+    """Abbreviations as `reprlib.Repr` makes them, without looking at all of a long ``bytes``."""
+
+    def repr_bytes(self, value: bytes, level: int) -> str:
+        """The two ends of a value."""
+        keep = self.maxother
+        if len(value) > 2 * keep:
+            # What lies between them is not printed, but decides which quotes are around them.
+            middle = b"'" if b"'" in value and b'"' not in value else b'"'
+            value = value[:keep] + middle + value[-keep:]
+        return self.repr_instance(value, level)
+
+
+def cat(
+    infile: str | os.PathLike[str],
+    maxstring: int = MAXSTRING,
+    start: int = 0,
+    stop: int | None = None,
+    as_json: bool = False,
+) -> None:
+    """Print samples, one a line.
+
+    Parameters:
+        infile: the data file.
+        maxstring: strings are cut to this length.
+        start, stop: which samples, by the rules of a Python slice.
+        as_json: print JSON instead of abbreviated Python.
+    """
+    short = Short()
+    short.maxstring = maxstring
+    short.maxdict = sys.maxsize
+    with _opened(infile) as reader:
+        for sample in reader.slice(start, stop):
+            print(json.dumps(plain(sample), ensure_ascii=False) if as_json else short.repr(sample))
+
+
+def cat_keys(
+    infile: str | os.PathLike[str], start: int = 0, stop: int | None = None, as_json: bool = False
+) -> None:
+    """Print keys, one a line; arguments as those of `cat`."""
+    with _opened(infile) as reader:
+        keys = reader.keys()
+        for index in range(*slice(start, stop).indices(len(keys))):
+            print(json.dumps(keys[index], ensure_ascii=False) if as_json else keys[index])
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it: bytes and arrays become what they are, numbers that JSON lacks become text."""
+    if isinstance(value, dict):
+        return {key if isinstance(key, str) else repr(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, bytes | bytearray):
+        return {"type": "bytes", "size": len(value)}
+    if isinstance(value, np.ndarray):
+        return {"type": "ndarray", "dtype": str(value.dtype), "shape": list(value.shape)}
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float) and not np.isfinite(value):
+        return repr(value)
+    return value if isinstance(value, str | int | float | None) else repr(value)
+
+
+@contextmanager
+def _opened(infile: str | os.PathLike[str]) -> Iterator[MsgpackReader]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # samples can be printed without an index of their keys
+        reader = MsgpackReader(infile)
+    with reader:
+        yield reader
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add("infile", metavar="FILE", help="dataset, a .msgpack file")
+    add(
+        "-s",
+        "--maxstring",
+        type=positive,
+        default=MAXSTRING,
+        metavar="N",
+        help="characters of a string that are printed (default: 40)",
+    )
+    add("--start", type=int, default=0, metavar="I", help="first sample; -5 for the fifth to last")
+    end = parser.add_mutually_exclusive_group()
+    end.add_argument("--stop", type=int, metavar="I", help="sample to stop before (default: the end)")
+    end.add_argument("-n", "--limit", type=positive, metavar="N", help="samples to print (default: all)")
+    add("--keys", action="store_true", help="print only the keys, without reading the samples")
+    add("--json", action="store_true", help="print one JSON value a line")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print; returns the exit code."""
+    stop = args.stop
+    if args.limit is not None and (args.start >= 0 or args.start + args.limit < 0):
+        stop = args.start + args.limit
+    if args.keys:
+        cat_keys(args.infile, args.start, stop, args.json)
+    else:
+        cat(args.infile, args.maxstring, args.start, stop, args.json)
+    return 0
+
+
+def entry() -> None:
+    """The console script ``ddfast-cat``."""
+    sys.exit(_run.run(sys.modules[__name__], "ddfast-cat"))
+
+
+if __name__ == "__main__":
+    entry()

@@ -1,0 +1,100 @@
+"""Build or rebuild the index of a dataset from its data file alone.
+
+The data file is read once from front to back; samples are found and checked without decoding them.
+Each sample must be a map with a unique string under "key". The result is byte for byte what the
+writers write: train.msgpack.offsets, .keys, .key_hashes, .filter and .md5. They replace what exists
+when they are complete, after a question (-y: without). Where an MD5 file says that the data file is
+damaged, nothing is written.
+
+Example:
+  ddfast index -y train.msgpack
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from ddfast.commands import _run
+from ddfast.commands._files import SUFFIX_MD5, byte_bar, confirm_overwrite, datasets, listed_digests
+from ddfast.errors import CorruptSampleError
+from ddfast.index import SUFFIX_FILTER, SUFFIX_KEY_HASHES, SUFFIX_KEYS, SUFFIX_LEGACY_INDEX, SUFFIX_OFFSETS
+from ddfast.scan import scan_index
+from ddfast.tools import hash_md5hex, path_append
+from ddfast.writer import write_index
+from ddfast.writer.digest import Digest
+
+REPLACED = (SUFFIX_OFFSETS, SUFFIX_KEYS, SUFFIX_KEY_HASHES, SUFFIX_FILTER, SUFFIX_MD5)
+
+
+def index(path: str | os.PathLike[str]) -> int:
+    """Write the index of a data file.
+
+    Parameters:
+        path: the data file.
+
+    Returns:
+        The number of samples.
+
+    Raises:
+        CorruptSampleError: a sample is damaged, or the MD5 file has another digest of the data file.
+        InvalidSampleError: a sample has no key, or (`DuplicateKeyError`) that of another.
+    """
+    path = Path(path)
+    digest = Digest()
+    try:
+        with byte_bar(f"index {path.name}", path.stat().st_size) as bar:
+
+            def take(data: memoryview) -> None:
+                digest.update([data])
+                bar.update(len(data))
+
+            keys, offsets = scan_index(path, take)
+            digests = [(path.name, digest.hexdigest())]
+    finally:
+        digest.close()
+    _compare(path, digests[0][1])
+    legacy = path_append(path, SUFFIX_LEGACY_INDEX)
+    if legacy.exists():
+        digests.append((legacy.name, hash_md5hex(legacy)))
+    write_index(path, keys, offsets, digests)
+    return len(keys)
+
+
+def _compare(path: Path, digest: str) -> None:
+    """Keep the only witness of a data file that is not what it was."""
+    expected = (listed_digests(path) or {}).get(path.name, digest)
+    if digest != expected:
+        md5 = path_append(path, SUFFIX_MD5)
+        raise CorruptSampleError(
+            f"{path} has the MD5 {digest}, not {expected} as {md5} says: it has changed since it was written. "
+            f"Restore it from a copy, or remove {md5.name} to take it as it is."
+        )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add("files", metavar="FILE", nargs="+", help="datasets: .msgpack files or glob patterns")
+    add("-y", "--no-confirm", action="store_true", help="replace an index without asking")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Build each index; returns the exit code."""
+    for path in datasets(args.files):
+        exists = any(path_append(path, suffix).exists() for suffix in REPLACED)
+        if exists and not args.no_confirm:
+            confirm_overwrite(f"{path.name} has an index, overwrite?")
+        print(f"{path.name}: {index(path):,} samples indexed")
+    return 0
+
+
+def entry() -> None:
+    """The console script ``ddfast-index``."""
+    sys.exit(_run.run(sys.modules[__name__], "ddfast-index"))
+
+
+if __name__ == "__main__":
+    entry()

@@ -1,0 +1,126 @@
+"""Tell what is in a dataset: samples, sizes, fields, keys and index files.
+
+Sizes of all samples come from the index. What fields samples have, with types and shapes, comes
+from --samples of them, evenly spread. Several files count as the shards of one dataset.
+
+Example:
+  ddfast info 'data/train-*.msgpack' --samples 100
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ddfast.commands import _run
+from ddfast.commands._files import datasets
+from ddfast.commands._options import positive
+from ddfast.commands._survey import Kind, Shard, Survey, survey
+
+BAR = 40
+
+
+def info(paths: Iterable[str | os.PathLike[str]], samples: int = 1000) -> Survey:
+    """Look at the shards of a dataset.
+
+    Parameters:
+        paths: data files.
+        samples: how many to decode for the fields.
+
+    Raises:
+        DatasetNotFoundError: a file is missing, or has no index.
+        IndexFileError: an index is damaged.
+    """
+    return survey([Path(path) for path in paths], samples)
+
+
+def report(found: Survey) -> str:
+    """The result for people."""
+    return "\n".join([*_heads(found), *_sizes(found), *_fields(found)])
+
+
+def _heads(found: Survey) -> Iterator[str]:
+    for shard in found.shards:
+        yield f"{shard.path}: {shard.samples:,} samples, {shard.bytes:,} bytes"
+        if len(found.shards) == 1:
+            yield from _neighbours(shard)
+    if len(found.shards) > 1:
+        yield f"together: {len(found.shards):,} files, {found.samples:,} samples, {found.bytes:,} bytes"
+
+
+def _neighbours(shard: Shard) -> Iterator[str]:
+    files = ", ".join(f"{name.removeprefix(shard.path.name)} {size:,}" for name, size in shard.index.items())
+    yield f"  index files, bytes: {files}; {'with' if shard.md5 else 'no'} .md5"
+    if shard.keys:
+        dots = ["..."] if shard.samples > len(shard.keys) else []
+        yield f"  keys: {', '.join([*map(repr, shard.keys[:-1]), *dots, repr(shard.keys[-1])])}"
+
+
+def _sizes(found: Survey) -> Iterator[str]:
+    if not found.sizes:
+        return
+    yield ""
+    values = ", ".join(f"{name} {value:,.0f}" for name, value in found.sizes.items())
+    yield f"bytes a sample: {values}"
+    width = max(len(f"{high:,}") for _, high, _ in found.histogram)
+    most = max(count for *_, count in found.histogram)
+    digits = len(f"{most:,}")
+    for low, high, count in found.histogram:
+        bar = "#" * (-(-BAR * count // most))
+        yield f"  {low:>{width},} to {high - 1:>{width},}  {count:>{digits},}  {bar}".rstrip()
+
+
+def _fields(found: Survey) -> Iterator[str]:
+    if not found.sampled:
+        return
+    yield ""
+    yield f"fields of {found.sampled:,} of {found.samples:,} samples:"
+    width = max(map(len, found.fields), default=0)
+    for name, kinds in found.fields.items():
+        for number, kind in enumerate(kinds):
+            share = "all" if kind.count == found.sampled else f"{kind.count:,}"
+            yield f"  {name if number == 0 else '':<{width}}  {share:>{len(f'{found.sampled:,}')}}  {describe(kind)}"
+    if found.unreadable:
+        yield f"  {len(found.unreadable):,} cannot be decoded, the first: {found.unreadable[0]}"
+
+
+def describe(kind: Kind) -> str:
+    """A kind of values in a few words, such as ``ndarray float32 (3, 200 to 224)``."""
+    if kind.low is None or kind.high is None:
+        return kind.type
+    ranges = [
+        f"{low:,}" if low == high else f"{low:,} to {high:,}"
+        for low, high in zip(kind.low, kind.high, strict=True)
+    ]
+    if kind.type.startswith("ndarray"):
+        return f"{kind.type} ({', '.join(ranges)}{',' * (len(ranges) == 1)})"
+    unit = {"bytes": "long", "str": "characters"}.get(kind.type, "items")
+    return f"{kind.type}, {ranges[0]} {unit}"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add("files", metavar="FILE", nargs="+", help="datasets: .msgpack files or glob patterns")
+    add("--samples", type=positive, default=1000, metavar="N", help="samples to decode (default: 1000)")
+    add("--json", action="store_true", help="print the result as JSON")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Look and print; returns the exit code."""
+    found = info(datasets(args.files), args.samples)
+    print(json.dumps(found.to_dict(), indent=2) if args.json else report(found))
+    return 0
+
+
+def entry() -> None:
+    """The console script ``ddfast-info``."""
+    sys.exit(_run.run(sys.modules[__name__], "ddfast-info"))
+
+
+if __name__ == "__main__":
+    entry()

@@ -1,0 +1,118 @@
+"""Extract some samples of a dataset.
+
+Strategies:
+
+- random: a random choice, in random order.
+- sequential: the first samples, in their order.
+
+Example:
+  ddfast sample train.msgpack small.msgpack 1000 --seed 7
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator
+
+from ddfast import Batch
+from ddfast.commands import _run
+from ddfast.commands._move import (
+    StrPath,
+    add_no_confirm,
+    add_seed,
+    batch_size,
+    copy,
+    keeping_what_exists,
+    open_reader,
+    open_writer,
+    refuse_same,
+    stretch,
+)
+from ddfast.reader import Shuffler
+
+
+def sample(
+    infile: StrPath,
+    outfile: StrPath,
+    number: int,
+    strategy: str,
+    *,
+    overwrite: bool = False,
+    seed: int | None = None,
+) -> None:
+    """Write some samples of a dataset to another.
+
+    Parameters:
+        infile: the dataset.
+        outfile: data file of the result; the user is asked if it exists.
+        number: how many samples. All are written, with a warning, where there are not as many.
+        strategy: ``"random"`` or ``"sequential"``.
+        overwrite: replace what exists without asking.
+        seed: of the random choice; None for the one that depends on the length of the dataset alone.
+
+    Raises:
+        ValueError: the number is negative, or both files are the same.
+        FileExistsError: the user wants to keep what exists.
+    """
+    if number < 0:
+        raise ValueError(f"{number} samples cannot be written")
+    refuse_same([infile], [outfile])
+    with open_reader(infile) as reader:
+        n = len(reader)
+        if number > n:
+            print(f"{infile} has only {n:,} samples, not {number:,}", file=sys.stderr)
+            number = n
+        size = batch_size([infile], n)
+        with open_writer(outfile, number, overwrite) as writer:
+            if strategy == "random":
+                copy(first(number, Shuffler(reader, seed=seed).batches(size, raw=True)), writer)
+            else:
+                copy(stretch(reader, 0, number, size), writer)
+
+
+def first(number: int, batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Batches of the first so many samples."""
+    for batch in batches:
+        if number <= len(batch):
+            yield batch[:number]
+            return
+        yield batch
+        number -= len(batch)
+
+
+def natural(text: str) -> int:
+    """An integer from 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not an integer from 0")
+    return int(text)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("infile", help="dataset to take samples from")
+    parser.add_argument("outfile", help="where to write the result")
+    parser.add_argument("number", type=natural, help="how many samples to extract")
+    parser.add_argument(
+        "-s", "--strategy", default="random", choices=("sequential", "random"), help="(default: random)"
+    )
+    add_no_confirm(parser)
+    add_seed(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Extract; returns the exit code."""
+    with keeping_what_exists():
+        sample(
+            args.infile, args.outfile, args.number, args.strategy, overwrite=args.no_confirm, seed=args.seed
+        )
+    return 0
+
+
+def entry() -> None:
+    """The console script ``ddfast-sample``."""
+    sys.exit(_run.run(sys.modules[__name__], "ddfast-sample"))
+
+
+if __name__ == "__main__":
+    entry()

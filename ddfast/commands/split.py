@@ -1,0 +1,106 @@
+"""Split a dataset into several smaller ones.
+
+Two split positions A and B, for example, give three output files:
+
+    [.....file1.....|A|.....file2.....|B|.....file3.....]
+
+File 1 has the samples 0 to A-1, file 2 the samples A to B-1, and file 3 the samples from B to the end.
+Each file appears when it is complete.
+
+Example:
+  ddfast split train.msgpack 45000 -o train-45k.msgpack validation-5k.msgpack
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from ddfast.commands import _run
+from ddfast.commands._move import (
+    StrPath,
+    add_no_confirm,
+    batch_size,
+    copy,
+    keeping_what_exists,
+    open_reader,
+    open_writer,
+    refuse_same,
+    stretch,
+)
+
+
+def split_dataset(
+    infile: StrPath, outfiles: Sequence[StrPath], splits: Sequence[int], overwrite: bool = False
+) -> None:
+    """Split a dataset.
+
+    Parameters:
+        infile: the dataset.
+        outfiles: data files of the parts. The user is asked about each that exists; those that are to be kept
+            are left out.
+        splits: in ascending order, the index of the first sample of every part but the first.
+        overwrite: replace what exists without asking.
+
+    Raises:
+        ValueError: the splits are not in order or lie outside the dataset, or are not one less than outfiles.
+    """
+    refuse_same([infile], outfiles)
+    with open_reader(infile) as reader:
+        n = len(reader)
+        check_splits(splits, len(outfiles), n)
+        size = batch_size([infile], n)
+        for outfile, (start, stop) in zip(outfiles, pairwise([0, *splits, n]), strict=True):
+            with keeping_what_exists(), open_writer(outfile, stop - start, overwrite) as writer:
+                copy(stretch(reader, start, stop, size), writer)
+
+
+def check_splits(splits: Sequence[int], files: int, n: int) -> None:
+    """Raise ValueError unless a dataset of `n` samples can be split at these positions into so many files."""
+    if list(splits) != sorted(splits):
+        raise ValueError(f"split positions are in ascending order, not {' '.join(map(str, splits))}")
+    for split in splits:
+        if not 0 < split < n:
+            raise ValueError(
+                f"split position {split} is not inside the dataset, which has {n:,} samples: "
+                f"positions go from 1 to {n - 1}"
+            )
+    if files != len(splits) + 1:
+        raise ValueError(
+            f"{len(splits)} split positions give {len(splits) + 1} parts, but {files} outputs are named"
+        )
+
+
+def outfiles_of(infile: StrPath, parts: int) -> list[Path]:
+    """Names of the parts where none are given: ``train-0.msgpack``, ``train-1.msgpack``, ..."""
+    path = Path(infile)
+    return [path.with_name(f"{path.stem}-{i}{path.suffix}") for i in range(parts)]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("infile", help="file to split")
+    parser.add_argument("split", type=int, nargs="+", help="index of the first sample of the next part")
+    parser.add_argument(
+        "-o", "--outfiles", metavar="PATH", nargs="+", help="output files (default: infile-0, infile-1, ...)"
+    )
+    add_no_confirm(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Split; returns the exit code."""
+    outfiles = args.outfiles or outfiles_of(args.infile, len(args.split) + 1)
+    split_dataset(args.infile, outfiles, args.split, args.no_confirm)
+    return 0
+
+
+def entry() -> None:
+    """The console script ``ddfast-split``."""
+    sys.exit(_run.run(sys.modules[__name__], "ddfast-split"))
+
+
+if __name__ == "__main__":
+    entry()

@@ -1,0 +1,94 @@
+"""Check that datasets are whole: digests, index and every message.
+
+Compares the MD5 of all files with the MD5 file, holds offsets, keys, key hashes and filter against
+each other and against the samples, and goes through every sample without decoding it. Each thing
+that is wrong is told with file, sample, key, byte position and what to do. The exit status is 0 for
+sound datasets, 1 for damaged ones (or ones that cannot be read), 2 for wrong arguments.
+
+Example:
+  ddfast verify --quick 'data/train-*.msgpack'
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from ddfast.commands import _run
+from ddfast.commands._checks import Check
+from ddfast.commands._files import datasets
+
+
+def verify(path: str | os.PathLike[str], quick: bool = False) -> Check:
+    """Check one dataset.
+
+    Parameters:
+        path: the data file.
+        quick: leave MD5 digests out.
+
+    Returns:
+        What was found; `Check.sound` and `Check.findings` tell.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    return Check(Path(path), quick).run()
+
+
+def report(check: Check) -> str:
+    """The result for people."""
+    what = f"{check.samples:,} samples, {check.size:,} bytes"
+    lines = [f"{check.path}: {'sound' if check.sound else 'damaged'} ({what})"]
+    lines += [f"  {finding}" for finding in check.findings]
+    lines += [f"  and {count:,} more: {kind}" for kind, count in check.untold.items()]
+    if check.keyless:
+        lines.append(
+            f"  note: {check.keyless:,} samples hold no string under 'key'; their keys were not compared"
+        )
+    return "\n".join(lines)
+
+
+def to_dict(check: Check) -> dict[str, Any]:
+    """The result, ready for JSON."""
+    return {
+        "file": str(check.path),
+        "sound": check.sound,
+        "samples": check.samples,
+        "bytes": check.size,
+        "keyless": check.keyless,
+        "findings": [finding.to_dict() for finding in check.findings],
+        "more": check.untold,
+    }
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add("files", metavar="FILE", nargs="+", help="datasets: .msgpack files or glob patterns")
+    add("--quick", action="store_true", help="leave out the MD5 digests, which take most of the time")
+    add("--json", action="store_true", help="print the result as JSON")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Check and print; returns the exit code."""
+    checks = []
+    for path in datasets(args.files):
+        checks.append(verify(path, args.quick))
+        if not args.json:
+            print(report(checks[-1]), flush=True)
+    if args.json:
+        print(json.dumps([to_dict(check) for check in checks], indent=2))
+    return 0 if all(check.sound for check in checks) else _run.FAILED
+
+
+def entry() -> None:
+    """The console script ``ddfast-verify``."""
+    sys.exit(_run.run(sys.modules[__name__], "ddfast-verify"))
+
+
+if __name__ == "__main__":
+    entry()

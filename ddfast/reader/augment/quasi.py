@@ -1,0 +1,278 @@
+"""Samples in nearly random order, read in chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import ceil, inf
+from typing import Any, NamedTuple, SupportsIndex
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddfast._native.arena import Pool
+from ddfast._native.shuffle import exchange, exchange_objects
+from ddfast.batch import Batch
+from ddfast.errors import ClosedError, KernelError, PickleRefusedError
+from ddfast.prefetch import check_columns
+from ddfast.reader.abc import Reader
+from ddfast.reader.ahead import RUN_BYTES, Failure, Form, Packed, runs_at
+from ddfast.reader.augment.base import Augment, Indices, PlacedAugment, check_chunk_size, chosen
+from ddfast.reader.augment.batches import AugmentBatches, PassBatches
+from ddfast.reader.augment.draws import Draws, check_seed
+from ddfast.reader.batches import Batches
+
+__all__ = ["QuasiShuffler"]
+
+# Samples that are taken out of the buffer at once when nothing comes in any more.
+TAIL = 64
+
+# Memory of batches that is kept for the next ones: using it again costs a fraction of fresh memory.
+POOL_BYTES = 32 << 20
+
+
+class QuasiShuffler(PlacedAugment):
+    """Gives the samples of a reader in nearly random order, and reads them in large pieces.
+
+    Chunks of consecutive samples are read in random order. Those that come first fill a buffer; then each sample
+    that is read takes the place of a random one in the buffer, which is given out. What is in the buffer in the end
+    is given out as it is. The order differs from pass to pass.
+
+    The buffer holds packed samples where the reader has some and they are small, and otherwise what is given out.
+
+    Parameters:
+        reader: a reader or an augment.
+        buf_size: samples in the buffer, rounded up to whole chunks; below 1 a fraction of ``len(reader)``. A larger
+            buffer mixes better and takes more memory. As many chunks as there are classes will usually do.
+        chunk_size: samples of a chunk. Larger ones are read faster and mix less.
+        seed: a number; None for ``len(reader) * self.buf_size * chunk_size``.
+
+    Raises:
+        ValueError: `buf_size` is no number above 0, or `chunk_size` is below 1.
+        TypeError: the seed is no number.
+    """
+
+    def __init__(
+        self,
+        reader: Reader | Augment,
+        buf_size: float = 0.01,
+        chunk_size: SupportsIndex = 16,
+        seed: SupportsIndex | float | None = None,
+    ) -> None:
+        super().__init__(reader)
+        n = len(reader)
+        self.reader = reader
+        self.chunk_size = check_chunk_size(chunk_size)
+        self.buf_size = -(-_buffered(buf_size, n) // self.chunk_size) * self.chunk_size
+        self.num_chunks = -(-n // self.chunk_size)
+        self._seed = check_seed(n * self.buf_size * self.chunk_size if seed is None else seed)
+
+    def iter(
+        self, yield_key: bool = False, raw: bool = False, copy: bool = True, chunk_size: int | None = None
+    ) -> Iterator[Any]:
+        """As `Augment.iter`. `chunk_size` does not change which chunks are shuffled."""
+        return super().iter(yield_key, raw, copy, self.chunk_size if chunk_size is None else chunk_size)
+
+    def batches(
+        self,
+        batch_size: int,
+        *,
+        drop_last: bool = False,
+        columns: Sequence[str] | None = None,
+        raw: bool = False,
+    ) -> Batches:
+        packed = self._base._packed
+        if packed is None:
+            return PassBatches(self, batch_size, drop_last, columns, raw)
+        return _QuasiBatches(self, packed, batch_size, drop_last, columns, raw)
+
+    def _pass(self, number: int) -> Indices:
+        return self._plan(number).order()
+
+    def _plan(self, number: int) -> _Plan:
+        n = len(self)
+        draws = Draws(self._seed + number * n)
+        chunks = draws.permutation(self.num_chunks)
+        size = min(self.chunk_size, n)
+        positions = (chunks[:, np.newaxis] * size + np.arange(size)).ravel()
+        places = int(np.count_nonzero(positions[: self.buf_size] < n))
+        arrivals = chosen(self._inner._pass(number), positions[positions < n])
+        return _Plan(arrivals, places, draws.below(places, n - places) if n > places else _NO_DRAWS)
+
+    def _samples(self, form: Form, chunk_size: int) -> Iterator[Any]:
+        packed = self._base._packed
+        plan = self._plan(self._number)
+        arrivals = plan.from_position(self._i)
+        if packed is None or packed.is_large:
+            own = form._replace(copy=True)  # views would keep what else was read with them in memory
+            return _checked(_through_buffer(runs_at(self._base, arrivals.indices, own), arrivals))
+        runs = _through_buffer(runs_at(self._base, arrivals.indices, _PACKED), arrivals)
+        return _decoded(runs, packed, plan.order()[self._i :], form)
+
+
+_PACKED = Form(raw=True)
+_NO_DRAWS = np.empty(0, np.uint32)
+
+
+def _buffered(buf_size: float, n: int) -> int:
+    """Samples that a buffer is wanted for."""
+    if not 0 < buf_size < inf:
+        raise ValueError(f"buf_size is {buf_size}, not a number of samples or a fraction above 0")
+    return ceil(n * buf_size) if buf_size < 1 else int(buf_size)
+
+
+class _Arrivals(NamedTuple):
+    """What is read from some position of a pass on.
+
+    Parameters:
+        indices: samples in the order of reading: first those that the buffer holds at that position.
+        places: for each sample of the buffer, its place in it.
+        draws: for each sample that follows, the place that it takes.
+    """
+
+    indices: NDArray[np.int64]
+    places: NDArray[np.int64]
+    draws: NDArray[np.uint32]
+
+
+class _Plan(NamedTuple):
+    """One pass.
+
+    Parameters:
+        arrivals: all samples in the order of reading.
+        places: size of the buffer, which the first samples fill.
+        draws: for each sample that follows, the place in the buffer that it takes.
+    """
+
+    arrivals: NDArray[np.int64]
+    places: int
+    draws: NDArray[np.uint32]
+
+    def order(self) -> NDArray[np.int64]:
+        """Samples in the order in which they are given out."""
+        buffer, given = self._exchanged(len(self.draws))
+        return np.concatenate([given, buffer])
+
+    def from_position(self, position: int) -> _Arrivals:
+        """What is to be read when the pass begins at this position."""
+        done = min(position, len(self.draws))
+        held = self._exchanged(done)[0][position - done :]
+        places = np.argsort(held, kind="stable")  # neighbours in the file are read together
+        indices = np.concatenate([held[places], self.arrivals[self.places + done :]])
+        return _Arrivals(indices, places, self.draws[done:])
+
+    def _exchanged(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """What the buffer holds after some samples have been given out, and those."""
+        buffer = self.arrivals[: self.places].copy()
+        given = exchange(buffer, self.arrivals[self.places : self.places + count], self.draws[:count])
+        return buffer, given
+
+
+def _through_buffer(runs: Iterator[list[Any]], arrivals: _Arrivals) -> Iterator[list[Any]]:
+    """Samples in the order in which they are given out, in short runs."""
+    buffer: list[Any] = [None] * len(arrivals.places)
+    filled = exchanged = 0
+    for run in runs:
+        places = arrivals.places[filled : filled + len(run)].tolist()
+        for i, place in enumerate(places):
+            buffer[place] = run[i]
+        filled += len(places)
+        given = run[len(places) :] if places else run
+        exchange_objects(buffer, given, arrivals.draws[exchanged : exchanged + len(given)])
+        exchanged += len(given)
+        yield given
+    buffer.reverse()
+    while buffer:
+        yield buffer[: -TAIL - 1 : -1]
+        del buffer[-TAIL:]
+
+
+def _checked(runs: Iterator[list[Any]]) -> Iterator[Any]:
+    """The samples of runs; the error of one that could not be given is raised when its turn comes."""
+    for run in runs:
+        for sample in run:
+            if type(sample) is Failure:
+                raise sample.error
+            yield sample
+
+
+def _decoded(
+    runs: Iterator[list[Any]], packed: Packed, order: NDArray[np.int64], form: Form
+) -> Iterator[Any]:
+    """Packed samples as they were asked for; the error of one that is damaged is raised when its turn comes.
+
+    Parameters:
+        runs: packed samples, or why there is none.
+        packed: where they come from.
+        order: their indices.
+        form: what was asked for.
+    """
+    position = 0
+    for run in runs:
+        at = 0
+        while at < len(run):
+            indices = order[position : position + len(run) - at]
+            given = _decoded_run(run, at, packed, indices, form.raw)
+            if form.yield_key:
+                yield from zip(packed.origin.keys_of(indices[: len(given)]), given, strict=True)
+            else:
+                yield from given
+            at += len(given)
+            position += len(given)
+
+
+def _decoded_run(run: list[Any], at: int, packed: Packed, indices: NDArray[np.int64], raw: bool) -> list[Any]:
+    """Some samples of a run from `at` on, at least one."""
+    if type(run[at]) is Failure:
+        raise run[at].error
+    if raw:
+        return [run[at]]
+    try:
+        return packed.origin.decoder.unpack_run(run, at, RUN_BYTES)
+    except (KernelError, PickleRefusedError) as error:
+        raise packed.origin.explain(error, int(indices[0])) from error
+
+
+class _QuasiBatches(AugmentBatches):
+    """Batches of what comes out of the buffer of a QuasiShuffler."""
+
+    def __init__(
+        self,
+        augment: QuasiShuffler,
+        packed: Packed,
+        batch_size: int,
+        drop_last: bool,
+        columns: Sequence[str] | None,
+        raw: bool,
+    ) -> None:
+        super().__init__(augment, batch_size, drop_last)
+        self._packed = packed
+        self._columns = packed.columns if columns is None else check_columns(columns)
+        self._raw = raw
+        plan = augment._plan(augment._number)
+        self._order = plan.order()[augment._i :]
+        arrivals = plan.from_position(augment._i)
+        self._runs = _through_buffer(runs_at(augment._base, arrivals.indices, _PACKED), arrivals)
+        self._waiting: list[Any] = []
+        self._pool = Pool(POOL_BYTES)
+
+    def _read(self) -> Batch:
+        indices = self._order[: self._batch_size]
+        while len(self._waiting) < len(indices):
+            run = next(self._runs, None)
+            if run is None:
+                raise ClosedError("these batches ended with an earlier error; ask for new ones")
+            self._waiting += run
+        samples = self._waiting[: len(indices)]
+        del self._waiting[: len(indices)]
+        self._order = self._order[len(indices) :]
+        for sample in samples:
+            if type(sample) is Failure:
+                raise sample.error
+        return Batch.of(
+            samples, indices, self._packed.origin, columns=self._columns, raw=self._raw, pool=self._pool
+        )
+
+    def close(self) -> None:
+        super().close()
+        self._runs = iter(())
+        self._waiting.clear()

@@ -1,0 +1,267 @@
+"""Go through a data file message by message, without decoding: to find its samples, or to check them.
+
+Both ways read the file once from front to back, in windows of a megabyte; only a sample that is larger than a window
+is held in memory as a whole.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddfast._native.scan import scan_run, scan_spans
+from ddfast._native.status import E_TRUNCATED
+from ddfast.errors import (
+    CorruptSampleError,
+    DatasetChangedError,
+    DuplicateKeyError,
+    InvalidSampleError,
+    KernelError,
+    ReadError,
+)
+
+__all__ = ["Damage", "Run", "check_samples", "find_samples", "scan_index"]
+
+WINDOW = 1 << 20
+
+OnData = Callable[[memoryview], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A sample that is no well-formed message.
+
+    Parameters:
+        index: of the sample.
+        start: its first byte in the data file.
+        position: of the damage in the data file.
+        reason: what is wrong.
+    """
+
+    index: int
+    start: int
+    position: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Consecutive samples.
+
+    Parameters:
+        first: index of the first one.
+        offsets: where they start in the data file, and where the last one ends; uint64, shape ``(n + 1,)``.
+        keys: the string that each holds under ``"key"``; None where there is none.
+        faults: why, by position in `keys`.
+        damage: of the sample that follows, if it is damaged; it counts as one more.
+    """
+
+    first: int
+    offsets: NDArray[np.uint64]
+    keys: list[str | None]
+    faults: dict[int, str] = field(default_factory=dict)
+    damage: Damage | None = None
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+def find_samples(path: str | os.PathLike[str], on_data: OnData | None = None) -> Iterator[Run]:
+    """Find the samples of a data file without any index.
+
+    Parameters:
+        path: the data file.
+        on_data: called with all bytes of the file, in order and piece by piece.
+
+    Yields:
+        All samples. The last run tells of damage where there is any: what follows it cannot be told apart.
+
+    Raises:
+        ReadError: the file cannot be read, or was cut meanwhile.
+    """
+    index, start = 0, 0
+    with _Front(Path(path), on_data) as front:
+        while front.extend(1):
+            try:
+                stops, keys, faults = scan_run(front.data)
+            except KernelError as error:
+                if error.code == E_TRUNCATED and front.extend(error.item):
+                    continue
+                damage = Damage(index, start, start + error.pos, _of_file(error))
+                yield Run(index, np.array([start], np.uint64), [], damage=damage)
+                front.pass_rest()
+                return
+            yield Run(index, np.append(np.uint64(start), stops + np.uint64(start)), keys, faults)
+            front.drop(int(stops[-1]))
+            index, start = index + len(keys), start + int(stops[-1])
+
+
+def check_samples(
+    path: str | os.PathLike[str], offsets: NDArray[np.uint64], on_data: OnData | None = None
+) -> Iterator[Run]:
+    """Check that each sample of a data file is one well-formed message.
+
+    Parameters:
+        path: the data file.
+        offsets: of all samples, as `ddfast.index.load_offsets` gives them.
+        on_data: called with all bytes of the file, in order and piece by piece.
+
+    Yields:
+        All samples; a damaged one ends its run.
+
+    Raises:
+        ReadError: the file cannot be read, or was cut meanwhile.
+    """
+    index, count = 0, len(offsets) - 1
+    with _Front(Path(path), on_data) as front:
+        while index < count:
+            start = offsets[index]
+            end = int(np.searchsorted(offsets, start + np.uint64(WINDOW), "right")) - 1
+            end = min(max(end, index + 1), count)
+            size = int(offsets[end] - start)
+            if not front.extend(size):
+                raise DatasetChangedError(f"{path} is shorter than its offsets say")
+            yield from _check_window(front.data[:size], offsets[index : end + 1], index)
+            front.drop(size)
+            index = end
+        front.pass_rest()
+
+
+def scan_index(
+    path: str | os.PathLike[str], on_data: OnData | None = None
+) -> tuple[list[str], NDArray[np.uint64]]:
+    """What the index of a data file says: the keys of all samples, and the offsets as `load_offsets` gives them.
+
+    Parameters:
+        path: the data file.
+        on_data: called with all bytes of the file, in order and piece by piece.
+
+    Raises:
+        CorruptSampleError: a sample is damaged.
+        InvalidSampleError: a sample has no string under ``"key"``, or (`DuplicateKeyError`) that of another one.
+        ReadError: the file cannot be read, or was cut meanwhile.
+    """
+    path = Path(path)
+    seen: dict[str, None] = {}
+    offsets = [np.zeros(1, np.uint64)]
+    for run in find_samples(path, on_data):
+        if run.damage is not None:
+            _refuse_damage(path, run.damage)
+        if run.faults:
+            _refuse_fault(path, run, min(run.faults))
+        before = len(seen)
+        seen.update(dict.fromkeys(run.keys))  # type: ignore[arg-type]
+        if len(seen) != before + len(run):
+            _refuse_double(path, run, list(seen)[:before])
+        offsets.append(run.offsets[1:])
+    return list(seen), np.concatenate(offsets)
+
+
+class _Front:
+    """The part of a file that is looked at: it moves from the beginning of the file to its end."""
+
+    def __init__(self, path: Path, on_data: OnData | None) -> None:
+        self._path = path
+        self._on_data = on_data
+        self._file = path.open("rb", 0)
+        self._left = os.fstat(self._file.fileno()).st_size
+        self.data = memoryview(b"")
+
+    def __enter__(self) -> _Front:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def extend(self, size: int) -> bool:
+        """Have at least `size` bytes; False where the file has no more."""
+        missing = size - len(self.data)
+        if missing <= 0:
+            return True
+        if missing > self._left:
+            return False
+        room = min(self._left, max(missing, len(self.data), WINDOW))
+        pieces = [self.data, *self._read(room)]
+        self.data = memoryview(b"".join(pieces)) if self.data or len(pieces) > 2 else pieces[1]
+        return True
+
+    def drop(self, size: int) -> None:
+        """Go on by so many bytes."""
+        self.data = self.data[size:]
+
+    def pass_rest(self) -> None:
+        """Hand the rest of the file on without looking at it."""
+        if self._on_data is not None:
+            while self._left:
+                self._read(min(self._left, WINDOW))
+
+    def _read(self, size: int) -> list[memoryview]:
+        pieces = []
+        while size:
+            try:
+                piece = memoryview(self._file.read(min(size, WINDOW)))
+            except OSError as error:
+                raise ReadError(error.errno, f"{error.strerror}: cannot read it", str(self._path)) from error
+            if not piece:
+                raise DatasetChangedError(f"{self._path} was cut while it was read. Restore it from a copy.")
+            if self._on_data is not None:
+                self._on_data(piece)
+            pieces.append(piece)
+            size -= len(piece)
+            self._left -= len(piece)
+        return pieces
+
+
+def _check_window(data: memoryview, offsets: NDArray[np.uint64], first: int) -> Iterator[Run]:
+    """Runs of samples that lie in one window."""
+    at, count = 0, len(offsets) - 1
+    while at < count:
+        start = int(offsets[at])
+        keys: list[str | None] = []
+        faults: dict[int, str] = {}
+        damage = None
+        try:
+            _, keys, faults = scan_spans(data[start - int(offsets[0]) :], offsets[at:])
+        except KernelError as error:
+            damage = Damage(first + at, start, start + error.pos, error.reason)
+        yield Run(first + at, offsets[at : at + len(keys) + 1], keys, faults, damage)
+        at += len(keys) + (damage is not None)
+
+
+def _of_file(error: KernelError) -> str:
+    return "the file ends within the sample" if error.code == E_TRUNCATED else error.reason
+
+
+def _refuse_damage(path: Path, damage: Damage) -> NoReturn:
+    raise CorruptSampleError(
+        f"{path}: sample {damage.index} is damaged at byte {damage.position - damage.start:,} (file position "
+        f"{damage.position:,}): {damage.reason}. The {damage.index:,} samples before it, {damage.start:,} bytes, are "
+        "sound. Restore the data file from a copy, or write the dataset again."
+    )
+
+
+def _refuse_fault(path: Path, run: Run, at: int) -> NoReturn:
+    raise InvalidSampleError(
+        f"{path}: sample {run.first + at} (file position {int(run.offsets[at]):,}) cannot be indexed: "
+        f"{run.faults[at]}. The {run.first + at:,} samples before it are sound. An index needs a unique string "
+        "under 'key' in each sample: write the dataset again with keys."
+    )
+
+
+def _refuse_double(path: Path, run: Run, before: Sequence[str]) -> NoReturn:
+    first = {key: index for index, key in enumerate(before)}
+    for index, key in enumerate(run.keys, len(before)):
+        assert key is not None  # see scan_index
+        if first.setdefault(key, index) != index:
+            raise DuplicateKeyError(
+                f"{path}: sample {index} (file position {int(run.offsets[index - len(before)]):,}) has the key "
+                f"{key!r} of sample {first[key]}. The {index:,} samples before it are sound. Keys must be unique: "
+                "write the dataset again with longer keys, or without one of the two."
+            )
+    raise AssertionError("no two keys are equal")

@@ -1,0 +1,167 @@
+"""Whole batches of a reader as a dataset of torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import IterableDataset
+
+from ddfast.batch import Batch, Column, ViewsColumn
+from ddfast.errors import UnevenBatchesError
+from ddfast.order import Part, Shuffle
+from ddfast.torch.place import this_rank, this_worker
+
+
+class BatchDataset(IterableDataset):
+    """Batches as they come from ``reader.batches``: columns, not samples, and nothing collated in Python.
+
+    A batch is a dict from field to a tensor, or to a list where the values do not make one tensor::
+
+        dataset = BatchDataset(MsgpackReader("train.msgpack"), 256, shuffle=True, columns=["image", "label"])
+        loader = DataLoader(dataset, batch_size=None)
+        for epoch in range(3):
+            for batch in loader:
+                batch["label"]  # tensor, shape (256,)
+                batch["image"]  # list of bytes
+
+    Reading ahead and decoding are done by the reader's own threads, so that workers pay only where `transform` has much
+    to do, such as decompressing images: then with ``num_workers=4, persistent_workers=True``.
+
+    In each step of the order each worker of each rank takes one batch. With one rank, batches come in the same order
+    with any number of workers; the last step is shared evenly, so that there may be several short batches then.
+
+    Epochs are counted as those of `ddfast.torch.IterableDataset` are: by each worker, from one iteration to the next.
+
+    Parameters:
+        reader: has ``batches``.
+        batch_size: samples of a batch.
+        shuffle: as that of ``reader.batches``.
+        seed: as that of ``reader.batches``.
+        epoch: the first epoch, from 0.
+        columns: names of the columns to deliver; None for all.
+        drop_last: leave out the last step if it is not full.
+        transform: changes each batch in the worker. It gets the dict that ``Batch.to_torch`` returns, where columns of
+            str, bytes and others are views of the memory that was read. If it returns a dict, such columns that are
+            left in it become lists, because views cannot leave the process.
+        group: process group whose ranks share the reader; None for the default one.
+
+    Attributes:
+        epoch: the next epoch.
+        rank: rank of the process that made the dataset.
+        world_size: number of ranks.
+
+    Raises:
+        ValueError: `batch_size` is below 1.
+    """
+
+    def __init__(
+        self,
+        reader: Any,
+        batch_size: int,
+        *,
+        shuffle: Shuffle = False,
+        seed: int = 0,
+        epoch: int = 0,
+        columns: Sequence[str] | None = None,
+        drop_last: bool = False,
+        transform: Callable[[dict[Any, Any]], Any] | None = None,
+        group: Any = None,
+    ) -> None:
+        self.reader = reader
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.seed = seed
+        self.epoch = epoch
+        self.columns = columns
+        self.drop_last = drop_last
+        self.transform = transform
+        self.rank, self.world_size = this_rank(group)
+        self._start = 0  # of the next pass
+        self._at: tuple[int, int] | None = None  # epoch and position of a pass that is not at its end
+        self._part(0, 1)  # refuses a batch_size that is out of range
+
+    def count(self, num_workers: int = 0) -> int:
+        """Batches that a DataLoader with so many workers delivers on this rank, in a whole pass."""
+        return self._count(self.rank, max(1, num_workers), 0)
+
+    def __iter__(self) -> Iterator[Any]:
+        """The batches of this process in one epoch, or in what is left of it after `load_state_dict`.
+
+        Raises:
+            UnevenBatchesError: some ranks would deliver more batches than others; also a `RuntimeError`.
+        """
+        worker, workers = this_worker()
+        epoch, start = self.epoch, self._start
+        self._require_even_batches(workers, start)
+        self.epoch, self._start, self._at = epoch + 1, 0, (epoch, start)
+        part = self._part(self.rank * workers + worker, workers, start)
+        batches = self.reader.batches(
+            self.batch_size,
+            shuffle=self.shuffle,
+            seed=self.seed,
+            epoch=epoch,
+            start=start,
+            rank=part.rank,
+            world_size=part.world_size,
+            drop_last=self.drop_last,
+            columns=self.columns,
+        )
+        for number, batch in enumerate(batches, 1):
+            self._at = epoch, min(part.n, start + number * part.stride)
+            yield self._delivered(batch)
+        self._at = None
+
+    def state_dict(self) -> dict[str, int]:
+        """Where this process is: the epoch, and the position in its order behind the batches delivered so far."""
+        epoch, position = self._at or (self.epoch, self._start)
+        return {"epoch": epoch, "position": position}
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        """Let the next iteration go on where another was.
+
+        A position of a dataset that was read without workers means the same for any batch size and number of ranks;
+        one of a worker for this worker only, with the same ones.
+
+        Raises:
+            ValueError: the dataset has no such position.
+        """
+        self._part(0, 1, state["position"])
+        self.epoch, self._start, self._at = state["epoch"], state["position"], None
+
+    def _part(self, number: int, workers: int, start: int = 0) -> Part:
+        parts = self.world_size * workers
+        return Part(len(self.reader), self.batch_size, start, number, parts, self.drop_last)
+
+    def _count(self, rank: int, workers: int, start: int) -> int:
+        return sum(len(self._part(rank * workers + worker, workers, start)) for worker in range(workers))
+
+    def _require_even_batches(self, workers: int, start: int) -> None:
+        most, least = (self._count(rank, workers, start) for rank in (0, self.world_size - 1))
+        if most != least:
+            raise UnevenBatchesError(
+                f"{len(self.reader) - start:,} samples in batches of {self.batch_size}: rank 0 would have {most} "
+                f"batches and wait for ever for rank {self.world_size - 1}, which has {least}; use drop_last=True, or "
+                "change num_workers, batch_size, or world_size"
+            )
+
+    def _delivered(self, batch: Batch) -> Any:
+        columns = batch.to_torch()
+        result = columns if self.transform is None else self.transform(columns)
+        if not isinstance(result, dict):
+            return result
+        return {name: _free(value) for name, value in result.items()}
+
+
+def _free(value: Any) -> Any:
+    """A column as a list of values that may leave the process; anything else as it is."""
+    if isinstance(value, ViewsColumn):
+        return [torch.from_numpy(_own(array)) for array in value]
+    return value.tolist() if isinstance(value, Column) else value
+
+
+def _own(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A copy that may be written to, in the byte order of this machine."""
+    return array.astype(array.dtype.newbyteorder("="))

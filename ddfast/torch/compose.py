@@ -1,0 +1,124 @@
+"""Transforms, one after the other, with the parameters that their signatures ask for."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from inspect import Parameter
+from typing import Any, NamedTuple
+
+from torch import nn
+
+from ddfast.errors import MissingParameterError, TransformError
+
+Transform = Callable[..., Any]
+
+
+class Compose:
+    """Transform functions, called one after the other.
+
+    A function takes the value as its first argument. What else its signature names is a parameter: it is looked up by
+    its name in what the ``rng`` of a `Dataset` returns, and required if it has no default. Functions that name the same
+    parameter get the same value. What `functools.partial` sets by name is constant::
+
+        def add(value, number):
+            return value + number
+
+        Compose(add, partial(add, number=3))(1, {"number": 10})  # 14
+
+    Of a torch module, the signature of ``forward`` counts.
+
+    Parameters:
+        transforms: the functions, or one iterable of them.
+        prefix: what the names of all parameters begin with: with ``"mask_"``, a function's ``size`` is ``"mask_size"``.
+
+    Attributes:
+        transforms: the functions.
+        param_names: for each function the names of its parameters, with prefix.
+        prefix: as given.
+
+    Raises:
+        TransformError: one of them is no function of a value.
+    """
+
+    def __init__(self, *transforms: Transform | Iterable[Transform], prefix: str = "") -> None:
+        if len(transforms) == 1 and isinstance(transforms[0], Iterable):
+            transforms = tuple(transforms[0])
+        self._steps = tuple(map(partial(_Step.of, prefix), transforms))
+        self.transforms = tuple(step.function for step in self._steps)
+        self.param_names = [tuple(step.names.values()) for step in self._steps]
+        self.prefix = prefix
+
+    def __call__(self, value: Any, params: Mapping[str, Any]) -> Any:
+        """The value, transformed.
+
+        Raises:
+            MissingParameterError: a function requires a parameter that is not among `params`; also a `KeyError`.
+        """
+        for function, names, required in self._steps:
+            given = {own: params[name] for own, name in names.items() if name in params}
+            if not required <= given.keys():
+                missing = ", ".join(repr(names[own]) for own in names if own in required - given.keys())
+                raise MissingParameterError(
+                    f"{_name_of(function)} requires {missing}, but the parameters are "
+                    f"{', '.join(map(repr, params)) or 'none'}; let rng return it, or set it with functools.partial"
+                )
+            value = function(value, **given)
+        return value
+
+    def __repr__(self) -> str:
+        names = ", ".join(map(_name_of, self.transforms))
+        return f"{type(self).__name__}({names}{f', prefix={self.prefix!r}' if self.prefix else ''})"
+
+
+class _Step(NamedTuple):
+    function: Transform
+    names: dict[str, str]  # its own name of each parameter: the one with prefix
+    required: frozenset[str]  # own names of those without default
+
+    @classmethod
+    def of(cls, prefix: str, function: Any) -> _Step:
+        parameters = _beyond_value(function)
+        return cls(
+            function,
+            {p.name: prefix + p.name for p in parameters},
+            frozenset(p.name for p in parameters if p.default is Parameter.empty),
+        )
+
+
+def _beyond_value(function: Any) -> list[Parameter]:
+    """What a function can be given by name, beyond its first argument."""
+    parameters = _signature(function)
+    positional = [
+        p for p in parameters if p.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    takes_more = any(p.kind is Parameter.VAR_POSITIONAL for p in parameters)
+    if not positional and not takes_more:
+        raise TransformError(f"{_name_of(function)} is no transform: it takes no value as its first argument")
+    if takes_more:
+        what = (
+            "its varargs get nothing" if positional else "it takes varargs alone and so gets the value alone"
+        )
+        warnings.warn(f"{_name_of(function)}: {what}", stacklevel=4)
+    taken = {p.name for p in positional[:1]}
+    if isinstance(function, partial):
+        taken |= function.keywords.keys()
+    named = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+    return [p for p in parameters if p.kind in named and p.name not in taken]
+
+
+def _signature(function: Any) -> list[Parameter]:
+    if not callable(function):
+        raise TransformError(f"{function!r} is no transform: it cannot be called")
+    try:
+        # Calling a module goes through a wrapper that tells nothing.
+        told = inspect.signature(function.forward if isinstance(function, nn.Module) else function)
+    except (TypeError, ValueError):  # some functions written in C tell nothing either
+        return [Parameter("value", Parameter.POSITIONAL_ONLY)]
+    return list(told.parameters.values())
+
+
+def _name_of(function: Any) -> str:
+    return getattr(function, "__qualname__", None) or repr(function)

@@ -1,0 +1,63 @@
+"""Names between single backticks in docstrings: links where they name something, code otherwise.
+
+Docstrings write `AsyncReader` for a class wherever it is documented. Sphinx finds names of the module or the class
+that a docstring belongs to; this finds the others, if exactly one thing is called so.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from docutils.nodes import Element
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+
+TYPE_VARIABLE = r"ddfast\..*\.[A-Z](_co|_contra)?"
+
+# Not ours, or behind the public names: no page describes them. Everything else has to be found.
+ELSEWHERE = [
+    ("py:obj", r".*"),
+    ("py:.*", r"(?!ddfast).*"),
+    ("py:.*", r"ddfast\._native\..*"),
+    ("py:class", TYPE_VARIABLE),
+    (
+        "py:class",
+        r"ddfast\.reader\.(dataset\.DatasetReader|augment\.\w+\.(PlacedAugment|_Again))",
+    ),  # bases in between
+]
+
+
+def find(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: Element) -> Element | None:
+    """The link for a class or a dotted name, whatever module it is documented in."""
+    target = node.get("reftarget", "")
+    if node.get("refdomain") != "py" or not (target[:1].isupper() or "." in target):
+        return None
+    python = env.domains.python_domain
+    wanted = "." + target.removeprefix("ddfast.")
+    found = [name for name in python.objects if name.startswith("ddfast.") and name.endswith(wanted)]
+    documented = [name for name in found if not python.objects[name].aliased]
+    if len(documented) != 1:
+        return None
+    return python.resolve_xref(env, node["refdoc"], app.builder, "obj", documented[0], node, content)
+
+
+def name_defaults(
+    app: Sphinx, what: str, name: str, thing: Any, options: Any, signature: str | None, returned: str | None
+) -> tuple[str, str | None] | None:
+    """Call a function that is a default by its name, where Python shows what it is and where it lies."""
+    if signature is None:
+        return None
+    return re.sub(
+        r"<(?:function|class|built-in function) '?([\w.]+)'?(?: at 0x\w+)?>", r"\1", signature
+    ), returned
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Called by Sphinx."""
+    app.config.default_role = "py:obj"
+    app.config.nitpick_ignore_regex = ELSEWHERE
+    app.connect("missing-reference", find)
+    app.connect("autodoc-process-signature", name_defaults, priority=900)  # after those that make one
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

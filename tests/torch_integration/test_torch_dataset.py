@@ -1,0 +1,268 @@
+"""Dataset and IterableDataset: the samples of datadings, and each of them once, however many processes share them."""
+
+import pickle
+import random
+import sys
+from itertools import chain
+from types import SimpleNamespace
+
+import pytest
+from datadings.reader import ListReader
+from datasets import damage, some_samples, write
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch_helpers import Counting, FakeInfo, double
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+import ddfast.torch.place  # noqa: E402
+from ddfast.errors import CorruptSampleError, ImageError, MissingFieldError, UnevenBatchesError  # noqa: E402
+from ddfast.reader import MsgpackReader  # noqa: E402
+from ddfast.torch import Compose, CompressedToPIL, Dataset, IterableDataset, dict2tuple, no_rng  # noqa: E402
+
+
+class Elsewhere:
+    """Be another rank and another worker, for both packages."""
+
+    def __init__(self, rank=0, world_size=1, worker=None, workers=1):
+        self.values = {
+            "is_initialized": lambda: world_size > 1,
+            "get_rank": lambda group=None: rank,
+            "get_world_size": lambda group=None: world_size,
+        }
+        info = None if worker is None else FakeInfo(worker, workers)
+        self.worker = {"get_worker_info": lambda: info}
+        self.patch = pytest.MonkeyPatch()
+
+    def __enter__(self):
+        for name, value in self.values.items():
+            self.patch.setattr(torch.distributed, name, value)
+        self.patch.setattr(ddfast.torch.place, "get_worker_info", self.worker["get_worker_info"])
+        reference = sys.modules.get("datadings.torch")
+        if reference is not None:
+            for name, value in {**self.values, **self.worker}.items():
+                self.patch.setattr(reference, name, value)
+
+    def __exit__(self, *_):
+        self.patch.undo()
+
+
+def everywhere(world_size, workers):
+    return [(rank, worker) for rank in range(world_size) for worker in range(workers)]
+
+
+def numbers(n):
+    return ListReader([{"key": str(i), "at": i} for i in range(n)])
+
+
+def at(samples):
+    return [sample["at"] for sample in samples]
+
+
+PARTS = {
+    "n": st.integers(1, 300),
+    "world_size": st.integers(1, 5),
+    "workers": st.integers(1, 5),
+    "batch_size": st.none() | st.integers(1, 40),
+    "epoch": st.integers(0, 12),
+}
+
+
+def outcome(dataset, work):
+    """What comes of it, or that the dataset refuses."""
+    try:
+        return work(dataset)
+    except RuntimeError:
+        return "refused"
+    except IndexError:
+        return []  # datadings, for an empty part at the end
+
+
+@settings(max_examples=150, deadline=None)
+@given(**PARTS)
+def test_parts_are_those_of_datadings(n, world_size, workers, batch_size, epoch):
+    reference = pytest.importorskip("datadings.torch", reason="datadings.torch needs PIL and simplejpeg")
+    for rank, worker in everywhere(world_size, workers):
+        with Elsewhere(rank, world_size, worker, workers):
+            ours = IterableDataset(numbers(n), batch_size=batch_size, epoch=epoch)
+            theirs = reference.IterableDataset(numbers(n), batch_size=batch_size, epoch=epoch)
+            for _ in range(2):
+                assert outcome(ours, at) == outcome(theirs, at)
+                assert ours.epoch == theirs.epoch
+                assert outcome(theirs, len) in (len(ours), "refused")
+
+
+@settings(max_examples=100, deadline=None)
+@given(**PARTS, kind=st.sampled_from([numbers, Counting]))
+def test_every_sample_comes_once_an_epoch_or_the_epoch_is_refused(
+    n, world_size, workers, batch_size, epoch, kind
+):
+    delivered = []
+    for rank, worker in everywhere(world_size, workers):
+        with Elsewhere(rank, world_size, worker, workers):
+            dataset = IterableDataset(kind(n), batch_size=batch_size, epoch=epoch)
+            delivered.append(outcome(dataset, at))
+    if "refused" in delivered:
+        assert delivered == ["refused"] * len(delivered)
+        assert 0 < (n / len(delivered)) % batch_size < 1
+    else:
+        assert sorted(chain.from_iterable(delivered)) == list(range(n))
+        batches = {-(-len(part) // (batch_size or 1)) for part in delivered}
+        assert batch_size is None or len(batches) == 1
+
+
+def test_ranks_cycle_through_the_parts():
+    parts = []
+    for rank in range(3):
+        with Elsewhere(rank, 3):
+            dataset = IterableDataset(numbers(12))
+            parts.append([at(dataset) for _ in range(4)])
+    first = [list(range(start, start + 4)) for start in (0, 4, 8)]
+    assert parts == [[first[(rank + epoch) % 3] for epoch in range(4)] for rank in range(3)]
+
+
+def test_an_empty_last_batch_is_refused_before_anything_is_read():
+    dataset = IterableDataset(numbers(9), batch_size=4)
+    with (
+        Elsewhere(worker=0, workers=2),
+        pytest.raises(UnevenBatchesError, match="9 samples in 2 parts") as caught,
+    ):
+        next(iter(dataset))
+    assert isinstance(caught.value, RuntimeError)
+    assert "change num_workers, batch_size, or world_size" in str(caught.value)
+    assert dataset.epoch == 0
+    assert len(list(dataset)) == 9  # without workers there is nothing wrong
+
+
+def test_an_augment_goes_through_its_epochs():
+    parts = {}
+    for rank, worker in everywhere(2, 2):
+        with Elsewhere(rank, 2, worker, 2):
+            dataset = IterableDataset(Counting(10))
+            parts[rank, worker] = [at(dataset) for _ in range(3)]
+    for epoch in range(3):
+        whole = [i for rank in (0, 1) for worker in (0, 1) for i in parts[(rank + epoch) % 2, worker][epoch]]
+        assert whole == [(epoch + i) % 10 for i in range(10)]
+
+
+def test_copy_and_chunk_size_reach_the_reader():
+    class Noting(ListReader):
+        def iter(self, *args, **kwargs):
+            self.noted = args, kwargs
+            return super().iter(*args, **kwargs)
+
+    reader = Noting([{"key": str(i)} for i in range(9)])
+    list(IterableDataset(reader, copy=False, chunk_size=3))
+    assert reader.noted == ((0, 9), {"copy": False, "chunk_size": 3})
+
+
+# -- samples and transforms
+
+
+@pytest.fixture
+def path(tmp_path):
+    return write(tmp_path / "train.msgpack", some_samples(40))
+
+
+def add(value, number):
+    return value + number
+
+
+def repeat(value, times=2):
+    return value * times
+
+
+def rng_of(seed):
+    generator = random.Random(seed)
+    return lambda sample: {"number": generator.randrange(100), "times": sample["label"] % 3}
+
+
+TRANSFORMS = {"label": add, "image": repeat}
+
+
+@pytest.mark.parametrize("name", ["Dataset", "IterableDataset"])
+@pytest.mark.parametrize("composed", [True, False])
+def test_samples_are_those_of_datadings(path, name, composed):
+    import datadings.reader
+
+    reference = pytest.importorskip("datadings.torch", reason="datadings.torch needs PIL and simplejpeg")
+    results = []
+    for package, reader in (
+        (ddfast.torch, MsgpackReader(path)),
+        (reference, datadings.reader.MsgpackReader(path)),
+    ):
+        transforms = {k: package.Compose(f) for k, f in TRANSFORMS.items()} if composed else double
+        dataset = getattr(package, name)(reader, transforms, rng_of(7) if composed else None)
+        assert len(dataset) == 40
+        samples = dataset if name == "IterableDataset" else map(dataset.__getitem__, (3, 0, 39))
+        results.append([{k: v for k, v in sample.items() if k != "array"} for sample in samples])
+    assert results[0] == results[1]
+    assert ("__params__" in results[0][0]) == composed
+
+
+def test_the_samples_of_a_batch_are_read_together(path, monkeypatch):
+    def bare(samples):
+        return [{k: v for k, v in sample.items() if k != "array"} for sample in samples]
+
+    reader, indices = MsgpackReader(path), [7, 0, 39, 7]
+    transforms = {name: Compose(function) for name, function in TRANSFORMS.items()}
+    dataset = Dataset(reader, transforms, rng_of(7))
+    alone = [Dataset(reader, transforms, dataset._rng)[index] for index in indices]
+    dataset = Dataset(reader, transforms, rng_of(7))
+    unable = Dataset(SimpleNamespace(get=reader.get), transforms, rng_of(7))
+    monkeypatch.setattr(reader, "get", None)
+    assert bare(dataset.__getitems__(indices)) == bare(alone)
+    assert bare(unable.__getitems__(indices)) == bare(alone)
+    loader = torch.utils.data.DataLoader(Dataset(reader), batch_size=16, shuffle=True, collate_fn=list)
+    assert sorted(sample["label"] for batch in loader for sample in batch) == list(range(40))
+
+
+def test_a_damaged_sample_of_a_batch_is_named(path):
+    damage(path, 7)
+    with pytest.raises(CorruptSampleError, match="sample 7"):
+        Dataset(MsgpackReader(path)).__getitems__([3, 7])
+
+
+def test_without_transforms_samples_are_the_readers(path):
+    reader = MsgpackReader(path)
+    assert Dataset(reader)[5]["label"] == 5
+    assert [sample["label"] for sample in IterableDataset(reader)] == list(range(40))
+    assert no_rng({}) == {}
+
+
+def test_a_transform_of_a_field_that_is_missing_names_sample_and_fields():
+    dataset = Dataset(ListReader([{"key": "one", "img": 1}]), {"image": Compose(repeat)})
+    with pytest.raises(
+        MissingFieldError, match=r"sample 'one' has no field 'image' .* are 'key', 'img'$"
+    ) as caught:
+        dataset[0]
+    assert isinstance(caught.value, KeyError)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="exceptions have notes from Python 3.11 on")
+def test_an_error_of_a_transform_is_its_own_and_notes_the_sample():
+    pytest.importorskip("PIL", reason="pillow is not installed")
+    dataset = IterableDataset(
+        ListReader([{"key": "one", "image": b"?"}]), {"image": Compose(CompressedToPIL())}
+    )
+    with pytest.raises(ImageError) as caught:
+        list(dataset)
+    assert caught.value.__notes__ == ["This happened in the transform of 'image' of sample 'one'."]
+
+
+def test_dict2tuple_picks_values():
+    samples = [{"image": 1, "label": 2, "key": "a"}, {"image": 3, "label": 4, "key": "b"}]
+    assert list(dict2tuple(samples)) == [(1, 2), (3, 4)]
+    assert list(dict2tuple(samples, ["key"])) == [("a",), ("b",)]
+
+
+def test_datasets_pickle(path):
+    reader = MsgpackReader(path)
+    for dataset in (
+        Dataset(reader, double),
+        IterableDataset(reader, {"label": Compose(repeat)}, batch_size=2),
+        ddfast.torch.BatchDataset(reader, 3),
+    ):
+        again = pickle.loads(pickle.dumps(dataset))
+        assert isinstance(again, torch.utils.data.Dataset)
+    assert again.count() == 14
