@@ -15,7 +15,7 @@ from benchmarks.peers.jobs import BATCH, SEED
 
 FIRST = 600  # samples at the beginning: two batches and some
 RANDOM = 40  # samples at random, which slow peers find one by one
-EPOCH = 50_000  # samples of a shuffled epoch
+EPOCH = 20_000  # samples of a shuffled epoch
 
 
 class WrongSamples(AssertionError):  # noqa: N818 - reads like a sentence where it is shown

@@ -40,7 +40,7 @@ with open("/proc/self/status") as status:
     sys.__stdout__.write(next(line for line in status if line.startswith("VmHWM")))
     sys.__stdout__.flush()
 """
-PASS_SECONDS = 5.0
+PASS_SECONDS = 3.0
 EXIT_SECONDS = 5.0
 
 
@@ -54,7 +54,7 @@ def first_sample(name: str, folder: Path, timeout: float) -> float:
 
 
 def peak_memory(name: str, folder: Path, timeout: float) -> float:
-    """Peak of resident memory of a process that makes one pass over all batches, or as much as 5 s suffice for; MB.
+    """Peak of resident memory of a process that makes one pass over all batches, or as much as 3 s suffice for; MB.
 
     Raises:
         Failed: the pass failed.

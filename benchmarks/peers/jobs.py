@@ -29,12 +29,18 @@ class Job:
         title: what tables and plots call it.
         unit: of its figures.
         more_is_better: which of two figures is the better one.
+        most_turns: it is not repeated more often, as it takes long and varies little; 0 for no limit.
     """
 
     name: str
     title: str
     unit: str
     more_is_better: bool = False
+    most_turns: int = 0
+
+    def turns(self, repeats: int) -> int:
+        """How often it is done where all jobs are done ``repeats`` times."""
+        return min(repeats, self.most_turns or repeats)
 
 
 JOBS = (
@@ -43,10 +49,10 @@ JOBS = (
     Job("get", "single, random", "samples/s", True),
     Job("get_batch", "256 random", "samples/s", True),
     Job("shuffled", "shuffled epoch", "samples/s", True),
-    Job("write", "writing", "samples/s", True),
+    Job("write", "writing", "samples/s", True, most_turns=3),
     Job("first", "first sample", "ms"),
-    Job("memory", "peak memory", "MB"),
-    Job("size", "on disk", "MB"),
+    Job("memory", "peak memory", "MB", most_turns=2),
+    Job("size", "on disk", "MB", most_turns=1),
     Job("cpu", "CPU", "s/GB"),
 )
 BY_NAME = {job.name: job for job in JOBS}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import machine, machine_line
@@ -12,7 +14,9 @@ from benchmarks.peers import source
 from benchmarks.peers.jobs import BY_NAME as JOBS
 from benchmarks.peers.jobs import Job
 from benchmarks.peers.registry import BY_NAME as PEERS
-from benchmarks.peers.run import Plan, Result
+from benchmarks.peers.run import SLOW_SECONDS, Plan, Result
+
+SAME = ("cpu", "cores_used", "python", "repeats", "seconds", "samples", "versions")
 
 
 def facts(plan: Plan) -> dict[str, Any]:
@@ -37,6 +41,31 @@ def document(machine_facts: Mapping[str, Any], results: Sequence[Result]) -> dic
         for result in results
     ]
     return {"machine": dict(machine_facts), "results": rows}
+
+
+def load(path: Path) -> tuple[dict[str, Any], list[Result]]:
+    """The facts and the results of a file of `document`."""
+    found = json.loads(path.read_text())
+    names = [field.name for field in dataclasses.fields(Result)]
+    return found["machine"], [Result(**{name: row[name] for name in names}) for row in found["results"]]
+
+
+def joined(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a run that goes on with an earlier one.
+
+    Raises:
+        SystemExit: it would measure something else.
+    """
+    facts = {**now, "load_before": before["load_before"]}
+    for name in SAME:
+        old, new = before[name], now[name]
+        if isinstance(old, dict):
+            facts[name] = {**old, **new}
+            old = {key: old[key] for key in old if key in new}
+            new = {key: new[key] for key in old}
+        if old != new:
+            raise SystemExit(f"--resume: the earlier run had {name} {old}, this one has {new}")
+    return facts
 
 
 def median(result: Result) -> float | None:
@@ -116,5 +145,11 @@ def legend(machine_facts: Mapping[str, Any]) -> str:
     return (
         f"{machine_line(machine_facts)}{versions}; {machine_facts['cores_used']} cores used, load before the run "
         f"{machine_facts['load_before']:.1f}. Medians of {machine_facts['repeats']} turns of "
-        f"{machine_facts['seconds']:g} s. {counts}."
+        f"{machine_facts['seconds']:g} s{fewer_turns(machine_facts['repeats'])}. {counts}."
     )
+
+
+def fewer_turns(repeats: int) -> str:
+    """Which jobs are done less often."""
+    fewer = [f"{job.title}: {job.turns(repeats)}" for job in JOBS.values() if job.turns(repeats) < repeats]
+    return f" ({', '.join(fewer)}; once where a turn takes over {SLOW_SECONDS:g} s)" if fewer else ""

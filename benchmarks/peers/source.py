@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import islice
 
 from benchmarks.datasets import DATASETS
 from benchmarks.peers.contract import Sample
 
 BY_NAME = {dataset.name: dataset for dataset in DATASETS}
-HEAD_BYTES = 8  # of a label
+LABEL_BYTES = 8
+HEAD = 1000  # samples that tell how large all are
 
 
 def samples(name: str, n: int) -> Iterator[Sample]:
@@ -29,7 +31,19 @@ def mean_bytes(name: str, n: int) -> float:
     return sum(map(sample_bytes, samples(name, n))) / n
 
 
+@cache
+def fitting(name: str, gigabytes: float) -> int:
+    """How many samples of a dataset have so many bytes; all, or a number of two digits that count."""
+    n = BY_NAME[name].n
+    head = min(n, HEAD)
+    most = int(gigabytes * 1e9 * head / sum(map(sample_bytes, islice(samples(name, n), head))))
+    if most >= n:
+        return n
+    step = 10 ** max(0, len(str(most)) - 2)
+    return max(1, most // step * step)
+
+
 def sample_bytes(sample: Sample) -> int:
     """Bytes of one sample: key, label and payload."""
     payload = sample["vec"].nbytes if "vec" in sample else len(sample["image"])
-    return len(sample["key"]) + HEAD_BYTES + payload
+    return len(sample["key"]) + LABEL_BYTES + payload
