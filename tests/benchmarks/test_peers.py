@@ -287,6 +287,104 @@ def test_cpu_is_measured_without_the_job_that_it_belongs_to(tmp_path):
     assert len(result.values) == 2
 
 
+def test_some_jobs_have_fewer_turns(tmp_path):
+    found = running.run(plan(tmp_path, jobs=["batches", "write", "size"], repeats=4))
+    assert [len(result.values) for result in found] == [4, 3, 1]
+    assert "(writing: 3, peak memory: 2, on disk: 1; once where" in report.legend(
+        report.facts(plan(tmp_path, repeats=4))
+    )
+
+
+def test_a_slow_turn_is_not_repeated(tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "SLOW_SECONDS", 0.0)
+    (result,) = running.run(plan(tmp_path))
+    assert len(result.values) == 1
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_files_of_peers_are_kept_if_that_is_asked_for(tmp_path, keep):
+    running.run(plan(tmp_path, keep=keep))
+    assert bool(list((tmp_path / "peers").glob("vector16-*/numpy_columns/*.npy"))) == keep
+
+
+def test_peers_that_do_not_fit_onto_the_disk_are_refused_at_once(tmp_path, monkeypatch):
+    usage = running.shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(running.shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(SystemExit, match=r"1 peers need 0\.3 GB, and 0\.0 GB are free; --gigabytes"):
+        running.run(plan(tmp_path))
+
+
+def test_large_datasets_are_cut_to_a_round_number_of_samples(tmp_path):
+    assert Plan(["vector16"], [], [], tmp_path).n("vector16") == source.BY_NAME["vector16"].n
+    n = Plan(["image105k"], [], [], tmp_path, gigabytes=0.1).n("image105k")
+    assert n % 10 == 0
+    assert 0.085e9 < source.mean_bytes("image105k", n) * n < 0.105e9
+
+
+def cut_off(after: int) -> Callable[[list[Result]], None]:
+    """Called after each job: ends the run after some of them."""
+    calls = iter(range(1, 100))
+
+    def done(results: list[Result]) -> None:
+        if next(calls) == after:
+            raise KeyboardInterrupt
+
+    return done
+
+
+def test_a_run_that_was_cut_off_goes_on_with_the_next_job(tmp_path, monkeypatch):
+    asked = plan(tmp_path, jobs=["samples", "batches", "cpu", "get"])
+    so_far: list[Result] = []
+    with pytest.raises(KeyboardInterrupt):
+        running.run(asked, [], lambda now: (so_far.__setitem__(slice(None), now), cut_off(1)(now)))
+    assert [result.finished for result in so_far] == [True, False, False, False]
+    first = list(so_far[0].values)
+    measured = []
+    figures = Round.figures
+    monkeypatch.setattr(
+        Round, "figures", lambda self, *what: (measured.append(what[1]), figures(self, *what))
+    )
+    whole = running.run(asked, so_far)
+    assert measured == ["batches"] * 2 + ["get"] * 2
+    assert whole[0].values == first
+    assert all(result.finished and len(result.values) == 2 for result in whole)
+
+
+def test_results_of_other_datasets_stay_when_a_run_goes_on(tmp_path):
+    old = Result("image2800", "lmdb", "get", [1.0], finished=True)
+    assert running.run(plan(tmp_path), [old])[0] == old
+
+
+def test_command_goes_on_from_its_json_file(tmp_path, monkeypatch, capsys):
+    figures = tmp_path / "figures.json"
+    options = f"--data {tmp_path} --datasets vector16 --peers numpy_columns --samples {N} --repeats 1 --seconds {SHORT}"
+    arguments = [*options.split(), "--jobs", "batches", "get", "--json", str(figures)]
+    do = Round.do
+
+    def stop_at_get(self: Round, job: str, progress: Any) -> bool:
+        if job == "get":
+            raise KeyboardInterrupt
+        return do(self, job, progress)
+
+    monkeypatch.setattr(Round, "do", stop_at_get)
+    assert command.main(arguments) == 130
+    assert "the same command with --resume goes on" in capsys.readouterr().err
+    kept = json.loads(figures.read_text())["results"][0]["values"]
+    monkeypatch.setattr(Round, "do", do)
+    assert command.main([*arguments, "--resume"]) == 0
+    assert [row["finished"] for row in json.loads(figures.read_text())["results"]] == [True, True]
+    assert json.loads(figures.read_text())["results"][0]["values"] == kept
+    assert "load before the run" in capsys.readouterr().out
+
+
+def test_a_run_does_not_go_on_with_other_options(tmp_path):
+    figures = tmp_path / "figures.json"
+    options = f"--data {tmp_path} --datasets vector16 --peers numpy_columns --jobs size --samples {N} --json {figures}"
+    assert command.main(options.split()) == 0
+    with pytest.raises(SystemExit, match=r"--resume: the earlier run had seconds 0\.5, this one has 0\.1"):
+        command.main([*options.split(), "--resume", "--seconds", "0.1"])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -295,6 +393,7 @@ def test_cpu_is_measured_without_the_job_that_it_belongs_to(tmp_path):
         ("--datasets imagenet", "invalid choice: 'imagenet'"),
         ("--repeats 0", "0 is not above 0"),
         ("--seconds soon", "invalid number value: 'soon'"),
+        ("--resume", "--resume needs --json"),
     ],
 )
 def test_wrong_options_are_explained(options, message, capsys):
