@@ -108,9 +108,9 @@ def _taken(stream: Iterator[Any], left: int, watch: Stopwatch) -> bool:
     return True
 
 
-def batches(reader: Reader, watch: Stopwatch) -> None:
+def batches(reader: Reader, watch: Stopwatch, size: int = BATCH) -> None:
     """Take batches in order, pass after pass."""
-    _passes(reader, lambda: reader.batches(BATCH), watch)
+    _passes(reader, lambda: reader.batches(size), watch)
 
 
 def shuffled(reader: Reader, watch: Stopwatch) -> None:
@@ -163,16 +163,16 @@ def get(reader: Reader, watch: Stopwatch) -> None:
         step = min(64, 2 * step)
 
 
-def get_batch(reader: Reader, watch: Stopwatch) -> None:
+def get_batch(reader: Reader, watch: Stopwatch, size: int = BATCH) -> None:
     """Take batches of samples at random."""
-    for block in random_blocks(len(reader)):
+    for block in random_blocks(len(reader), size):
         if not watch.more(rows(reader.get_batch(block))):
             return
 
 
-def random_blocks(n: int) -> Iterator[list[int]]:
+def random_blocks(n: int, size: int = BATCH) -> Iterator[list[int]]:
     """Blocks of random indices, again and again."""
-    return cycle(np.random.default_rng(SEED).integers(0, n, (256, BATCH)).tolist())
+    return cycle(np.random.default_rng(SEED).integers(0, n, (256, size)).tolist())
 
 
 STREAMS: dict[str, Callable[[Reader, Stopwatch], None]] = {

@@ -122,10 +122,10 @@ def cell(result: Result, best: float | None, notes: dict[str, int]) -> str:
 
 
 def figure(value: float) -> str:
-    """A number with three digits that count: 0.0123, 1.23, 12.3, 123, 12.3 k, 1.23 M."""
-    for size, unit in ((1e6, " M"), (1e4, " k")):
-        if value >= size:
-            return short(value / (1e6 if unit == " M" else 1e3)) + unit
+    """A number with three digits that count: 0.012, 1.23, 12.3, 123, 12.3 k, 1.23 M, 1.23 G."""
+    for least, size, unit in ((1e9, 1e9, " G"), (1e6, 1e6, " M"), (1e4, 1e3, " k")):
+        if value >= least:
+            return short(value / size) + unit
     return short(value)
 
 

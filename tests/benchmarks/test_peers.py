@@ -450,6 +450,7 @@ def test_table_has_limits_last_the_best_in_bold_and_reasons_below():
         (1234, "1,234"),
         (123_456, "123 k"),
         (1.2e8, "120 M"),
+        (1.234e10, "12.3 G"),
     ],
 )
 def test_figures_have_three_digits(value, text):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.peers.contract import Columns, Peer, Reader, Sample
 
@@ -11,12 +12,10 @@ NAME = "data.msgpack"
 
 
 class DdfastReader(Reader):
-    """`MsgpackReader`, as it is by default."""
+    """A reader of ddfast, as it is by default."""
 
-    def __init__(self, path: Path) -> None:
-        from ddfast.reader import MsgpackReader
-
-        self.reader = MsgpackReader(path)
+    def __init__(self, reader: Any) -> None:
+        self.reader = reader
         self.get = self.reader.get  # type: ignore[method-assign]
 
     def __len__(self) -> int:
@@ -49,7 +48,9 @@ class Ddfast(Peer):
                 writer.write(sample)
 
     def open(self, folder: Path) -> Reader:
-        return DdfastReader(folder / NAME)
+        from ddfast.reader import MsgpackReader
+
+        return DdfastReader(MsgpackReader(folder / NAME))
 
 
 PEER = Ddfast()
