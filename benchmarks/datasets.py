@@ -7,7 +7,9 @@ Example:
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,13 +79,16 @@ MILLION = Dataset("million", "1,000,000 keys", 1_000_000, label_samples)
 
 
 def ensure(dataset: Dataset, folder: Path, quiet: bool = False) -> Path:
-    """Path of the dataset in ``folder``; written first if it is not there yet."""
+    """Path of the dataset in ``folder``; written first if it is not there yet. Standard output is for results."""
     from ddfast import FileWriter
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{dataset.name}-{dataset.n}.msgpack"
     if not path.exists():
-        with FileWriter(path, total=dataset.n, desc=f"write {path.name}", disable=quiet or None) as writer:
+        with (
+            redirect_stdout(sys.stderr),
+            FileWriter(path, total=dataset.n, desc=f"write {path.name}", disable=quiet or None) as writer,
+        ):
             for sample in dataset.samples(dataset.n):
                 writer.write(sample)
     return path

@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator
 
 from benchmarks.plot import ACCENT, FAINT, GRID, INK
 from benchmarks.scaling.report import Row, by_sweep, median
@@ -22,28 +23,26 @@ COLUMNS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "lookup, µs": (("lookup", ACCENT),),
 }
 STYLES = ("--", "-", ":", "-.")
-WIDTH, ROW, TOP, BOTTOM = 12.0, 1.95, 0.85, 0.35  # inches
+ACROSS, PANEL, ROW, TOP, BOTTOM = 4, 3.0, 2.0, 1.0, 0.75  # panels, inches
 
 
 def plot(path: Path, rows: Sequence[Row], note: str) -> None:
     """Draw all sweeps that have rows."""
-    sweeps = by_sweep(rows)
-    across = max(len(shown(sweep)) for sweep in sweeps)
-    height = TOP + BOTTOM + ROW * len(sweeps)
-    picture = Figure(figsize=(WIDTH * max(across, 2) / 4, height))
+    panels = [(sweep, column, found) for sweep, found in by_sweep(rows).items() for column in shown(sweep)]
+    down = -(-len(panels) // ACROSS)
+    height = TOP + BOTTOM + ROW * down
+    picture = Figure(figsize=(PANEL * ACROSS, height))
     picture.subplots_adjust(
-        left=0.21 / max(across, 2), right=0.99, top=1 - TOP / height, bottom=(BOTTOM + 0.4) / height
+        left=0.05, right=0.99, top=1 - TOP / height, bottom=BOTTOM / height, wspace=0.24, hspace=0.55
     )
-    picture.subplots_adjust(wspace=0.24, hspace=0.62)
-    grid = picture.subplots(len(sweeps), across, squeeze=False)
-    for line, (sweep, found) in zip(grid, sweeps.items(), strict=True):
-        for axes in line[len(shown(sweep)) :]:
-            axes.set_axis_off()
-        for axes, column in zip(line, shown(sweep), strict=False):
-            draw(axes, sweep, column, found)
+    grid = picture.subplots(down, ACROSS, squeeze=False).flat
+    for axes in grid[len(panels) :]:
+        axes.set_axis_off()
+    for axes, panel in zip(grid, panels, strict=False):
+        draw(axes, *panel)
     put_legend(picture, rows, height)
     picture.text(0.012, 1 - 0.3 / height, "As the work grows", fontsize=14, fontweight="bold", color=INK)
-    about = "float32[16] samples where batches grow; warm page cache"
+    about = "batches of columns, warm page cache; float32[16] where batches grow, little but a key where numbers do"
     picture.text(0.012, 1 - 0.5 / height, about, fontsize=9, color=FAINT)
     picture.text(0.012, 0.1 / height, note, fontsize=7.5, color=FAINT)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +67,10 @@ def draw(axes: Axes, sweep: Sweep, column: str, rows: Sequence[Row]) -> None:
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     if high < 12 * low:  # a flat line shall look flat
-        axes.set_ylim((low * high / 14) ** 0.5, (low * high * 14) ** 0.5)
+        low, high = (low * high / 14) ** 0.5, (low * high * 14) ** 0.5
+        axes.set_ylim(low, high)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1,) if high > 100 * low else (1, 2, 5)))
+    axes.yaxis.set_major_formatter(lambda value, position: short(value))
     axes.set_title(column.format("B" if sweep.in_bytes else "samples"), loc="left", fontsize=9.5, color=INK)
     axes.set_xlabel(sweep.title, fontsize=8.5, color=INK, loc="left", labelpad=2)
     axes.minorticks_off()
@@ -83,12 +85,12 @@ def counts(rows: Sequence[Row]) -> list[int]:
     return sorted({row["processors"] for row in rows})
 
 
-def short(x: int) -> str:
-    """A number of the axis below: 64, 10 k, 1 M."""
-    for least, size, unit in ((10**6, 10**6, " M"), (10**4, 10**3, " k")):
-        if x >= least:
-            return f"{x // size}{unit}"
-    return f"{x:,}"
+def short(number: float) -> str:
+    """A number beside an axis: 0.5, 64, 1,024, 10 k, 1 M."""
+    for least, size, unit in ((1e9, 1e9, " G"), (1e6, 1e6, " M"), (1e4, 1e3, " k")):
+        if number >= least * (1 - 1e-9):
+            return f"{number / size:g}{unit}"
+    return f"{number:,.0f}" if number >= 1 else f"{number:.3g}"
 
 
 def put_legend(picture: Figure, rows: Sequence[Row], height: float) -> None:

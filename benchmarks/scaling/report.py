@@ -42,18 +42,20 @@ def by_sweep(rows: Iterable[Row]) -> dict[Sweep, list[Row]]:
 
 
 def tables(facts: Mapping[str, Any], rows: Sequence[Row]) -> str:
-    """A table for each sweep."""
+    """A page with a table for each sweep."""
     parts = [table(sweep, found) for sweep, found in by_sweep(rows).items()]
     legend = (
         f"{machine_line(facts)}; load before the run {facts['load_before']:.1f}. "
         f"Medians of {facts['repeats']} processes, {facts['seconds']:g} s for each rate."
     )
-    return "\n\n".join([*parts, legend]) + "\n"
+    return "\n\n".join(["# Tables: as the work grows", *parts, legend]) + "\n"
 
 
 def table(sweep: Sweep, rows: Sequence[Row]) -> str:
     """Rows are points, one for each number of processors."""
     lines = [
+        f"## {sweep.title[0].upper()}{sweep.title[1:]}",
+        "",
         f"| {sweep.title} | processors | " + " | ".join(title(sweep, name) for name in sweep.figures) + " |",
         "|--:|--:|" + "--:|" * len(sweep.figures),
     ]
