@@ -16,7 +16,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +80,8 @@ def measured(
     return figures
 
 
-def run(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """A row for each point and number of processors, with the figures of all processes."""
-    allowed = sorted(os.sched_getaffinity(0))
+def points(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """A row without figures for each point and number of processors; its dataset is written if it is not there."""
     rows = []
     for sweep, point in tqdm(list(chosen(args)), desc="datasets", leave=False, disable=None):
         files = point.files(args.data)
@@ -89,15 +89,36 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
         for count in args.processors:
             what = {"sweep": sweep.name, "x": point.x, "batch": point.batch, "processors": count}
             rows.append({**what, "bytes": size, "files": files, "point": point, "runs": []})
-    for turn in range(args.repeats):
-        for row in tqdm(rows, desc=f"turn {turn + 1}", leave=False, disable=None):
+    return rows
+
+
+def run(args: argparse.Namespace, done: Callable[[list[dict[str, Any]]], None]) -> list[dict[str, Any]]:
+    """The rows with the figures of all processes; ``done`` gets them after each turn."""
+    allowed = sorted(os.sched_getaffinity(0))
+    rows = points(args)
+    for turn in range(1, args.repeats + 1):
+        started = time.perf_counter()
+        for row in tqdm(rows, desc=f"turn {turn}", leave=False, disable=None):
             for path in row["files"]:
                 warm(path)
-            processors = allowed[: row["processors"]]
-            figures = measured(row["files"], row["point"], processors, args.seconds)
+            figures = measured(row["files"], row["point"], allowed[: row["processors"]], args.seconds)
             row["samples"] = int(figures.pop("samples"))
             row["runs"].append(figures)
+        took = time.perf_counter() - started
+        tqdm.write(f"turn {turn} of {args.repeats} done ({took:.0f} s)", file=sys.stderr)
+        done(plain(rows))
+    return plain(rows)
+
+
+def plain(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What of the rows is shown."""
     return [{name: row[name] for name in row if name not in ("files", "point")} for row in rows]
+
+
+def write_json(path: Path | None, facts: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+    """Write the JSON file, if there shall be one."""
+    if path:
+        path.write_text(json.dumps(document(facts, rows), indent=2) + "\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -106,11 +127,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if max(args.processors) > len(os.sched_getaffinity(0)):
         raise SystemExit(f"--processors {max(args.processors)}: there are {len(os.sched_getaffinity(0))}")
     facts = {**machine(), "load_before": os.getloadavg()[0], "repeats": args.repeats, "seconds": args.seconds}
-    rows = run(args)
+    rows = run(args, lambda so_far: write_json(args.json, facts, so_far))
     text = tables(facts, rows)
     print(text, end="")
-    if args.json:
-        args.json.write_text(json.dumps(document(facts, rows), indent=2) + "\n")
     if args.markdown:
         args.markdown.write_text(text)
     if args.plot:
