@@ -15,6 +15,7 @@ from benchmarks.peers.formats.ddfast import DdfastReader
 from benchmarks.peers.jobs import LateWatch, batches, get_batch
 
 LOOKUPS = 2000
+WARM_SECONDS = 0.3
 
 
 def probe(files: list[str], sharded: bool, batch: int, seconds: float) -> dict[str, float]:
@@ -30,7 +31,7 @@ def probe(files: list[str], sharded: bool, batch: int, seconds: float) -> dict[s
         figures = {"samples": len(reader), "open": (opened - started) * 1e3, **lookups(reader)}
         peer = DdfastReader(reader)
         for name, job in (("in order", batches), ("at random", get_batch)):
-            job(peer, LateWatch(seconds / 2), batch)  # memory is fresh the first time
+            job(peer, LateWatch(max(seconds, WARM_SECONDS)), batch)  # memory is fresh the first time
             watch = LateWatch(seconds)
             job(peer, watch, batch)
             figures[name] = watch.rate()
