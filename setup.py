@@ -19,13 +19,14 @@ if not sys.platform.startswith(("linux", "darwin")):
 # binding: the kernels compiled into it (csrc/ddf_<name>.c); tests read this table as a literal
 KERNELS = {
     "arena": ["arena", "sys"],
+    "arrays": [],
     "columns": [
         "columns", "columns_fields", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys",
     ],
     "decode": ["msgpack"],
     "engine": ["engine", "job", "uring", "shards", "offsets", "file", "sys"],
     "fetch": [
-        "fetch", "order", "shards", "offsets", "plan", "engine", "job", "uring", "file",
+        "fetch", "order", "shards", "offsets", "plan", "engine", "job", "uring", "file", "xxh3",
         "columns", "columns_fields", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys",
     ],
     "file": ["file", "sys"],
@@ -36,11 +37,12 @@ KERNELS = {
     "order": ["order"],
     "plan": ["plan"],
     "readback": ["readback", "msgpack", "nd"],
-    "samples": ["outer", "msgpack", "shards", "offsets", "file", "sys"],
+    "samples": ["outer", "msgpack", "shards", "offsets", "file", "sys", "xxh3"],
     "scan": ["scan", "msgpack"],
     "shards": ["shards", "offsets", "file", "sys"],
     "shuffle": ["shuffle"],
     "status": [],
+    "xxh3": ["xxh3"],
 }  # fmt: skip
 
 CFLAGS = ["-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"]

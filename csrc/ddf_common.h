@@ -27,6 +27,7 @@ enum {
     DDF_E_LIMIT = -10013,     /* a size that the layout cannot hold */
     DDF_E_TYPE = -10014,      /* a value of another type than the file has there */
     DDF_E_VALUE = -10015,     /* well-formed bytes that stand for no value: a bad dtype, shape, timestamp or key */
+    DDF_E_CHECKSUM = -10016,  /* a sample's bytes are not those that were written */
 };
 
 /* Where and why something failed. `msg` is a static string. */

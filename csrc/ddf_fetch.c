@@ -3,10 +3,29 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "ddf_xxh3.h"
+
 #define DATA_ALIGN ((size_t)4096)
 
 /* Room for the columns beside the data, so that most groups need one block: what three or four small columns take. */
 #define COLUMNS_ROOM ((size_t)160)
+
+/* Bytes of one read at most where samples are verified: so many that they stay in a processor's own cache. */
+#define CHECKED_READ ((uint64_t)256 << 10)
+
+/* What a sample takes in a check_list. */
+#define CHECK_BYTES (sizeof(uint64_t) + sizeof(uint32_t) + 1)
+
+enum { UNCHECKED, SOUND, DAMAGED };
+
+/* What verifying takes: samples that lie within one piece are held against their checksums by the thread that read it,
+ * the others in the end. */
+typedef struct check_list {
+    uint64_t *sums;     /* NULL: samples are not verified */
+    uint32_t *in_file;  /* numbers of all samples in file order */
+    uint32_t *first_in; /* of each piece, and at last their number: which of `in_file` begins in it */
+    uint8_t *found;     /* by the number of the sample: one of the above */
+} check_list;
 
 struct ddf_fetch {
     ddf_job job; /* first: the engine's callbacks get back from it */
@@ -18,10 +37,12 @@ struct ddf_fetch {
     int64_t *wanted;  /* copy of request.indices, or NULL */
     ddf_slice *names; /* copy of request.names with their bytes, or NULL */
 
+    ddf_fetch_cost cost;
     ddf_arena *arena;
     ddf_slice region;
     int64_t *indices;
     ddf_slice *samples;
+    check_list checks;
     ddf_table **tables;
     ddf_err *errors; /* one a batch */
 };
@@ -30,31 +51,39 @@ struct ddf_fetch {
 typedef struct draft {
     int64_t *indices;
     ddf_span *spans;
+    uint64_t *sums; /* NULL: samples are not verified */
+    uint64_t *ends; /* likewise; where samples end in the arena, in file order */
     ddf_read *reads;
     uint64_t *landing;
     ddf_plan_item *scratch;
+    const ddf_plan_item *sorted; /* see ddf_plan_reads */
     ddf_err *errors;
 } draft;
 
 static void draft_free(draft *d) {
     free(d->indices);
     free(d->spans);
+    free(d->sums);
+    free(d->ends);
     free(d->reads);
     free(d->landing);
     free(d->scratch);
     free(d->errors);
 }
 
-static int draft_new(size_t count, size_t n_batches, draft *d) {
+static int draft_new(size_t count, size_t n_batches, int with_sums, draft *d) {
     *d = (draft){
         .indices = calloc(count, sizeof *d->indices),
         .spans = calloc(count, sizeof *d->spans),
+        .sums = with_sums ? calloc(count, sizeof *d->sums) : NULL,
+        .ends = with_sums ? calloc(count, sizeof *d->ends) : NULL,
         .reads = calloc(count, sizeof *d->reads),
         .landing = calloc(count, sizeof *d->landing),
         .scratch = calloc(count, 2 * sizeof *d->scratch),
         .errors = calloc(n_batches, sizeof *d->errors),
     };
-    if (d->indices && d->spans && d->reads && d->landing && d->scratch && d->errors) {
+    int has_sums = d->sums != NULL && d->ends != NULL;
+    if (d->indices && d->spans && has_sums == with_sums && d->reads && d->landing && d->scratch && d->errors) {
         return DDF_OK;
     }
     draft_free(d);
@@ -82,12 +111,13 @@ static void list_indices(const ddf_fetch *fetch, draft *d) {
     }
 }
 
-/* Spans of one batch; one that is damaged gets empty spans and an error of its own. */
+/* Spans and checksums of one batch; one that is damaged gets empty spans and an error of its own. */
 static void locate_batch(const ddf_fetch *fetch, size_t b, draft *d) {
     size_t start = batch_start(fetch, b), n = batch_len(fetch, b);
     int status = d->errors[b].code;
     if (status >= 0) {
-        status = ddf_shards_spans(fetch->request.shards, d->indices + start, n, d->spans + start, &d->errors[b]);
+        uint64_t *sums = d->sums == NULL ? NULL : d->sums + start;
+        status = ddf_shards_spans(fetch->request.shards, d->indices + start, n, d->spans + start, sums, &d->errors[b]);
     }
     if (status < 0) {
         memset(d->spans + start, 0, n * sizeof *d->spans);
@@ -108,15 +138,85 @@ static int move_names(ddf_fetch *fetch) {
     return DDF_OK;
 }
 
+static size_t number_in_file(const draft *d, size_t k) { return d->sorted == NULL ? k : (size_t)d->sorted[k].number; }
+
+static void list_ends(const draft *d, size_t count) {
+    uint64_t end = 0;
+    for (size_t k = 0; d->ends != NULL && k < count; k++) {
+        size_t i = number_in_file(d, k);
+        uint64_t own = d->landing[i] + (d->spans[i].stop - d->spans[i].start);
+        end = d->ends[k] = own > end ? own : end;
+    }
+}
+
+static uint64_t largest_read(const ddf_fetch *fetch, const draft *d) {
+    uint64_t most = fetch->request.max_read;
+    int is_short = d->sums != NULL && ddf_shards_can_be_ready(fetch->request.shards);
+    return is_short && most > CHECKED_READ ? CHECKED_READ : most;
+}
+
+static int check_sample(const ddf_fetch *fetch, size_t i) {
+    int status = ddf_xxh3_check(&fetch->samples[i], 1, fetch->checks.sums[i], NULL);
+    return fetch->checks.found[i] = status < 0 ? DAMAGED : SOUND;
+}
+
+/* A piece has been read: check the samples that it has all of. */
+static void piece_landed(ddf_job *job, size_t piece) {
+    const ddf_fetch *fetch = (const ddf_fetch *)job;
+    const check_list *checks = &fetch->checks;
+    const uint8_t *end = job->base + job->pieces[piece].at + job->pieces[piece].length;
+    for (size_t k = checks->first_in[piece]; k < checks->first_in[piece + 1]; k++) {
+        size_t i = checks->in_file[k];
+        if (fetch->samples[i].data + fetch->samples[i].size <= end) {
+            (void)check_sample(fetch, i);
+        }
+    }
+}
+
+static int check_list_new(ddf_fetch *fetch, int wanted, size_t n_pieces) {
+    check_list *checks = &fetch->checks;
+    size_t count = fetch->request.count;
+    if (!wanted) {
+        return DDF_OK;
+    }
+    checks->sums = ddf_arena_alloc(fetch->arena, count * sizeof *checks->sums, 64, 0);
+    checks->in_file = ddf_arena_alloc(fetch->arena, count * sizeof *checks->in_file, 64, 0);
+    checks->first_in = ddf_arena_alloc(fetch->arena, (n_pieces + 1) * sizeof *checks->first_in, 64, 0);
+    checks->found = ddf_arena_alloc(fetch->arena, count, 64, 0);
+    return checks->sums && checks->in_file && checks->first_in && checks->found ? DDF_OK : -ENOMEM;
+}
+
+static void check_list_fill(ddf_fetch *fetch, const draft *d) {
+    const check_list *checks = &fetch->checks;
+    ddf_job *job = &fetch->job;
+    size_t count = fetch->request.count, k = 0;
+    memcpy(checks->sums, d->sums, count * sizeof *checks->sums);
+    memset(checks->found, UNCHECKED, count);
+    for (size_t i = 0; i < count; i++) {
+        checks->in_file[i] = (uint32_t)number_in_file(d, i);
+    }
+    for (size_t piece = 0; piece < job->n_pieces; piece++) {
+        uint64_t end = job->pieces[piece].at + job->pieces[piece].length;
+        checks->first_in[piece] = (uint32_t)k;
+        while (k < count && d->landing[checks->in_file[k]] < end) {
+            k++;
+        }
+    }
+    checks->first_in[job->n_pieces] = (uint32_t)k;
+    job->landed = piece_landed;
+}
+
 /* Everything that lives in the arena. The data comes first, so that its block is full of it. */
 static int fill_arena(ddf_fetch *fetch, const draft *d, size_t n_reads, uint64_t total) {
     size_t count = fetch->request.count, n_batches = fetch->n_batches;
     ddf_job *job = &fetch->job;
-    size_t n_pieces = ddf_plan_cut(d->reads, n_reads, fetch->request.max_read, NULL);
-    size_t fixed = count * (sizeof(int64_t) + sizeof(ddf_slice)) + n_batches * sizeof(ddf_err) +
-                   n_pieces * (sizeof(ddf_read) + sizeof(uint32_t) + sizeof(ddf_file *)) + 4 * DATA_ALIGN;
+    size_t n_ends = d->sums == NULL ? 0 : count;
+    uint64_t max_read = largest_read(fetch, d);
+    size_t n_pieces = ddf_plan_cut(d->reads, n_reads, max_read, d->ends, n_ends, NULL);
+    size_t fixed = count * (sizeof(int64_t) + sizeof(ddf_slice) + CHECK_BYTES) + n_batches * sizeof(ddf_err) +
+                   n_pieces * (sizeof(ddf_read) + 2 * sizeof(uint32_t) + sizeof(ddf_file *)) + 4 * DATA_ALIGN;
     size_t columns = fetch->request.tables ? count * COLUMNS_ROOM : 0;
-    if (n_pieces > UINT32_MAX || total > SIZE_MAX / 2) {
+    if (n_pieces > UINT32_MAX || count > UINT32_MAX || total > SIZE_MAX / 2) {
         return ddf_fail(&job->err, DDF_E_LIMIT, "the group of batches is too large", 0, 0);
     }
     int status = ddf_arena_new(fetch->request.pool, (size_t)total + fixed + columns, &fetch->arena);
@@ -133,7 +233,7 @@ static int fill_arena(ddf_fetch *fetch, const draft *d, size_t n_reads, uint64_t
     job->missed = ddf_arena_alloc(fetch->arena, n_pieces * sizeof *job->missed, 64, 0);
     job->held = ddf_arena_alloc(fetch->arena, n_pieces * sizeof *job->held, 64, 0);
     if (!job->base || !fetch->indices || !fetch->samples || !fetch->tables || !fetch->errors || !job->pieces ||
-        !job->missed || !job->held || move_names(fetch) < 0) {
+        !job->missed || !job->held || check_list_new(fetch, d->sums != NULL, n_pieces) < 0 || move_names(fetch) < 0) {
         fetch->indices = NULL; /* never filled */
         return ddf_fail(&job->err, -ENOMEM, "no memory for the batch", 0, 0);
     }
@@ -144,7 +244,14 @@ static int fill_arena(ddf_fetch *fetch, const draft *d, size_t n_reads, uint64_t
         fetch->samples[i] = (ddf_slice){job->base + d->landing[i], d->spans[i].stop - d->spans[i].start};
     }
     fetch->region = (ddf_slice){job->base, total};
-    job->n_pieces = ddf_plan_cut(d->reads, n_reads, fetch->request.max_read, job->pieces);
+    job->n_pieces = ddf_plan_cut(d->reads, n_reads, max_read, d->ends, n_ends, job->pieces);
+    if (d->sums != NULL) {
+        check_list_fill(fetch, d);
+    }
+    fetch->cost = (ddf_fetch_cost){.reads = job->n_pieces, .merged = count - n_reads};
+    for (size_t i = 0; i < n_reads; i++) {
+        fetch->cost.bytes += d->reads[i].length;
+    }
     return DDF_OK;
 }
 
@@ -152,7 +259,7 @@ static int prepare(ddf_job *job, ddf_engine *engine) {
     ddf_fetch *fetch = (ddf_fetch *)job;
     const ddf_fetch_request *r = &fetch->request;
     draft d;
-    int status = draft_new(r->count, fetch->n_batches, &d);
+    int status = draft_new(r->count, fetch->n_batches, ddf_shards_have_sums(r->shards), &d);
     if (status < 0) {
         return ddf_fail(&job->err, status, "no memory to plan the batch", 0, 0);
     }
@@ -166,26 +273,45 @@ static int prepare(ddf_job *job, ddf_engine *engine) {
     }
     if (status >= 0) {
         uint64_t total = 0, most = ddf_shards_max_gap(r->shards), gap = r->max_gap < most ? r->max_gap : most;
-        int64_t n_reads = ddf_plan_reads(d.spans, r->count, gap, d.reads, d.landing, &total, d.scratch, &job->err);
+        int64_t n_reads = ddf_plan_reads(d.spans, r->count, gap, d.reads, d.landing, &total, d.scratch, &d.sorted,
+                                         &job->err);
         job->shards = r->shards;
+        list_ends(&d, n_reads < 0 ? 0 : r->count);
         status = n_reads < 0 ? (int)n_reads : fill_arena(fetch, &d, (size_t)n_reads, total);
     }
     draft_free(&d);
     return status;
 }
 
-static void build_tables(ddf_fetch *fetch) {
+/* Check the samples of a batch that nobody has checked yet, and look what was found. */
+static int verify_batch(const ddf_fetch *fetch, size_t b, ddf_err *err) {
+    size_t start = batch_start(fetch, b), n = fetch->checks.sums == NULL ? 0 : batch_len(fetch, b);
+    for (size_t i = 0; i < n; i++) {
+        int found = fetch->checks.found[start + i];
+        if ((found == UNCHECKED ? check_sample(fetch, start + i) : found) == DAMAGED) {
+            return ddf_fail(err, DDF_E_CHECKSUM, "its bytes are not those that its checksum was made of", i, 0);
+        }
+    }
+    return DDF_OK;
+}
+
+static int build_table(ddf_fetch *fetch, size_t b, ddf_err *err) {
     const ddf_fetch_request *r = &fetch->request;
+    const ddf_slice *samples = fetch->samples + batch_start(fetch, b);
+    size_t n = batch_len(fetch, b);
+    return r->tables ? ddf_table_build(fetch->arena, fetch->region, samples, n, fetch->names, r->names_n,
+                                       &fetch->tables[b], err)
+                     : ddf_table_raw(fetch->arena, fetch->region, samples, n, &fetch->tables[b]);
+}
+
+static void build_tables(ddf_fetch *fetch) {
     for (size_t b = 0; fetch->job.status >= 0 && b < fetch->n_batches; b++) {
-        if (fetch->errors[b].code < 0) {
+        ddf_err *err = &fetch->errors[b];
+        if (err->code < 0) {
             continue;
         }
-        const ddf_slice *samples = fetch->samples + batch_start(fetch, b);
-        size_t n = batch_len(fetch, b);
-        ddf_err *err = &fetch->errors[b];
-        int status = r->tables ? ddf_table_build(fetch->arena, fetch->region, samples, n, fetch->names, r->names_n,
-                                                 &fetch->tables[b], err)
-                               : ddf_table_raw(fetch->arena, fetch->region, samples, n, &fetch->tables[b]);
+        int status = verify_batch(fetch, b, err);
+        status = status < 0 ? status : build_table(fetch, b, err);
         if (status < 0) {
             fetch->tables[b] = NULL;
             err->code = status;
@@ -297,6 +423,8 @@ void ddf_fetch_release(ddf_fetch *fetch, ddf_engine *engine) {
 }
 
 uint64_t ddf_fetch_held(const ddf_fetch *fetch) { return atomic_load(&fetch->held); }
+
+ddf_fetch_cost ddf_fetch_get_cost(const ddf_fetch *fetch) { return fetch->cost; }
 
 size_t ddf_fetch_batches(const ddf_fetch *fetch) { return fetch->n_batches; }
 

@@ -1,4 +1,5 @@
 /* ddf_fetch: one group of batches on its way: order -> spans -> plan -> arena -> reads -> tables, all without the GIL.
+ * Where the shards have checksums, samples are held against them as they are read.
  *
  * The engine runs it; its owner may drop it at any time. The arena outlives the fetch where somebody retains it. */
 #ifndef DDF_FETCH_H
@@ -48,7 +49,17 @@ void ddf_fetch_release(ddf_fetch *fetch, ddf_engine *engine);
 /* Bytes of arena that it holds so far; any time, from any thread. */
 uint64_t ddf_fetch_held(const ddf_fetch *fetch);
 
+/* What a fetch costs to read. */
+typedef struct ddf_fetch_cost {
+    uint64_t bytes;  /* of the file, gaps between samples that share a read included */
+    uint64_t reads;  /* pieces */
+    uint64_t merged; /* samples that needed no read of their own */
+} ddf_fetch_cost;
+
 /* All below is valid once the job is done. */
+
+/* All 0 if preparation failed. */
+ddf_fetch_cost ddf_fetch_get_cost(const ddf_fetch *fetch);
 
 size_t ddf_fetch_batches(const ddf_fetch *fetch);
 

@@ -4,6 +4,7 @@ void ddf_job_init(ddf_job *job) {
     atomic_init(&job->done, 0);
     job->status = DDF_OK;
     job->next = NULL;
+    job->landed = NULL;
     job->n_pieces = job->taken = job->running = job->n_missed = job->missed_taken = 0;
     job->waited = 0;
     job->prepared = job->preparing = job->looking = job->counted = job->away = job->cancelled = job->finishing = 0;
@@ -61,6 +62,8 @@ int ddf_job_read_ready(ddf_job *job, ddf_share share, uint32_t *missed, size_t *
         if (got < size) {
             *piece = (ddf_read){piece->offset + got, size - got, piece->at + got};
             missed[(*n)++] = (uint32_t)i;
+        } else if (job->landed != NULL) {
+            job->landed(job, i);
         }
     }
     ddf_shards_give(job->shards, file);
@@ -74,6 +77,9 @@ int ddf_job_read_waiting(ddf_job *job, const ddf_read *piece, ddf_err *err) {
     if (status >= 0) {
         status = ddf_file_read(file, job->base + piece->at, (size_t)piece->length, place.position, err);
         ddf_shards_give(job->shards, file);
+    }
+    if (status >= 0 && job->landed != NULL) {
+        job->landed(job, (size_t)(piece - job->pieces));
     }
     err->item = place.shard;
     return status;

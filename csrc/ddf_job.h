@@ -29,6 +29,10 @@ struct ddf_job {
     size_t n_pieces;
     uint8_t *base; /* where landing position 0 is */
 
+    /* NULL, or called when a piece is complete, as long as its bytes are in the cache of the thread that read them. Not
+     * called for pieces that a ring reads. Not under the lock; for several pieces at a time, but once a piece. */
+    void (*landed)(ddf_job *job, size_t piece);
+
     /* Results. */
     atomic_int done; /* 1 once finish has returned */
     int status;      /* of the whole job, valid when done */

@@ -58,16 +58,17 @@ static uint64_t add_span(run *r, ddf_span span) {
 }
 
 int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, ddf_read *reads, uint64_t *landing,
-                       uint64_t *total, ddf_plan_item *scratch, ddf_err *err) {
-    int sorted = 1;
+                       uint64_t *total, ddf_plan_item *scratch, const ddf_plan_item **sorted, ddf_err *err) {
+    int in_order = 1;
     for (size_t i = 0; i < n; i++) {
         if (DDF_UNLIKELY(spans[i].stop < spans[i].start)) {
             return ddf_fail(err, DDF_E_SPAN, "span ends before it starts", i, 0);
         }
-        sorted &= i == 0 || spans[i].start >= spans[i - 1].start;
+        in_order &= i == 0 || spans[i].start >= spans[i - 1].start;
     }
     run r = {reads, 0, 0, 0, max_gap};
-    if (sorted) {
+    *sorted = NULL;
+    if (in_order) {
         for (size_t i = 0; i < n; i++) {
             landing[i] = add_span(&r, spans[i]);
         }
@@ -75,7 +76,7 @@ int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, ddf_re
         for (size_t i = 0; i < n; i++) {
             scratch[i] = (ddf_plan_item){spans[i].start, i};
         }
-        const ddf_plan_item *items = sort_by_start(scratch, scratch + n, n);
+        const ddf_plan_item *items = *sorted = sort_by_start(scratch, scratch + n, n);
         for (size_t i = 0; i < n; i++) {
             landing[items[i].number] = add_span(&r, spans[items[i].number]);
         }
@@ -84,19 +85,22 @@ int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, ddf_re
     return (int64_t)r.n;
 }
 
-size_t ddf_plan_cut(const ddf_read *reads, size_t n, uint64_t max_read, ddf_read *pieces) {
-    size_t count = 0;
+size_t ddf_plan_cut(const ddf_read *reads, size_t n, uint64_t max_read, const uint64_t *ends, size_t n_ends,
+                    ddf_read *pieces) {
+    size_t count = 0, k = 0;
     for (size_t i = 0; i < n; i++) {
-        for (uint64_t done = 0; done < reads[i].length; done += max_read) {
-            uint64_t left = reads[i].length - done;
+        for (uint64_t done = 0; done < reads[i].length;) {
+            uint64_t left = reads[i].length - done, at = reads[i].at + done, length = left < max_read ? left : max_read;
+            uint64_t end = at + length;
+            while (length < left && k < n_ends && ends[k] <= at + length) {
+                end = ends[k] > at ? ends[k] : end;
+                k++;
+            }
             if (pieces != NULL) {
-                uint64_t length = left < max_read ? left : max_read;
-                pieces[count] = (ddf_read){reads[i].offset + done, length, reads[i].at + done};
+                pieces[count] = (ddf_read){reads[i].offset + done, end - at, at};
             }
             count++;
-            if (left <= max_read) {
-                break; /* `done + max_read` could wrap around */
-            }
+            done += end - at;
         }
     }
     return count;

@@ -23,13 +23,16 @@ typedef struct ddf_plan_item {
 /* Merge `n` spans into at most `n` reads, in file order.
  * Spans that touch, overlap or lie within `max_gap` bytes of each other share a read. `landing[i]` becomes the position
  * of span i in a destination whose address is a multiple of DDF_LANDING_ALIGN; `*total` is the size that destination
- * needs. `reads` and `landing` hold n items, `scratch` 2 n (not touched when the spans come in order); the caller owns all.
+ * needs. `reads` and `landing` hold n items, `scratch` 2 n; the caller owns all. `*sorted` becomes the spans in file order
+ * (n items of the scratch), or NULL when they come in that order.
  * Returns the number of reads, or DDF_E_SPAN with err->item = the first span whose stop is below its start. */
 int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, ddf_read *reads, uint64_t *landing,
-                       uint64_t *total, ddf_plan_item *scratch, ddf_err *err);
+                       uint64_t *total, ddf_plan_item *scratch, const ddf_plan_item **sorted, ddf_err *err);
 
 /* Cut reads into pieces of at most `max_read` bytes (at least 1), so that several threads share a large one.
- * With `pieces` NULL only counts. Returns the number of pieces. */
-size_t ddf_plan_cut(const ddf_read *reads, size_t n, uint64_t max_read, ddf_read *pieces);
+ * `ends` are positions in the destination, `n_ends` of them, none below the one before: where one of them lies within
+ * `max_read`, a piece ends at the last such. With `pieces` NULL only counts. Returns the number of pieces. */
+size_t ddf_plan_cut(const ddf_read *reads, size_t n, uint64_t max_read, const uint64_t *ends, size_t n_ends,
+                    ddf_read *pieces);
 
 #endif

@@ -24,10 +24,13 @@ typedef _Atomic(const uint8_t *) table_ptr;
 
 typedef struct member {
     char *path, *offsets_path; /* NULL where they are open already */
+    char *sums_path;           /* NULL where there are none to load */
     uint64_t first, samples;   /* indices [first, first + samples) */
     ddf_stamp stamp;
     table_ptr offsets; /* NULL: not loaded yet */
-    int mapped;        /* set before `offsets` */
+    int mapped;        /* set before `offsets`, as are: */
+    const uint8_t *sums;
+    int sums_mapped;
     ddf_file *file;    /* kept open, or NULL; under the lock */
     uint32_t newer, older;
 } member;
@@ -38,6 +41,7 @@ struct ddf_shards {
     size_t n;
     unsigned shift;
     int keeps_tables; /* all tables are its own */
+    int have_sums;
     member *members;
     size_t max_open;
     atomic_size_t missing; /* tables that are not loaded yet */
@@ -68,7 +72,7 @@ static ddf_shards *shards_of(size_t n) {
     return shards;
 }
 
-int ddf_shards_of(ddf_file *file, const uint8_t *offsets, uint64_t entries, ddf_shards **out) {
+int ddf_shards_of(ddf_file *file, const uint8_t *offsets, uint64_t entries, const uint8_t *sums, ddf_shards **out) {
     ddf_shards *shards = shards_of(1);
     if (shards == NULL) {
         return -ENOMEM;
@@ -76,7 +80,9 @@ int ddf_shards_of(ddf_file *file, const uint8_t *offsets, uint64_t entries, ddf_
     ddf_file_retain(file);
     shards->only = file;
     shards->shift = SHIFT_ALONE;
+    shards->have_sums = sums != NULL;
     shards->members[0].samples = entries == 0 ? 0 : entries - 1;
+    shards->members[0].sums = sums;
     atomic_init(&shards->members[0].offsets, offsets);
     *out = shards;
     return DDF_OK;
@@ -96,10 +102,14 @@ static int choose_shift(const ddf_shard_spec *specs, size_t n, unsigned *shift) 
     return fits ? DDF_OK : DDF_E_LIMIT;
 }
 
-static char *copy_path(const char *path) {
-    size_t size = strlen(path) + 1;
-    char *copy = malloc(size);
-    return copy == NULL ? NULL : memcpy(copy, path, size);
+/* A copy of a path, NULL for NULL. Returns 0 or -ENOMEM. */
+static int copy_path(const char *path, char **out) {
+    size_t size = path == NULL ? 0 : strlen(path) + 1;
+    *out = path == NULL ? NULL : malloc(size);
+    if (*out != NULL) {
+        memcpy(*out, path, size);
+    }
+    return path != NULL && *out == NULL ? -ENOMEM : DDF_OK;
 }
 
 static int add_member(ddf_shards *shards, size_t i, const ddf_shard_spec *spec) {
@@ -107,12 +117,14 @@ static int add_member(ddf_shards *shards, size_t i, const ddf_shard_spec *spec) 
     m->first = i == 0 ? 0 : m[-1].first + m[-1].samples;
     m->samples = spec->samples;
     m->stamp = spec->stamp;
-    m->path = copy_path(spec->path);
-    m->offsets_path = spec->offsets_path == NULL ? NULL : copy_path(spec->offsets_path);
+    m->sums = spec->offsets_path == NULL ? spec->sums : NULL;
+    shards->have_sums |= spec->sums_path != NULL || spec->sums != NULL;
     atomic_init(&m->offsets, spec->offsets_path == NULL ? spec->offsets : NULL);
     shards->keeps_tables &= spec->offsets_path != NULL;
     atomic_fetch_add(&shards->missing, spec->offsets_path != NULL);
-    return m->path == NULL || (spec->offsets_path != NULL && m->offsets_path == NULL) ? -ENOMEM : DDF_OK;
+    int status = copy_path(spec->path, &m->path);
+    status = status < 0 ? status : copy_path(spec->offsets_path, &m->offsets_path);
+    return status < 0 ? status : copy_path(spec->sums_path, &m->sums_path);
 }
 
 static size_t files_to_keep(size_t wanted) {
@@ -147,6 +159,7 @@ int ddf_shards_new(const ddf_shard_spec *specs, size_t n, size_t max_open, ddf_s
 void ddf_shards_retain(ddf_shards *shards) { atomic_fetch_add(&shards->references, 1); }
 
 static size_t table_size(const member *m) { return (size_t)(8 * (m->samples + 1)); }
+static size_t sums_size(const member *m) { return (size_t)(8 * m->samples); }
 
 static void free_table(const uint8_t *table, int mapped, size_t size) {
     if (mapped) {
@@ -166,9 +179,11 @@ void ddf_shards_release(ddf_shards *shards) {
         const uint8_t *table = atomic_load(&m->offsets);
         if (table != NULL && m->offsets_path != NULL) {
             free_table(table, m->mapped, table_size(m));
+            free_table(m->sums, m->sums_mapped, sums_size(m));
         }
         free(m->path);
         free(m->offsets_path);
+        free(m->sums_path);
     }
     ddf_file_release(shards->only);
     pthread_mutex_destroy(&shards->lock);
@@ -369,54 +384,84 @@ static int load(const char *path, size_t size, const uint8_t **out, int *mapped)
     return status;
 }
 
-/* Whoever replaces a dataset takes its offsets away first, and puts the new ones there last: offsets that are loaded
- * belong to the data file that the path names afterwards. */
-static int load_offsets(ddf_shards *shards, member *m, ddf_err *err) {
-    uint64_t number = (uint64_t)(m - shards->members);
-    const uint8_t *table = NULL, *none = NULL;
-    int mapped = 0;
-    ddf_stamp stamp;
-    int status = load(m->offsets_path, table_size(m), &table, &mapped);
-    if (status == -EMFILE || status == -ENFILE) {
-        keep_at_most(shards, 0);
-        status = load(m->offsets_path, table_size(m), &table, &mapped);
+/* What is loaded of a shard. */
+typedef struct tables {
+    const uint8_t *offsets, *sums;
+    int mapped, sums_mapped;
+} tables;
+
+static void free_tables(const member *m, tables t) {
+    free_table(t.offsets, t.mapped, table_size(m));
+    free_table(t.sums, t.sums_mapped, sums_size(m));
+}
+
+/* Whoever replaces a dataset takes its offsets away first, and puts the new ones there last: offsets that are loaded, and
+ * what was loaded before them, belong to the data file that the path names afterwards. */
+static int load_tables(const member *m, tables *t, const char **what) {
+    int status = DDF_OK;
+    *t = (tables){0};
+    *what = "the checksums of a shard cannot be read";
+    if (m->sums_path != NULL && m->samples > 0) {
+        status = load(m->sums_path, sums_size(m), &t->sums, &t->sums_mapped);
+    }
+    if (status >= 0) {
+        *what = "the offsets file of a shard cannot be read";
+        status = load(m->offsets_path, table_size(m), &t->offsets, &t->mapped);
     }
     if (status < 0) {
-        return status == DDF_E_CHANGED
-                   ? fail_changed(err, number, m->stamp.size)
-                   : ddf_fail(err, status, "the offsets file of a shard cannot be read", number, 0);
+        free_tables(m, *t);
+    }
+    return status;
+}
+
+static int enter_first(ddf_shards *shards, member *m, ddf_err *err) {
+    uint64_t number = (uint64_t)(m - shards->members);
+    const uint8_t *none = NULL;
+    const char *what;
+    tables t;
+    ddf_stamp stamp;
+    int status = load_tables(m, &t, &what);
+    if (status == -EMFILE || status == -ENFILE) {
+        keep_at_most(shards, 0);
+        status = load_tables(m, &t, &what);
+    }
+    if (status < 0) {
+        return status == DDF_E_CHANGED ? fail_changed(err, number, m->stamp.size)
+                                       : ddf_fail(err, status, what, number, 0);
     }
     status = ddf_sys_stamp_of(m->path, &stamp);
     if (status < 0 || stamp.size != m->stamp.size || stamp.modified != m->stamp.modified) {
         status = fail_changed(err, number, status < 0 ? 0 : stamp.size);
     } else {
-        status = ddf_offsets_check_ends(table, m->samples + 1, m->stamp.size, err);
+        status = ddf_offsets_check_ends(t.offsets, m->samples + 1, m->stamp.size, err);
     }
     pthread_mutex_lock(&shards->lock);
     int is_first = status >= 0 && atomic_load(&m->offsets) == none;
     if (is_first) {
-        m->mapped = mapped;
-        atomic_store_explicit(&m->offsets, table, memory_order_release);
+        m->mapped = t.mapped;
+        m->sums = t.sums;
+        m->sums_mapped = t.sums_mapped;
+        atomic_store_explicit(&m->offsets, t.offsets, memory_order_release);
         atomic_fetch_sub(&shards->missing, 1);
     }
     pthread_mutex_unlock(&shards->lock);
     if (!is_first) {
-        free_table(table, mapped, table_size(m));
+        free_tables(m, t);
     }
     return status;
 }
 
-/* Have a shard's offsets ready, and its data file as it was: who cuts that may cut the mapped offsets next, and a page
+/* Have a shard's tables ready, and its data file as it was: who cuts that may cut the mapped tables next, and a page
  * behind their end must not be touched. */
 static int enter(ddf_shards *shards, member *m, const uint8_t **table, ddf_err *err) {
     *table = atomic_load_explicit(&m->offsets, memory_order_acquire);
-    if (DDF_LIKELY(*table != NULL && !m->mapped)) {
+    if (DDF_LIKELY(*table != NULL && !m->mapped && !m->sums_mapped)) {
         return DDF_OK;
     }
     ddf_file *file;
     int status = ddf_shards_take(shards, (size_t)(m - shards->members), &file, err);
     if (status >= 0) {
-        status = *table == NULL ? load_offsets(shards, m, err) : ddf_file_check(file, err);
+        status = *table == NULL ? enter_first(shards, m, err) : ddf_file_check(file, err);
         ddf_shards_give(shards, file);
     }
     *table = atomic_load_explicit(&m->offsets, memory_order_acquire);
@@ -439,7 +484,8 @@ static member *member_of(const ddf_shards *shards, uint64_t index, member *hint)
     return shards->n > 0 && index - m->first < m->samples ? m : NULL;
 }
 
-static int spans_of_many(ddf_shards *shards, const int64_t *indices, size_t count, ddf_span *out, ddf_err *err) {
+static int spans_of_many(ddf_shards *shards, const int64_t *indices, size_t count, ddf_span *out, uint64_t *sums,
+                         ddf_err *err) {
     member *m = shards->members, *entered = NULL;
     const uint8_t *table = NULL;
     for (size_t i = 0; i < count; i++) {
@@ -460,17 +506,27 @@ static int spans_of_many(ddf_shards *shards, const int64_t *indices, size_t coun
         uint64_t base = (uint64_t)(m - shards->members) << shards->shift;
         out[i].start += base;
         out[i].stop += base;
+        if (sums != NULL) {
+            sums[i] = ddf_load64(m->sums + 8 * local);
+        }
     }
     return DDF_OK;
 }
 
-int ddf_shards_spans(ddf_shards *shards, const int64_t *indices, size_t count, ddf_span *out, ddf_err *err) {
+int ddf_shards_have_sums(const ddf_shards *shards) { return shards->have_sums; }
+
+int ddf_shards_spans(ddf_shards *shards, const int64_t *indices, size_t count, ddf_span *out, uint64_t *sums,
+                     ddf_err *err) {
     if (shards->only == NULL) {
-        return spans_of_many(shards, indices, count, out, err);
+        return spans_of_many(shards, indices, count, out, sums, err);
     }
-    const uint8_t *table = atomic_load_explicit(&shards->members[0].offsets, memory_order_relaxed);
-    return ddf_offsets_spans(table, shards->members[0].samples + 1, indices, count, ddf_file_size(shards->only), out,
-                             err);
+    const member *m = shards->members;
+    const uint8_t *table = atomic_load_explicit(&m->offsets, memory_order_relaxed);
+    int status = ddf_offsets_spans(table, m->samples + 1, indices, count, ddf_file_size(shards->only), out, err);
+    for (size_t i = 0; status >= 0 && sums != NULL && i < count; i++) {
+        sums[i] = ddf_load64(m->sums + 8 * indices[i]);
+    }
+    return status;
 }
 
 int ddf_shards_find(ddf_shards *shards, int64_t index, ddf_found *out, ddf_err *err) {
@@ -487,6 +543,7 @@ int ddf_shards_find(ddf_shards *shards, int64_t index, ddf_found *out, ddf_err *
     }
     status = ddf_file_check(out->file, err);
     status = status >= 0 ? ddf_found_span(out, index, &out->span, err) : status;
+    out->sums = m->sums;
     if (status < 0) {
         ddf_shards_give(shards, out->file);
     }

@@ -1,9 +1,9 @@
 /* ddf_shards: the data files of a dataset, one after the other, as if they were one file.
  *
  * A plain dataset is one shard, which is open already. Of many shards only the sizes are known at first: the offsets of a
- * shard are loaded when one of its samples is looked up, and kept; its data file is opened when it is read, and closed
- * again when too many are open and nobody reads it. A shard that was replaced or changed since its sizes were taken is
- * refused.
+ * shard, and its checksums where samples are to be verified, are loaded when one of its samples is looked up, and kept;
+ * its data file is opened when it is read, and closed again when too many are open and nobody reads it. A shard that was
+ * replaced or changed since its sizes were taken is refused.
  *
  * An *address* says where a byte is: the shard's number in the high bits, the position in its data file in the low
  * ones. Addresses of one shard are as far apart as the bytes; those of two are further apart than half a shard.
@@ -19,7 +19,9 @@ typedef struct ddf_shards ddf_shards;
 typedef struct ddf_shard_spec {
     const char *path;         /* of the data file; copied */
     const char *offsets_path; /* copied; NULL: */
+    const char *sums_path;    /* of their checksums; copied; NULL: samples are not verified */
     const uint8_t *offsets;   /* the table itself, of which the caller keeps the memory */
+    const uint8_t *sums;      /* likewise the checksums, or NULL */
     uint64_t samples;
     ddf_stamp stamp; /* of the data file */
 } ddf_shard_spec;
@@ -28,8 +30,8 @@ typedef struct ddf_shard_spec {
  * DDF_E_LIMIT if they are too many or too large to be addressed. */
 int ddf_shards_new(const ddf_shard_spec *specs, size_t n, size_t max_open, ddf_shards **out);
 
-/* One shard. `file` is retained, the caller keeps the memory of the table. Returns 0 or -ENOMEM. */
-int ddf_shards_of(ddf_file *file, const uint8_t *offsets, uint64_t entries, ddf_shards **out);
+/* One shard. `file` is retained, the caller keeps the memory of the tables; `sums` may be NULL. Returns 0 or -ENOMEM. */
+int ddf_shards_of(ddf_file *file, const uint8_t *offsets, uint64_t entries, const uint8_t *sums, ddf_shards **out);
 
 void ddf_shards_retain(ddf_shards *shards);
 void ddf_shards_release(ddf_shards *shards);
@@ -51,16 +53,22 @@ uint64_t ddf_shards_max_gap(const ddf_shards *shards);
 /* For one shard: 0, or what ddf_file_check says. For many: 0, the check comes with each shard. */
 int ddf_shards_check(const ddf_shards *shards, ddf_err *err);
 
-/* Addresses of `count` samples, given by their indices in the whole dataset. May open files and wait for storage.
+/* 1 if samples are to be verified: all of them have a checksum, which the two functions below give. */
+int ddf_shards_have_sums(const ddf_shards *shards);
+
+/* Addresses of `count` samples, given by their indices in the whole dataset, and unless `sums` is NULL, their checksums.
+ * May open files and wait for storage.
  * Returns 0 or a status with err->item = position in `indices`: those of ddf_offsets_spans, of opening a file, DDF_E_CHANGED
  * if the shard is not what it was, DDF_E_SPAN if its offsets are no table of its data file. */
-int ddf_shards_spans(ddf_shards *shards, const int64_t *indices, size_t count, ddf_span *out, ddf_err *err);
+int ddf_shards_spans(ddf_shards *shards, const int64_t *indices, size_t count, ddf_span *out, uint64_t *sums,
+                     ddf_err *err);
 
 /* A sample, and the shard around it. */
 typedef struct ddf_found {
     ddf_file *file;         /* taken, see below */
     ddf_span span;          /* of the sample, in the file */
     const uint8_t *offsets; /* of the shard, which live as long */
+    const uint8_t *sums;    /* likewise; NULL: samples are not verified */
     int64_t first, stop;    /* indices of the shard's samples */
 } ddf_found;
 
@@ -69,6 +77,11 @@ int ddf_shards_find(ddf_shards *shards, int64_t index, ddf_found *out, ddf_err *
 
 /* The span of another sample of the same shard. Errors as those of ddf_offsets_spans. */
 int ddf_found_span(const ddf_found *found, int64_t index, ddf_span *span, ddf_err *err);
+
+/* The checksum of such a sample, where there are any. */
+static inline uint64_t ddf_found_sum(const ddf_found *found, int64_t index) {
+    return ddf_load64(found->sums + 8 * (index - found->first));
+}
 
 /* The open data file of a shard, to be given back. Returns 0, or a status as above with err->item = the shard. */
 int ddf_shards_take(ddf_shards *shards, size_t shard, ddf_file **file, ddf_err *err);

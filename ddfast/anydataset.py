@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import operator
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from typing import TYPE_CHECKING, Any, Literal
 
 from ddfast._native.decode import Decoder
 from ddfast._native.samples import Samples
 from ddfast._native.shards import Shards
-from ddfast.errors import KernelError, PickleRefusedError, SampleIndexError, SampleKeyError
-from ddfast.order import check_positions
+from ddfast.errors import DdfastError, KernelError, PickleRefusedError, SampleIndexError, SampleKeyError
+from ddfast.once import Once
 
-__all__ = ["AnyDataset", "Failure"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["AnyDataset", "Failure", "Verify", "check_verify"]
 
 Failure = KernelError | OSError | PickleRefusedError
+
+Verify = Literal["sample"]
+
+
+def check_verify(verify: Verify | None) -> Verify | None:
+    """What readers take for `verify`.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if verify not in ("sample", None):
+        raise ValueError(f"verify is {verify!r}, not 'sample' or None")
+    return verify
 
 
 class AnyDataset(ABC):
@@ -31,7 +46,8 @@ class AnyDataset(ABC):
         shards: its data files.
         samples: single samples and short runs of them.
         keys: keys of all samples, each read when it is used.
-        key_table: from key to index; built when it is first used.
+        key_table: from key to index; made when it is first used.
+        key_table_once: whether it is made.
     """
 
     path: str | Path
@@ -40,6 +56,7 @@ class AnyDataset(ABC):
     samples: Samples
     keys: Sequence[str]
     key_table: Any
+    key_table_once: Once[Any]
 
     @abstractmethod
     def __len__(self) -> int:
@@ -81,6 +98,13 @@ class AnyDataset(ABC):
     def explain_read(self, error: KernelError | OSError, indices: NDArray[np.int64] | None) -> Exception:
         """What to raise for a read that failed; `indices` are the samples that were wanted, if that is known."""
 
+    def place(self, index: int) -> tuple[str, str | None]:
+        """What the sample is read from, and its key; None where that cannot be told."""
+        try:
+            return os.fspath(self.path), self.key_at(index)
+        except (DdfastError, OSError):
+            return os.fspath(self.path), None
+
     def find_index(self, key: str) -> int:
         """Index of the sample with this key.
 
@@ -111,6 +135,8 @@ class AnyDataset(ABC):
             SampleIndexError: there is no such sample.
             TypeError: they are no integers.
         """
+        from ddfast.order import check_positions
+
         return check_positions(indices, len(self), str(self.path))
 
     def out_of_range(self, index: Any) -> SampleIndexError:

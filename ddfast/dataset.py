@@ -8,11 +8,9 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from struct import pack
+from typing import TYPE_CHECKING
 
 from ddfast._native.decode import Decoder
 from ddfast._native.file import File
@@ -20,11 +18,14 @@ from ddfast._native.keys import KeyTable
 from ddfast._native.offsets import OffsetTable
 from ddfast._native.samples import Samples
 from ddfast._native.shards import Shards
-from ddfast._native.status import E_CANCELLED, E_CHANGED, E_EOF, E_INDEX, E_SPAN
-from ddfast.anydataset import AnyDataset, Failure
+from ddfast._native.status import E_CANCELLED, E_CHANGED, E_CHECKSUM, E_EOF, E_INDEX, E_SPAN
+from ddfast._native.xxh3 import ChecksumTable
+from ddfast.anydataset import AnyDataset, Failure, Verify, check_verify
 from ddfast.errors import (
+    ChecksumsNotFoundError,
     ClosedError,
     CorruptSampleError,
+    CorruptSpanError,
     DatasetChangedError,
     DatasetNotFoundError,
     DdfastError,
@@ -34,6 +35,7 @@ from ddfast.errors import (
     ReadError,
 )
 from ddfast.files import (
+    SUFFIX_CHECKSUMS,
     SUFFIX_KEY_HASHES,
     SUFFIX_KEYS,
     SUFFIX_LEGACY_INDEX,
@@ -41,8 +43,13 @@ from ddfast.files import (
     map_file,
     path_append,
 )
-from ddfast.index import build_key_table, legacy_load_index, open_key_table, open_offsets
 from ddfast.keys import Keys
+from ddfast.mapped import no_checksums, open_checksums, open_key_table, open_offsets
+from ddfast.once import Once, lazy
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["Dataset"]
 
@@ -65,25 +72,42 @@ class Dataset(AnyDataset):
         path: the data file.
         allow_pickle: unpickle arrays of dtype object, which runs whatever code the file asks for.
         first: of a shard, the index of its first sample among those of all shards.
+        verify: ``"sample"`` to hold every sample that is read against its checksum.
 
     Raises:
         DatasetNotFoundError: there is no data file, or no index.
         IndexFileError: the index is damaged or belongs to another data file.
+        ChecksumsNotFoundError: samples are to be verified, and have no checksums.
         DatasetChangedError: it was replaced by another again and again meanwhile.
+        UnfinishedDatasetError: its writer died while the files took their names, and this process may not rename them.
     """
 
     path: Path
 
     def __init__(
-        self, path: str | os.PathLike[str], *, allow_pickle: bool = False, first: int | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        allow_pickle: bool = False,
+        first: int | None = None,
+        verify: Verify | None = None,
     ) -> None:
         self.path = Path(path)
+        self._verify = check_verify(verify)
+        self.key_table_once: Once[KeyTable] = Once()
         self._first = first
         self.decoder = Decoder(allow_pickle=allow_pickle)
-        self._open_whole()
+        try:
+            self._open_whole()
+        except (DatasetNotFoundError, IndexFileError):
+            from ddfast.journal import finish_for_reader
+
+            if not finish_for_reader(self.path):
+                raise
+            self._open_whole()
         if "keys" not in self.__dict__ and first is None:
             message = f"{self._suffixed(SUFFIX_KEYS)} not found, samples have no keys"
-            warnings.warn(message, stacklevel=_level_of_caller())
+            warnings.warn(message, stacklevel=level_of_caller())
 
     def _open_whole(self) -> None:
         """Open files that are all of one dataset, though it may be replaced meanwhile."""
@@ -110,7 +134,7 @@ class Dataset(AnyDataset):
     def _try_to_open(self) -> DdfastError | None:
         try:
             self._open()
-        except (IndexFileError, DatasetNotFoundError) as error:
+        except (IndexFileError, DatasetNotFoundError, ChecksumsNotFoundError) as error:
             return error
         return None
 
@@ -123,8 +147,9 @@ class Dataset(AnyDataset):
         return status.st_dev, status.st_ino
 
     def _lacks_offsets(self, error: DdfastError) -> bool:
-        """Whether of all files only the offsets are missing, perhaps for a moment."""
-        return isinstance(error, DatasetNotFoundError) and self._suffixed(SUFFIX_KEYS).exists()
+        """Whether of all files only the offsets, or the checksums, are missing, perhaps for a moment."""
+        missing = isinstance(error, DatasetNotFoundError | ChecksumsNotFoundError)
+        return missing and self._suffixed(SUFFIX_KEYS).exists()
 
     def _open(self) -> None:
         """Open the data first and the offsets last.
@@ -134,14 +159,16 @@ class Dataset(AnyDataset):
         """
         self.file = File(self.path)
         count = self._count_keys()
-        self._hashes = self._map_hashes()
+        self._hashes = self._map(SUFFIX_KEY_HASHES)
+        sums = None if self._verify is None else self._map(SUFFIX_CHECKSUMS)
         self.offsets = self._open_offsets()
         if count is not None and count != len(self.offsets):
             raise IndexFileError(
                 f"{self._suffixed(SUFFIX_KEYS)} has {count:,} keys, but {self._suffixed(SUFFIX_OFFSETS)} has "
                 f"{len(self.offsets):,} samples: they belong to different datasets. {RESTORE}"
             )
-        self.shards = Shards.one(self.file, self.offsets)
+        self.sums = None if self._verify is None else self._checksums(sums)
+        self.shards = Shards.one(self.file, self.offsets, self.sums)
         self.samples = Samples(self.shards, self.decoder)
 
     def __len__(self) -> int:
@@ -167,10 +194,12 @@ class Dataset(AnyDataset):
         except FileNotFoundError:
             wanted = f"{self._suffixed(SUFFIX_OFFSETS)} or {self._suffixed(SUFFIX_LEGACY_INDEX)}"
             raise DatasetNotFoundError(f"{self.path} has no index: {wanted} not found") from None
-        return OffsetTable(np.array(offsets, ">u8").tobytes(), self.file.size)
+        return OffsetTable(pack(f">{len(offsets)}Q", *offsets), self.file.size)
 
-    @cached_property
+    @lazy
     def _legacy(self) -> tuple[list[str], list[int]]:
+        from ddfast.index import legacy_load_index
+
         return legacy_load_index(self._suffixed(SUFFIX_LEGACY_INDEX))
 
     def _count_keys(self) -> int | None:
@@ -179,8 +208,8 @@ class Dataset(AnyDataset):
         except FileNotFoundError:
             return None
 
-    @cached_property
-    def keys(self) -> Sequence[str]:  # type: ignore[override]
+    @lazy
+    def keys(self) -> Sequence[str]:
         """Keys of all samples; each access of one reads what it needs of the keys file.
 
         Raises:
@@ -196,22 +225,33 @@ class Dataset(AnyDataset):
                 f"{path} not found, so samples have no keys. `ddfast index` makes it again"
             ) from error
 
-    def _map_hashes(self) -> mmap.mmap | bytes | None:
+    def _checksums(self, content: mmap.mmap | bytes | None) -> ChecksumTable:
+        path = self._suffixed(SUFFIX_CHECKSUMS)
+        if content is None:
+            raise no_checksums(path)
+        return open_checksums(path, len(self.offsets), content)
+
+    def _map(self, suffix: str) -> mmap.mmap | bytes | None:
         # Mapped now, used later: by then another dataset's file may be there.
         try:
-            return map_file(self._suffixed(SUFFIX_KEY_HASHES))
+            return map_file(self._suffixed(suffix))
         except FileNotFoundError:
             return None
 
-    @cached_property
+    @property
     def key_table(self) -> KeyTable:
-        """From key to index.
+        """From key to index; made when it is first used.
 
         Raises:
             IndexFileError: the key hashes file is damaged; or there is none, and two keys are equal.
         """
+        return self.key_table_once.get(self._make_key_table)
+
+    def _make_key_table(self) -> KeyTable:
         if self._hashes is None:
             try:
+                from ddfast.index import build_key_table
+
                 return build_key_table(self.keys)
             except RuntimeError as error:
                 raise IndexFileError(
@@ -254,7 +294,9 @@ class Dataset(AnyDataset):
         keys = self.keys
         if isinstance(keys, Keys):
             return keys.take(indices)
-        return [keys[i] for i in np.asarray(indices).tolist()]
+        from ddfast.order import check_positions
+
+        return [keys[i] for i in check_positions(indices, len(keys), str(self.path)).tolist()]
 
     # -- errors
 
@@ -281,7 +323,7 @@ class Dataset(AnyDataset):
         if error.code == E_INDEX:
             return self.out_of_range(index)
         if error.code == E_SPAN:
-            return IndexFileError(
+            return (IndexFileError if index is None else CorruptSpanError)(
                 f"{self._suffixed(SUFFIX_OFFSETS)} is damaged: the offsets of sample {index} are no range of bytes in "
                 f"the data file ({error.reason}). Restore the offsets file from a copy, or write the dataset again."
             )
@@ -315,6 +357,12 @@ class Dataset(AnyDataset):
         )
 
     def _corrupt(self, error: KernelError, index: int | None) -> Exception:
+        if error.code == E_CHECKSUM and index is not None:
+            start, stop = self.offsets.span(index)
+            return CorruptSampleError(
+                f"{self._named(index)} is damaged: its {stop - start:,} bytes (file position {start:,}) do not have "
+                f"the checksum in {self.path.name}{SUFFIX_CHECKSUMS}. {RESTORE}"
+            )
         where = f"at byte {error.pos:,}"
         if index is not None:
             start, stop = self.offsets.span(index)
@@ -331,7 +379,7 @@ class Dataset(AnyDataset):
             return f"{self.path}: sample {index}{of_all}"
 
 
-def _level_of_caller() -> int:
+def level_of_caller() -> int:
     """The stack level of whoever opens a dataset, as `warnings.warn` called from the same function counts it."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] in (

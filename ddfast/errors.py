@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from zipfile import BadZipFile
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ddfast.archive_error import CorruptArchiveError as CorruptArchiveError  # noqa: PLC0414  # handed on
 
 
 class DdfastError(Exception):
@@ -42,8 +45,16 @@ class IndexFileError(DdfastError, ValueError):
     """An index file is damaged or belongs to another data file."""
 
 
+class ChecksumsNotFoundError(DdfastError, FileNotFoundError):
+    """Samples are to be verified, and the file of their checksums is missing."""
+
+
 class CorruptSampleError(DdfastError, ValueError):
-    """A sample's bytes are no well-formed msgpack message, or hold a value that cannot be built."""
+    """A sample's bytes are no well-formed msgpack message, lack their checksum, or hold a value that cannot be."""
+
+
+class CorruptSpanError(IndexFileError, CorruptSampleError):
+    """The index is damaged in the place of one sample: its offsets are no range of bytes of the data file."""
 
 
 class PickleRefusedError(DdfastError, ValueError):
@@ -82,6 +93,18 @@ class UnsupportedIOError(DdfastError, OSError):
     """A reader was asked to read in a way that this system does not offer to the program."""
 
 
+class DatasetBusyError(DdfastError, BlockingIOError):
+    """Another writer is at work on the same dataset."""
+
+
+class UnfinishedDatasetError(DdfastError, OSError):
+    """The writer of a dataset died while its files took their names, and nobody has finished that yet."""
+
+
+class ResumeError(DdfastError, ValueError):
+    """What a writer left cannot be gone on with in the way that was asked for."""
+
+
 class ClosedError(DdfastError, ValueError):
     """A reader, a stream or a writer was used after it was closed."""
 
@@ -103,7 +126,7 @@ class UnpackableSampleError(InvalidSampleError, TypeError, OverflowError):
 
 
 class TextFileError(DdfastError, ValueError):
-    """A list of files or of labels is not UTF-8 text."""
+    """A list of files or of labels is not UTF-8 text, or a list of samples not what it should be."""
 
 
 class MissingLabelError(DdfastError, ValueError):
@@ -112,10 +135,6 @@ class MissingLabelError(DdfastError, ValueError):
 
 class UnknownLabelError(DdfastError, KeyError):
     """A sample's label is not among the labels that the reader was given."""
-
-
-class CorruptArchiveError(CorruptSampleError, BadZipFile):
-    """An archive, or one of its members, is damaged."""
 
 
 class EncryptedMemberError(DdfastError, RuntimeError):
@@ -182,3 +201,11 @@ class UnevenBatchesError(DdfastError, RuntimeError):
 
 class ImageError(DdfastError, OSError):
     """The bytes of an image cannot be decoded."""
+
+
+def __getattr__(name: str) -> Any:
+    if name == "CorruptArchiveError":  # a child of zipfile's error, without importing zipfile for all others
+        from ddfast.archive_error import CorruptArchiveError
+
+        return CorruptArchiveError
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

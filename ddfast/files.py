@@ -15,9 +15,21 @@ SUFFIX_KEY_HASHES = ".key_hashes"
 SUFFIX_FILTER = ".filter"
 SUFFIX_OFFSETS = ".offsets"
 SUFFIX_MD5 = ".md5"
+SUFFIX_CHECKSUMS = ".xxh3"
 
 # Of all files that may lie beside a data file.
-SUFFIXES = (SUFFIX_OFFSETS, SUFFIX_KEYS, SUFFIX_KEY_HASHES, SUFFIX_FILTER, SUFFIX_LEGACY_INDEX, SUFFIX_MD5)
+SUFFIXES = (
+    SUFFIX_OFFSETS,
+    SUFFIX_KEYS,
+    SUFFIX_KEY_HASHES,
+    SUFFIX_FILTER,
+    SUFFIX_LEGACY_INDEX,
+    SUFFIX_MD5,
+    SUFFIX_CHECKSUMS,
+)
+
+# Files that the MD5 file does not list.
+UNLISTED = {SUFFIX_MD5, SUFFIX_CHECKSUMS}
 
 RESTORE = "Restore it from a copy, or write the dataset again."
 

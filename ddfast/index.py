@@ -7,14 +7,13 @@ a path that ends with a different one. Loading raises `IndexFileError` for a dam
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Sequence
 from pathlib import Path
 from struct import Struct
 
 import msgpack  # type: ignore[import-untyped]
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from simplebloom import BloomFilter  # type: ignore[import-untyped]
 
 from ddfast._native.keys import KeyTable, PackedStrings, hash_key
@@ -23,6 +22,7 @@ from ddfast._native.offsets import OffsetTable
 from ddfast._native.status import E_COLLISION
 from ddfast.errors import KernelError
 from ddfast.files import (
+    SUFFIX_CHECKSUMS,
     SUFFIX_FILTER,
     SUFFIX_KEY_HASHES,
     SUFFIX_KEYS,
@@ -33,25 +33,42 @@ from ddfast.files import (
     path_append_suffix,
 )
 from ddfast.keys import Keys
+from ddfast.mapped import (
+    CHECKSUMS_REMEDY,
+    SALT_SIZE,
+    check_checksums_size,
+    check_hashes_size,
+    check_offsets_size,
+    no_checksums,
+    open_checksums,
+    open_key_table,
+    open_offsets,
+)
 
 __all__ = [
+    "SUFFIX_CHECKSUMS",
     "SUFFIX_FILTER",
     "SUFFIX_KEYS",
     "SUFFIX_KEY_HASHES",
     "SUFFIX_LEGACY_INDEX",
     "SUFFIX_OFFSETS",
     "build_key_table",
+    "check_checksums_size",
     "hash_keys",
     "keys_len",
     "legacy_index_len",
     "legacy_load_index",
+    "load_checksums",
     "load_filter",
     "load_key_hashes",
     "load_keys",
     "load_offsets",
     "new_filter",
+    "no_checksums",
+    "open_checksums",
     "open_key_table",
     "open_offsets",
+    "write_checksums",
     "write_filter",
     "write_key_hashes",
     "write_keys",
@@ -59,67 +76,12 @@ __all__ = [
 ]
 
 BIG_ENDIAN = np.dtype(">u8")
-SALT_SIZE = 8
 
 # A simplebloom file: magic, bytes of the whole file, capacity, false positive probability, bits.
 FILTER_MAGIC = b"SIMPBLOO"
 FILTER_HEADER = Struct(">8sQQd")
 
-HASHES_REMEDY = "Write it again from the keys with ddfast.index.write_key_hashes."
 FILTER_REMEDY = "Write it again from the keys with ddfast.index.write_filter."
-
-
-# -- opened: nothing is read until it is used --
-
-
-def open_offsets(path: Path, data_size: int) -> OffsetTable:
-    """Map the offsets file of a data file of `data_size` bytes. Only its first and its last entry are read.
-
-    Raises:
-        IndexFileError: the file is no offset table, or that of another data file.
-    """
-    path = path_append_suffix(path, SUFFIX_OFFSETS)
-    content = map_file(path)
-    _check_offsets_size(path, len(content))
-    table = OffsetTable(content, data_size)
-    try:
-        table.check_ends()
-    except KernelError as error:
-        reason = f"{error.reason}, which has {data_size:,} bytes" if error.item else error.reason
-        raise damaged(path, len(content), f"{reason} (entry {error.item:,})") from None
-    return table
-
-
-def open_key_table(
-    path: Path, count: int | None = None, content: mmap.mmap | bytes | None = None
-) -> KeyTable:
-    """Map the key hashes file and build the table over it.
-
-    Parameters:
-        path: path to data or key hashes file.
-        count: number of samples that the dataset has, where it is known.
-        content: the file's content, where it is mapped already.
-
-    Raises:
-        IndexFileError: the file is damaged, or belongs to a dataset of another length.
-    """
-    path = path_append_suffix(path, SUFFIX_KEY_HASHES)
-    if content is None:
-        content = map_file(path)
-    size = len(content)
-    _check_hashes_size(path, size)
-    if count is not None and size != SALT_SIZE * (count + 1):
-        held = size // SALT_SIZE - 1
-        raise damaged(path, size, f"it has {held:,} hashes for {count:,} samples", HASHES_REMEDY)
-    try:
-        return KeyTable(content)
-    except KernelError as error:
-        raise damaged(path, size, f"{error.reason} (hash {error.item:,})", HASHES_REMEDY) from None
-
-
-def build_key_table(keys: Sequence[str]) -> KeyTable:
-    """The table that `open_key_table` gives, from the keys alone: for a dataset without a key hashes file."""
-    return _salted_table(keys, 1000)[0]
 
 
 # -- loaded --
@@ -139,7 +101,7 @@ def load_key_hashes(path: Path) -> tuple[bytes, NDArray[np.uint64]]:
     """Salt (8 bytes) and hashes (uint64, one for each key) of the key hashes file."""
     path = path_append_suffix(path, SUFFIX_KEY_HASHES)
     content = path.read_bytes()
-    _check_hashes_size(path, len(content))
+    check_hashes_size(path, len(content))
     return content[:SALT_SIZE], np.frombuffer(content, BIG_ENDIAN, offset=SALT_SIZE).astype(np.uint64)
 
 
@@ -164,10 +126,19 @@ def load_offsets(path: Path) -> NDArray[np.uint64]:
     """
     path = path_append_suffix(path, SUFFIX_OFFSETS)
     content = path.read_bytes()
-    _check_offsets_size(path, len(content))
+    check_offsets_size(path, len(content))
     offsets = np.frombuffer(content, BIG_ENDIAN)
     _check_order(path, len(content), offsets, int(offsets[-1]))
     return offsets.astype(np.uint64)
+
+
+def load_checksums(path: Path) -> NDArray[np.uint64]:
+    """XXH3-64 of all samples; uint64, one a sample."""
+    path = path_append_suffix(path, SUFFIX_CHECKSUMS)
+    content = path.read_bytes()
+    if len(content) % BIG_ENDIAN.itemsize:
+        raise damaged(path, len(content), "a checksums file has 8 bytes a sample", CHECKSUMS_REMEDY)
+    return np.frombuffer(content, BIG_ENDIAN).astype(np.uint64)
 
 
 def legacy_index_len(path: Path) -> int:
@@ -201,6 +172,12 @@ def write_offsets(offsets: Sequence[int], path: Path) -> Path:
     """Write offsets as `load_offsets` gives them. Returns the path written to."""
     content = np.array(offsets, dtype=BIG_ENDIAN).tobytes()
     return _write(path_append_suffix(path, SUFFIX_OFFSETS), content)
+
+
+def write_checksums(checksums: ArrayLike, path: Path) -> Path:
+    """Write checksums as `load_checksums` gives them. Returns the path written to."""
+    content = np.asarray(checksums, np.uint64).astype(BIG_ENDIAN).tobytes()
+    return _write(path_append_suffix(path, SUFFIX_CHECKSUMS), content)
 
 
 def write_keys(keys: Sequence[str], path: Path) -> Path:
@@ -263,6 +240,11 @@ def new_filter(count: int) -> BloomFilter:
     return BloomFilter(max(2, count))
 
 
+def build_key_table(keys: Sequence[str]) -> KeyTable:
+    """The table that `open_key_table` gives, from the keys alone: for a dataset without a key hashes file."""
+    return _salted_table(keys, 1000)[0]
+
+
 # -- helpers --
 
 
@@ -294,16 +276,6 @@ def _refuse_equal_keys(keys: Sequence[str], hashes: NDArray[np.uint64], second: 
         raise RuntimeError(
             f"keys {first} and {second} are both {keys[first]!r}; no salt keeps equal keys apart"
         )
-
-
-def _check_offsets_size(path: Path, size: int) -> None:
-    if size == 0 or size % BIG_ENDIAN.itemsize:
-        raise damaged(path, size, "an offset table has 8 bytes an entry and at least one entry")
-
-
-def _check_hashes_size(path: Path, size: int) -> None:
-    if size < SALT_SIZE or size % BIG_ENDIAN.itemsize:
-        raise damaged(path, size, "a key hashes file has 8 bytes of salt and 8 a key", HASHES_REMEDY)
 
 
 def _check_order(path: Path, size: int, offsets: NDArray[np.uint64], data_size: int) -> None:

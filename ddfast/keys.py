@@ -5,15 +5,16 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any, overload
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from typing import TYPE_CHECKING, Any, overload
 
 from ddfast._native.keys import PackedStrings
 from ddfast._native.status import E_INDEX
 from ddfast.errors import IndexFileError, KernelError, SampleIndexError
 from ddfast.files import SUFFIX_KEYS, damaged, map_file, path_append_suffix
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
 # Keys decoded at a time when iterating.
 RUN = 4096
@@ -73,6 +74,8 @@ class Keys(Sequence[str]):
         Raises:
             SampleIndexError: one of them lies outside.
         """
+        import numpy as np
+
         chosen = np.ascontiguousarray(indices, dtype=np.int64)
         try:
             return self._strings.take(chosen)
@@ -105,7 +108,7 @@ class Keys(Sequence[str]):
 
     def _slice(self, wanted: range) -> list[str]:
         if wanted.step != 1:
-            return self.take(np.arange(wanted.start, wanted.stop, wanted.step))
+            return self.take(list(wanted))
         try:
             return self._strings.get_range(wanted.start, wanted.stop)
         except KernelError as error:

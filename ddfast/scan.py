@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ddfast._native.scan import scan_run, scan_spans
 from ddfast._native.status import E_TRUNCATED
+from ddfast._native.xxh3 import checksums as checksums_of
 from ddfast.errors import (
     CorruptSampleError,
     DatasetChangedError,
@@ -26,28 +27,35 @@ from ddfast.errors import (
     ReadError,
 )
 
-__all__ = ["Damage", "Run", "check_samples", "find_samples", "scan_index"]
+__all__ = ["Damage", "Run", "check_samples", "find_samples", "scan_checksums", "scan_index"]
 
 WINDOW = 1 << 20
 
+# What a file system leaves where it lost something: zeros, by whole sectors of a disk.
+ZEROS = 512
+
 OnData = Callable[[memoryview], object]
+DamageKind = Literal["not well-formed", "checksum", "zeroed", "truncated"]
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A sample that is no well-formed message.
+    """A sample that is no well-formed message, or not the one that was written.
 
     Parameters:
         index: of the sample.
         start: its first byte in the data file.
         position: of the damage in the data file.
         reason: what is wrong.
+        kind: the same in a word. ``"checksum"`` is a well-formed message with another checksum, ``"zeroed"`` one of
+            both with a long stretch of zeros, ``"truncated"`` one that the file ends within.
     """
 
     index: int
     start: int
     position: int
     reason: str
+    kind: DamageKind = "not well-formed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +80,15 @@ class Run:
         return len(self.keys)
 
 
-def find_samples(path: str | os.PathLike[str], on_data: OnData | None = None) -> Iterator[Run]:
+def find_samples(
+    path: str | os.PathLike[str], on_data: OnData | None = None, start: int = 0
+) -> Iterator[Run]:
     """Find the samples of a data file without any index.
 
     Parameters:
         path: the data file.
-        on_data: called with all bytes of the file, in order and piece by piece.
+        on_data: called with all bytes of the file from `start` on, in order and piece by piece.
+        start: where in the file to begin; the sample there counts as the first.
 
     Yields:
         All samples. The last run tells of damage where there is any: what follows it cannot be told apart.
@@ -85,15 +96,16 @@ def find_samples(path: str | os.PathLike[str], on_data: OnData | None = None) ->
     Raises:
         ReadError: the file cannot be read, or was cut meanwhile.
     """
-    index, start = 0, 0
-    with _Front(Path(path), on_data) as front:
+    index = 0
+    with _Front(Path(path), on_data, start) as front:
         while front.extend(1):
             try:
                 stops, keys, faults = scan_run(front.data)
             except KernelError as error:
                 if error.code == E_TRUNCATED and front.extend(error.item):
                     continue
-                damage = Damage(index, start, start + error.pos, _of_file(error))
+                kind: DamageKind = "truncated" if error.code == E_TRUNCATED else "not well-formed"
+                damage = Damage(index, start, start + error.pos, _of_file(error), kind)
                 yield Run(index, np.array([start], np.uint64), [], damage=damage)
                 front.pass_rest()
                 return
@@ -103,14 +115,18 @@ def find_samples(path: str | os.PathLike[str], on_data: OnData | None = None) ->
 
 
 def check_samples(
-    path: str | os.PathLike[str], offsets: NDArray[np.uint64], on_data: OnData | None = None
+    path: str | os.PathLike[str],
+    offsets: NDArray[np.uint64],
+    on_data: OnData | None = None,
+    checksums: NDArray[np.uint64] | None = None,
 ) -> Iterator[Run]:
-    """Check that each sample of a data file is one well-formed message.
+    """Check that each sample of a data file is one well-formed message, and the one that was written.
 
     Parameters:
         path: the data file.
         offsets: of all samples, as `ddfast.index.load_offsets` gives them.
         on_data: called with all bytes of the file, in order and piece by piece.
+        checksums: of all samples, as `ddfast.index.load_checksums` gives them; None to look at the messages only.
 
     Yields:
         All samples; a damaged one ends its run.
@@ -118,8 +134,36 @@ def check_samples(
     Raises:
         ReadError: the file cannot be read, or was cut meanwhile.
     """
+    for data, index, end in _windows(Path(path), offsets, on_data):
+        sums = None if checksums is None else checksums[index:end]
+        yield from _check_window(data, offsets[index : end + 1], index, sums)
+
+
+def scan_checksums(
+    path: str | os.PathLike[str], offsets: NDArray[np.uint64], on_data: OnData | None = None
+) -> NDArray[np.uint64]:
+    """Checksums of all samples of a data file, as `ddfast.index.load_checksums` gives them.
+
+    Parameters:
+        path: the data file.
+        offsets: of all samples, as `ddfast.index.load_offsets` gives them.
+        on_data: called with all bytes of the file, in order and piece by piece.
+
+    Raises:
+        ReadError: the file cannot be read, or was cut meanwhile.
+    """
+    sums = [np.empty(0, np.uint64)]
+    for data, index, end in _windows(Path(path), offsets, on_data):
+        sums.append(checksums_of(data, np.diff(offsets[index : end + 1])))
+    return np.concatenate(sums)
+
+
+def _windows(
+    path: Path, offsets: NDArray[np.uint64], on_data: OnData | None
+) -> Iterator[tuple[memoryview, int, int]]:
+    """Some samples at a time: their bytes, and the indices of the first one and of the one behind the last."""
     index, count = 0, len(offsets) - 1
-    with _Front(Path(path), on_data) as front:
+    with _Front(path, on_data) as front:
         while index < count:
             start = offsets[index]
             end = int(np.searchsorted(offsets, start + np.uint64(WINDOW), "right")) - 1
@@ -127,7 +171,7 @@ def check_samples(
             size = int(offsets[end] - start)
             if not front.extend(size):
                 raise DatasetChangedError(f"{path} is shorter than its offsets say")
-            yield from _check_window(front.data[:size], offsets[index : end + 1], index)
+            yield front.data[:size], index, end
             front.drop(size)
             index = end
         front.pass_rest()
@@ -166,11 +210,11 @@ def scan_index(
 class _Front:
     """The part of a file that is looked at: it moves from the beginning of the file to its end."""
 
-    def __init__(self, path: Path, on_data: OnData | None) -> None:
+    def __init__(self, path: Path, on_data: OnData | None, start: int = 0) -> None:
         self._path = path
         self._on_data = on_data
         self._file = path.open("rb", 0)
-        self._left = os.fstat(self._file.fileno()).st_size
+        self._left = os.fstat(self._file.fileno()).st_size - self._file.seek(start)
         self.data = memoryview(b"")
 
     def __enter__(self) -> _Front:
@@ -218,20 +262,49 @@ class _Front:
         return pieces
 
 
-def _check_window(data: memoryview, offsets: NDArray[np.uint64], first: int) -> Iterator[Run]:
+def _check_window(
+    data: memoryview, offsets: NDArray[np.uint64], first: int, sums: NDArray[np.uint64] | None
+) -> Iterator[Run]:
     """Runs of samples that lie in one window."""
-    at, count = 0, len(offsets) - 1
-    while at < count:
-        start = int(offsets[at])
-        keys: list[str | None] = []
-        faults: dict[int, str] = {}
-        damage = None
-        try:
-            _, keys, faults = scan_spans(data[start - int(offsets[0]) :], offsets[at:])
-        except KernelError as error:
-            damage = Damage(first + at, start, start + error.pos, error.reason)
-        yield Run(first + at, offsets[at : at + len(keys) + 1], keys, faults, damage)
-        at += len(keys) + (damage is not None)
+    at, count, base = 0, len(offsets) - 1, int(offsets[0])
+    others = [count] if sums is None else [*_of_other_sum(data, offsets, sums), count]
+    for other in others:  # samples with another checksum
+        while at < count:
+            start = int(offsets[at])
+            keys: list[str | None] = []
+            faults: dict[int, str] = {}
+            damage = None
+            try:
+                _, keys, faults = scan_spans(data[start - base :], offsets[at : max(other, at + 1) + 1])
+            except KernelError as error:
+                damage = Damage(first + at, start, start + error.pos, error.reason)
+            if at == other and damage is None:
+                keys, faults = [], {}
+                damage = Damage(first + at, start, start, "its bytes do not have its checksum", "checksum")
+            if damage is not None:
+                sample = data[start - base : int(offsets[at + 1]) - base]
+                damage = _with_zeros(damage, sample)
+            yield Run(first + at, offsets[at : at + len(keys) + 1], keys, faults, damage)
+            at += len(keys) + (damage is not None)
+            if at > other:
+                break
+
+
+def _of_other_sum(data: memoryview, offsets: NDArray[np.uint64], sums: NDArray[np.uint64]) -> list[int]:
+    found: list[int] = np.flatnonzero(checksums_of(data, np.diff(offsets)) != sums).tolist()
+    return found
+
+
+def _with_zeros(damage: Damage, sample: memoryview) -> Damage:
+    """The same damage, with its longest stretch of zeros if that is long."""
+    edges = np.flatnonzero(np.frombuffer(sample, np.uint8))
+    edges = np.concatenate([[-1], edges, [len(sample)]])
+    longest = int(np.argmax(np.diff(edges)))
+    first, last = int(edges[longest]) + 1, int(edges[longest + 1]) - 1
+    if last - first + 1 < ZEROS:
+        return damage
+    reason = f"{damage.reason}; bytes {first:,} to {last:,} of it are zero"
+    return replace(damage, position=damage.start + first, reason=reason, kind="zeroed")
 
 
 def _of_file(error: KernelError) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from ddfast._native.keys import KeyTable, hash_key, hash_keys
 from ddfast._native.offsets import OffsetTable
 from ddfast._native.status import E_COLLISION
+from ddfast._native.xxh3 import ChecksumTable
 from ddfast.errors import (
     DatasetChangedError,
     DatasetNotFoundError,
@@ -43,6 +44,7 @@ class Shard:
         samples: how many it has.
         size, modified: bytes of the data file and time of its last change in ns; a file that differs is another one.
         offsets: its offsets, where there is no file of them.
+        sums: its checksums likewise, if samples are verified.
     """
 
     path: str
@@ -50,6 +52,7 @@ class Shard:
     size: int
     modified: int
     offsets: OffsetTable | None = field(default=None, compare=False)
+    sums: ChecksumTable | None = field(default=None, compare=False)
 
     def check(self) -> None:
         """Hold the files that are there now against what is known.

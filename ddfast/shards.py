@@ -11,7 +11,7 @@ import glob
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,14 +22,18 @@ from ddfast._native.decode import Decoder
 from ddfast._native.samples import Samples
 from ddfast._native.shards import Shards
 from ddfast._native.status import E_CANCELLED
-from ddfast.anydataset import AnyDataset, Failure
+from ddfast.anydataset import AnyDataset, Failure, Verify, check_verify
 from ddfast.dataset import Dataset
 from ddfast.errors import ClosedError, DatasetNotFoundError, DdfastError, KernelError, ReadError
-from ddfast.files import SUFFIX_OFFSETS, SUFFIXES, damaged
+from ddfast.files import SUFFIX_CHECKSUMS, SUFFIX_OFFSETS, SUFFIXES, damaged
+from ddfast.index import check_checksums_size, no_checksums
+from ddfast.once import Once
 from ddfast.shard_keys import Shard, ShardKeys, ShardKeyTable
 
 if TYPE_CHECKING:
+    from ddfast._native.offsets import OffsetTable
     from ddfast._native.shards import Spec
+    from ddfast._native.xxh3 import ChecksumTable
 
 __all__ = ["ShardedDataset", "Source", "is_plain", "list_shards", "name_of", "open_dataset"]
 
@@ -77,17 +81,18 @@ def name_of(source: Source, paths: Sequence[str | os.PathLike[str]]) -> str:
     return f"{names[0]} and {len(names) - 1:,} more shards" if len(names) > 1 else f"[{', '.join(names)}]"
 
 
-def open_dataset(source: Source, *, allow_pickle: bool = False) -> AnyDataset:
+def open_dataset(source: Source, *, allow_pickle: bool = False, verify: Verify | None = None) -> AnyDataset:
     """The dataset in one file, or the one in all files that match a pattern or are listed.
 
     Raises:
         DatasetNotFoundError: a data file or the index of one is missing, or nothing matches the pattern.
         IndexFileError: an index is damaged.
+        ChecksumsNotFoundError: samples are to be verified, and those of a file have no checksums.
     """
     if isinstance(source, str | os.PathLike) and is_plain(source):
-        return Dataset(source, allow_pickle=allow_pickle)
+        return Dataset(source, allow_pickle=allow_pickle, verify=verify)
     paths = list_shards(source)
-    return ShardedDataset(paths, name_of(source, paths), allow_pickle=allow_pickle)
+    return ShardedDataset(paths, name_of(source, paths), allow_pickle=allow_pickle, verify=verify)
 
 
 class ShardedDataset(AnyDataset):
@@ -98,18 +103,27 @@ class ShardedDataset(AnyDataset):
         paths: the data files.
         name: what messages call them all.
         allow_pickle: unpickle arrays of dtype object, which runs whatever code the file asks for.
+        verify: ``"sample"`` to hold every sample that is read against its checksum.
 
     Raises:
         DatasetNotFoundError: a data file, or the index of one, is missing.
-        IndexFileError: an offsets file is damaged.
+        IndexFileError: an offsets file, or one of checksums, is damaged.
+        ChecksumsNotFoundError: samples are to be verified, and those of a shard have no checksums.
     """
 
     def __init__(
-        self, paths: Sequence[str | os.PathLike[str]], name: str, *, allow_pickle: bool = False
+        self,
+        paths: Sequence[str | os.PathLike[str]],
+        name: str,
+        *,
+        allow_pickle: bool = False,
+        verify: Verify | None = None,
     ) -> None:
         self.path = name
+        self.key_table_once: Once[ShardKeyTable] = Once()
         self.decoder = Decoder(allow_pickle=allow_pickle)
-        self._list = _measure_all([os.fspath(path) for path in paths])
+        self._verify = check_verify(verify)
+        self._list = _measure_all([os.fspath(path) for path in paths], self._verify)
         self._firsts = np.cumsum([0, *(shard.samples for shard in self._list)], dtype=np.int64)
         self._size = sum(shard.size for shard in self._list)
         self.keys: ShardKeys = ShardKeys(self._list, self._firsts)
@@ -137,17 +151,7 @@ class ShardedDataset(AnyDataset):
         """Both of the above; a forked child has its own, since a thread of the parent may hold the lock."""
         opened = self._opened
         if opened is None or opened[0] != os.getpid():
-            specs: list[Spec] = [
-                (
-                    shard.path,
-                    shard.offsets or shard.path + SUFFIX_OFFSETS,
-                    shard.samples,
-                    shard.size,
-                    shard.modified,
-                )
-                for shard in self._list
-            ]
-            shards = Shards(specs)
+            shards = Shards([_spec(shard, self._verify) for shard in self._list])
             opened = self._opened = os.getpid(), shards, Samples(shards, self.decoder)
         return opened
 
@@ -158,10 +162,10 @@ class ShardedDataset(AnyDataset):
 
     # -- keys
 
-    @cached_property
+    @property
     def key_table(self) -> ShardKeyTable:
         """From key to index, for all shards: 16.5 bytes a key."""
-        return ShardKeyTable(self._list, self.keys)
+        return self.key_table_once.get(lambda: ShardKeyTable(self._list, self.keys))
 
     def search(self, key: str) -> int:
         """Index of the first sample with this key, or -1."""
@@ -214,7 +218,10 @@ class ShardedDataset(AnyDataset):
                 raise error
             shard.check()
             dataset = Dataset(
-                shard.path, allow_pickle=self.decoder.allow_pickle, first=int(self._firsts[number])
+                shard.path,
+                allow_pickle=self.decoder.allow_pickle,
+                first=int(self._firsts[number]),
+                verify=self._verify,
             )
             shard.check()
         except DdfastError as reason:
@@ -231,39 +238,60 @@ def _is_cancelled(error: Failure) -> bool:
     return isinstance(error, KernelError) and error.code == E_CANCELLED
 
 
-def _measure_all(paths: list[str]) -> list[Shard]:
+def _spec(shard: Shard, verify: Verify | None) -> Spec:
+    """A shard as the kernel takes it."""
+    offsets: str | OffsetTable = shard.path + SUFFIX_OFFSETS
+    sums: str | ChecksumTable | None = None if verify is None else shard.path + SUFFIX_CHECKSUMS
+    if shard.offsets is not None:
+        offsets, sums = shard.offsets, shard.sums
+    return shard.path, offsets, shard.samples, shard.size, shard.modified, sums
+
+
+def _measure_all(paths: list[str], verify: Verify | None) -> list[Shard]:
     """Look at all shards, in their order."""
     threads = min(THREADS, len(paths) // SHARDS_PER_THREAD)
     if threads < 2:
-        return _measure_some(paths)
+        return _measure_some(paths, verify)
     size = -(-len(paths) // threads)
     parts = [paths[start : start + size] for start in range(0, len(paths), size)]
     with ThreadPoolExecutor(threads, "ddfast-shards") as pool:
-        return [shard for part in pool.map(_measure_some, parts) for shard in part]
+        return [shard for part in pool.map(_measure_some, parts, repeat(verify)) for shard in part]
 
 
-def _measure_some(paths: list[str]) -> list[Shard]:
-    return [_measure(path) for path in paths]
+def _measure_some(paths: list[str], verify: Verify | None) -> list[Shard]:
+    return [_measure(path, verify) for path in paths]
 
 
-def _measure(path: str) -> Shard:
+def _measure(path: str, verify: Verify | None) -> Shard:
     """What is known of a shard from its files' sizes; one with an index of old is opened."""
     try:
         status = os.stat(path)  # noqa: PTH116
         size = os.stat(path + SUFFIX_OFFSETS).st_size  # noqa: PTH116
     except FileNotFoundError:
-        return _measure_opened(path)
+        return _measure_opened(path, verify)
     if size == 0 or size % 8:
         raise damaged(
             Path(path + SUFFIX_OFFSETS), size, "an offset table has 8 bytes an entry and at least one entry"
         )
+    if verify is not None:
+        _check_sums(Path(path + SUFFIX_CHECKSUMS), size // 8 - 1)
     return Shard(path, size // 8 - 1, status.st_size, status.st_mtime_ns)
 
 
-def _measure_opened(path: str) -> Shard:
-    dataset = Dataset(path, first=0)  # says what is missing, and waits for what is just being replaced
+def _check_sums(path: Path, samples: int) -> None:
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        raise no_checksums(path) from None
+    check_checksums_size(path, size, samples)
+
+
+def _measure_opened(path: str, verify: Verify | None) -> Shard:
+    dataset = Dataset(
+        path, first=0, verify=verify
+    )  # says what is missing, and waits for what is just being replaced
     status = os.stat(path)  # noqa: PTH116
-    shard = Shard(path, len(dataset), status.st_size, status.st_mtime_ns, dataset.offsets)
+    shard = Shard(path, len(dataset), status.st_size, status.st_mtime_ns, dataset.offsets, dataset.sums)
     if status.st_size != dataset.data_size:
         raise shard.changed()
     return shard

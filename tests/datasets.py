@@ -2,11 +2,13 @@
 
 import os
 import struct
+from itertools import pairwise
 from pathlib import Path
 
 import datadings.writer
 import msgpack
 import numpy as np
+import xxhash
 
 import ddfast.writer
 
@@ -73,6 +75,14 @@ def offsets_of(path):
 
 def write_offsets(path, offsets):
     beside(path, ".offsets").write_bytes(struct.pack(f">{len(offsets)}Q", *offsets))
+
+
+def write_checksums(path):
+    """Write the checksums of all samples, as another implementation makes them. Returns the path."""
+    offsets, data = offsets_of(path), path.read_bytes()
+    sums = [xxhash.xxh3_64_intdigest(data[a:b]) for a, b in pairwise(offsets)]
+    beside(path, ".xxh3").write_bytes(struct.pack(f">{len(sums)}Q", *sums))
+    return path
 
 
 def overwrite(path, at, data):

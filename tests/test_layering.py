@@ -18,32 +18,55 @@ MODULES = sorted(path for path in ROOT.glob("ddfast/**/*.py") if "_native" not i
 
 # Part of the package: the parts below it that it may import. What is not listed (torch, commands, testing and
 # what comes later) sees only the public names.
-ALLOWED: dict[str, set[str]] = {"errors": set()}
+ALLOWED: dict[str, set[str]] = {"errors": {"archive_error"}, "archive_error": {"errors"}}
 ALLOWED["_native"] = {"errors"}
+ALLOWED["stats"] = ALLOWED["once"] = ALLOWED["lazily"] = ALLOWED["options"] = set()
+ALLOWED["policy"] = {"errors", "stats"}
 ALLOWED["nd"] = ALLOWED["files"] = {"errors"}
 ALLOWED["keys"] = {"_native", "errors", "files"}
-ALLOWED["index"] = {"_native", "errors", "files", "keys"}
+ALLOWED["mapped"] = {"_native", "errors", "files"}
+ALLOWED["index"] = {"_native", "errors", "files", "keys", "mapped"}
+ALLOWED["journal"] = {"_native", "errors", "files"}
 ALLOWED["columns"] = ALLOWED["order"] = ALLOWED["scan"] = ALLOWED["storage"] = {"_native", "errors"}
 ALLOWED["batch"] = {"_native", "errors", "columns"}
-ALLOWED["tools"] = {"errors", "files", "nd"}
-PLANNING = {"_native", "errors", "files", "keys", "nd", "index", "columns", "batch", "order"}
-ALLOWED["anydataset"] = {"_native", "errors", "order"}
-ALLOWED["dataset"] = PLANNING | {"storage", "anydataset"}
+ALLOWED["tools"] = {"errors", "files", "nd", "lazily"}
+PLANNING = {
+    "_native", "errors", "files", "keys", "nd", "mapped", "index", "columns", "batch", "order", "journal", "options",
+}  # fmt: skip
+ALLOWED["anydataset"] = {"_native", "errors", "once", "order"}
+ALLOWED["dataset"] = PLANNING | {"storage", "anydataset", "once"}
 ALLOWED["shard_keys"] = ALLOWED["dataset"]
 ALLOWED["shards"] = ALLOWED["dataset"] | {"dataset", "shard_keys"}
-ALLOWED["prefetch"] = ALLOWED["stream"] = ALLOWED["dataset"] | {"dataset"}
+ALLOWED["rescue"] = {"_native", "errors", "batch", "policy"}
+ALLOWED["stream"] = PLANNING | {"rescue"}
+ALLOWED["prefetch"] = ALLOWED["dataset"] | {"dataset", "policy", "stream"}
 ALLOWED["reader"] = ALLOWED["aio"] = ALLOWED["writer"] = ALLOWED["prefetch"] | {
-    "prefetch", "stream", "tools", "shards",
+    "prefetch", "stream", "rescue", "stats", "once", "tools", "shards", "scan", "lazily",
 }  # fmt: skip
-PUBLIC = {"", "errors", "index", "scan", "batch", "order", "storage", "reader", "aio", "writer", "tools"}
+PUBLIC = {
+    "",
+    "errors",
+    "policy",
+    "index",
+    "scan",
+    "batch",
+    "order",
+    "storage",
+    "reader",
+    "aio",
+    "writer",
+    "tools",
+}
 FORBIDDEN_TO_ALL = {"commands"}
 
 # (module, what it imports): why it may
 EXCEPTIONS = {
+    ("", "lazily"): "names of the package are imported when they are used",
     ("__main__", "commands"): "python -m ddfast is the command",
 }
 
 BINDING_EXCEPTIONS = {
+    ("", "lazily"): "names of the package are imported when they are used",
     ("decode.pyx", "ddfast.nd"): "the rare numpy values (structured, pickled) are built in Python",
 }
 

@@ -331,7 +331,7 @@ def test_a_shard_that_changes_while_its_old_index_is_read_is_refused(tmp_path, m
 
 
 def test_shards_too_large_to_be_addressed_are_refused():
-    spec = ("a", "a.offsets", 1, 1 << 60, 0)
+    spec = ("a", "a.offsets", 1, 1 << 60, 0, None)
     with pytest.raises(KernelError, match="5 shards are too many or too large") as caught:
         Shards([spec] * 5)
     assert caught.value.code == E_LIMIT
@@ -339,7 +339,7 @@ def test_shards_too_large_to_be_addressed_are_refused():
 
 def test_a_table_of_another_number_of_samples_is_refused():
     with pytest.raises(ValueError, match="an offset table of 1 samples, not 2"):
-        Shards([("a", OffsetTable(bytes(16), 0), 2, 0, 0)])
+        Shards([("a", OffsetTable(bytes(16), 0), 2, 0, 0, None)])
 
 
 # -- thousands

@@ -2,13 +2,7 @@ from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 
 from ddfast._native.arena cimport Arena, ddf_arena
-from ddfast._native.status cimport ddf_err
-
-
-cdef extern from "ddf_common.h":
-    ctypedef struct ddf_slice:
-        const uint8_t *data
-        uint64_t size
+from ddfast._native.status cimport ddf_err, ddf_slice
 
 
 cdef extern from "ddf_columns.h":

@@ -10,8 +10,6 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memcmp
 
-from msgpack import ExtType, Timestamp
-
 from ddfast._native.msgpack cimport *
 from ddfast._native.nd cimport NdDecoder
 from ddfast._native.status cimport DDF_E_DEPTH, DDF_E_TRAILING, DDF_E_TRUNCATED, DDF_E_UTF8, DDF_E_VALUE, check, ddf_err
@@ -338,7 +336,13 @@ cdef PyObject *map_key(Decoder self, builder *b, const ddf_token *token) except 
     return value
 
 
+cdef object ExtType = None, Timestamp = None  # of msgpack's, which few samples need
+
+
 cdef PyObject *extension(const ddf_token *token) except NULL:
+    global ExtType, Timestamp
+    if Timestamp is None:
+        from msgpack import ExtType, Timestamp
     if token.ext_type == -1:
         value = timestamp(token.data, token.len)
     else:

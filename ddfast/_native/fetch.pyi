@@ -71,6 +71,13 @@ class Fetch:
     @property
     def waited(self) -> int:
         """Bytes that were in no cache and had to be waited for."""
+    @property
+    def cost(self) -> tuple[int, int, int]:
+        """Bytes that it read, in how many reads, and how many reads were saved because samples share one.
+
+        Raises:
+            RuntimeError: it is not done yet.
+        """
     def __len__(self) -> int:
         """Number of batches."""
     def check(self) -> None:

@@ -83,6 +83,12 @@ cdef class Fetch:
     def waited(self):
         return ddf_fetch_job(self.ptr).waited
 
+    @property
+    def cost(self):
+        self.require_done()
+        cdef ddf_fetch_cost cost = ddf_fetch_get_cost(self.ptr)
+        return cost.bytes, cost.reads, cost.merged
+
     def __len__(self):
         return ddf_fetch_batches(self.ptr)
 

@@ -1,11 +1,10 @@
 """Key hashes, the table from key to sample index, and the strings of key and index files."""
 
-import numpy as np
-
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.string cimport memcpy, memset
 
+from ddfast._native.arrays cimport empty
 from ddfast._native.status cimport check
 
 cdef extern from "Python.h":
@@ -49,7 +48,7 @@ def hash_keys(list keys not None, bytes salt not None):
     read_salt(salt, raw)
     held = tuple(keys)  # another thread may change the list while the GIL is released
     n = len(held)
-    result = np.empty(n, np.uint64)
+    result = empty(n, "uint64")
     cdef uint64_t[::1] out = result
     for start in range(0, n, CHUNK):
         count = min(n - start, <size_t>CHUNK)
@@ -119,9 +118,9 @@ cdef class PackedStrings:
         return self.n
 
     def scan(self):
-        held = np.empty(self.n, np.uint64)
+        held = empty(self.n, "uint64")
         cdef uint64_t[::1] starts = held
-        values = np.empty(self.n if self.kind == DDF_MAP else 0, np.uint64)
+        values = empty(self.n if self.kind == DDF_MAP else 0, "uint64")
         cdef uint64_t[::1] numbers = values
         cdef ddf_err err
         cdef int status
@@ -175,7 +174,7 @@ cdef class PackedStrings:
         cdef ddf_slice texts[CHUNK]
         cdef size_t done, count, n = self.n
         read_salt(salt, raw)
-        result = np.empty(n, np.uint64)
+        result = empty(n, "uint64")
         cdef uint64_t[::1] out = result
         for done in range(0, n, CHUNK):
             count = min(n - done, <size_t>CHUNK)

@@ -1,19 +1,19 @@
 """Arrays, numpy scalars and complex numbers straight from the bytes that msgpack-numpy wrote."""
 
-cimport numpy as cnp
 from libc.string cimport memcpy
 
-import numpy as np
-
 from ddfast._native.msgpack cimport ddf_utf8_valid
-
-cnp.import_array()
 
 cdef extern from "Python.h":
     void Py_INCREF(PyObject *)
     void Py_XDECREF(PyObject *)
 
+# Declared here, since numpy's own declarations import it with the module: many datasets hold no array.
 cdef extern from "numpy/arrayobject.h":
+    ctypedef Py_ssize_t npy_intp
+    enum:
+        NPY_ARRAY_WRITEABLE
+    int import_numpy "_import_array" () except -1
     ctypedef struct type_object "PyTypeObject":
         pass
     ctypedef struct descr_object "PyArray_Descr":
@@ -22,7 +22,7 @@ cdef extern from "numpy/arrayobject.h":
         pass
     type_object ndarray_type "PyArray_Type"
     PyObject *new_array "PyArray_NewFromDescr" (
-        type_object *, descr_object *, int, cnp.npy_intp *, cnp.npy_intp *, void *, int, PyObject *) except NULL
+        type_object *, descr_object *, int, npy_intp *, npy_intp *, void *, int, PyObject *) except NULL
     PyObject *new_scalar "PyArray_Scalar" (void *, descr_object *, PyObject *) except NULL
     void *array_data "PyArray_DATA" (array_object *)
     void clear_flags "PyArray_CLEARFLAGS" (array_object *, int)
@@ -57,14 +57,14 @@ cdef class NdDecoder:
 
 
 cdef PyObject *array(const ddf_nd *nd, PyObject *descr) except NULL:
-    cdef cnp.npy_intp[DDF_ND_MAX_DIMS] dims
+    cdef npy_intp[DDF_ND_MAX_DIMS] dims
     cdef uint32_t i
     for i in range(nd.ndim):
-        dims[i] = <cnp.npy_intp>nd.shape[i]
+        dims[i] = <npy_intp>nd.shape[i]
     Py_INCREF(descr)  # for the array to keep
     cdef PyObject *out = new_array(&ndarray_type, <descr_object *>descr, nd.ndim, dims, NULL, NULL, 0, NULL)
     memcpy(array_data(<array_object *>out), nd.data, nd.data_len)
-    clear_flags(<array_object *>out, cnp.NPY_ARRAY_WRITEABLE)
+    clear_flags(<array_object *>out, NPY_ARRAY_WRITEABLE)
     return out
 
 
@@ -97,8 +97,12 @@ cdef bint plain_name(const uint8_t *name, uint32_t size) noexcept:
     return True
 
 
+cdef object numpy_dtype = None  # numpy.dtype, once a dtype was asked for
+
+
 cdef dtype_slot *find_dtype(NdDecoder self, const uint8_t *name, uint32_t size) except? NULL:
     """The slot of a dtype; NULL if its name is not plain or numpy does not know it."""
+    global numpy_dtype
     cdef uint32_t i
     if size > NAME_LIMIT:
         return NULL
@@ -110,8 +114,11 @@ cdef dtype_slot *find_dtype(NdDecoder self, const uint8_t *name, uint32_t size) 
         return slot
     if not plain_name(name, size):
         return NULL
+    if numpy_dtype is None:
+        import_numpy()
+        from numpy import dtype as numpy_dtype
     try:
-        dtype = np.dtype((<const char *>name)[:size].decode("ascii"))
+        dtype = numpy_dtype((<const char *>name)[:size].decode("ascii"))
     except (TypeError, ValueError):
         return NULL
     if dtype.itemsize == 0:

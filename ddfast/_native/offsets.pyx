@@ -1,9 +1,8 @@
 """The offset table of a data file, over memory that somebody else filled."""
 
-import numpy as np
-
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 
+from ddfast._native.arrays cimport empty
 from ddfast._native.status cimport check
 
 
@@ -45,7 +44,7 @@ cdef class OffsetTable:
 
     def spans(self, const int64_t[::1] indices not None):
         cdef size_t count = indices.shape[0]
-        result = np.empty((count, 2), np.uint64)
+        result = empty((count, 2), "uint64")
         cdef uint64_t[:, ::1] out = result
         cdef ddf_err err
         cdef int status
@@ -60,7 +59,7 @@ cdef class OffsetTable:
         cdef size_t count = stop - start if stop > start else 0
         if stop > self.entries - 1 and count:
             raise IndexError(f"the dataset has {self.entries - 1:,} samples, none at {stop - 1:,}")
-        result = np.empty((count, 2), np.uint64)
+        result = empty((count, 2), "uint64")
         cdef uint64_t[:, ::1] out = result
         cdef ddf_err err
         cdef int status = 0

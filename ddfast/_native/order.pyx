@@ -1,7 +1,6 @@
 """Which sample comes at which position: the permutations."""
 
-import numpy as np
-
+from ddfast._native.arrays cimport empty
 from ddfast._native.status cimport check
 
 cdef uint64_t SAMPLES_MAX = <uint64_t>1 << 62
@@ -29,7 +28,7 @@ cdef class Order:
         cdef size_t count = stop - start if stop > start else 0
         if stop > self.spec.n and count:
             raise IndexError(f"the order has {self.spec.n:,} positions, none at {stop - 1:,}")
-        result = np.empty(count, np.int64)
+        result = empty(count, "int64")
         cdef int64_t[::1] out = result
         cdef ddf_err err
         cdef int status = 0

@@ -2,7 +2,6 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from ddfast._native.decode cimport Decoder
-from ddfast._native.file cimport ddf_file
 from ddfast._native.offsets cimport ddf_span
 from ddfast._native.shards cimport Shards, ddf_found
 
@@ -26,8 +25,8 @@ cdef class Samples:
     # Layout of the last large sample: bytes before and behind the payload of its long binary; 0 before there is one.
     cdef size_t before, behind
 
-    cdef object decode_at(self, ddf_file *file, ddf_span span)
-    cdef object land(self, ddf_file *file, uint8_t *at, ddf_span span)
+    cdef object decode_at(self, const ddf_found *found, int64_t index)
+    cdef object land(self, const ddf_found *found, int64_t index, uint8_t *at)
 
     cdef list decode_run(self, const ddf_found *found, int64_t start, int64_t stop)
     cdef list raw_run(self, const ddf_found *found, int64_t start, int64_t stop, bint copy)

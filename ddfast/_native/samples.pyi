@@ -6,8 +6,8 @@ from ddfast._native.shards import Shards
 class Samples:
     """Single samples and short runs of them, straight from the files. Safe to share between threads.
 
-    All methods raise KernelError where a sample, the offset table or the file is damaged, and OSError where the file
-    cannot be read.
+    Samples are verified if the shards have checksums. All methods raise KernelError where a sample, the offset table or
+    the file is damaged, and OSError where the file cannot be read.
     """
 
     shards: Shards

@@ -5,8 +5,10 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from ddfast._native.file cimport ddf_file_read_ready, ddf_file_view, ddf_room, read_into, read_parts
-from ddfast._native.shards cimport ddf_found_span, ddf_shards_give
-from ddfast._native.status cimport check, ddf_err
+from ddfast._native.offsets cimport ddf_span
+from ddfast._native.shards cimport ddf_found_span, ddf_found_sum, ddf_shards_give
+from ddfast._native.status cimport check, ddf_err, ddf_slice
+from ddfast._native.xxh3 cimport ddf_xxh3_check
 
 from ddfast.errors import KernelError
 
@@ -19,6 +21,9 @@ cdef size_t ALIGN = 64
 
 # From this size on a sample's long binary is worth reading straight into its bytes object.
 cdef size_t LAND_MIN = 32 << 10
+
+# Hashing less than this takes no longer than letting the GIL go and taking it again.
+cdef size_t HASH_MIN = 4 << 10
 
 # Longest run of samples read at once.
 cdef int64_t FIT_MAX = 4096
@@ -59,36 +64,45 @@ cdef class Samples:
     def get(self, Py_ssize_t index):  # which takes no float
         cdef ddf_found found = self.shards.find(index)
         try:
-            return self.decode_at(found.file, found.span)
+            return self.decode_at(&found, index)
         finally:
             ddf_shards_give(self.shards.ptr, found.file)
 
-    cdef object decode_at(self, ddf_file *file, ddf_span span):
+    cdef object decode_at(self, const ddf_found *found, int64_t index):
+        """The sample that was found."""
+        cdef ddf_span span = found.span
         cdef size_t size = span.stop - span.start, shift = span.start % ALIGN, payload = 0
-        cdef const uint8_t *view = ddf_file_view(file, size, span.start)
+        cdef const uint8_t *view = ddf_file_view(found.file, size, span.start)
         if view != NULL:
+            verify(found, index, view, size)
             return self.decoder.decode(view, size)
         cdef uint8_t *memory = self.take(size + shift + ALIGN)
         cdef uint8_t *at = aligned(memory) + shift
         try:
             if size >= LAND_MIN and self.before + self.behind + LAND_MIN // 2 <= size and self.before:
-                return self.land(file, at, span)
-            read_into(file, at, size, span.start)
+                return self.land(found, index, at)
+            read_into(found.file, at, size, span.start)
+            verify(found, index, at, size)
             if size >= LAND_MIN and ddf_outer_find(at, size, &self.before, &payload):
                 self.behind = size - self.before - payload
             return self.decoder.decode(at, size)
         finally:
             self.give(memory)
 
-    cdef object land(self, ddf_file *file, uint8_t *at, ddf_span span):
+    cdef object land(self, const ddf_found *found, int64_t index, uint8_t *at):
         """Read a large sample so that its long binary lands in a bytes object at once, if it lies as in the last."""
+        cdef ddf_span span = found.span
         cdef size_t size = span.stop - span.start, payload = size - self.before - self.behind
         cdef ddf_room[3] parts
+        cdef ddf_slice[3] places
         landed = PyBytes_FromStringAndSize(NULL, payload)
         parts[0].data, parts[0].size = at, self.before
         parts[1].data, parts[1].size = PyBytes_AS_STRING(landed), payload
         parts[2].data, parts[2].size = at + self.before + payload, self.behind
-        read_parts(file, parts, span.start)
+        read_parts(found.file, parts, span.start)
+        for i in range(3):
+            places[i].data, places[i].size = <const uint8_t *>parts[i].data, parts[i].size
+        verify_places(found, index, places, 3, size)
         cdef size_t before = <uint8_t *>parts[2].data - at - payload
         if ddf_outer_is(at, size, before, payload):
             return self.decoder.decode_landed(at, size, landed, at + before)
@@ -102,6 +116,7 @@ cdef class Samples:
         try:
             data = PyBytes_FromStringAndSize(NULL, size)
             read_into(found.file, <uint8_t *>PyBytes_AS_STRING(data), size, found.span.start)
+            verify(&found, index, <const uint8_t *>PyBytes_AS_STRING(data), size)
             return data
         finally:
             ddf_shards_give(self.shards.ptr, found.file)
@@ -136,7 +151,7 @@ cdef class Samples:
         cdef ddf_found found = self.shards.find(start)
         try:
             if stop == start + 1:
-                return [self.decode_at(found.file, found.span)]
+                return [self.decode_at(&found, start)]
             return self.decode_run(&found, start, min(stop, found.stop))
         finally:
             ddf_shards_give(self.shards.ptr, found.file)
@@ -155,6 +170,7 @@ cdef class Samples:
                 span = span_of(found, i)
                 if span.start < base or span.stop > end:
                     raise damaged_span(i)
+                verify(found, i, at + (span.start - base), span.stop - span.start)
                 samples.append(self.decoder.decode(at + (span.start - base), span.stop - span.start))
         except ValueError:
             if not samples:
@@ -177,18 +193,45 @@ cdef class Samples:
         cdef list samples = []
         cdef int64_t i
         data = PyBytes_FromStringAndSize(NULL, size)
-        read_into(found.file, <uint8_t *>PyBytes_AS_STRING(data), size, base)
+        cdef uint8_t *at = <uint8_t *>PyBytes_AS_STRING(data)
+        read_into(found.file, at, size, base)
         whole = data if copy else memoryview(data)
         try:
             for i in range(start, stop):
                 span = span_of(found, i)
                 if span.start < base or span.stop > end:
                     raise damaged_span(i)
+                verify(found, i, at + (span.start - base), span.stop - span.start)
                 samples.append(whole[span.start - base:span.stop - base])
         except ValueError:
             if not samples:
                 raise
         return samples
+
+
+cdef int verify(const ddf_found *found, int64_t index, const uint8_t *at, size_t size) except -1:
+    """Hold a sample against its checksum, if it has one."""
+    cdef ddf_slice place
+    if found.sums != NULL:
+        place.data, place.size = at, size
+        verify_places(found, index, &place, 1, size)
+    return 0
+
+
+cdef int verify_places(const ddf_found *found, int64_t index, const ddf_slice *places, size_t n, size_t size) except -1:
+    cdef ddf_err err
+    cdef int status
+    cdef uint64_t sum
+    if found.sums == NULL:
+        return 0
+    sum = ddf_found_sum(found, index)
+    if size < HASH_MIN:
+        status = ddf_xxh3_check(places, n, sum, &err)
+    else:
+        with nogil:
+            status = ddf_xxh3_check(places, n, sum, &err)
+    check(status, &err)
+    return 0
 
 
 cdef ddf_span span_of(const ddf_found *found, int64_t index) except *:

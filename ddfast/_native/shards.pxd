@@ -18,27 +18,32 @@ cdef extern from "ddf_shards.h":
     ctypedef struct ddf_shard_spec:
         const char *path
         const char *offsets_path
+        const char *sums_path
         const uint8_t *offsets
+        const uint8_t *sums
         uint64_t samples
         ddf_stamp stamp
     ctypedef struct ddf_found:
         ddf_file *file
         ddf_span span
         const uint8_t *offsets
+        const uint8_t *sums
         int64_t first
         int64_t stop
     int ddf_shards_new(const ddf_shard_spec *specs, size_t n, size_t max_open, ddf_shards **out) nogil
-    int ddf_shards_of(ddf_file *file, const uint8_t *offsets, uint64_t entries, ddf_shards **out) nogil
+    int ddf_shards_of(ddf_file *file, const uint8_t *offsets, uint64_t entries, const uint8_t *sums,
+                      ddf_shards **out) nogil
     void ddf_shards_release(ddf_shards *shards) nogil
     int ddf_shards_find(ddf_shards *shards, int64_t index, ddf_found *out, ddf_err *err) nogil
     int ddf_found_span(const ddf_found *found, int64_t index, ddf_span *span, ddf_err *err) nogil
+    uint64_t ddf_found_sum(const ddf_found *found, int64_t index) nogil
     void ddf_shards_give(ddf_shards *shards, ddf_file *file) nogil
     size_t ddf_shards_open(ddf_shards *shards) nogil
 
 
 cdef class Shards:
     cdef ddf_shards *ptr
-    cdef object held      # whose memory the offset tables are
+    cdef object held      # whose memory the tables are
     cdef bint is_one      # nothing has to be opened
 
     # A sample, whose file the caller gives back.

@@ -1,7 +1,8 @@
 from ddfast._native.file import File
 from ddfast._native.offsets import OffsetTable
+from ddfast._native.xxh3 import ChecksumTable
 
-Spec = tuple[str, str | OffsetTable, int, int, int]
+Spec = tuple[str, str | OffsetTable, int, int, int, str | ChecksumTable | None]
 
 class Shards:
     """The data files of one dataset, one after the other as if they were one. Safe to share between threads.
@@ -10,8 +11,9 @@ class Shards:
     shards of its own.
 
     Parameters:
-        specs: for each shard its data file, its offsets file or table, the number of samples, and size in bytes and
-            time of the last change in ns of the data file, by which it is known again.
+        specs: for each shard its data file, its offsets file or table, the number of samples, size in bytes and time
+            of the last change in ns of the data file, by which it is known again, and a file or table of checksums (as
+            the offsets) if its samples are to be verified.
         max_open: data files that stay open, about; 0 for half of what the process may open.
 
     Raises:
@@ -20,8 +22,8 @@ class Shards:
 
     def __init__(self, specs: list[Spec], max_open: int = 0) -> None: ...
     @staticmethod
-    def one(file: File, offsets: OffsetTable) -> Shards:
-        """A plain dataset: one shard, which is open already."""
+    def one(file: File, offsets: OffsetTable, sums: ChecksumTable | None = None) -> Shards:
+        """A plain dataset: one shard, which is open already. With checksums its samples are verified."""
     @property
     def open(self) -> int:
         """Data files that are kept open at the moment."""

@@ -2,10 +2,12 @@
 
 import os
 
+from libc.stdint cimport uint8_t
 from libc.stdlib cimport calloc, free
 
 from ddfast._native.offsets cimport OffsetTable
 from ddfast._native.status cimport check
+from ddfast._native.xxh3 cimport ChecksumTable
 
 from ddfast.errors import KernelError
 
@@ -30,12 +32,12 @@ cdef class Shards:
             free(raw)
 
     @staticmethod
-    def one(File file not None, OffsetTable offsets not None):
+    def one(File file not None, OffsetTable offsets not None, ChecksumTable sums=None):
         cdef Shards self = Shards.__new__(Shards, [])
         ddf_shards_release(self.ptr)
         self.ptr = NULL
-        self.held, self.is_one = offsets, True
-        check(ddf_shards_of(file.ptr, offsets.table, offsets.entries, &self.ptr), NULL)
+        self.held, self.is_one = (offsets, sums), True
+        check(ddf_shards_of(file.ptr, offsets.table, offsets.entries, sums_of(sums, len(offsets)), &self.ptr), NULL)
         return self
 
     def __dealloc__(self):
@@ -61,19 +63,31 @@ cdef class Shards:
 
 cdef tuple as_held(tuple spec):
     """A shard's values as the kernel borrows them."""
-    path, offsets, samples, size, modified = spec
+    path, offsets, samples, size, modified, sums = spec
     if not isinstance(offsets, OffsetTable):
-        offsets = os.fsencode(offsets)
-    return os.fsencode(path), offsets, samples, size, modified
+        offsets, sums = os.fsencode(offsets), None if sums is None else os.fsencode(sums)
+    return os.fsencode(path), offsets, samples, size, modified, sums
 
 
 cdef int fill(ddf_shard_spec *out, tuple held) except -1:
-    path, offsets, out.samples, out.stamp.size, out.stamp.modified = held
+    path, offsets, out.samples, out.stamp.size, out.stamp.modified, sums = held
     out.path = <const char *>path
     if isinstance(offsets, OffsetTable):
         out.offsets = (<OffsetTable>offsets).table
         if (<OffsetTable>offsets).entries != out.samples + 1:
             raise ValueError(f"an offset table of {len(offsets):,} samples, not {out.samples:,}")
+        out.sums = sums_of(sums, out.samples)
     else:
         out.offsets_path = <const char *>offsets
+        if sums is not None:
+            out.sums_path = <const char *>sums
     return 0
+
+
+cdef const uint8_t *sums_of(ChecksumTable table, uint64_t samples) except? NULL:
+    """The memory of a table, which may be None."""
+    if table is None:
+        return NULL
+    if <uint64_t>len(table) != samples:
+        raise ValueError(f"a checksum table of {len(table):,} samples, not {samples:,}")
+    return table.table

@@ -1,4 +1,4 @@
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 
 cdef extern from "ddf_common.h":
@@ -19,6 +19,11 @@ cdef extern from "ddf_common.h":
         DDF_E_LIMIT
         DDF_E_TYPE
         DDF_E_VALUE
+        DDF_E_CHECKSUM
+
+    ctypedef struct ddf_slice:
+        const uint8_t *data
+        uint64_t size
 
     ctypedef struct ddf_err:
         int code

@@ -13,3 +13,4 @@ E_CANCELLED: int
 E_LIMIT: int
 E_TYPE: int
 E_VALUE: int
+E_CHECKSUM: int

@@ -20,6 +20,7 @@ E_CANCELLED = DDF_E_CANCELLED
 E_LIMIT = DDF_E_LIMIT
 E_TYPE = DDF_E_TYPE
 E_VALUE = DDF_E_VALUE
+E_CHECKSUM = DDF_E_CHECKSUM
 
 
 cdef int64_t check(int64_t status, const ddf_err *err) except -1:

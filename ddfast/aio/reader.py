@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -15,22 +16,16 @@ from numpy.typing import ArrayLike
 
 from ddfast._native.engine import Engine
 from ddfast._native.fetch import Fetch
-from ddfast.anydataset import AnyDataset
+from ddfast.anydataset import AnyDataset, Verify, check_verify
 from ddfast.batch import Batch
-from ddfast.errors import ClosedError
+from ddfast.errors import ClosedError, DdfastError
+from ddfast.options import IO, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT, check_columns
 from ddfast.order import Shuffle
-from ddfast.prefetch import (
-    IO,
-    PREFETCH_BYTES,
-    QUEUE_DEPTH,
-    READ_TIMEOUT,
-    STOP_SECONDS,
-    Fetcher,
-    Patience,
-    Stream,
-    check_columns,
-)
+from ddfast.policy import BadSample, OnError, Policy
+from ddfast.prefetch import STOP_SECONDS, Fetcher, Patience
 from ddfast.shards import Source, is_plain, name_of, open_dataset
+from ddfast.stats import ReaderStats
+from ddfast.stream import Stream
 
 __all__ = ["AsyncReader", "BatchStream", "SampleStream"]
 
@@ -67,11 +62,17 @@ class AsyncReader:
         timeout: seconds without any read completing after which storage is given up.
         io: what waits for storage: ``"threads"``, or ``"uring"``, one thread with Linux's io_uring; ``"auto"`` is
             threads, which are as fast.
+        verify: ``"sample"`` holds every sample that is read against its checksum in ``<path>.xxh3``; one whose bytes
+            are not those that were written is a CorruptSampleError.
+        on_error: what streams do with damaged samples, see `ddfast.policy`: ``"raise"`` their error, ``"skip"`` them,
+            or a function to ask, which is called in the event loop's thread.
 
     Raises:
+        ValueError: `on_error` is none of these.
         UnsupportedIOError: `io` is ``"uring"``, and the system does not let this program use io_uring.
         DatasetNotFoundError: there is no data file, or no index, or nothing matches the pattern.
         IndexFileError: the index is damaged or belongs to another data file.
+        ChecksumsNotFoundError: samples are to be verified, and there are no checksums.
     """
 
     def __init__(
@@ -84,7 +85,10 @@ class AsyncReader:
         allow_pickle: bool = False,
         timeout: float = READ_TIMEOUT,
         io: IO = "auto",
+        verify: Verify | None = None,
+        on_error: OnError = "raise",
     ) -> None:
+        self._policy = Policy(on_error)
         self._source = path if isinstance(path, str | os.PathLike) else [os.fspath(item) for item in path]
         self.path = name_of(self._source, self._source if isinstance(self._source, list) else [])
         self._prefetch_bytes = prefetch_bytes
@@ -93,6 +97,7 @@ class AsyncReader:
         self._allow_pickle = allow_pickle
         self._timeout = timeout
         self._io: IO = io
+        self._verify = check_verify(verify)
         self._fetcher: Fetcher | None = None
         self._doorbell: Doorbell | None = None
 
@@ -102,17 +107,17 @@ class AsyncReader:
         if self._fetcher is not None:
             raise ClosedError(f"the reader of {self.path} is open already")
         dataset = await self._open_dataset()
-        self._fetcher = Fetcher(dataset, self._prefetch_bytes, self._queue_depth, self._timeout, self._io)
+        self._fetcher = Fetcher(
+            dataset, self._prefetch_bytes, self._queue_depth, self._timeout, self._io, self._policy
+        )
         self._doorbell = Doorbell(self._fetcher.engine)
         return self
 
     async def _open_dataset(self) -> AnyDataset:
-        source, allow_pickle = self._source, self._allow_pickle
-        if is_plain(source):
-            return open_dataset(source, allow_pickle=allow_pickle)
-        return await _in_thread(
-            lambda: open_dataset(source, allow_pickle=allow_pickle)
-        )  # many files to look at
+        opening = partial(open_dataset, self._source, allow_pickle=self._allow_pickle, verify=self._verify)
+        if is_plain(self._source):
+            return opening()
+        return await _in_thread(opening)  # many files to look at
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
@@ -146,6 +151,15 @@ class AsyncReader:
             raise ClosedError(f"the reader of {self.path} was opened before a fork; open one in the child")
         return self._fetcher
 
+    def stats(self) -> ReaderStats:
+        """What it has done so far, in numbers; any time, also when it is closed."""
+        return self._policy.tally.total()
+
+    @property
+    def quarantine(self) -> tuple[BadSample, ...]:
+        """The damaged samples that streams have left out, each once, in the order in which they were first due."""
+        return self._policy.quarantine
+
     # -- keys
 
     def keys(self) -> Sequence[str]:
@@ -159,7 +173,7 @@ class AsyncReader:
             SampleKeyError: there is none.
         """
         dataset = self._open().dataset
-        if "key_table" not in dataset.__dict__:
+        if not dataset.key_table_once.is_made:
             await _in_thread(lambda: dataset.key_table)
         return dataset.find_index(key)
 
@@ -199,7 +213,10 @@ class AsyncReader:
         fetch = fetcher.fetch(positions, columns, tables)
         fetch.submit()
         await self._wait(fetcher, fetch)
-        return fetcher.batch(fetch)
+        fetcher.count_reads(fetch)
+        batch = fetcher.batch(fetch)
+        self._policy.tally.add_batch(batch)
+        return batch
 
     # -- streams
 
@@ -221,7 +238,7 @@ class AsyncReader:
         """One pass over the dataset, in batches that are fetched ahead and come in order.
 
         The order of samples depends on the dataset, `shuffle`, `seed` and `epoch` alone. A damaged sample raises when
-        its batch is due; asking for the next one goes on behind it.
+        its batch is due, unless `on_error` says otherwise; asking for the next one goes on behind it.
 
         Parameters:
             batch_size: samples of a batch.
@@ -285,7 +302,7 @@ class AsyncReader:
             world_size=world_size,
             raw=True,
         )
-        return SampleStream(batches, raw)
+        return SampleStream(batches, raw, self._policy, dataset)
 
     def _selection(self, columns: Sequence[str] | None) -> tuple[str, ...] | None:
         return self._columns if columns is None else check_columns(columns)
@@ -296,12 +313,15 @@ class AsyncReader:
         Raises:
             StorageTimeoutError: no read has completed for too long.
         """
-        patience = Patience(fetcher)
-        while not fetch.done:
-            if self._doorbell is None or self._fetcher is not fetcher:
-                raise ClosedError(f"the reader of {self.path} was closed while it was read from")
-            patience.check()
-            await self._doorbell.wait(fetch, fetcher.timeout / 4)
+        patience, begin = Patience(fetcher), time.monotonic()
+        try:
+            while not fetch.done:
+                if self._doorbell is None or self._fetcher is not fetcher:
+                    raise ClosedError(f"the reader of {self.path} was closed while it was read from")
+                patience.check()
+                await self._doorbell.wait(fetch, fetcher.timeout / 4)
+        finally:
+            fetcher.count_wait(begin)
 
 
 class Doorbell:
@@ -403,20 +423,28 @@ class BatchStream(AsyncIterator[Batch]):
 class SampleStream(AsyncIterator[Any]):
     """Asynchronous iterator over samples. ``len`` is not known; leaving the loop needs no clean-up."""
 
-    def __init__(self, batches: BatchStream, raw: bool) -> None:
+    def __init__(self, batches: BatchStream, raw: bool, policy: Policy, dataset: AnyDataset) -> None:
         self._batches = batches
         self._raw = raw
+        self._policy = policy
+        self._dataset = dataset
         self._batch: Batch | None = None
         self._at = 0
 
     async def __anext__(self) -> Any:
-        while self._batch is None or self._at == len(self._batch):
-            self._batch = None
-            self._batch = await self._batches.__anext__()
-            self._at = 0
-        position = self._at
-        self._at += 1
-        return self._batch.raw(position) if self._raw else self._batch.decode(position)
+        while True:
+            while self._batch is None or self._at == len(self._batch):
+                self._batch = None
+                self._batch = await self._batches.__anext__()
+                self._at = 0
+            position = self._at
+            self._at += 1
+            if self._raw:
+                return self._batch.raw(position)
+            try:
+                return self._batch.decode(position)
+            except DdfastError as error:
+                self._policy.pass_over(error, self._dataset, int(self._batch.indices[position]))
 
     async def aclose(self) -> None:
         """Give up what is fetched ahead."""

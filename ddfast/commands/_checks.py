@@ -14,18 +14,21 @@ from numpy.typing import NDArray
 from ddfast.commands._files import SUFFIX_MD5, byte_bar, index_files, listed_digests
 from ddfast.errors import DdfastError, IndexFileError
 from ddfast.index import (
+    SUFFIX_CHECKSUMS,
     SUFFIX_FILTER,
     SUFFIX_KEY_HASHES,
     SUFFIX_KEYS,
     SUFFIX_LEGACY_INDEX,
     SUFFIX_OFFSETS,
+    check_checksums_size,
     hash_keys,
     legacy_load_index,
+    load_checksums,
     load_filter,
     load_key_hashes,
     load_keys,
 )
-from ddfast.scan import Run, check_samples, find_samples
+from ddfast.scan import Damage, Run, check_samples, find_samples
 from ddfast.tools import hash_md5hex, hash_string, path_append
 from ddfast.writer.digest import Digest
 
@@ -34,6 +37,7 @@ SHOWN = 10
 
 RESTORE = "Restore it from a copy, or write the dataset again."
 REBUILD = "If the data file is sound, `ddfast index` makes it again."
+REHASH = "If the data file is sound, `ddfast index --checksums` makes it again."
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class Finding:
         sample: index of the sample concerned.
         key: its key.
         position: byte position in the file.
+        kind: of damage of a sample: one of `ddfast.scan.DamageKind`, or ``"key"`` where the keys file has another key.
     """
 
     file: Path
@@ -55,6 +60,7 @@ class Finding:
     sample: int | None = None
     key: str | None = None
     position: int | None = None
+    kind: str | None = None
 
     def __str__(self) -> str:
         where = []
@@ -81,6 +87,7 @@ class Check:
         keyless: samples without a string under ``"key"``, which only `RawWriter` writes.
         findings: what is wrong.
         untold: how many findings more there are, by what they say.
+        damaged: indices of all damaged samples, told or not.
     """
 
     def __init__(self, path: Path, quick: bool = False) -> None:
@@ -91,7 +98,9 @@ class Check:
         self.keyless = 0
         self.findings: list[Finding] = []
         self.untold: dict[str, int] = {}
+        self.damaged: list[int] = []
         self._told: dict[str, int] = {}
+        self._too_long: NDArray[np.uint64] | None = None  # offsets that go on behind the end of the data file
 
     @property
     def sound(self) -> bool:
@@ -110,14 +119,14 @@ class Check:
         """A file beside the data file."""
         return path_append(self.path, suffix)
 
-    def add(self, file: Path, problem: str, remedy: str, kind: str = "", **place: Any) -> None:
-        """Note what is wrong; from the eleventh of a kind on, count only."""
-        kind = kind or problem
-        self._told[kind] = told = self._told.get(kind, 0) + 1
+    def add(self, file: Path, problem: str, remedy: str, group: str = "", **place: Any) -> None:
+        """Note what is wrong; from the eleventh of a group on, count only."""
+        group = group or problem
+        self._told[group] = told = self._told.get(group, 0) + 1
         if told <= SHOWN:
             self.findings.append(Finding(file, problem, remedy, **place))
         else:
-            self.untold[kind] = self.untold.get(kind, 0) + 1
+            self.untold[group] = self.untold.get(group, 0) + 1
 
     # -- index
 
@@ -134,6 +143,8 @@ class Check:
                 REBUILD,
             )
             keys = None
+        if offsets is None and self._too_long is not None and len(keys or ()) == len(self._too_long) - 1:
+            offsets = self._too_long  # it is the data file that lacks something
         self.samples = len(offsets) - 1 if offsets is not None else len(keys or ())
         if keys is not None and self._keys_differ(keys):
             self._hashes(keys)
@@ -173,6 +184,8 @@ class Check:
                 "those of another data file",
                 RESTORE,
             )
+        if offsets[0] == 0 and offsets[-1] > self.size and bool(np.all(offsets[1:] > offsets[:-1])):
+            self._too_long = offsets
         return bool(offsets[0] == 0 and offsets[-1] == self.size)
 
     def _rising(self, path: Path, offsets: NDArray[np.uint64]) -> bool:
@@ -240,6 +253,18 @@ class Check:
             if key not in bloom:
                 self.add(path, "its key is not in the filter", REBUILD, sample=index, key=key)
 
+    def _checksums(self, count: int) -> NDArray[np.uint64] | None:
+        """Checksums of all samples, if there are any that can be used."""
+        path = self.file(SUFFIX_CHECKSUMS)
+        try:
+            check_checksums_size(path, path.stat().st_size, count)
+            return load_checksums(path)
+        except FileNotFoundError:
+            return None
+        except IndexFileError as error:
+            self.add(path, _reason(error), REHASH)
+            return None
+
     # -- data
 
     def _data(self, keys: list[str] | None, offsets: NDArray[np.uint64] | None) -> str:
@@ -255,7 +280,8 @@ class Check:
             if offsets is None:
                 runs = find_samples(self.path, take)
             else:
-                runs = check_samples(self.path, offsets, take)
+                sums = self._checksums(len(offsets) - 1)
+                runs = check_samples(self.path, offsets[offsets <= self.size], take, sums)
             found = damaged = 0
             for run in runs:
                 self._run(run, keys)
@@ -263,6 +289,8 @@ class Check:
                 damaged += run.damage is not None
             if offsets is None:
                 self._count(found, damaged, keys)
+            else:
+                self._truncated(offsets, keys)
             return digest.hexdigest()
 
     def _count(self, found: int, damaged: int, keys: list[str] | None) -> None:
@@ -272,26 +300,33 @@ class Check:
             problem = f"it has {len(keys):,} keys, but the data file has {found:,} samples"
             self.add(self.file(SUFFIX_KEYS), problem, REBUILD)
 
+    def _truncated(self, offsets: NDArray[np.uint64], keys: list[str] | None) -> None:
+        """Tell of the samples that do not lie in the data file, or not as a whole."""
+        whole = int(np.count_nonzero(offsets <= self.size)) - 1
+        for index in range(whole, len(offsets) - 1):
+            start = int(offsets[index])
+            reason = (
+                "the file ends within the sample" if start < self.size else "the file ends before the sample"
+            )
+            self._damage(Damage(index, start, max(start, self.size), reason, "truncated"), keys)
+
     def _run(self, run: Run, keys: list[str] | None) -> None:
         names = None if keys is None else keys[run.first : run.first + len(run)]
         if run.faults:
             self.keyless += len(run.faults)
         if names is not None and names != run.keys:
             self._other_keys(run, names)
-        if (damage := run.damage) is not None:
-            key = keys[damage.index] if keys is not None and damage.index < len(keys) else None
-            problem = (
-                f"the sample is damaged at byte {damage.position - damage.start:,} of it: {damage.reason}"
-            )
-            self.add(
-                self.path,
-                problem,
-                RESTORE,
-                "damaged samples",
-                sample=damage.index,
-                key=key,
-                position=damage.position,
-            )
+        if run.damage is not None:
+            self._damage(run.damage, keys)
+
+    def _damage(self, damage: Damage, keys: list[str] | None) -> None:
+        key = keys[damage.index] if keys is not None and damage.index < len(keys) else None
+        problem = f"the sample is damaged at byte {damage.position - damage.start:,} of it: {damage.reason}"
+        if damage.kind == "checksum":
+            problem = f"the sample is damaged: {damage.reason}"
+        place = {"sample": damage.index, "key": key, "position": damage.position}
+        self.damaged.append(damage.index)
+        self.add(self.path, problem, RESTORE, "damaged samples", kind=damage.kind, **place)
 
     def _other_keys(self, run: Run, names: list[str]) -> None:
         for at, (name, key) in enumerate(zip(names, run.keys, strict=False)):
@@ -304,6 +339,7 @@ class Check:
                     sample=run.first + at,
                     key=name,
                     position=int(run.offsets[at]),
+                    kind="key",
                 )
 
     # -- digests
@@ -318,7 +354,10 @@ class Check:
         if listed is None:
             self.add(md5, "not found", REBUILD)
             return
-        found = {self.path.name: digest, **{file.name: hash_md5hex(file) for file in index_files(self.path)}}
+        files = [
+            file for file in index_files(self.path) if file.suffix != SUFFIX_CHECKSUMS or file.name in listed
+        ]
+        found = {self.path.name: digest, **{file.name: hash_md5hex(file) for file in files}}
         for name in sorted(found.keys() | listed.keys()):
             file, remedy = self.path.with_name(name), RESTORE if name == self.path.name else REBUILD
             if name not in found:
@@ -328,6 +367,12 @@ class Check:
                 self.add(md5, f"it does not list {name}", remedy)
             elif found[name] != listed[name]:
                 self.add(file, f"its MD5 is {found[name]}, not {listed[name]} as {md5.name} says", remedy)
+        if (
+            any(finding.kind == "checksum" for finding in self.findings)
+            and listed.get(self.path.name) == digest
+        ):
+            problem = "checksums in it are wrong: the data file has the MD5 that it was written with"
+            self.add(self.file(SUFFIX_CHECKSUMS), problem, REHASH)
 
 
 def _reason(error: Exception) -> str:

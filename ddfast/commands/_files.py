@@ -11,7 +11,7 @@ from ddfast.tools import ProgressPrinter, load_md5file, make_printer, path_appen
 
 SUFFIX_MD5 = ".md5"
 REMAKE = "Remove it, and `ddfast index` makes it again."
-SUFFIXES = (".offsets", ".keys", ".key_hashes", ".filter", ".index")
+SUFFIXES = (".offsets", ".keys", ".key_hashes", ".filter", ".index", ".xxh3")
 
 
 def datasets(names: Iterable[str]) -> list[Path]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from ddfast import Batch, MsgpackReader, RawWriter
 from ddfast.errors import InvalidSampleError, KernelError
+from ddfast.writer import discard_leftover, find_leftover
 
 StrPath = str | os.PathLike[str]
 
@@ -59,19 +60,30 @@ def refuse_same(infiles: Sequence[StrPath], outfiles: Sequence[StrPath]) -> None
             raise ValueError(f"{outfile} is named twice as output. Give every output a name of its own")
 
 
-def open_writer(outfile: StrPath, total: int, overwrite: bool) -> RawWriter:
-    """A writer that shows its progress where somebody can see it.
+@contextmanager
+def open_writer(outfile: StrPath, total: int, overwrite: bool) -> Iterator[RawWriter]:
+    """A writer that shows its progress where somebody can see it, and leaves nothing when it fails.
 
     Raises:
         FileExistsError: the user wants to keep what exists.
         ValueError: there is nobody to ask.
+        OSError: the file system refuses.
     """
     try:
-        return RawWriter(outfile, overwrite=overwrite, total=total, disable=None)
+        writer = RawWriter(outfile, overwrite=overwrite, total=total, disable=None)
     except EOFError:
         raise ValueError(
             f"{outfile} exists, and nobody answers whether to overwrite it. Say --no-confirm to do so"
         ) from None
+    try:
+        with writer:
+            yield writer
+    except OSError as error:
+        found = find_leftover(outfile)
+        if found is None or found.is_complete or not isinstance(error.__cause__, OSError):
+            raise
+        discard_leftover(outfile)  # the samples are still where they came from
+        raise OSError(error.errno, error.__cause__.strerror, str(outfile)) from error
 
 
 @contextmanager

@@ -3,8 +3,9 @@
 The data file is read once from front to back; samples are found and checked without decoding them.
 Each sample must be a map with a unique string under "key". The result is byte for byte what the
 writers write: train.msgpack.offsets, .keys, .key_hashes, .filter and .md5. They replace what exists
-when they are complete, after a question (-y: without). Where an MD5 file says that the data file is
-damaged, nothing is written.
+when they are complete, after a question (-y: without). train.msgpack.xxh3, the checksum of each
+sample, is written too; --checksums writes it alone, for a dataset that has an index. Where an MD5
+file says that the data file is damaged, nothing is written.
 
 Example:
   ddfast index -y train.msgpack
@@ -17,13 +18,25 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ddfast.commands import _run
 from ddfast.commands._files import SUFFIX_MD5, byte_bar, confirm_overwrite, datasets, listed_digests
-from ddfast.errors import CorruptSampleError
-from ddfast.index import SUFFIX_FILTER, SUFFIX_KEY_HASHES, SUFFIX_KEYS, SUFFIX_LEGACY_INDEX, SUFFIX_OFFSETS
-from ddfast.scan import scan_index
+from ddfast.errors import CorruptSampleError, IndexFileError
+from ddfast.index import (
+    SUFFIX_CHECKSUMS,
+    SUFFIX_FILTER,
+    SUFFIX_KEY_HASHES,
+    SUFFIX_KEYS,
+    SUFFIX_LEGACY_INDEX,
+    SUFFIX_OFFSETS,
+    legacy_load_index,
+    load_offsets,
+)
+from ddfast.scan import scan_checksums, scan_index
 from ddfast.tools import hash_md5hex, path_append
-from ddfast.writer import write_index
+from ddfast.writer import write_index, write_sums
 from ddfast.writer.digest import Digest
 
 REPLACED = (SUFFIX_OFFSETS, SUFFIX_KEYS, SUFFIX_KEY_HASHES, SUFFIX_FILTER, SUFFIX_MD5)
@@ -59,8 +72,53 @@ def index(path: str | os.PathLike[str]) -> int:
     legacy = path_append(path, SUFFIX_LEGACY_INDEX)
     if legacy.exists():
         digests.append((legacy.name, hash_md5hex(legacy)))
-    write_index(path, keys, offsets, digests)
+    write_index(path, keys, offsets, digests, sums=scan_checksums(path, offsets))
     return len(keys)
+
+
+def index_checksums(path: str | os.PathLike[str]) -> int:
+    """Write the checksums of all samples of a data file that has an index.
+
+    Parameters:
+        path: the data file.
+
+    Returns:
+        The number of samples.
+
+    Raises:
+        CorruptSampleError: the MD5 file has another digest of the data file.
+        FileNotFoundError: there is no data file, or no index.
+        IndexFileError: the offsets are damaged or belong to another data file.
+    """
+    path = Path(path)
+    digest = Digest()
+    offsets = _offsets(path)
+    try:
+        with byte_bar(f"checksums of {path.name}", path.stat().st_size) as bar:
+
+            def take(data: memoryview) -> None:
+                digest.update([data])
+                bar.update(len(data))
+
+            sums = scan_checksums(path, offsets, take)
+        _compare(path, digest.hexdigest())
+    finally:
+        digest.close()
+    write_sums(path, sums)
+    return len(sums)
+
+
+def _offsets(path: Path) -> NDArray[np.uint64]:
+    legacy = path_append(path, SUFFIX_LEGACY_INDEX)
+    if legacy.exists() and not path_append(path, SUFFIX_OFFSETS).exists():
+        return np.array(legacy_load_index(path)[1], np.uint64)
+    offsets = load_offsets(path)
+    if int(offsets[-1]) != path.stat().st_size:
+        raise IndexFileError(
+            f"{path_append(path, SUFFIX_OFFSETS)} is that of another data file: {path.name} has "
+            f"{path.stat().st_size:,} bytes, not {int(offsets[-1]):,}. `ddfast verify` tells what is wrong"
+        )
+    return offsets
 
 
 def _compare(path: Path, digest: str) -> None:
@@ -78,16 +136,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
     add("files", metavar="FILE", nargs="+", help="datasets: .msgpack files or glob patterns")
+    add("--checksums", action="store_true", help="write the checksums alone, and leave the index as it is")
     add("-y", "--no-confirm", action="store_true", help="replace an index without asking")
 
 
 def main(args: argparse.Namespace) -> int:
     """Build each index; returns the exit code."""
+    replaced, what, work = (
+        ((SUFFIX_CHECKSUMS,), "checksums", index_checksums)
+        if args.checksums
+        else (REPLACED, "an index", index)
+    )
     for path in datasets(args.files):
-        exists = any(path_append(path, suffix).exists() for suffix in REPLACED)
+        exists = any(path_append(path, suffix).exists() for suffix in replaced)
         if exists and not args.no_confirm:
-            confirm_overwrite(f"{path.name} has an index, overwrite?")
-        print(f"{path.name}: {index(path):,} samples indexed")
+            confirm_overwrite(f"{path.name} has {what}, overwrite?")
+        print(f"{path.name}: {work(path):,} samples {'hashed' if args.checksums else 'indexed'}")
     return 0
 
 

@@ -1,8 +1,9 @@
 """Check that datasets are whole: digests, index and every message.
 
 Compares the MD5 of all files with the MD5 file, holds offsets, keys, key hashes and filter against
-each other and against the samples, and goes through every sample without decoding it. Each thing
-that is wrong is told with file, sample, key, byte position and what to do. The exit status is 0 for
+each other and against the samples, goes through every sample without decoding it, and compares each
+with its checksum where there are checksums (train.msgpack.xxh3). Each thing that is wrong is told
+with file, sample, key, byte position and what to do. The exit status is 0 for
 sound datasets, 1 for damaged ones (or ones that cannot be read), 2 for wrong arguments.
 
 Example:
@@ -15,11 +16,12 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ddfast.commands import _run
-from ddfast.commands._checks import Check
+from ddfast.commands._checks import SHOWN, Check
 from ddfast.commands._files import datasets
 
 
@@ -45,11 +47,24 @@ def report(check: Check) -> str:
     lines = [f"{check.path}: {'sound' if check.sound else 'damaged'} ({what})"]
     lines += [f"  {finding}" for finding in check.findings]
     lines += [f"  and {count:,} more: {kind}" for kind, count in check.untold.items()]
+    if len(check.damaged) > SHOWN:
+        lines.append(f"  damaged samples: {ranges(check.damaged)}")
     if check.keyless:
         lines.append(
             f"  note: {check.keyless:,} samples hold no string under 'key'; their keys were not compared"
         )
     return "\n".join(lines)
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Rising numbers in few words, such as ``3, 5-9``."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][1] + 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in parts)
 
 
 def to_dict(check: Check) -> dict[str, Any]:
@@ -60,6 +75,7 @@ def to_dict(check: Check) -> dict[str, Any]:
         "samples": check.samples,
         "bytes": check.size,
         "keyless": check.keyless,
+        "damaged": check.damaged,
         "findings": [finding.to_dict() for finding in check.findings],
         "more": check.untold,
     }

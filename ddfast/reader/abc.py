@@ -7,15 +7,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import partial
 from types import TracebackType
-from typing import Any, SupportsIndex, TypeVar, overload
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, overload
 
-from numpy.typing import ArrayLike
+from ddfast.options import check_columns
+from ddfast.policy import BadSample, OnError, Place, Policy
+from ddfast.reader.form import Form
+from ddfast.stats import ReaderStats
 
-from ddfast.batch import Batch
-from ddfast.order import Part, Shuffle, check_positions, epoch_order, listed_order
-from ddfast.prefetch import check_columns
-from ddfast.reader.ahead import Packed
-from ddfast.reader.batches import Batches, PlannedBatches, ReaderOrigin
+# Not imported before the first batch: what batches need, numpy above all, takes most of the time to a first sample.
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from ddfast.batch import Batch
+    from ddfast.order import Shuffle
+    from ddfast.reader.ahead import Packed
+    from ddfast.reader.batches import Batches
 
 Self = TypeVar("Self", bound="Reader")
 
@@ -35,6 +41,10 @@ class Reader(ABC):
     A reader has a position, from which `next` and iteration go on. Subclasses implement ``__len__``, ``__contains__``,
     ``__exit__``, `find_key`, `find_index`, `get` and `slice`.
 
+    Parameters:
+        on_error: what iteration, slices and batches do with damaged samples, see `ddfast.policy`: ``"raise"`` their
+            error, ``"skip"`` them, or a function to ask.
+
     Attributes:
         getitem_max_slice_length: ``reader[a:b]`` of at least this many samples reads them in chunks.
         getitem_chunk_size: samples of such a chunk.
@@ -46,8 +56,9 @@ class Reader(ABC):
     # Given by readers for which the fastest way to any samples is to have `batches` read them ahead, packed.
     _packed: Packed | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, *, on_error: OnError = "raise") -> None:
         self._i = 0
+        self._policy = Policy(on_error)
         self.getitem_max_slice_length = 512
         self.getitem_chunk_size = 64
 
@@ -69,6 +80,19 @@ class Reader(ABC):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {len(self):,} samples>"
+
+    def stats(self) -> ReaderStats:
+        """What it has done so far, in numbers."""
+        return self._policy.tally.total()
+
+    @property
+    def quarantine(self) -> tuple[BadSample, ...]:
+        """The damaged samples that were left out, each once, in the order in which they were first due."""
+        return self._policy.quarantine
+
+    def _place(self, index: int) -> Place:
+        """What the sample is read from, '' if that has no path, and its key."""
+        return "", self.find_key(index)
 
     def __copy__(self: Self) -> Self:
         """A reader of the same samples with a position of its own."""
@@ -158,9 +182,14 @@ class Reader(ABC):
         return bytes(self._advance(raw=True))
 
     def _advance(self, raw: bool) -> Any:
-        if self._i >= len(self):
-            raise StopIteration
-        sample = self.get(self._i, raw=raw)
+        n = len(self)
+        if self._policy.is_strict:
+            if self._i >= n:
+                raise StopIteration
+            sample = self.get(self._i, raw=raw)
+            self._i += 1
+            return sample
+        sample = next(self._passing(self._i, n, 1, Form(raw=raw)))
         self._i += 1
         return sample
 
@@ -207,9 +236,19 @@ class Reader(ABC):
         elif not -n <= start < n:
             raise IndexError(f"index {start} out of range for length {n} reader")
         start, stop, _ = slice(start, stop).indices(n)
-        for sample in self._iter_impl(start, stop, yield_key, raw, copy, chunk_size):
+        if self._policy.is_strict:
+            samples = self._iter_impl(start, stop, yield_key, raw, copy, chunk_size)
+        else:
+            samples = self._passing(start, stop, chunk_size, Form(yield_key, raw, copy))
+        for sample in samples:
             self._i += 1
             yield sample
+
+    def _passing(self, start: int, stop: int, chunk_size: int, form: Form) -> Iterator[Any]:
+        """Samples but for those that are left out, past which the position moves on."""
+        from ddfast.reader.lenient import in_range, passing
+
+        return passing(self, in_range(self, start, stop, form, chunk_size))
 
     def _iter_impl(
         self, start: int, stop: int, yield_key: bool, raw: bool, copy: bool, chunk_size: int
@@ -238,6 +277,10 @@ class Reader(ABC):
             SampleIndexError: there is no such sample.
             CorruptSampleError: one of the samples is damaged.
         """
+        from ddfast.batch import Batch
+        from ddfast.order import check_positions
+        from ddfast.reader.batches import ReaderOrigin
+
         positions = check_positions(indices, len(self), repr(self))
         samples = [self.get(i, raw=True, copy=False) for i in positions.tolist()]
         return Batch.of(samples, positions, ReaderOrigin(self), columns=check_columns(columns), raw=raw)
@@ -261,10 +304,14 @@ class Reader(ABC):
 
         Readers of msgpack files read batches ahead, within a budget of memory.
         """
+        from ddfast.order import Part, check_positions, epoch_order, listed_order
+        from ddfast.reader.batches import PlannedBatches
+        from ddfast.reader.lenient import batch_at
+
         n = len(self)
         if indices is None:
             order = epoch_order(n, n * TYPICAL_BYTES, shuffle, seed, epoch)
         else:
             order = listed_order(check_positions(indices, n, repr(self)), shuffle)
         part = Part(len(order), batch_size, start, rank, world_size, drop_last)
-        return PlannedBatches(order, part, partial(self.get_many, columns=check_columns(columns), raw=raw))
+        return PlannedBatches(order, part, partial(batch_at, self, columns=check_columns(columns), raw=raw))

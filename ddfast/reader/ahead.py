@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ddfast.batch import Batch, Origin
+from ddfast.batch import Batch
 from ddfast.errors import ClosedError, DdfastError, StorageTimeoutError
+from ddfast.reader.batches import ReaderOrigin
+from ddfast.reader.form import Form
+from ddfast.rescue import PlacedOrigin
 
 if TYPE_CHECKING:
     from ddfast.reader.abc import Reader
 
-__all__ = ["RUN_BYTES", "Failure", "Form", "Packed", "runs_at", "samples_at"]
+__all__ = ["RUN_BYTES", "Failure", "Packed", "runs_at", "samples_at"]
 
 Indices = NDArray[np.int64]
 
@@ -32,18 +35,10 @@ LOOK_EVERY = 16
 AHEAD_BYTES = 256 << 20
 
 
-class Form(NamedTuple):
-    """How samples are given; the parameters of `Reader.get`."""
-
-    yield_key: bool = False
-    raw: bool = False
-    copy: bool = True
-
-
 class Failure(NamedTuple):
-    """What a run has in the place of a sample that could not be given."""
+    """What a run has in the place of a sample that could not be given; no error: it is listed as bad."""
 
-    error: Exception
+    error: Exception | None
 
 
 class Packed(NamedTuple):
@@ -54,12 +49,14 @@ class Packed(NamedTuple):
         mean_bytes: size of a sample.
         columns: names of the columns that batches have by default.
         is_ready: whether a sample can be read without waiting for storage.
+        batches: packed batches of so many samples at these indices, which raise for each that cannot be read.
     """
 
-    origin: Origin
+    origin: PlacedOrigin
     mean_bytes: float
     columns: Sequence[str] | None
     is_ready: Callable[[int], bool]
+    batches: Callable[[int, Indices], Iterator[Batch]]
 
     @property
     def is_large(self) -> bool:
@@ -79,7 +76,7 @@ def samples_at(reader: Reader, indices: Indices, form: Form) -> Iterator[Any]:
                 yield get(index, *form)
         else:
             for run in _ahead(reader, packed, piece, form):
-                if type(run[0]) is Failure:
+                if type(run[0]) is Failure and run[0].error is not None:
                     raise run[0].error
                 yield from run
 
@@ -87,8 +84,18 @@ def samples_at(reader: Reader, indices: Indices, form: Form) -> Iterator[Any]:
 def runs_at(reader: Reader, indices: Indices, form: Form) -> Iterator[list[Any]]:
     """Samples in the order of `indices`, in short runs.
 
-    One that is damaged or cannot be read is a run of its own, a `Failure`.
+    One that is damaged, cannot be read or is listed as bad is a run of its own, a `Failure`.
     """
+    listed = reader._policy.listed(ReaderOrigin(reader), len(reader))
+    first = 0
+    for at in np.flatnonzero(np.isin(indices, listed)).tolist() if listed else ():
+        yield from _read_runs(reader, indices[first:at], form)
+        yield [Failure(None)]
+        first = at + 1
+    yield from _read_runs(reader, indices[first:], form)
+
+
+def _read_runs(reader: Reader, indices: Indices, form: Form) -> Iterator[list[Any]]:
     for packed, piece in _pieces(reader._packed, indices):
         yield from _one_by_one(reader, piece, form) if packed is None else _ahead(reader, packed, piece, form)
 
@@ -127,7 +134,7 @@ def _is_ready(packed: Packed, index: int) -> bool:
 
 def _ahead(reader: Reader, packed: Packed, indices: Indices, form: Form) -> Iterator[list[Any]]:
     size = max(1, min(BATCH_SAMPLES, int(BATCH_BYTES / max(1.0, packed.mean_bytes))))
-    batches = reader.batches(size, indices=indices, raw=True)
+    batches = packed.batches(size, indices)
     for first in range(0, len(indices), size):
         try:
             batch = next(batches)

@@ -13,7 +13,8 @@ from ddfast._native.decode import Decoder
 from ddfast.batch import Batch
 from ddfast.errors import CorruptSampleError, KernelError, PickleRefusedError
 from ddfast.order import Order, Part
-from ddfast.prefetch import Stream
+from ddfast.policy import Place
+from ddfast.stream import Stream
 
 if TYPE_CHECKING:
     from ddfast.reader.abc import Reader
@@ -93,6 +94,10 @@ class ReaderOrigin:
     def keys_of(self, indices: NDArray[np.int64]) -> list[str]:
         """Keys of these samples."""
         return [self._reader.find_key(index) for index in indices.tolist()]
+
+    def place(self, index: int) -> Place:
+        """What the sample is read from, and its key."""
+        return self._reader._place(index)
 
     def explain(self, error: KernelError | PickleRefusedError, index: int) -> Exception:
         """What to raise for a sample that cannot be decoded."""

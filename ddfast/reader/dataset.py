@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from numpy.typing import ArrayLike
-
-from ddfast.anydataset import AnyDataset
-from ddfast.batch import Batch
+from ddfast.anydataset import AnyDataset, Verify, check_verify
 from ddfast.errors import KernelError, PickleRefusedError, SampleIndexError
-from ddfast.order import Shuffle
-from ddfast.prefetch import IO, Fetcher, check_columns
+from ddfast.once import lazy
+from ddfast.options import IO, check_columns
+from ddfast.policy import OnError, Place
 from ddfast.reader.abc import Reader
-from ddfast.reader.ahead import Packed
-from ddfast.reader.batches import Batches, StreamBatches
+from ddfast.reader.form import Form
+
+# Not imported before the first batch, see `ddfast.reader.abc`.
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    from ddfast.batch import Batch
+    from ddfast.order import Shuffle
+    from ddfast.prefetch import Fetcher
+    from ddfast.reader.ahead import Packed
+    from ddfast.reader.batches import Batches
 
 __all__ = ["DatasetReader"]
 
@@ -31,7 +38,8 @@ class DatasetReader(Reader):
 
     Parameters:
         name: what to call it.
-        allow_pickle, prefetch_bytes, queue_depth, columns, timeout, io: see `ddfast.reader.MsgpackReader`.
+        allow_pickle, prefetch_bytes, queue_depth, columns, timeout, io, verify, on_error: see
+            `ddfast.reader.MsgpackReader`.
     """
 
     # A copy shares what is open, so that it reads the same dataset even where that was replaced on disk.
@@ -47,8 +55,10 @@ class DatasetReader(Reader):
         columns: Sequence[str] | None,
         timeout: float,
         io: IO,
+        verify: Verify | None,
+        on_error: OnError,
     ) -> None:
-        super().__init__()
+        super().__init__(on_error=on_error)
         self._name = name
         self._allow_pickle = allow_pickle
         self._prefetch_bytes = prefetch_bytes
@@ -56,26 +66,31 @@ class DatasetReader(Reader):
         self._columns = check_columns(columns)
         self._timeout = timeout
         self._io: IO = io
+        self._verify = check_verify(verify)
         self._len = len(self._dataset)
 
     @abstractmethod
     def _open_dataset(self) -> AnyDataset:
         """Open what is read."""
 
-    @cached_property
+    @lazy
     def _dataset(self) -> AnyDataset:
         dataset = self._open_dataset()
         self._len = len(dataset)
         return dataset
 
-    @cached_property
+    @lazy
     def _fetcher(self) -> Fetcher:
-        return Fetcher(self._dataset, self._prefetch_bytes, self._queue_depth, self._timeout, self._io)
+        from ddfast.prefetch import Fetcher
+
+        return Fetcher(
+            self._dataset, self._prefetch_bytes, self._queue_depth, self._timeout, self._io, self._policy
+        )
 
     def _own_fetcher(self) -> Fetcher:
         """The fetcher, made anew in a forked child."""
         if not self._fetcher.is_ours:
-            del self._fetcher
+            self.__dict__.pop("_fetcher", None)
         return self._fetcher
 
     # -- life
@@ -102,6 +117,9 @@ class DatasetReader(Reader):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._name!r}: {self._len:,} samples>"
+
+    def _place(self, index: int) -> Place:
+        return self._dataset.place(index)
 
     # -- keys
 
@@ -143,7 +161,12 @@ class DatasetReader(Reader):
         copy: bool = True,
     ) -> Iterator[Any]:
         start, stop, _ = slice(start, stop).indices(len(self))
-        return self._iter_impl(start, stop, yield_key, raw, copy, max(1, stop - start))
+        size = max(1, stop - start)
+        if self._policy.is_strict:
+            return self._iter_impl(start, stop, yield_key, raw, copy, size)
+        from ddfast.reader.lenient import given, in_range
+
+        return given(in_range(self, start, stop, Form(yield_key, raw, copy), size))
 
     def _iter_impl(
         self, start: int, stop: int, yield_key: bool, raw: bool, copy: bool, chunk_size: int
@@ -174,9 +197,14 @@ class DatasetReader(Reader):
     def _packed(self) -> Packed | None:  # type: ignore[override]
         if type(self).get is not DatasetReader.get:  # samples are more than what is in the file
             return None
+        from ddfast.reader.ahead import Packed
+
         dataset = self._dataset
         mean = dataset.data_size / max(1, len(dataset))
-        return Packed(dataset, mean, self._columns, dataset.samples.is_ready)
+        return Packed(dataset, mean, self._columns, dataset.samples.is_ready, self._strict_batches)
+
+    def _strict_batches(self, batch_size: int, indices: NDArray[np.int64]) -> Batches:
+        return self._stream_batches(batch_size, indices=indices, raw=True, strict=True)
 
     def get_many(
         self, indices: ArrayLike, *, columns: Sequence[str] | None = None, raw: bool = False
@@ -184,11 +212,16 @@ class DatasetReader(Reader):
         fetcher = self._own_fetcher()
         positions = self._dataset.positions(indices)
         if len(positions) == 0:
+            from ddfast.batch import Batch
+
             return Batch.empty(self._dataset)
         fetch = fetcher.fetch(positions, self._selection(columns), not raw)
         if not fetch.run(0):
             fetcher.wait(fetch)
-        return fetcher.batch(fetch)
+        fetcher.count_reads(fetch)
+        batch = fetcher.batch(fetch)
+        self._policy.tally.add_batch(batch)
+        return batch
 
     def batches(
         self,
@@ -205,7 +238,7 @@ class DatasetReader(Reader):
         columns: Sequence[str] | None = None,
         raw: bool = False,
     ) -> Batches:
-        stream = self._own_fetcher().stream(
+        return self._stream_batches(
             batch_size,
             indices=indices,
             shuffle=shuffle,
@@ -218,7 +251,11 @@ class DatasetReader(Reader):
             columns=self._selection(columns),
             raw=raw,
         )
-        return StreamBatches(stream)
+
+    def _stream_batches(self, batch_size: int, **arguments: Any) -> Batches:
+        from ddfast.reader.batches import StreamBatches
+
+        return StreamBatches(self._own_fetcher().stream(batch_size, **arguments))
 
     def _selection(self, columns: Sequence[str] | None) -> tuple[str, ...] | None:
         return self._columns if columns is None else check_columns(columns)

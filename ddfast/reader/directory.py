@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any
 
 from ddfast.errors import ReadError, SampleFileNotFoundError
+from ddfast.policy import OnError, Place
 from ddfast.reader.list import Labels, ListReader, Sample, noop, text_lines
 from ddfast.reader.walk import LABEL, files, is_file, matcher
 
@@ -145,6 +146,7 @@ class DirectoryReader(ListReader):
         exclude: fnmatch patterns, of which a path must match none.
         separator: what separates the columns of a list of files.
         root_dir: where to look for relative paths; keys and `include` do without it.
+        on_error: as that of `ListReader`; a file that is gone can be left out too.
 
     Raises:
         DuplicateKeyError, MissingLabelError: as `ListReader`.
@@ -166,11 +168,17 @@ class DirectoryReader(ListReader):
         exclude: str | Sequence[str] = (),
         separator: str = "\t",
         root_dir: Path = "",
+        *,
+        on_error: OnError = "raise",
     ) -> None:
         patterns = as_patterns(patterns)
         samples = collect(patterns, _sources(patterns, separator), selection(include, exclude), root_dir)
-        super().__init__(samples, labels, numeric_labels, initfun, convertfun)
+        super().__init__(samples, labels, numeric_labels, initfun, convertfun, on_error=on_error)
         self.bytes_read = 0
+
+    def _place(self, index: int) -> Place:
+        sample = self._samples[index]
+        return os.fspath(sample["path"]), sample["key"]
 
     def _convert(self, sample: Sample) -> None:
         sample["data"] = data = _load(sample)

@@ -20,7 +20,10 @@ from ddfast.errors import (
     UnknownLabelError,
     UnpackableSampleError,
 )
+from ddfast.policy import OnError
 from ddfast.reader.abc import Reader
+from ddfast.reader.form import Form
+from ddfast.reader.lenient import given, in_range
 from ddfast.tools.msgpack import packb
 
 Sample = dict[str, Any]
@@ -96,6 +99,8 @@ class ListReader(Reader):
         numeric_labels: turn labels into numbers.
         initfun: changes each of the given samples once, in place, when the reader is made.
         convertfun: changes a shallow copy of a sample, in place, each time before it is given.
+        on_error: what iteration, slices and batches do with damaged samples, see `ddfast.policy`. What `convertfun`
+            raises is the program's, and raised, unless it is an error of those that `ddfast.policy` lists.
 
     Raises:
         DuplicateKeyError: two samples have the same key.
@@ -112,8 +117,10 @@ class ListReader(Reader):
         numeric_labels: bool = True,
         initfun: Callable[[Sample], Any] = noop,
         convertfun: Callable[[Sample], Any] = noop,
+        *,
+        on_error: OnError = "raise",
     ) -> None:
-        super().__init__()
+        super().__init__(on_error=on_error)
         self._samples = samples
         self._convertfun = convertfun
         self._index = _index_keys(samples, initfun)
@@ -190,7 +197,13 @@ class ListReader(Reader):
         raw: bool = False,
         copy: bool = True,
     ) -> Iterator[Any]:
-        for index in range(*builtins.slice(start, stop).indices(len(self))):
+        start, stop, _ = builtins.slice(start, stop).indices(len(self))
+        return given(in_range(self, start, stop, Form(yield_key, raw, copy), 1))
+
+    def _iter_impl(
+        self, start: int, stop: int, yield_key: bool, raw: bool, copy: bool, chunk_size: int
+    ) -> Iterator[Any]:
+        for index in range(start, stop):
             yield self.get(index, yield_key, raw, copy)
 
 

@@ -6,11 +6,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from ddfast.anydataset import Verify
 from ddfast.dataset import Dataset
-from ddfast.files import SUFFIX_MD5, SUFFIXES, path_append
-from ddfast.prefetch import IO, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT
+from ddfast.options import IO, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT
+from ddfast.policy import OnError
 from ddfast.reader.dataset import DatasetReader
-from ddfast.tools import hash_md5hex, load_md5file
 
 
 class MsgpackReader(DatasetReader):
@@ -30,10 +30,16 @@ class MsgpackReader(DatasetReader):
         io: what waits for storage in `batches` and `get_many`: ``"threads"``, or ``"uring"``, one thread with Linux's
             io_uring (UnsupportedIOError where the system does not let this program use it); ``"auto"`` is threads,
             which are as fast.
+        verify: ``"sample"`` holds every sample that is read, in whatever way, against its checksum in
+            ``<path>.xxh3``; one whose bytes are not those that were written is a CorruptSampleError.
+        on_error: what iteration, slices and batches do with damaged samples, see `ddfast.policy`: ``"raise"`` their
+            error, ``"skip"`` them, or a function to ask.
 
     Raises:
+        ValueError: `on_error` is none of these.
         DatasetNotFoundError: there is no data file, or no index.
         IndexFileError: the index is damaged or belongs to another data file.
+        ChecksumsNotFoundError: samples are to be verified, and there are no checksums.
     """
 
     def __init__(
@@ -47,6 +53,8 @@ class MsgpackReader(DatasetReader):
         columns: Sequence[str] | None = None,
         timeout: float = READ_TIMEOUT,
         io: IO = "auto",
+        verify: Verify | None = None,
+        on_error: OnError = "raise",
     ) -> None:
         super().__init__(
             os.fspath(path),
@@ -56,10 +64,12 @@ class MsgpackReader(DatasetReader):
             columns=columns,
             timeout=timeout,
             io=io,
+            verify=verify,
+            on_error=on_error,
         )
 
     def _open_dataset(self) -> Dataset:
-        return Dataset(self._name, allow_pickle=self._allow_pickle)
+        return Dataset(self._name, allow_pickle=self._allow_pickle, verify=self._verify)
 
     # -- integrity
 
@@ -73,6 +83,8 @@ class MsgpackReader(DatasetReader):
         Returns:
             Whether the hash is the one in the md5 file.
         """
+        from ddfast.reader.digests import verify_data
+
         return verify_data(Path(self._name), read_size, progress)
 
     def verify_index(self, read_size: int = 512 * 1024, progress: bool = False) -> bool:
@@ -85,21 +97,6 @@ class MsgpackReader(DatasetReader):
         Returns:
             Whether all index files there are, and all that the md5 file lists, have the hash in it.
         """
+        from ddfast.reader.digests import verify_index
+
         return verify_index(Path(self._name), read_size, progress)
-
-
-def verify_data(path: Path, read_size: int, progress: bool) -> bool:
-    """Whether a data file has the hash in its md5 file."""
-    return load_md5file(path_append(path, SUFFIX_MD5)).get(path.name) == hash_md5hex(
-        path, read_size, progress
-    )
-
-
-def verify_index(path: Path, read_size: int, progress: bool) -> bool:
-    """Whether all index files of a data file, and all that its md5 file lists, have the hash in it."""
-    hashes = load_md5file(path_append(path, SUFFIX_MD5))
-    names = [path_append(path, suffix) for suffix in SUFFIXES if suffix != SUFFIX_MD5]
-    wanted = [name for name in names if name.name in hashes or name.exists()]
-    return all(
-        name.exists() and hashes.get(name.name) == hash_md5hex(name, read_size, progress) for name in wanted
-    )

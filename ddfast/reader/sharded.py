@@ -14,14 +14,19 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
+from ddfast.anydataset import Verify, check_verify
 from ddfast.batch import Batch
 from ddfast.errors import SampleIndexError, SampleKeyError
-from ddfast.prefetch import IO, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT
+from ddfast.options import IO, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT
+from ddfast.policy import OnError, Place
 from ddfast.reader.abc import Reader
 from ddfast.reader.ahead import Packed
 from ddfast.reader.batches import Batches
 from ddfast.reader.dataset import DatasetReader
-from ddfast.reader.msgpack import MsgpackReader, verify_data, verify_index
+from ddfast.reader.digests import verify_data, verify_index
+from ddfast.reader.form import Form
+from ddfast.reader.lenient import given, in_range
+from ddfast.reader.msgpack import MsgpackReader
 from ddfast.shards import ShardedDataset, list_shards, name_of
 
 __all__ = ["ShardedReader"]
@@ -43,9 +48,10 @@ class ShardedReader(Reader):
 
     Parameters:
         shards: a pattern such as ``"train/*.msgpack"``, whose matches are sorted by name, or paths and readers. Of
-            a `MsgpackReader` its path and `allow_pickle` count.
-        allow_pickle, prefetch_bytes, queue_depth, columns, timeout, io: as those of `MsgpackReader`; for shards that
-            are msgpack files.
+            a `MsgpackReader` its path, `allow_pickle` and `verify` count.
+        allow_pickle, prefetch_bytes, queue_depth, columns, timeout, io, verify: as those of `MsgpackReader`; for
+            shards that are msgpack files.
+        on_error: as that of `MsgpackReader`, for all shards; that of readers in the list does not count.
 
     Raises:
         DatasetNotFoundError: a data file, or the index of one, is missing, or nothing matches the pattern.
@@ -63,15 +69,20 @@ class ShardedReader(Reader):
         columns: Sequence[str] | None = None,
         timeout: float = READ_TIMEOUT,
         io: IO = "auto",
+        verify: Verify | None = None,
+        on_error: OnError = "raise",
     ) -> None:
-        super().__init__()
+        super().__init__(on_error=on_error)
         members = list_shards(shards)  # type: ignore[arg-type]
         for member in members:
             if not isinstance(member, str | os.PathLike | Reader):
                 raise ValueError(f"a shard is the path of a msgpack file or a Reader, not {member!r}")
-        pickles = {_allows_pickle(member, allow_pickle) for member in members}
-        if None in pickles or len(pickles) > 1:
-            self._inner: FileShards | ReaderShards = ReaderShards(members, allow_pickle)
+        default = (allow_pickle, check_verify(verify))
+        found = {_options(member, default) for member in members} or {default}
+        options = found.pop() if len(found) == 1 else None
+        if options is None:
+            self._inner: FileShards | ReaderShards = ReaderShards(members, *default)
+            self._inner._policy = self._policy
             return
         paths = [
             member._name if isinstance(member, MsgpackReader) else os.fspath(member) for member in members
@@ -79,13 +90,16 @@ class ShardedReader(Reader):
         self._inner = FileShards(
             paths,
             name_of(shards if isinstance(shards, str | os.PathLike) else paths, paths),
-            allow_pickle=pickles == {True},
+            allow_pickle=options[0],
             prefetch_bytes=prefetch_bytes,
             queue_depth=queue_depth,
             columns=columns,
             timeout=timeout,
             io=io,
+            verify=options[1],
+            on_error=on_error,
         )
+        self._inner._policy = self._policy
 
     def __copy__(self) -> ShardedReader:
         reader = super().__copy__()
@@ -106,6 +120,9 @@ class ShardedReader(Reader):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._inner.__exit__(exc_type, exc, traceback)
+
+    def _place(self, index: int) -> Place:
+        return self._inner._place(index)
 
     # -- keys
 
@@ -168,11 +185,14 @@ class ShardedReader(Reader):
         return all(verify_index(path, read_size, progress) for path in self._inner.paths())
 
 
-def _allows_pickle(member: Member, default: bool) -> bool | None:
-    """Whether a shard's arrays of objects may be unpickled; None for one that is no msgpack file."""
+Options = tuple[bool, Verify | None]
+
+
+def _options(member: Member, default: Options) -> Options | None:
+    """Whether arrays of objects are unpickled, and how samples are verified; None if it is no msgpack file."""
     if not isinstance(member, Reader):
         return default
-    return member._allow_pickle if type(member) is MsgpackReader else None
+    return (member._allow_pickle, member._verify) if type(member) is MsgpackReader else None
 
 
 class FileShards(DatasetReader):
@@ -183,7 +203,7 @@ class FileShards(DatasetReader):
         super().__init__(name, **options)
 
     def _open_dataset(self) -> ShardedDataset:
-        return ShardedDataset(self._paths, self._name, allow_pickle=self._allow_pickle)
+        return ShardedDataset(self._paths, self._name, allow_pickle=self._allow_pickle, verify=self._verify)
 
     @property
     def name(self) -> str:
@@ -198,8 +218,9 @@ class FileShards(DatasetReader):
 class ReaderShards(Reader):
     """Shards of which some are readers of other kinds."""
 
-    def __init__(self, members: Sequence[Member], allow_pickle: bool) -> None:
+    def __init__(self, members: Sequence[Member], allow_pickle: bool, verify: Verify | None) -> None:
         super().__init__()
+        self._verify = verify
         self._allow_pickle = allow_pickle
         self._open = OrderedDict[int, MsgpackReader]()
         self._members = members
@@ -226,7 +247,9 @@ class ReaderShards(Reader):
         member = self._members[number]
         if isinstance(member, Reader):
             return member
-        reader = self._open.pop(number, None) or MsgpackReader(member, allow_pickle=self._allow_pickle)
+        reader = self._open.pop(number, None) or MsgpackReader(
+            member, allow_pickle=self._allow_pickle, verify=self._verify
+        )
         self._open[number] = reader
         if len(self._open) > KEPT:
             self._open.popitem(last=False)[1].close()
@@ -271,6 +294,10 @@ class ReaderShards(Reader):
         number = bisect_right(self._stops, position)
         return self._reader(number), position - self._first(number)
 
+    def _place(self, index: int) -> Place:
+        reader, local = self._locate(index)
+        return reader._place(local)
+
     # -- keys
 
     def keys(self) -> Sequence[str]:
@@ -306,7 +333,8 @@ class ReaderShards(Reader):
         copy: bool = True,
     ) -> Iterator[Any]:
         start, stop, _ = slice(start, stop).indices(len(self))
-        return self._iter_impl(start, stop, yield_key, raw, copy, max(1, stop - start))
+        form = Form(yield_key, raw, copy)
+        return given(in_range(self, start, stop, form, max(1, stop - start)))
 
     def _iter_impl(
         self, start: int, stop: int, yield_key: bool, raw: bool, copy: bool, chunk_size: int

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any, Protocol
 from zipfile import ZipInfo
 
+from ddfast.policy import OnError, Place
 from ddfast.reader.archive import Archive
 from ddfast.reader.directory import Path, Source, as_patterns, collect, selection, yield_file
 from ddfast.reader.list import Labels, ListReader, Sample, noop
@@ -72,7 +73,8 @@ class ZipFileReader(ListReader):
     Parameters:
         path: the archive.
         patterns: one pattern or several: fnmatch patterns, or paths of lists of files, which are files on disk.
-        labels, numeric_labels, initfun, convertfun, include, exclude, separator: as those of `DirectoryReader`.
+        labels, numeric_labels, initfun, convertfun, include, exclude, separator, on_error: as those of
+            `DirectoryReader`.
 
     Raises:
         DatasetNotFoundError: there is no such archive.
@@ -94,12 +96,17 @@ class ZipFileReader(ListReader):
         include: str | Sequence[str] = (),
         exclude: str | Sequence[str] = (),
         separator: str = "\t",
+        *,
+        on_error: OnError = "raise",
     ) -> None:
         self._archive = Archive(os.fspath(path))
         patterns = as_patterns(patterns)
         samples = collect(patterns, _sources(self._archive, patterns, separator), selection(include, exclude))
-        super().__init__(samples, labels, numeric_labels, initfun, convertfun)
+        super().__init__(samples, labels, numeric_labels, initfun, convertfun, on_error=on_error)
         self.bytes_read = 0
+
+    def _place(self, index: int) -> Place:
+        return self._archive.path, self.find_key(index)
 
     def __copy__(self) -> ZipFileReader:
         reader = super().__copy__()

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import hashlib
 import os
-import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import aiofiles
-
 from ddfast.batch import Batch
-from ddfast.errors import ClosedError
-from ddfast.writer.book import Book
-from ddfast.writer.draft import Draft, claim
-from ddfast.writer.indexing import discard
-from ddfast.writer.progress import Progress
+from ddfast.writer.book import Piece
+from ddfast.writer.making import Making
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer, Self
+    from typing_extensions import Self
 
 T = TypeVar("T")
 
@@ -42,27 +34,38 @@ class AsyncWriter(ABC):
         outfile: path of the data file; missing folders are made.
         buffering: for compatibility; samples are always written in pieces of 1 MiB.
         overwrite: replace what exists without asking.
+        resume: go on with what a writer left that died or was stopped, if there is such a thing. ``written`` and
+            ``key in writer`` tell what is there. An exception in the block keeps what was written.
+        append: begin with the samples of the dataset that exists; it stays as it is until the new one is complete.
+        checksums: also write a file ``.xxh3`` with a checksum of each sample.
         kwargs: for ``ddfast.tools.make_printer``: ``total``, ``desc``, ``disable`` and so on.
+
+    Raises:
+        DatasetBusyError: another writer is at work on the same dataset.
     """
 
     def __init__(
-        self, outfile: str | os.PathLike[str], buffering: int = 0, overwrite: bool = False, **kwargs: Any
+        self,
+        outfile: str | os.PathLike[str],
+        buffering: int = 0,
+        overwrite: bool = False,
+        *,
+        resume: bool = False,
+        append: bool = False,
+        checksums: bool = True,
+        **kwargs: Any,
     ) -> None:
-        self._path = claim(outfile, overwrite)
-        self._draft = Draft(self._path)
-        self._book = Book(self._path, kwargs.get("total"))
-        self._md5 = hashlib.md5(usedforsecurity=False)
-        self._progress = Progress(self._path.name, kwargs)
-        self._end: str | None = None  # why there is nothing more to write
-        self._file: Any = None
-        self._last: asyncio.Task[None] | None = None  # the last piece on its way to the file
-        self._cleanup = weakref.finalize(self, discard, self._draft.files, os.getpid())
+        self._making = Making(outfile, overwrite, resume, append, checksums, kwargs)
+        self._book = self._making.book
+        self._closing = False
+        self._last: asyncio.Task[None] | None = None  # what is on its way to the files
+        self._opening: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         try:
-            await _complete(self._open())
+            await self._open()
         except BaseException:
-            await self.discard()
+            await self._give_up()
             raise
         return self
 
@@ -72,7 +75,11 @@ class AsyncWriter(ABC):
         if kind is None:
             await self.close()
         else:
-            await self.discard()
+            await self._give_up()
+
+    def __contains__(self, key: object) -> bool:
+        """Whether a sample with this key is written."""
+        return key in self._book
 
     @property
     def written(self) -> int:
@@ -93,104 +100,99 @@ class AsyncWriter(ABC):
             CancelledError: the dataset is given up; or it is complete, if it was just getting its names.
             OSError: as of ``Writer.close``.
         """
-        if self._end is not None:
+        if self._making.end is not None or self._closing:
             return
-        self._end = "it is closed"
+        self._closing = True
         try:
             await _complete(self._prepare())
         except BaseException:
-            await _complete(self._remove())
+            await self._give_up()
             raise
-        self._cleanup.detach()
-        await _complete(asyncio.to_thread(self._draft.publish))
-        self._progress.close(self.written, finished=True)
+        await _complete(asyncio.to_thread(self._making.publish))
 
     async def discard(self) -> None:
         """Give the dataset up: remove what was written. Nothing happens after ``close``."""
-        if self._end is None:
-            self._end = "its dataset was given up"
-            await _complete(self._remove())
+        await _complete(self._stop(self._making.discard))
 
     async def _write(self, key: Any, sample: Any) -> None:
         """Pack a sample and write it."""
-        if self._end is not None:
-            raise self._closed()
-        if self._book.enter(key, sample) or monotonic() >= self._progress.due:
+        if self._closing or self._making.end is not None:
+            raise self._making.closed()
+        if not self._making.is_ready:
+            await self._open()
+        if self._book.enter(key, sample) or monotonic() >= self._making.progress.due:
             await self._advance()
 
     async def _write_data(self, key: Any, packed: Any) -> None:
         """Write a sample that is packed already."""
-        if self._end is not None:
-            raise self._closed()
-        if self._book.enter_packed(key, packed) or monotonic() >= self._progress.due:
+        if self._closing or self._making.end is not None:
+            raise self._making.closed()
+        if not self._making.is_ready:
+            await self._open()
+        if self._book.enter_packed(key, packed) or monotonic() >= self._making.progress.due:
             await self._advance()
 
     async def _write_many(self, keys: Iterable[Any], samples: Batch | Sequence[Any]) -> None:
         """Write samples that are packed already."""
-        if self._end is not None:
-            raise self._closed()
-        if self._book.enter_many(keys, samples) or monotonic() >= self._progress.due:
+        if self._closing or self._making.end is not None:
+            raise self._making.closed()
+        if not self._making.is_ready:
+            await self._open()
+        if self._book.enter_many(keys, samples) or monotonic() >= self._making.progress.due:
             await self._advance()
 
     async def _advance(self) -> None:
-        if monotonic() >= self._progress.due:
-            self._progress.show(self.written)
+        if monotonic() >= self._making.progress.due:
+            self._making.progress.show(self.written)
         if self._book.is_full:
             await self._flush()
 
     async def _flush(self) -> None:
         """Send a piece on its way, and wait for the one before it."""
-        before = self._last
-        self._last = asyncio.create_task(self._put(before, self._book.take()))
-        if before is None:
-            return
-        try:
-            await _wait(before)
-        except Exception:
-            await self.discard()
-            raise
+        before, self._last = self._last, asyncio.create_task(self._put(self._last, self._book.take()))
+        if before is not None:
+            try:
+                await _wait(before)
+            except Exception:
+                await self._give_up()
+                raise
 
-    async def _put(self, before: asyncio.Task[None] | None, pieces: list[Buffer]) -> None:
-        """Hash and write pieces, both at a time."""
+    async def _put(self, before: asyncio.Task[None] | None, piece: Piece) -> None:
         if before is not None:
             await before
-        await self._open()
-        hashed = asyncio.to_thread(self._hash, pieces)
-        for result in await asyncio.gather(hashed, self._save(pieces), return_exceptions=True):
-            if isinstance(result, BaseException):
-                raise result
+        if self._making.end is None:
+            await asyncio.to_thread(self._making.flush, piece)
 
     async def _open(self) -> None:
-        if self._file is None:
-            self._file = await aiofiles.open(self._draft.data, "xb", 0)
+        """Go on with what is there already, if that is wanted."""
+        if not self._making.is_ready:
+            if self._opening is None:
+                self._opening = asyncio.create_task(self._begin())
+            await _wait(self._opening)
 
-    def _hash(self, pieces: list[Buffer]) -> None:
-        for piece in pieces:
-            self._md5.update(piece)
-
-    async def _save(self, pieces: list[Buffer]) -> None:
-        for piece in pieces:
-            rest = memoryview(piece)
-            while rest:
-                rest = rest[await self._file.write(rest) :]
+    async def _begin(self) -> None:
+        await asyncio.to_thread(self._making.begin)
+        old = self._making.old_samples()
+        while (found := await asyncio.to_thread(next, old, None)) is not None:
+            if self._book.enter_many(*found):
+                await asyncio.to_thread(self._making.flush, self._book.take())
+        self._making.is_ready = True
 
     async def _prepare(self) -> None:
-        await self._put(self._last, self._book.take())
-        await self._file.close()
-        await asyncio.to_thread(self._draft.prepare, self._book, self._md5.hexdigest())
-
-    async def _remove(self) -> None:
+        await self._open()
         if self._last is not None:
-            await asyncio.wait([self._last])  # nobody closes a file that is being written to
-            _look_at(self._last)
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                await self._file.close()
-        await asyncio.to_thread(self._cleanup)
-        self._progress.close(self.written, finished=False)
+            await self._last
+        await asyncio.to_thread(self._making.prepare)
 
-    def _closed(self) -> ClosedError:
-        return ClosedError(f"{self._path}: the writer takes no more samples, {self._end}. Open another one")
+    async def _give_up(self) -> None:
+        await _complete(self._stop(self._making.give_up))
+
+    async def _stop(self, end: Callable[[], None]) -> None:
+        for task in (self._opening, self._last):
+            if task is not None:
+                await asyncio.wait([task])  # nobody closes a file that is being written to
+                _look_at(task)
+        await asyncio.to_thread(end)
 
 
 class AsyncFileWriter(AsyncWriter):

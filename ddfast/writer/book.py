@@ -5,6 +5,8 @@ from __future__ import annotations
 import reprlib
 from array import array
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 
 from ddfast._native.msgpack import check, check_run
 from ddfast._native.readback import is_plain
+from ddfast._native.xxh3 import checksums
 from ddfast.batch import Batch
 from ddfast.errors import DuplicateKeyError, InvalidSampleError, KernelError, MissingKeyError
 from ddfast.index import new_filter
@@ -30,6 +33,35 @@ LARGE_SAMPLE = 1 << 15
 
 # Up to so many keys that somebody said would come, the filter is made room for beforehand: 20 MB.
 BLOOM_MOST = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Samples that are to be written.
+
+    Parameters:
+        keys: of the samples.
+        sizes: bytes of each, shape ``(len(keys),)``.
+        buffers: the samples, one after the other; each buffer holds whole ones.
+    """
+
+    keys: list[str]
+    sizes: NDArray[np.uint64]
+    buffers: list[Buffer]
+
+    def checksums(self) -> NDArray[np.uint64]:
+        """XXH3-64 of each sample."""
+        if len(self.buffers) == 1:
+            return checksums(self.buffers[0], self.sizes)
+        sums = np.empty(len(self.keys), np.uint64)
+        ends = np.cumsum(self.sizes, dtype=np.uint64)
+        first, size = 0, 0
+        for buffer in self.buffers:
+            size += memoryview(buffer).nbytes
+            stop = int(np.searchsorted(ends, size, "right"))
+            sums[first:stop] = checksums(buffer, self.sizes[first:stop])
+            first = stop
+        return sums
 
 
 class Book:
@@ -50,6 +82,7 @@ class Book:
         self._waiting: list[Buffer] = []
         self._size = 0  # of all samples
         self._taken = 0  # of those that were handed over
+        self._given = 0  # how many those are
         self._pack = _checked_packer()
 
     def __len__(self) -> int:
@@ -157,12 +190,34 @@ class Book:
             raise self._no_message(error, key, int(size), error.item) from error
         return self._add_many(new, data, ends)
 
-    def take(self) -> list[Buffer]:
+    def __contains__(self, key: object) -> bool:
+        return key in self._keys
+
+    @property
+    def size(self) -> int:
+        """Bytes of all samples."""
+        return self._size
+
+    def restore(self, keys: Iterable[str], sizes: NDArray[np.uint64]) -> None:
+        """Take samples that are in the file already, and of a book that handed them over."""
+        self._keys.update(dict.fromkeys(keys))
+        self.offsets.frombytes((np.cumsum(sizes, dtype=np.uint64) + np.uint64(self._size)).tobytes())
+        self._taken = self._size = self.offsets[-1]
+        self._given = len(self._keys)
+
+    def take(self) -> Piece:
         """Hand over what is to be written."""
-        pieces, self._waiting = self._waiting, []
+        buffers, self._waiting = self._waiting, []
         size = self._size - self._taken
-        self._taken = self._size
-        return pieces if len(pieces) * LARGE_SAMPLE <= size else [b"".join(pieces)]
+        count = len(self._keys) - self._given
+        keys = list(islice(reversed(self._keys), count))[::-1]
+        offsets = np.array(self.offsets[self._given :], np.uint64)
+        self._taken, self._given = self._size, len(self._keys)
+        return Piece(
+            keys,
+            offsets[1:] - offsets[:-1],
+            buffers if len(buffers) * LARGE_SAMPLE <= size else [b"".join(buffers)],
+        )
 
     def _add(self, key: str, packed: bytes) -> bool:
         self._size = size = self._size + len(packed)

@@ -12,7 +12,7 @@ MAX_WAITING = 4
 
 
 class Lane:
-    """A thread for jobs in order.
+    """A thread for jobs in order. None is done after one that failed.
 
     Parameters:
         name: of the thread, which starts with the first job.
@@ -21,10 +21,11 @@ class Lane:
     def __init__(self, name: str) -> None:
         self._thread = ThreadPoolExecutor(1, name)
         self._waiting: deque[Future[None]] = deque()
+        self._failed = False
 
-    def put(self, job: Callable[..., None], *args: Any) -> None:
+    def put(self, job: Callable[..., object], *args: Any) -> None:
         """Add a job. Waits where too many are waiting, and raises what an earlier one raised."""
-        self._waiting.append(self._thread.submit(job, *args))
+        self._waiting.append(self._thread.submit(self._do, job, *args))
         while len(self._waiting) > MAX_WAITING or (self._waiting and self._waiting[0].done()):
             self._waiting.popleft().result()
 
@@ -36,3 +37,12 @@ class Lane:
     def close(self) -> None:
         """End the thread; jobs that wait are not done."""
         self._thread.shutdown(cancel_futures=True)
+
+    def _do(self, job: Callable[..., object], *args: Any) -> None:
+        if self._failed:
+            return
+        try:
+            job(*args)
+        except BaseException:
+            self._failed = True
+            raise

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,37 +27,52 @@ class Output:
 
     Parameters:
         path: where it is made.
+        resume: it is there already, and goes on where it ends.
+
+    Attributes:
+        is_closed: whether nothing can be written any more.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("x+b", 0)
+    def __init__(self, path: Path, resume: bool = False) -> None:
+        self._file = path.open("r+b" if resume else "x+b", 0)
         self._lane = Lane("ddfast-write")
-        self._size = self._sent = 0
+        self._size = self._sent = self._file.seek(0, os.SEEK_END)
         self._direct: DirectOutput | None = None
         self._is_small = True
+        self.is_closed = False
 
-    def write(self, pieces: Iterable[Buffer]) -> None:
+    def write(self, pieces: Iterable[Buffer], before: Callable[[], object] | None = None) -> None:
         """Append bytes. Waits where too many are waiting.
+
+        Parameters:
+            pieces: the bytes.
+            before: done in the same thread before they are written.
 
         Raises:
             OSError: the file system refused these, or others before.
         """
-        self._lane.put(self._save, pieces)
+        self._lane.put(self._save, pieces, before)
 
     def close(self) -> None:
-        """Wait until all is written, and close the file. Errors as those of `write`."""
-        self._lane.put(self._complete)
+        """Wait until all is written, and close the file, unless it is closed. Errors as those of `write`."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        self._lane.put(self._finish)
         self._lane.finish()
         self._lane.close()
         self._file.close()
 
     def discard(self) -> None:
         """Close the file and write no more."""
+        self.is_closed = True
         self._lane.close()
         with contextlib.suppress(OSError):
             self._file.close()
 
-    def _save(self, pieces: Iterable[Buffer]) -> None:
+    def _save(self, pieces: Iterable[Buffer], before: Callable[[], object] | None) -> None:
+        if before is not None:
+            before()
         for piece in pieces:
             if self._direct is not None:
                 self._direct.write(piece)
@@ -65,9 +81,8 @@ class Output:
             self._size += memoryview(piece).nbytes
             self._send()
 
-    def _complete(self) -> None:
-        """Write what waits for more to come; behind all other jobs, of which one may just have begun that."""
-        if self._direct is not None:
+    def _finish(self) -> None:
+        if self._direct is not None:  # which only the thread knows: it may just have begun
             self._direct.finish()
 
     def _send(self) -> None:

@@ -56,7 +56,7 @@ static int task_prepare(ddf_job *job, ddf_engine *engine) {
     if (t->prepare_status < 0) {
         return ddf_fail(&job->err, t->prepare_status, "told to", 3, 4);
     }
-    assert(ddf_shards_of(t->opened, NULL, 0, &job->shards) == 0);
+    assert(ddf_shards_of(t->opened, NULL, 0, NULL, &job->shards) == 0);
     job->held = malloc(t->count * sizeof(ddf_file *) + 1);
     job->pieces = malloc(t->count * sizeof *job->pieces + 1);
     job->missed = malloc(t->count * sizeof *job->missed + 1);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "ddf_xxh3.h"
 #include "faults.h"
 
 #define COUNT ((size_t)400)
@@ -13,12 +14,13 @@
 #define PER_SHARD (COUNT / SHARDS)
 
 static char path[32];
-static uint8_t offsets[(COUNT + 1) * 8];
+static uint8_t offsets[(COUNT + 1) * 8], sums[COUNT * 8];
 
 /* The same samples once more, cut into shards. */
-static char shard_paths[SHARDS][2][48];
+static char shard_paths[SHARDS][3][48];
 static ddf_shard_spec specs[SHARDS];
 static int sharded; /* which of both is read */
+static int verified;
 static ddf_io io;
 
 /* Maps {"k": bytes}, each of the same size, filled with the low byte of its number. */
@@ -34,6 +36,7 @@ static void dataset(void) {
         memset(sample + 6, (int)(i & 0xff), BINARY);
         assert(write(fd, sample, SAMPLE) == (ssize_t)SAMPLE);
         ddf_store64(offsets + 8 * i, i * SAMPLE);
+        ddf_store64(sums + 8 * i, ddf_xxh3(sample, SAMPLE));
     }
     ddf_store64(offsets + 8 * COUNT, COUNT * SAMPLE);
     close(fd);
@@ -57,6 +60,8 @@ static void cut_into_shards(void) {
         assert(ddf_file_read(file, data, PER_SHARD * SAMPLE, i * PER_SHARD * SAMPLE, &err) == 0);
         write_file(shard_paths[i][0], data, PER_SHARD * SAMPLE);
         write_file(shard_paths[i][1], offsets, 8 * (PER_SHARD + 1));
+        snprintf(shard_paths[i][2], sizeof shard_paths[i][2], "%s.%zu.xxh3", path, i);
+        write_file(shard_paths[i][2], sums + 8 * i * PER_SHARD, 8 * PER_SHARD);
         specs[i] = (ddf_shard_spec){.path = shard_paths[i][0], .offsets_path = shard_paths[i][1], .samples = PER_SHARD};
         assert(ddf_sys_stamp_of(shard_paths[i][0], &specs[i].stamp) == 0);
     }
@@ -73,10 +78,14 @@ typedef struct bench {
 static bench bench_of(void) {
     bench b;
     ddf_file *file;
+    for (size_t i = 0; i < SHARDS; i++) {
+        specs[i].sums_path = verified ? shard_paths[i][2] : NULL;
+    }
     if (sharded) {
         assert(ddf_shards_new(specs, SHARDS, 8, &b.shards) == 0);
     } else {
-        assert(ddf_file_open(path, &file) == 0 && ddf_shards_of(file, offsets, COUNT + 1, &b.shards) == 0);
+        assert(ddf_file_open(path, &file) == 0);
+        assert(ddf_shards_of(file, offsets, COUNT + 1, verified ? sums : NULL, &b.shards) == 0);
         ddf_file_release(file);
     }
     assert(ddf_pool_new((uint64_t)64 << 20, &b.pool) == 0);
@@ -209,6 +218,59 @@ static void a_missing_shard_fails_the_batches_that_need_it(void) {
     bench_end(b);
 }
 
+static void flip(const char *name, size_t at) {
+    FILE *file = fopen(name, "r+b");
+    assert(file != NULL && fseek(file, (long)at, SEEK_SET) == 0);
+    int byte = fgetc(file);
+    assert(fseek(file, (long)at, SEEK_SET) == 0 && fputc(byte ^ 1, file) != EOF);
+    fclose(file);
+}
+
+static void flip_bit_of(size_t sample) {
+    flip(path, sample * SAMPLE + 20000);
+    flip(shard_paths[sample / PER_SHARD][0], sample % PER_SHARD * SAMPLE + 20000);
+    for (size_t i = 0; i < SHARDS; i++) {
+        assert(ddf_sys_stamp_of(shard_paths[i][0], &specs[i].stamp) == 0);
+    }
+}
+
+/* A bit that no message shows; with columns and without, in pieces that have all of the sample and in smaller ones. */
+static void a_flipped_bit_fails_its_batch_alone(void) {
+    const size_t bad = 3 * PER_SHARD + 7;
+    int64_t wanted[96];
+    const ddf_err *err;
+    for (size_t i = 0; i < 96; i++) {
+        wanted[i] = (int64_t)(bad - 37 + i);
+    }
+    wanted[95] = wanted[94] = 5; /* the same sample twice */
+    flip_bit_of(bad);
+    for (int kind = 0; kind < 12; kind++) {
+        faults.cache = kind % 3;
+        bench b = bench_of();
+        ddf_fetch_request request = {
+            .shards = b.shards,
+            .pool = b.pool,
+            .indices = wanted,
+            .count = 96,
+            .batch_size = 32,
+            .tables = kind / 3 % 2,
+            .max_gap = 4096,
+            .max_read = kind < 6 ? 1 << 20 : 10000,
+        };
+        ddf_fetch *fetch;
+        assert(ddf_fetch_new(&request, &fetch) == 0 && ddf_fetch_run(fetch, b.engine, PATIENCE) == 0);
+        assert(ddf_fetch_job(fetch)->status == 0);
+        for (size_t i = 0; i < 3; i++) {
+            const ddf_table *table = ddf_fetch_table(fetch, i, &err);
+            assert((table == NULL) == (verified && i == 1));
+            assert(table != NULL || (err->code == DDF_E_CHECKSUM && err->item == 5));
+        }
+        ddf_fetch_release(fetch, b.engine);
+        bench_end(b);
+    }
+    flip_bit_of(bad);
+}
+
 static void *release_thread(void *arg) {
     bench b = *(bench *)arg;
     unsigned seed = (unsigned)(uintptr_t)&b;
@@ -243,6 +305,7 @@ static void all(void) {
     if (io != DDF_IO_URING) {
         a_failing_read_is_told_with_its_position();
     }
+    a_flipped_bit_fails_its_batch_alone();
     fetches_may_be_dropped_at_any_time();
 }
 
@@ -254,9 +317,10 @@ int main(void) {
     if (has_ring) {
         ddf_engine_release(engine);
     }
-    for (int i = 0; i < 2 + 2 * has_ring; i++) {
+    for (int i = 0; i < 4 + 4 * has_ring; i++) {
         sharded = i % 2;
-        io = i < 2 ? DDF_IO_THREADS : DDF_IO_URING;
+        verified = i / 2 % 2;
+        io = i < 4 ? DDF_IO_THREADS : DDF_IO_URING;
         all();
     }
     a_missing_shard_fails_the_batches_that_need_it();
@@ -264,6 +328,7 @@ int main(void) {
     for (size_t i = 0; i < SHARDS; i++) {
         unlink(shard_paths[i][0]);
         unlink(shard_paths[i][1]);
+        unlink(shard_paths[i][2]);
     }
     return 0;
 }

@@ -25,7 +25,13 @@ static void any_spans_land_inside_their_reads(void) {
             spans[i].start = (random_below((uint64_t)1 << 30) << 18 | random_below(1 << 18)) % far;
             spans[i].stop = spans[i].start + random_below(3) * random_below(2000);
         }
-        int64_t count = ddf_plan_reads(spans, n, gap, reads, landing, &total, scratch, NULL);
+        const ddf_plan_item *sorted;
+        int64_t count = ddf_plan_reads(spans, n, gap, reads, landing, &total, scratch, &sorted, NULL);
+        for (size_t i = 0; i < n; i++) {
+            size_t before = i - (i > 0);
+            assert(spans[sorted == NULL ? before : sorted[before].number].start <=
+                   spans[sorted == NULL ? i : sorted[i].number].start);
+        }
         assert(count >= 0 && (size_t)count <= n);
         for (int64_t r = 0; r < count; r++) {
             assert(reads[r].at + reads[r].length <= total && (reads[r].at - reads[r].offset) % DDF_LANDING_ALIGN == 0);
@@ -47,27 +53,40 @@ static void pieces_cover_their_reads(void) {
     ddf_read two[] = {{100, 0, 0}, {1000, 10, 40}, {UINT64_MAX - 10, 10, 54}};
     ddf_read pieces[64];
     for (uint64_t most = 1; most < 12; most++) {
-        size_t count = ddf_plan_cut(two, 3, most, pieces);
-        assert(count == 2 * ((10 + most - 1) / most) && count == ddf_plan_cut(two, 3, most, NULL));
+        size_t count = ddf_plan_cut(two, 3, most, NULL, 0, pieces);
+        assert(count == 2 * ((10 + most - 1) / most) && count == ddf_plan_cut(two, 3, most, NULL, 0, NULL));
         for (size_t i = 0; i < count; i++) {
             assert(pieces[i].length >= 1 && pieces[i].length <= most);
             uint64_t shift = pieces[i].offset < 2000 ? 960 : UINT64_MAX - 64;
             assert(pieces[i].offset - pieces[i].at == shift);
         }
     }
-    assert(ddf_plan_cut(two + 1, 1, UINT64_MAX, pieces) == 1);
+    assert(ddf_plan_cut(two + 1, 1, UINT64_MAX, NULL, 0, pieces) == 1);
+}
+
+static void pieces_end_where_samples_do(void) {
+    ddf_read two[] = {{1000, 30, 0}, {2000, 30, 64}};
+    uint64_t ends[] = {3, 8, 8, 28, 30, 70, 94}, lengths[] = {8, 10, 10, 2, 6, 10, 10, 4};
+    ddf_read pieces[8];
+    assert(ddf_plan_cut(two, 2, 10, ends, 7, NULL) == 8 && ddf_plan_cut(two, 2, 10, ends, 7, pieces) == 8);
+    for (size_t i = 0; i < 8; i++) {
+        assert(pieces[i].length == lengths[i]);
+    }
+    assert(ddf_plan_cut(two, 2, 30, ends, 7, pieces) == 2);
 }
 
 static void the_first_bad_span_is_named(void) {
     ddf_span bad[] = {{0, 5}, {3, 2}, {9, 1}};
     ddf_err err;
     uint64_t total;
-    assert(ddf_plan_reads(bad, 3, 0, reads, landing, &total, scratch, &err) == DDF_E_SPAN && err.item == 1);
+    const ddf_plan_item *sorted;
+    assert(ddf_plan_reads(bad, 3, 0, reads, landing, &total, scratch, &sorted, &err) == DDF_E_SPAN && err.item == 1);
 }
 
 int main(void) {
     any_spans_land_inside_their_reads();
     pieces_cover_their_reads();
+    pieces_end_where_samples_do();
     the_first_bad_span_is_named();
     return 0;
 }

@@ -10,7 +10,7 @@
 #define SAMPLE ((uint64_t)100)
 
 static char folder[32];
-static char paths[SHARDS][2][64];
+static char paths[SHARDS][3][64];
 static ddf_shard_spec specs[SHARDS];
 static int64_t total;
 
@@ -23,6 +23,9 @@ static void write_file(const char *path, const void *data, size_t size) {
     fclose(file);
 }
 
+/* What the files of checksums say; nobody here holds it against the samples. */
+static uint64_t sum_of(uint64_t index) { return index * 0x9e3779b97f4a7c15u; }
+
 /* Sample `index` of the whole dataset is filled with its low byte. */
 static void write_shard(size_t i, int64_t first) {
     uint64_t n = samples_of(i);
@@ -34,6 +37,10 @@ static void write_shard(size_t i, int64_t first) {
     }
     write_file(paths[i][0], data, n * SAMPLE);
     write_file(paths[i][1], offsets, 8 * (n + 1));
+    for (uint64_t j = 0; j < n; j++) {
+        ddf_store64(offsets + 8 * j, sum_of((uint64_t)first + j));
+    }
+    write_file(paths[i][2], offsets, 8 * n);
     free(data);
     free(offsets);
     specs[i] = (ddf_shard_spec){.path = paths[i][0], .offsets_path = paths[i][1], .samples = n};
@@ -46,6 +53,7 @@ static void dataset(void) {
     for (size_t i = 0; i < SHARDS; i++) {
         snprintf(paths[i][0], sizeof paths[i][0], "%s/%zu", folder, i);
         snprintf(paths[i][1], sizeof paths[i][1], "%s/%zu.offsets", folder, i);
+        snprintf(paths[i][2], sizeof paths[i][2], "%s/%zu.xxh3", folder, i);
         write_shard(i, total);
         total += (int64_t)samples_of(i);
     }
@@ -55,6 +63,7 @@ static void remove_dataset(void) {
     for (size_t i = 0; i < SHARDS; i++) {
         unlink(paths[i][0]);
         unlink(paths[i][1]);
+        unlink(paths[i][2]);
     }
     rmdir(folder);
 }
@@ -90,6 +99,50 @@ static void every_sample_is_found_where_it_is(void) {
     ddf_shards_release(shards);
 }
 
+/* The same with checksums. */
+static ddf_shards *shards_with_sums(void) {
+    ddf_shard_spec with[SHARDS];
+    ddf_shards *shards;
+    for (size_t i = 0; i < SHARDS; i++) {
+        with[i] = specs[i];
+        with[i].sums_path = paths[i][2];
+    }
+    assert(ddf_shards_new(with, SHARDS, 0, &shards) == 0);
+    return shards;
+}
+
+static void every_sample_has_its_checksum(void) {
+    ddf_shards *shards = shards_with_sums(), *without = shards_of(0);
+    ddf_err err;
+    assert(ddf_shards_have_sums(shards) && !ddf_shards_have_sums(without));
+    for (int64_t i = 0; i < total; i += i % 9000 < 30 ? 1 : 997) {
+        ddf_found found;
+        ddf_span span;
+        uint64_t sum;
+        assert(ddf_shards_find(shards, i, &found, &err) == 0 && ddf_found_sum(&found, i) == sum_of((uint64_t)i));
+        ddf_shards_give(shards, found.file);
+        assert(ddf_shards_spans(shards, &i, 1, &span, &sum, &err) == 0 && sum == sum_of((uint64_t)i));
+        assert(ddf_shards_find(without, i, &found, &err) == 0 && found.sums == NULL);
+        ddf_shards_give(without, found.file);
+    }
+    ddf_shards_release(without);
+    ddf_shards_release(shards);
+}
+
+static void checksums_of_another_length_or_none_are_refused(void) {
+    ddf_err err;
+    ddf_span span;
+    uint64_t sum;
+    int64_t first = 0, last = total - 1;
+    assert(truncate(paths[0][2], 0) == 0 && unlink(paths[SHARDS - 1][2]) == 0);
+    ddf_shards *shards = shards_with_sums();
+    assert(ddf_shards_spans(shards, &first, 1, &span, &sum, &err) == DDF_E_CHANGED && err.item == 0);
+    assert(ddf_shards_spans(shards, &last, 1, &span, &sum, &err) == -ENOENT && strstr(err.msg, "checksums") != NULL);
+    ddf_shards_release(shards);
+    write_shard(0, 0);
+    write_shard(SHARDS - 1, total - (int64_t)samples_of(SHARDS - 1));
+}
+
 static void addresses_name_shard_and_position(void) {
     ddf_shards *shards = shards_of(0);
     ddf_err err;
@@ -101,7 +154,7 @@ static void addresses_name_shard_and_position(void) {
         if (samples_of(shard) == 0) {
             continue;
         }
-        assert(ddf_shards_spans(shards, wanted, 3, spans, &err) == 0);
+        assert(ddf_shards_spans(shards, wanted, 3, spans, NULL, &err) == 0);
         ddf_place first = ddf_shards_place(shards, spans[2].start), end = ddf_shards_place(shards, spans[0].stop);
         assert(first.shard == shard && first.position == 0);
         assert(end.shard == shard && end.position == samples_of(shard) * SAMPLE);
@@ -109,7 +162,7 @@ static void addresses_name_shard_and_position(void) {
     }
     int64_t wanted[3] = {1, total - 1, total};
     ddf_span spans[3];
-    assert(ddf_shards_spans(shards, wanted, 3, spans, &err) == DDF_E_INDEX && err.item == 2);
+    assert(ddf_shards_spans(shards, wanted, 3, spans, NULL, &err) == DDF_E_INDEX && err.item == 2);
     ddf_shards_release(shards);
 }
 
@@ -121,7 +174,7 @@ static void neighbouring_shards_are_further_apart_than_any_gap(void) {
     for (size_t i = 0; i + 1 < SHARDS; i++) {
         first += (int64_t)samples_of(i);
         wanted[0] = first - 1, wanted[1] = first;
-        assert(ddf_shards_spans(shards, wanted, 2, spans, &err) == 0);
+        assert(ddf_shards_spans(shards, wanted, 2, spans, NULL, &err) == 0);
         int joined = samples_of(i) == 0; /* the border was seen before */
         assert(joined || spans[1].start - spans[0].stop > ddf_shards_max_gap(shards));
     }
@@ -233,7 +286,7 @@ static void expect(void (*change)(void), int unused, int used) {
         assert(first_byte(shards, 1, &err) == 1);
         ddf_span spans[3];
         int64_t indices[3] = {2, 3, 0};
-        int status = ddf_shards_spans(shards, indices, 3, spans, &err);
+        int status = ddf_shards_spans(shards, indices, 3, spans, NULL, &err);
         assert(known || unused >= 0 ? status == 0 : status == unused && err.item == 2);
         ddf_shards_release(shards);
         write_shard(0, 0);
@@ -312,7 +365,7 @@ static void one_open_file_is_one_shard(void) {
     ddf_shards *shards;
     uint8_t table[16] = {0};
     ddf_store64(table + 8, SAMPLE);
-    assert(ddf_file_open(paths[0][0], &file) == 0 && ddf_shards_of(file, table, 2, &shards) == 0);
+    assert(ddf_file_open(paths[0][0], &file) == 0 && ddf_shards_of(file, table, 2, NULL, &shards) == 0);
     assert(first_byte(shards, 0, &err) == 0 && first_byte(shards, 1, &err) == DDF_E_INDEX);
     assert(ddf_shards_take(shards, 0, &taken, &err) == 0 && taken == file);
     ddf_shards_give(shards, taken);
@@ -353,6 +406,8 @@ static void threads_share_shards(void) {
 int main(void) {
     dataset();
     every_sample_is_found_where_it_is();
+    every_sample_has_its_checksum();
+    checksums_of_another_length_or_none_are_refused();
     addresses_name_shard_and_position();
     neighbouring_shards_are_further_apart_than_any_gap();
     shards_that_cannot_be_addressed_are_refused();

@@ -8,11 +8,11 @@ from pathlib import Path
 import datadings.commands.convert_index
 import datadings.reader
 import pytest
-from datasets import beside, damage, keys_of, md5_of, some_samples, write, write_legacy
+from datasets import beside, damage, keys_of, md5_of, some_samples, write, write_checksums, write_legacy
 
 from ddfast.commands import _run, convert_index, index
 from ddfast.errors import CorruptSampleError, DatasetNotFoundError
-from ddfast.writer import indexing
+from ddfast.writer import draft, indexing
 
 SAMPLES = some_samples(50)
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -48,8 +48,9 @@ def forget_index(path):
 )
 @pytest.mark.parametrize("keep", [False, True], ids=["no index", "index"])
 def test_index_is_byte_for_byte_what_datadings_wrote(tmp_path, capsys, samples, keep):
-    path = write(tmp_path / "x.msgpack", samples)
+    path = write_checksums(write(tmp_path / "x.msgpack", samples))
     expected = contents(tmp_path)
+    beside(path, ".xxh3").unlink()
     if not keep:
         forget_index(path)
     assert run(index, path, *["-y"] * keep) == 0
@@ -60,7 +61,9 @@ def test_index_is_byte_for_byte_what_datadings_wrote(tmp_path, capsys, samples, 
 def test_index_of_the_golden_dataset_is_made_again(tmp_path):
     shutil.copy(GOLDEN / "golden.msgpack", tmp_path)
     assert index.index(tmp_path / "golden.msgpack") == 8
-    assert contents(tmp_path) == {
+    made = contents(tmp_path)
+    del made["golden.msgpack.xxh3"]
+    assert made == {
         file.name: file.read_bytes() for file in GOLDEN.iterdir() if file.name.startswith("golden")
     }
 
@@ -118,6 +121,50 @@ def test_data_file_that_changed_is_not_indexed(tmp_path):
     assert index.index(path) == 1
 
 
+# -- checksums
+
+
+@pytest.mark.parametrize("writer", [write, write_legacy])
+@pytest.mark.parametrize("samples", [SAMPLES, [], HUGE], ids=["some", "none", "huge"])
+def test_checksums_are_written_alone(tmp_path, capsys, writer, samples):
+    path = writer(tmp_path / "x.msgpack", samples)
+    before = contents(tmp_path)
+    assert run(index, "--checksums", path) == 0
+    assert capsys.readouterr() == (f"x.msgpack: {len(samples):,} samples hashed\n", "")
+    after = contents(tmp_path)
+    sums = after.pop("x.msgpack.xxh3")
+    assert after == before
+    if writer is write:
+        assert sums == beside(write_checksums(path), ".xxh3").read_bytes()
+
+
+def test_checksums_of_a_changed_data_file_are_not_written(tmp_path, capsys):
+    path = write(tmp_path / "x.msgpack", SAMPLES)
+    damage(path, 3, 60)
+    before = contents(tmp_path)
+    assert run(index, "--checksums", path) == 1
+    assert "it has changed since it was written" in capsys.readouterr().err
+    assert contents(tmp_path) == before
+
+
+def test_checksums_are_replaced_after_a_question_only(tmp_path, capsys):
+    path = write_checksums(write(tmp_path / "x.msgpack", SAMPLES))
+    assert run(index, "--checksums", path) == 1
+    assert "x.msgpack has checksums, overwrite?" in capsys.readouterr().err
+    assert run(index, "--checksums", "-y", path) == 0
+
+
+def test_checksums_without_an_index_of_the_data_file_are_refused(tmp_path, capsys):
+    path = write(tmp_path / "x.msgpack", SAMPLES)
+    offsets = beside(path, ".offsets")
+    offsets.write_bytes(offsets.read_bytes()[:-8])
+    assert run(index, "--checksums", path) == 1
+    assert "x.msgpack.offsets is that of another data file" in capsys.readouterr().err
+    offsets.unlink()
+    assert run(index, "--checksums", path) == 1
+    assert "x.msgpack.offsets" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("stage", ["write_filter", "hash_md5hex", "sync"])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError("disk full")], ids=["Ctrl-C", "full disk"])
 def test_failure_leaves_the_old_index_and_nothing_else(tmp_path, monkeypatch, stage, error):
@@ -126,7 +173,7 @@ def test_failure_leaves_the_old_index_and_nothing_else(tmp_path, monkeypatch, st
 
     path = write(tmp_path / "x.msgpack", SAMPLES)
     before = contents(tmp_path)
-    monkeypatch.setattr(indexing, stage, fail)
+    monkeypatch.setattr(draft if stage == "sync" else indexing, stage, fail)
     assert run(index, path, "-y") == (130 if error is KeyboardInterrupt else 1)
     assert contents(tmp_path) == before
 

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from datasets import beside, damage, offsets_of, some_samples, write, write_legacy
+from datasets import beside, damage, offsets_of, some_samples, write, write_checksums, write_legacy
 
 from ddfast.commands import __main__ as command
 from ddfast.commands.info import info
@@ -62,6 +62,12 @@ def test_fields_have_types_and_shapes(path):
     assert kinds(found, "image") == [("bytes", 300, (0,), (199 * 37,))]
     assert kinds(found, "scalar") == [("float32", 300, None, None)]
     assert kinds(found, "nested") == [("dict", 300, (2,), (2,))]
+
+
+def test_checksums_are_among_the_files(tmp_path, capsys):
+    path = write_checksums(write(tmp_path / "x.msgpack", SAMPLES))
+    assert run(path) == 0
+    assert ".xxh3 2,400" in capsys.readouterr().out
 
 
 def test_mixed_fields_list_every_kind(tmp_path):

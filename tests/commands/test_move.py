@@ -200,7 +200,9 @@ def test_merge_takes_two_inputs_and_an_output(tmp_path):
 def test_split_names_its_parts_after_the_input(tmp_path):
     path = dataset(tmp_path, "in.msgpack")
     assert run("split", path, 100, 200) == 0
-    assert files_in(tmp_path) == names_of("in.msgpack", *(f"in-{i}.msgpack" for i in range(3)))
+    parts = [f"in-{i}.msgpack" for i in range(3)]
+    expected = [*names_of("in.msgpack", *parts), *(f"{part}.xxh3" for part in parts)]
+    assert files_in(tmp_path) == sorted(expected)
     assert [len(keys_in(tmp_path / f"in-{i}.msgpack")) for i in range(3)] == [100, 100, 100]
 
 

@@ -17,6 +17,7 @@ from datasets import (
     overwrite,
     some_samples,
     write,
+    write_checksums,
     write_legacy,
     write_offsets,
 )
@@ -102,12 +103,14 @@ def test_cut_data_file_is_told(path, cut):
     size = path.stat().st_size
     with path.open("r+b") as file:
         file.truncate(size - cut)
-    first, second, third = found(path)
+    first, second, *gone, third = found(path)
     assert first[0] == ""
+    assert all(problem.endswith("the file ends before the sample") for *_, problem in gone)
+    assert [sample for _, sample, _ in gone] == list(range(second[1] + 1, 30))
     assert f"it has {size - cut:,} bytes, but its samples end at byte {size:,}" in first[2]
     assert second[2].endswith("the file ends within the sample")
     assert "MD5" in third[2]
-    assert found(path, quick=True) == [first, second]
+    assert found(path, quick=True) == [first, second, *gone]
 
 
 def test_flipped_bit_in_a_value_is_told_by_the_digest(path):
@@ -322,3 +325,88 @@ def test_missing_files_are_one_line(tmp_path, run_python, name):
     done = run_python("-m", "ddfast", "verify", name)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"ddfast verify: {name} not found\n"
+
+
+# -- checksums
+
+
+def kinds(check):
+    """(suffix of the file, sample, key, kind) of all findings of samples."""
+    return [
+        (f.file.name.removeprefix(check.path.name), f.sample, f.key, f.kind) for f in check.findings if f.kind
+    ]
+
+
+def test_every_kind_of_damage_is_told_apart(path):
+    write_checksums(path)
+    damage(path, 3)
+    damage(path, 11, 60, b"\x55")
+    zeros = damage(path, 21, 70, bytes(600))
+    damage(path, 29, 60, b"\x55")
+    check = verify(path)
+    names = keys_of(SAMPLES)
+    assert kinds(check) == [
+        ("", 3, names[3], "not well-formed"),
+        ("", 11, names[11], "checksum"),
+        ("", 21, names[21], "zeroed"),
+        ("", 29, names[29], "checksum"),
+    ]
+    assert check.damaged == [3, 11, 21, 29]
+    assert [f.position for f in check.findings[:4]] == [
+        offsets_of(path)[3],
+        offsets_of(path)[11],
+        zeros,
+        offsets_of(path)[29],
+    ]
+    assert check.findings[1].problem == "the sample is damaged: its bytes do not have its checksum"
+    assert "bytes 70 to 669 of it are zero" in check.findings[2].problem
+
+
+def test_samples_that_were_cut_off_are_named(path):
+    write_checksums(path)
+    cut = offsets_of(path)[27] + 3
+    with path.open("r+b") as file:
+        file.truncate(cut)
+    check = verify(path, quick=True)
+    assert kinds(check) == [("", i, SAMPLES[i]["key"], "truncated") for i in (27, 28, 29)]
+    assert [f.position for f in check.findings[1:]] == [cut, *offsets_of(path)[28:30]]
+    assert check.samples == 30
+
+
+def test_key_that_differs_is_a_kind_of_its_own(path):
+    write_checksums(path)
+    keys = keys_of(SAMPLES)
+    keys[4] = "another"
+    beside(path, ".keys").write_bytes(msgpack.packb(keys))
+    assert (".keys", 4, "another", "key") in kinds(verify(path, quick=True))
+
+
+def test_every_damaged_sample_is_listed(path, capsys):
+    write_checksums(path)
+    for i in range(2, 25):
+        damage(path, i, 60, b"\x55")
+    assert run("--quick", path) == 1
+    out = capsys.readouterr().out
+    assert "and 13 more: damaged samples" in out
+    assert "damaged samples: 2-24\n" in out
+    run("--quick", "--json", path)
+    assert json.loads(capsys.readouterr().out)[0]["damaged"] == list(range(2, 25))
+
+
+def test_dataset_with_checksums_is_sound(tmp_path):
+    for samples in (SAMPLES, [], [{"key": "big", "b": bytes(3 << 20)}, {"key": "b"}]):
+        assert found(write_checksums(write(tmp_path / "x.msgpack", samples))) == []
+
+
+def test_checksums_that_are_wrong_themselves_are_told(path):
+    write_checksums(path)
+    overwrite(beside(path, ".xxh3"), 8 * 5, b"damaged!")
+    sample, sums = found(path)
+    assert sample[:2] == ("", 5)
+    assert sums[0] == ".xxh3"
+    assert "the data file has the MD5 that it was written with" in sums[2]
+
+
+def test_checksums_of_another_length_are_told(path):
+    beside(path, ".xxh3").write_bytes(bytes(9))
+    assert found(path) == [(".xxh3", None, "30 samples have 240 bytes of checksums")]

@@ -9,6 +9,7 @@ import pytest
 
 from ddfast.errors import ClosedError, DuplicateKeyError, InvalidSampleError
 from ddfast.writer import AsyncFileWriter, AsyncRawWriter, FileWriter, RawWriter
+from ddfast.writer.output import Output
 
 SAMPLES = [{"key": f"{i}", "x": np.arange(i * 100), "y": bytes(i * 10_000)} for i in range(60)]
 
@@ -40,7 +41,7 @@ async def write(path, samples, **options):
 def test_files_are_those_of_the_blocking_writer(tmp_path, count, arun):
     ours = arun(write(tmp_path / "a" / "x.msgpack", SAMPLES[:count]))
     assert ours == write_blocking(tmp_path / "b" / "x.msgpack", SAMPLES[:count])
-    assert len(ours) == 6
+    assert len(ours) == 7
 
 
 def test_raw_files_are_those_of_the_blocking_writer(tmp_path, arun):
@@ -65,9 +66,9 @@ def test_several_tasks_may_write(path, arun):
 
 def test_files_are_never_touched_on_the_thread_of_the_loop(path, monkeypatch, arun):
     threads = []
-    original = AsyncFileWriter._hash
+    original = Output._save
     monkeypatch.setattr(
-        AsyncFileWriter, "_hash", lambda *args: (threads.append(threading.get_ident()), original(*args))[1]
+        Output, "_save", lambda *args: (threads.append(threading.get_ident()), original(*args))[1]
     )
     arun(write(path, SAMPLES))
     assert threads
@@ -176,25 +177,27 @@ def test_errors_leave_the_writer_usable(path, arun):
     assert files(path) == write_blocking(path.parent / "b" / "x.msgpack", [{"key": "a"}, {"key": "b"}])
 
 
-def test_full_disk_gives_the_dataset_up(path, arun):
+def test_full_disk_leaves_the_old_dataset_and_a_draft(path, arun):
     old = write_blocking(path, SAMPLES[:1])
 
     async def main():
         async with AsyncFileWriter(path, overwrite=True, disable=True) as writer:
 
             class Full:
-                close = writer._file.close
+                close = writer._making.output._file.close
 
-                async def write(self, data):
+                def write(self, data):
                     raise OSError("full")
 
-            writer._file = Full()
+            writer._making.output._file = Full()
             for i in range(10):
                 await writer.write({"key": str(i), "x": bytes(1_000_000)})
 
     with pytest.raises(OSError, match="full"):
         arun(main())
-    assert files(path) == old
+    left = files(path)
+    assert {name: left.pop(name) for name in old} == old
+    assert sorted(left) == [".x.msgpack.draft", ".x.msgpack.journal"]
 
 
 def test_user_is_asked(path, monkeypatch):

@@ -14,7 +14,9 @@ from ddfast.index import load_offsets
 from ddfast.writer import FileWriter, indexing
 from ddfast.writer.output import Output
 
-NAMES = [f"x.msgpack{suffix}" for suffix in ["", ".filter", ".key_hashes", ".keys", ".md5", ".offsets"]]
+NAMES = [
+    f"x.msgpack{suffix}" for suffix in ["", ".filter", ".key_hashes", ".keys", ".md5", ".offsets", ".xxh3"]
+]
 
 
 @pytest.fixture
@@ -69,7 +71,7 @@ def test_exception_in_the_block_leaves_everything_as_it_was(path, request, error
 def test_forgotten_writer_leaves_nothing(path):
     writer = FileWriter(path, disable=True)
     writer.write({"key": "a"})
-    writer._outfile.close()
+    writer._making.output.close()
     del writer
     assert files(path) == {}
 
@@ -116,7 +118,7 @@ def write_much(writer):
         writer.write({"key": str(i), "x": b"x" * 2_000_000})
 
 
-def test_full_disk_gives_the_dataset_up(path, old):
+def test_full_disk_leaves_the_old_dataset_and_a_draft(path, old):
     class Full:
         def __init__(self, file):
             self.close = file.close
@@ -125,14 +127,18 @@ def test_full_disk_gives_the_dataset_up(path, old):
             raise OSError(errno.ENOSPC, "full")
 
     writer = FileWriter(path, overwrite=True, disable=True)
-    writer._outfile._file = Full(writer._outfile._file)
-    with pytest.raises(OSError, match=r"full: .*x\.msgpack"):
+    writer._making.output._file = Full(writer._making.output._file)
+    with pytest.raises(
+        OSError,
+        match=r"full: \d[\d,]* of \d[\d,]* bytes are not in the file.*resume=True.*ddfast recover.*x\.msgpack",
+    ):
         write_much(writer)
     with pytest.raises(ClosedError):
         writer.write({"key": "b"})
-    assert files(path) == old
     writer.close()
-    assert files(path) == old
+    left = files(path)
+    assert {name: left.pop(name) for name in old} == old
+    assert sorted(left) == [".x.msgpack.draft", ".x.msgpack.journal"]
 
 
 def test_file_that_takes_less_than_it_is_given_gets_it_all(path, monkeypatch):
@@ -144,7 +150,7 @@ def test_file_that_takes_less_than_it_is_given_gets_it_all(path, monkeypatch):
                 self.write = lambda data, write=file.write: write(data[:1000])
                 self.tell = file.tell
 
-        writer._outfile._file = Slow(writer._outfile._file)
+        writer._making.output._file = Slow(writer._making.output._file)
         writer.write({"key": "a", "x": b"x" * 10_000})
     assert path.stat().st_size == load_offsets(path)[-1] > 10_000
 
@@ -152,7 +158,7 @@ def test_file_that_takes_less_than_it_is_given_gets_it_all(path, monkeypatch):
 def test_data_that_does_not_fit_the_offsets_is_not_published(path, old):
     writer = FileWriter(path, overwrite=True, disable=True)
     writer.write({"key": "a"})
-    writer._outfile.write([b"stray"])
+    writer._making.output.write([b"stray"])
     with pytest.raises(DdfastError, match="a write was interrupted"):
         writer.close()
     assert files(path) == old
@@ -165,9 +171,9 @@ def test_failure_to_rename_says_where_the_dataset_is(path, monkeypatch):
     with FileWriter(path, disable=True) as writer:
         writer.write({"key": "a"})
         monkeypatch.setattr(type(path), "replace", refuse)
-        with pytest.raises(PermissionError, match=r"complete as .*/\.x\.msgpack\..*\.tmp"):
+        with pytest.raises(PermissionError, match=r"complete as .*/\.x\.msgpack\.draft.*`ddfast recover"):
             writer.close()
-    assert len(files(path)) == 6
+    assert len(files(path)) == 8
 
 
 def test_interrupt_while_names_change_comes_afterwards(path, old, monkeypatch):
@@ -242,7 +248,7 @@ def test_child_process_does_not_remove_what_its_parent_writes(path):
     with FileWriter(path, disable=True) as writer:
         child = os.fork()
         if child == 0:
-            writer._cleanup()
+            writer._making._cleanup()
             os._exit(0)
         os.waitpid(child, 0)
         writer.write({"key": "a"})

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddfast.reader.abc import Reader
-from ddfast.reader.ahead import Form, samples_at
+from ddfast.reader.ahead import samples_at
 from ddfast.reader.augment.batches import PassBatches
 from ddfast.reader.batches import Batches
+from ddfast.reader.form import Form
+from ddfast.reader.lenient import at_indices, in_range, passing
 
 __all__ = ["Augment", "Indices", "PlacedAugment", "chosen", "samples_in"]
 
@@ -96,10 +98,17 @@ def chosen(order: Indices, positions: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def samples_in(reader: Reader, order: Indices, form: Form, chunk_size: int) -> Iterator[Any]:
-    """Samples of a reader in this order; those that follow each other as its own `iter` reads them."""
+    """Samples of a reader in this order, with `LEFT_OUT` in the place of some.
+
+    Those that follow each other are read as the reader's own `iter` reads them.
+    """
+    if reader._policy.is_strict:
+        if isinstance(order, range):
+            return reader._iter_impl(order.start, order.stop, *form, chunk_size)
+        return samples_at(reader, order, form)
     if isinstance(order, range):
-        return reader._iter_impl(order.start, order.stop, *form, chunk_size)
-    return samples_at(reader, order, form)
+        return in_range(reader, order.start, order.stop, form, chunk_size)
+    return at_indices(reader, order, form)
 
 
 class Augment(ABC):
@@ -242,7 +251,8 @@ class PlacedAugment(Augment):
         return self._iterate(Form(yield_key, raw, copy), check_chunk_size(chunk_size))
 
     def _iterate(self, form: Form, chunk_size: int) -> Iterator[Any]:
-        for sample in self._samples(form, chunk_size):
+        samples = self._samples(form, chunk_size)
+        for sample in samples if self._base._policy.is_strict else passing(self, samples):
             yield sample
             sample = None  # noqa: PLW2901  # its memory may serve the next
             self._i += 1
@@ -250,7 +260,7 @@ class PlacedAugment(Augment):
         self._i = 0
 
     def _samples(self, form: Form, chunk_size: int) -> Iterator[Any]:
-        """The rest of the pass."""
+        """The rest of the pass, with `LEFT_OUT` in the place of some samples."""
         return samples_in(self._base, self._pass(self._number)[self._i :], form, chunk_size)
 
     def _tell(self) -> int:

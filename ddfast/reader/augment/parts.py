@@ -9,9 +9,11 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 
+from ddfast.errors import CorruptSampleError
 from ddfast.reader.abc import Reader
-from ddfast.reader.ahead import Form
 from ddfast.reader.augment.base import Augment, Indices, PlacedAugment, check_chunk_size, samples_in
+from ddfast.reader.form import Form
+from ddfast.reader.lenient import given
 
 __all__ = ["Cycler", "Range", "Repeater"]
 
@@ -44,7 +46,7 @@ class Range(PlacedAugment):
 
     def _iterate(self, form: Form, chunk_size: int) -> Iterator[Any]:
         begin, self._i = self._i, 0
-        yield from samples_in(self._base, self._pass(self._number)[begin:], form, chunk_size)
+        yield from given(samples_in(self._base, self._pass(self._number)[begin:], form, chunk_size))
         self._number += 1
 
     def _pass(self, number: int) -> Indices:
@@ -62,8 +64,16 @@ class _Again(Augment):
     def _iterate(self, yield_key: bool, raw: bool, copy: bool, chunk_size: int) -> Iterator[Any]:
         if len(self._reader) == 0:
             return
+        empty = 0  # passes without a sample: all are damaged, or were behind the position
         for _ in self._rounds():
-            yield from self._reader.iter(yield_key=yield_key, raw=raw, copy=copy, chunk_size=chunk_size)
+            empty += 1
+            for sample in self._reader.iter(yield_key=yield_key, raw=raw, copy=copy, chunk_size=chunk_size):
+                empty = 0
+                yield sample
+            if empty == 2:
+                raise CorruptSampleError(
+                    f"all {len(self._reader):,} samples of {self._reader!r} are damaged and left out"
+                )
 
     def _rounds(self) -> Iterator[None]:
         """One item for each time that the reader is gone through."""

@@ -13,13 +13,16 @@ from ddfast._native.arena import Pool
 from ddfast._native.shuffle import exchange, exchange_objects
 from ddfast.batch import Batch
 from ddfast.errors import ClosedError, KernelError, PickleRefusedError
-from ddfast.prefetch import check_columns
+from ddfast.options import check_columns
 from ddfast.reader.abc import Reader
-from ddfast.reader.ahead import RUN_BYTES, Failure, Form, Packed, runs_at
+from ddfast.reader.ahead import RUN_BYTES, Failure, Packed, runs_at
 from ddfast.reader.augment.base import Augment, Indices, PlacedAugment, check_chunk_size, chosen
 from ddfast.reader.augment.batches import AugmentBatches, PassBatches
 from ddfast.reader.augment.draws import Draws, check_seed
-from ddfast.reader.batches import Batches
+from ddfast.reader.batches import Batches, ReaderOrigin
+from ddfast.reader.form import Form
+from ddfast.reader.lenient import LEFT_OUT
+from ddfast.rescue import batch_of_unchecked
 
 __all__ = ["QuasiShuffler"]
 
@@ -104,9 +107,10 @@ class QuasiShuffler(PlacedAugment):
         arrivals = plan.from_position(self._i)
         if packed is None or packed.is_large:
             own = form._replace(copy=True)  # views would keep what else was read with them in memory
-            return _checked(_through_buffer(runs_at(self._base, arrivals.indices, own), arrivals))
+            runs = _through_buffer(runs_at(self._base, arrivals.indices, own), arrivals)
+            return _checked(runs, self._base, plan.order()[self._i :])
         runs = _through_buffer(runs_at(self._base, arrivals.indices, _PACKED), arrivals)
-        return _decoded(runs, packed, plan.order()[self._i :], form)
+        return _decoded(runs, packed, self._base, plan.order()[self._i :], form)
 
 
 _PACKED = Form(raw=True)
@@ -186,33 +190,43 @@ def _through_buffer(runs: Iterator[list[Any]], arrivals: _Arrivals) -> Iterator[
         del buffer[-TAIL:]
 
 
-def _checked(runs: Iterator[list[Any]]) -> Iterator[Any]:
-    """The samples of runs; the error of one that could not be given is raised when its turn comes."""
+def _checked(runs: Iterator[list[Any]], reader: Reader, order: NDArray[np.int64]) -> Iterator[Any]:
+    """The samples of runs; the reader's policy is asked about one that could not be given when its turn comes."""
+    origin = ReaderOrigin(reader)
+    position = 0
     for run in runs:
         for sample in run:
             if type(sample) is Failure:
-                raise sample.error
-            yield sample
+                reader._policy.pass_over(sample.error, origin, int(order[position]))
+                yield LEFT_OUT
+            else:
+                yield sample
+            position += 1
 
 
 def _decoded(
-    runs: Iterator[list[Any]], packed: Packed, order: NDArray[np.int64], form: Form
+    runs: Iterator[list[Any]], packed: Packed, reader: Reader, order: NDArray[np.int64], form: Form
 ) -> Iterator[Any]:
-    """Packed samples as they were asked for; the error of one that is damaged is raised when its turn comes.
+    """Packed samples as they were asked for; the reader's policy is asked about a damaged one when its turn comes.
 
     Parameters:
         runs: packed samples, or why there is none.
-        packed: where they come from.
+        packed, reader: where they come from.
         order: their indices.
         form: what was asked for.
     """
+    origin = ReaderOrigin(reader)
     position = 0
     for run in runs:
         at = 0
         while at < len(run):
             indices = order[position : position + len(run) - at]
             given = _decoded_run(run, at, packed, indices, form.raw)
-            if form.yield_key:
+            if isinstance(given, Failure):
+                reader._policy.pass_over(given.error, origin, int(indices[0]))
+                given = [LEFT_OUT]
+                yield LEFT_OUT
+            elif form.yield_key:
                 yield from zip(packed.origin.keys_of(indices[: len(given)]), given, strict=True)
             else:
                 yield from given
@@ -220,16 +234,21 @@ def _decoded(
             position += len(given)
 
 
-def _decoded_run(run: list[Any], at: int, packed: Packed, indices: NDArray[np.int64], raw: bool) -> list[Any]:
-    """Some samples of a run from `at` on, at least one."""
-    if type(run[at]) is Failure:
-        raise run[at].error
+def _decoded_run(
+    run: list[Any], at: int, packed: Packed, indices: NDArray[np.int64], raw: bool
+) -> list[Any] | Failure:
+    """Some samples of a run from `at` on, at least one, or why the first of them is none."""
+    first = run[at]
+    if isinstance(first, Failure):
+        return first
     if raw:
-        return [run[at]]
+        return [first]
     try:
         return packed.origin.decoder.unpack_run(run, at, RUN_BYTES)
     except (KernelError, PickleRefusedError) as error:
-        raise packed.origin.explain(error, int(indices[0])) from error
+        explained = packed.origin.explain(error, int(indices[0]))
+        explained.__cause__ = error
+        return Failure(explained)
 
 
 class _QuasiBatches(AugmentBatches):
@@ -265,11 +284,15 @@ class _QuasiBatches(AugmentBatches):
         samples = self._waiting[: len(indices)]
         del self._waiting[: len(indices)]
         self._order = self._order[len(indices) :]
-        for sample in samples:
-            if type(sample) is Failure:
-                raise sample.error
-        return Batch.of(
-            samples, indices, self._packed.origin, columns=self._columns, raw=self._raw, pool=self._pool
+        reader = self._augment._base
+        return batch_of_unchecked(
+            [sample.error if type(sample) is Failure else sample for sample in samples],
+            indices,
+            self._packed.origin,
+            reader._policy,
+            columns=self._columns,
+            raw=self._raw,
+            pool=self._pool,
         )
 
     def close(self) -> None:

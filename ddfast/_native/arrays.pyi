@@ -1,0 +1,1 @@
+"""What kernels fill; for other bindings alone."""

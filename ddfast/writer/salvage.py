@@ -1,0 +1,283 @@
+"""Save what is sound of a damaged dataset."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddfast._native.scan import scan_run, scan_spans
+from ddfast._native.status import E_TRUNCATED
+from ddfast._native.xxh3 import checksums
+from ddfast.errors import DdfastError, KernelError
+from ddfast.files import SUFFIX_CHECKSUMS, SUFFIX_OFFSETS, path_append
+from ddfast.index import legacy_load_index, load_keys
+from ddfast.writer.book import Piece
+
+WINDOW = 4 << 20
+BLOCK = 4096
+
+# Samples are maps: the bytes that one can begin with.
+MAP_STARTS = np.array([*range(0x81, 0x90), 0xDE, 0xDF], np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A part of a data file that holds no sound sample.
+
+    Parameters:
+        start: its first byte.
+        stop: the first byte behind it.
+        reason: what is wrong.
+        index: of the sample, where that is known.
+        key: its key, where that is known.
+    """
+
+    start: int
+    stop: int
+    reason: str
+    index: int | None = None
+    key: str | None = None
+
+    def __str__(self) -> str:
+        name = "" if self.index is None else f"sample {self.index}: "
+        name = name if self.key is None else f"sample {self.index} ({self.key!r}): "
+        return f"{name}bytes {self.start:,} to {self.stop:,}: {self.reason}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, ready for JSON."""
+        return asdict(self)
+
+
+class Salvage:
+    """Goes through a damaged dataset, which is only read.
+
+    A sample is sound if it is one well-formed message, has the checksum that the dataset's checksums file tells, and
+    holds no other key than the one of the keys file; as far as there are such files. Where there are offsets, each
+    sample is looked at by itself; where there are none, the next one is searched for behind every damage.
+
+    Parameters:
+        path: the data file.
+
+    Attributes:
+        lost: what is not sound, known when `pieces` has come to its end.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.size = self.path.stat().st_size
+        self.lost: list[Lost] = []
+        self._seen: set[str] = set()
+        self._heads: set[bytes] = set()  # of all samples so far
+        self._keys, self._offsets = self._load_index()
+        self._sums = self._load_integers(SUFFIX_CHECKSUMS)
+        self._known = None if self._sums is None else set(self._sums.tolist())
+        self._names = None if self._keys is None else set(self._keys)
+
+    def pieces(self) -> Iterator[Piece]:
+        """All sound samples, in order."""
+        with self.path.open("rb", 0) as file:
+            start = 0
+            if self._offsets is not None:
+                yield from self._by_offsets(file.fileno(), self._offsets)
+                start = int(self._offsets[-1])
+            yield from self._by_scanning(file.fileno(), start)
+
+    # -- what there is of an index
+
+    def _load_index(self) -> tuple[list[str] | None, NDArray[np.uint64] | None]:
+        offsets = self._load_integers(SUFFIX_OFFSETS)
+        try:
+            keys: list[str] | None = list(load_keys(self.path))
+        except (OSError, DdfastError):
+            keys = None
+        if offsets is None:
+            try:
+                keys, starts = legacy_load_index(self.path)
+                offsets = np.array(starts, np.uint64)
+            except (OSError, DdfastError):
+                pass
+        if offsets is not None and not (
+            len(offsets) and offsets[0] == 0 and (offsets[1:] > offsets[:-1]).all()
+        ):
+            offsets = None
+        if offsets is not None and keys is not None and len(keys) < len(offsets) - 1:
+            keys = None
+        return keys, offsets
+
+    def _load_integers(self, suffix: str) -> NDArray[np.uint64] | None:
+        try:
+            content = path_append(self.path, suffix).read_bytes()
+        except OSError:
+            return None
+        return np.frombuffer(content, ">u8", len(content) // 8).astype(np.uint64)
+
+    # -- samples that are known
+
+    def _by_offsets(self, file: int, offsets: NDArray[np.uint64]) -> Iterator[Piece]:
+        whole = int(np.searchsorted(offsets, self.size, "right")) - 1
+        first = 0
+        while first < whole:
+            end = int(np.searchsorted(offsets, offsets[first] + np.uint64(WINDOW), "right")) - 1
+            end = min(max(end, first + 1), whole)
+            data = read_around(file, int(offsets[first]), int(offsets[end] - offsets[first]))
+            yield from self._window(data, offsets[first : end + 1], first)
+            first = end
+        for index in range(whole, len(offsets) - 1):
+            bounds = int(offsets[index]), int(offsets[index + 1])
+            self.lost.append(Lost(*bounds, f"the file ends at byte {self.size:,}", index, self._key(index)))
+
+    def _window(self, data: bytes, offsets: NDArray[np.uint64], first: int) -> Iterator[Piece]:
+        view, at, count = memoryview(data), 0, len(offsets) - 1
+        while at < count:
+            start = int(offsets[at] - offsets[0])
+            try:
+                _, keys, _ = scan_spans(view[start:], offsets[at:])
+            except KernelError as error:
+                bounds = int(offsets[at]), int(offsets[at + 1])
+                reason = f"{error.reason}, at byte {error.pos:,} of it"
+                self.lost.append(Lost(*bounds, reason, first + at, self._key(first + at)))
+                at += 1
+                continue
+            stop = at + len(keys)
+            size = int(offsets[stop] - offsets[at])
+            yield from self._sound(view[start : start + size], offsets[at : stop + 1], keys, first + at)
+            at = stop
+
+    def _sound(
+        self, data: memoryview, offsets: NDArray[np.uint64], keys: list[str | None], first: int | None
+    ) -> Iterator[Piece]:
+        """The sound ones of well-formed samples; `first` is the index of the first one, if that is known."""
+        sizes = offsets[1:] - offsets[:-1]
+        sums = checksums(data, sizes).tolist()
+        chosen, names, buffers = [], [], []
+        for at, own in enumerate(keys):
+            index = None if first is None else first + at
+            start, stop = int(offsets[at]), int(offsets[at + 1])
+            key, reason = self._judge(own, sums[at], index)
+            if reason is not None:
+                self.lost.append(Lost(start, stop, reason, index, key))
+                continue
+            assert key is not None
+            self._seen.add(key)
+            chosen.append(at)
+            names.append(key)
+            buffers.append(data[start - int(offsets[0]) : stop - int(offsets[0])])
+        if names:
+            yield Piece(names, sizes[chosen], list(buffers))
+
+    def _judge(self, own: str | None, found: int, index: int | None) -> tuple[str | None, str | None]:
+        """The key of a well-formed sample, and why it is lost, if it is."""
+        key = own if index is None else self._key(index)
+        told = self._sums is not None and index is not None and index < len(self._sums)
+        if told and found != int(self._sums[index]):  # type: ignore[index]
+            return key or own, "it has another checksum than when it was written"
+        if own is not None and key != own:
+            if key is not None and not told:
+                return key, f"it holds the key {own!r} instead of its own"
+            key = own
+        if key is None:
+            return None, "nothing tells its key"
+        if key in self._seen:
+            return key, "another sample has its key"
+        return key, None
+
+    def _key(self, index: int) -> str | None:
+        return None if self._keys is None or index >= len(self._keys) else self._keys[index]
+
+    # -- samples that are searched for
+
+    def _by_scanning(self, file: int, start: int) -> Iterator[Piece]:
+        gap, reason = start, ""
+        while start < self.size:
+            found = self._scan(file, start)
+            if isinstance(found, str):
+                reason = reason or found
+                start = self._next_start(file, start + 1)
+                continue
+            data, offsets, keys = found
+            if gap < start and self._is_inner(data):
+                start = self._next_start(file, start + 1)
+                continue
+            self._heads.update(_head(data, int(at - offsets[0])) for at in offsets[:-1])
+            if gap < start:
+                self.lost.append(Lost(gap, start, reason))
+            yield from self._sound(data, offsets, keys, None)
+            gap = start = int(offsets[-1])
+            reason = ""
+        if gap < self.size:
+            self.lost.append(Lost(gap, self.size, reason))
+
+    def _is_inner(self, data: memoryview) -> bool:
+        """Whether a map behind damage may lie within a sample: it is unlike all so far, and no checksum tells."""
+        return self._known is None and bool(self._heads) and _head(data, 0) not in self._heads
+
+    def _scan(self, file: int, start: int) -> tuple[memoryview, NDArray[np.uint64], list[str | None]] | str:
+        """Samples that begin at a byte, or why there are none."""
+        size = WINDOW
+        while True:
+            data = read_around(file, start, min(size, self.size - start))
+            try:
+                stops, keys, _ = scan_run(data)
+            except KernelError as error:
+                if (
+                    error.code == E_TRUNCATED
+                    and len(data) < self.size - start
+                    and error.item <= self.size - start
+                ):
+                    size = max(2 * size, error.item)
+                    continue
+                return "the file ends within the sample" if error.code == E_TRUNCATED else error.reason
+            count = self._plausible(memoryview(data), stops, keys)
+            if not count:
+                return "no sample of this dataset begins here"
+            offsets = np.append(np.uint64(0), stops[:count]) + np.uint64(start)
+            return memoryview(data)[: int(stops[count - 1])], offsets, keys[:count]
+
+    def _plausible(self, data: memoryview, stops: NDArray[np.uint64], keys: list[str | None]) -> int:
+        """How many messages are samples, and no values within one that is damaged."""
+        for at, key in enumerate(keys):
+            if key is None or (self._names is not None and key not in self._names):
+                return at
+            if self._known is not None:
+                start = int(stops[at - 1]) if at else 0
+                size = stops[at : at + 1] - np.uint64(start)
+                if int(checksums(data[start:], size)[0]) not in self._known:
+                    return at
+        return len(keys)
+
+    def _next_start(self, file: int, start: int) -> int:
+        """The next byte that a sample may begin with."""
+        while start < self.size:
+            data = np.frombuffer(read_around(file, start, min(1 << 16, self.size - start)), np.uint8)
+            found = np.flatnonzero(np.isin(data, MAP_STARTS))
+            if len(found):
+                return start + int(found[0])
+            start += len(data)
+        return start
+
+
+def _head(data: memoryview, at: int) -> bytes:
+    """How a sample begins: the size of the map and, if it is short, the name of the first field."""
+    name = data[at + 1]
+    return bytes(data[at : at + 2 + (name & 0x1F if name & 0xE0 == 0xA0 else 0)])
+
+
+def read_around(file: int, start: int, size: int) -> bytes:
+    """Bytes of a file; zeros where the disk cannot read them."""
+    try:
+        return os.pread(file, size, start).ljust(size, b"\0")
+    except OSError as error:
+        if error.errno != errno.EIO or size <= BLOCK:
+            if error.errno != errno.EIO:
+                raise
+            return bytes(size)
+    return b"".join(
+        read_around(file, at, min(BLOCK, start + size - at)) for at in range(start, start + size, BLOCK)
+    )

@@ -1,0 +1,296 @@
+"""Kill writers, and let their writes fail, everywhere; then look at what is there, and go on.
+
+    python tests/crash/harness.py --kills 1000
+
+Each trial writes a dataset in a child process: where there is none, over another one, appending to one, or going on
+with what a killed writer left. The child is killed at a random time, or just before its n-th system call on the
+dataset's files, or its n-th write fails or takes only half. Afterwards,
+
+- under the name there is the old dataset or the new one, whole to the last byte;
+- all samples that are whole in the draft can be restored;
+- a writer with ``resume=True`` makes the new dataset of it, byte for byte, and no other file is left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import ctypes
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+FAULTS = ["none", "kill", "full", "broken", "short"]
+MODES = ["new", "replace", "append", "resume"]
+SUFFIXES = ["", ".offsets", ".keys", ".key_hashes", ".filter", ".md5", ".xxh3"]
+OLD, NEW = 40, 120
+
+
+def some_samples(first: int, count: int) -> list[dict[str, object]]:
+    draw = random.Random(first)
+    return [
+        {"key": f"{i:05}", "x": draw.randbytes(draw.randrange(12_000))} for i in range(first, first + count)
+    ]
+
+
+def old_samples() -> list[dict[str, object]]:
+    return some_samples(10_000, OLD)
+
+
+def new_samples(mode: str) -> list[dict[str, object]]:
+    return [*(old_samples() if mode == "append" else []), *some_samples(0, NEW)]
+
+
+def shrink() -> None:
+    """Have many pieces and direct writes in a small dataset."""
+    from ddfast.writer import book, direct, output
+
+    book.PIECE_SIZE, output.DIRECT_FROM, direct.BUFFER_BYTES = 1 << 16, 1 << 18, 1 << 17
+
+
+def write(path: Path, mode: str, resume: bool = False, until: int = NEW) -> None:
+    """Write the samples of a trial; raises what the writer raises."""
+    from ddfast import FileWriter
+
+    resume = resume or mode == "resume"
+    with FileWriter(path, overwrite=True, append=mode == "append", resume=resume, disable=True) as writer:
+        for sample in some_samples(0, until):
+            if sample["key"] not in writer:
+                writer.write(sample)
+
+
+# -- the zygote: a process with faults.c in it, of which each trial is a fork
+
+
+def zygote() -> None:
+    faults = ctypes.CDLL(None)
+    faults.ddf_calls.restype = ctypes.c_long
+    import ddfast.commands.verify  # noqa: F401  # all that a writer needs
+
+    shrink()
+    for line in sys.stdin:
+        trial = json.loads(line)
+        print(json.dumps(run_trial(faults, trial)), flush=True)
+
+
+def run_trial(faults: ctypes.CDLL, trial: dict[str, object]) -> list[int]:
+    """Exit status and number of calls of a child; the status is 3 where the writer raised OSError."""
+    out, into = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            path = Path(str(trial["path"]))
+            at = ctypes.c_long(int(str(trial["at"])))
+            faults.ddf_arm(str(path.parent).encode(), FAULTS.index(str(trial["fault"])), at)
+            write(path, str(trial["mode"]))
+            status = 0
+        except OSError:
+            status = 3
+        finally:
+            os.write(into, str(faults.ddf_calls()).encode())
+            os._exit(status)
+    os.close(into)
+    if trial.get("delay") is not None:
+        time.sleep(float(str(trial["delay"])))
+        os.kill(child, signal.SIGKILL)
+    calls = os.read(out, 100)
+    os.close(out)
+    return [os.waitpid(child, 0)[1], int(calls or b"0")]
+
+
+class Zygote:
+    """Runs trials."""
+
+    def __init__(self, folder: Path) -> None:
+        library = folder / "faults.so"
+        source = Path(__file__).with_name("faults.c")
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
+        import ddfast
+
+        env = {
+            **os.environ,
+            "LD_PRELOAD": str(library),
+            "PYTHONPATH": str(Path(ddfast.__file__).parent.parent),
+        }
+        command = [sys.executable, __file__, "--zygote"]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, text=True
+        )
+
+    def run(
+        self, path: Path, mode: str, fault: str, at: int = 0, delay: float | None = None
+    ) -> tuple[int, int]:
+        trial = {"path": str(path), "mode": mode, "fault": fault, "at": at, "delay": delay}
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(trial) + "\n")
+        self._process.stdin.flush()
+        status, calls = json.loads(self._process.stdout.readline())
+        return status, calls
+
+    def close(self) -> None:
+        self._process.communicate(timeout=60)
+
+
+# -- trials
+
+
+class Harness:
+    """Trials and what must be true after each.
+
+    Parameters:
+        folder: for all files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from ddfast import FileWriter
+
+        self.folder = folder
+        self.figures: collections.Counter[str] = collections.Counter()
+        shrink()
+        self._zygote = Zygote(folder)
+        self._old = folder / "old" / "x"
+        with FileWriter(self._old, disable=True) as writer:
+            for sample in old_samples():
+                writer.write(sample)
+        self.wanted = {mode: self._expected(mode) for mode in MODES}
+        self.old = contents(self._old)
+        self._count = 0
+
+    def close(self) -> None:
+        self._zygote.close()
+
+    def calls(self, mode: str, fault: str = "none") -> int:
+        """How many calls a writer makes (fault "none"), or how many of them write."""
+        path = self.prepare(mode)
+        status, calls = self._zygote.run(path, mode, fault, at=1 << 40)
+        assert status == 0, status
+        assert contents(path) == self.wanted[mode]
+        return calls
+
+    def trial(self, mode: str, fault: str, at: int = 0, delay: float | None = None) -> None:
+        """One fault, and all checks."""
+        path = self.prepare(mode)
+        status, _ = self._zygote.run(path, mode, fault, at, delay)
+        name = f"{mode}, {'SIGKILL at a random time' if delay is not None else fault}"
+        assert status in (0, signal.SIGKILL, 3 << 8), (name, at, status)
+        assert fault in ("full", "broken") or status != 3 << 8, (name, at)
+        self.figures[name] += 1
+        self.check(path, mode, f"{name} {at} {delay}")
+        shutil.rmtree(path.parent)
+
+    def check(self, path: Path, mode: str, trial: str) -> None:
+        """What must be true after any fault."""
+        from ddfast import MsgpackReader
+        from ddfast.writer import find_leftover
+
+        old = self.old if mode in ("replace", "append") else dict.fromkeys(SUFFIXES)
+        wanted = self.wanted[mode]
+        try:
+            MsgpackReader(path).close()  # it finishes what is complete
+        except FileNotFoundError:
+            assert old[""] is None, trial
+        found = contents(path)
+        assert found in (old, wanted), (trial, sorted(path.parent.iterdir()))
+        left = find_leftover(path)
+        if left is not None:
+            self._check_draft(left, wanted, trial)
+        write(path, mode, resume=True)
+        # Where the new dataset had its name already, this one is written over it.
+        assert contents(path) == wanted, trial
+        names = sorted(file.name for file in path.parent.iterdir())
+        assert names == sorted(f"x{suffix}" for suffix in SUFFIXES), (trial, names)
+
+    def _check_draft(self, left: object, wanted: dict[str, bytes | None], trial: str) -> None:
+        import numpy as np
+
+        draft = left.draft.read_bytes() if left.draft.exists() else b""  # type: ignore[attr-defined]
+        data = wanted[""] or b""
+        ends = np.frombuffer(wanted[".offsets"] or b"", ">u8")[1:]
+        same = next(
+            (i for i, (a, b) in enumerate(zip(draft, data, strict=False)) if a != b),
+            min(len(draft), len(data)),
+        )
+        whole = int((ends <= same).sum())
+        restored = sum(len(piece.keys) for piece in left.pieces()) if draft else 0  # type: ignore[attr-defined]
+        assert restored >= whole, (trial, restored, whole)
+        self.figures["samples whole in drafts"] += whole
+        self.figures["of those restored"] += min(restored, whole)
+
+    def prepare(self, mode: str) -> Path:
+        """A folder as a trial of this mode finds it."""
+        self._count += 1
+        path = self.folder / f"trial{self._count}" / "x"
+        path.parent.mkdir()
+        if mode in ("replace", "append"):
+            for suffix in SUFFIXES:
+                shutil.copyfile(f"{self._old}{suffix}", f"{path}{suffix}")
+        if mode == "resume":
+            status, _ = self._zygote.run(path, "new", "kill", at=20)
+            assert status == signal.SIGKILL
+        return path
+
+    def _expected(self, mode: str) -> dict[str, bytes | None]:
+        from ddfast import FileWriter
+
+        path = self.folder / mode / "x"
+        with FileWriter(path, disable=True) as writer:
+            for sample in new_samples(mode):
+                writer.write(sample)
+        return contents(path)
+
+
+def contents(path: Path) -> dict[str, bytes | None]:
+    """The files of a dataset, by suffix; None where one is missing."""
+    files = {suffix: Path(f"{path}{suffix}") for suffix in SUFFIXES}
+    return {suffix: file.read_bytes() if file.exists() else None for suffix, file in files.items()}
+
+
+def campaign(harness: Harness, kills: int, seed: int) -> None:
+    """So many faults: a third of them at random times, the others at calls."""
+    draw = random.Random(seed)
+    calls = {mode: harness.calls(mode) for mode in MODES}
+    writes = {mode: harness.calls(mode, "short") for mode in MODES}
+    seconds = 0.3
+    for trial in range(kills):
+        mode = MODES[trial % len(MODES)]
+        kind = draw.choice(["time", "kill", "kill", "full", "broken", "short"])
+        if kind == "time":
+            harness.trial(mode, "none", delay=draw.random() * seconds)
+        elif kind == "kill":
+            harness.trial(mode, "kill", at=draw.randint(1, calls[mode]))
+        else:
+            harness.trial(mode, kind, at=draw.randint(1, writes[mode]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--kills", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--zygote", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.zygote:
+        zygote()
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        harness = Harness(Path(folder))
+        try:
+            campaign(harness, args.kills, args.seed)
+        finally:
+            harness.close()
+    for name, count in sorted(harness.figures.items()):
+        print(f"{count:8,}  {name}")
+
+
+if __name__ == "__main__":
+    main()
