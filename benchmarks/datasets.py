@@ -7,14 +7,14 @@ Example:
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from ddfast import FileWriter
 
 Sample = dict[str, Any]
 NOISE_BYTES = 8 << 20
@@ -43,9 +43,9 @@ def image_samples(smallest: int, largest: int) -> Callable[[int], Iterator[Sampl
 
     def samples(n: int) -> Iterator[Sample]:
         rng = np.random.default_rng(smallest)
-        noise = rng.bytes(NOISE_BYTES)
+        noise = rng.bytes(max(NOISE_BYTES, 2 * largest))
         sizes = rng.integers(smallest, largest, n).tolist()
-        starts = rng.integers(0, NOISE_BYTES - largest, n).tolist()
+        starts = rng.integers(0, len(noise) - largest, n).tolist()
         labels = rng.integers(0, 1000, n).tolist()
         for i, (size, start, label) in enumerate(zip(sizes, starts, labels, strict=True)):
             yield {"key": f"{i:08d}.jpg", "image": noise[start : start + size], "label": label}
@@ -64,9 +64,9 @@ def vector_samples(n: int) -> Iterator[Sample]:
             yield {"key": f"{start + i:08d}", "vec": vectors[i], "label": labels[i]}
 
 
-def label_samples(n: int) -> Iterator[Sample]:
-    """Samples of nothing but a key and an integer, where the index is what counts."""
-    for i in range(n):
+def label_samples(n: int, first: int = 0) -> Iterator[Sample]:
+    """Samples of nothing but a key and an integer, where the index is what counts; the first ones left out."""
+    for i in range(first, first + n):
         yield {"key": f"n{i % 1000:08d}/{i:09d}.jpg", "label": i}
 
 
@@ -78,12 +78,17 @@ DATASETS = (
 MILLION = Dataset("million", "1,000,000 keys", 1_000_000, label_samples)
 
 
-def ensure(dataset: Dataset, folder: Path) -> Path:
-    """Path of the dataset in ``folder``; written first if it is not there yet."""
+def ensure(dataset: Dataset, folder: Path, quiet: bool = False) -> Path:
+    """Path of the dataset in ``folder``; written first if it is not there yet. Standard output is for results."""
+    from ddfast import FileWriter
+
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{dataset.name}-{dataset.n}.msgpack"
     if not path.exists():
-        with FileWriter(path, total=dataset.n, desc=f"write {path.name}", disable=None) as writer:
+        with (
+            redirect_stdout(sys.stderr),
+            FileWriter(path, total=dataset.n, desc=f"write {path.name}", disable=quiet or None) as writer,
+        ):
             for sample in dataset.samples(dataset.n):
                 writer.write(sample)
     return path

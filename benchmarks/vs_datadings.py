@@ -25,6 +25,7 @@ from typing import Any
 
 import datadings.reader
 import numpy as np
+from collating import collate
 from commands import COMMANDS, SMALL, Command, command_rates
 from datadings.reader import MsgpackReader as DatadingsReader
 from datasets import DATASETS, add_data_argument, ensure
@@ -68,20 +69,6 @@ class Result:
     target: float
     share_of_raw: Spread | None = None
     raw: Spread | None = None
-
-
-def collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
-    """Samples as columns, as plain Python does it: numbers and equal arrays become one array."""
-    return {name: column([sample[name] for sample in samples]) for name in samples[0]}
-
-
-def column(values: list[Any]) -> Any:
-    """One column of `collate`."""
-    if isinstance(values[0], np.ndarray):
-        return np.stack(values)
-    if isinstance(values[0], int | float):
-        return np.array(values)
-    return values
 
 
 def collated(reader: DatadingsReader) -> Iterator[dict[str, Any]]:

@@ -63,7 +63,7 @@ static int field_find(locator *s, ddf_slice name, const uint8_t *key, const uint
         }
         id = ddf_fields_add(s->fields, name, s->select_all);
         if (id == DDF_E_FIELDS) {
-            return s->select_all ? fail(s, id, "too many different field names in one batch", key) : DDF_NO_FIELD;
+            return s->select_all ? fail(s, id, "more than 4,096 different field names in one batch", key) : DDF_NO_FIELD;
         }
         if (id < 0) {
             return id;
@@ -153,7 +153,7 @@ static uint32_t nd_seen(const locator *s, ddf_field *field, const uint8_t *p, co
     if (nd->form == DDF_ND_COMPLEX) {
         return DDF_SEEN_COMPLEX;
     }
-    if (nd_bytes(nd) != nd->data_len || !nd_stacks(nd, s->table->n)) {
+    if (nd_bytes(nd) != nd->data_len || (nd->data_len == 0 && !ddf_nd_fits(nd, 0)) || !nd_stacks(nd, s->table->n)) {
         return DDF_SEEN_OTHER;
     }
     uint32_t seen = nd->form == DDF_ND_ARRAY ? DDF_SEEN_ARRAY : DDF_SEEN_SCALAR;

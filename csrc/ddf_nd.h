@@ -28,6 +28,9 @@ typedef struct ddf_nd {
  * something else or cut short (which of the two, ddf_msgpack_skip tells). */
 const uint8_t *ddf_nd_parse(const uint8_t *p, const uint8_t *end, ddf_nd *out);
 
+/* Steps that a loop over an array without bytes may take: its shape costs nothing and could promise any number. */
+#define DDF_ND_MAX_EMPTY ((uint64_t)1 << 20)
+
 /* 1 if the data are exactly the elements that the shape promises, `itemsize` bytes each, else 0. */
 int ddf_nd_fits(const ddf_nd *nd, uint64_t itemsize);
 

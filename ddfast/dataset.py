@@ -18,7 +18,7 @@ from ddfast._native.keys import KeyTable
 from ddfast._native.offsets import OffsetTable
 from ddfast._native.samples import Samples
 from ddfast._native.shards import Shards
-from ddfast._native.status import E_CANCELLED, E_CHANGED, E_CHECKSUM, E_EOF, E_INDEX, E_SPAN
+from ddfast._native.status import E_CANCELLED, E_CHANGED, E_CHECKSUM, E_EOF, E_FIELDS, E_INDEX, E_SPAN
 from ddfast._native.xxh3 import ChecksumTable
 from ddfast.anydataset import AnyDataset, Failure, Verify, check_verify
 from ddfast.errors import (
@@ -33,6 +33,7 @@ from ddfast.errors import (
     KernelError,
     PickleRefusedError,
     ReadError,
+    TooManyFieldsError,
 )
 from ddfast.files import (
     SUFFIX_CHECKSUMS,
@@ -362,6 +363,8 @@ class Dataset(AnyDataset):
         )
 
     def _corrupt(self, error: KernelError, index: int | None) -> Exception:
+        if error.code == E_FIELDS:
+            return too_many_fields(self._named(index), error)
         if error.code == E_CHECKSUM and index is not None:
             start, stop = self.offsets.span(index)
             return CorruptSampleError(
@@ -382,6 +385,11 @@ class Dataset(AnyDataset):
             return f"{self.path}: sample {index}{of_all} ({self.keys[index]!r})"
         except (DdfastError, OSError):
             return f"{self.path}: sample {index}{of_all}"
+
+
+def too_many_fields(sample: str, error: KernelError) -> TooManyFieldsError:
+    """The error for a batch with more fields than it may have; `sample` is the one that is too much."""
+    return TooManyFieldsError(f"{sample}: {error.reason}. Choose columns=[...], or take smaller batches")
 
 
 def level_of_caller() -> int:

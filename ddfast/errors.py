@@ -57,6 +57,10 @@ class CorruptSpanError(IndexFileError, CorruptSampleError):
     """The index is damaged in the place of one sample: its offsets are no range of bytes of the data file."""
 
 
+class TooManyFieldsError(DdfastError, ValueError):
+    """The samples of a batch have more different field names than a batch may have columns."""
+
+
 class PickleRefusedError(DdfastError, ValueError):
     """A sample holds a pickled array, and the reader was not opened with ``allow_pickle=True``."""
 
@@ -178,6 +182,10 @@ class UnpackableSampleError(InvalidSampleError, TypeError, OverflowError):
 
 class TextFileError(DdfastError, ValueError):
     """A list of files or of labels is not UTF-8 text, or a list of samples not what it should be."""
+
+
+class EscapingPathError(DdfastError, ValueError):
+    """A list of files names a file outside of the folder that its paths are relative to."""
 
 
 class MissingLabelError(DdfastError, ValueError):

@@ -173,6 +173,12 @@ class Journal:
             os.close(self._file)
             self._file = -1
 
+    def forget(self) -> None:
+        """Close it in a child process; its parent keeps the lock, and nobody else does where that dies."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
     def remove(self) -> None:
         """Remove it, and with it the lock."""
         if self._file >= 0:

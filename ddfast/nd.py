@@ -26,7 +26,7 @@ from ddfast.errors import CorruptSampleError, PickleRefusedError
 # on the platform, and strings of several types separated by commas never come from a writer.
 _DTYPE = re.compile(
     r"[<>|=]?(?:b1|[iu][1248]|f(?:2|4|8|12|16)|c(?:8|16|24|32)|[SUV][0-9]{0,9}"
-    r"|[mM]8(?:\[[0-9]{0,9}(?:generic|Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)(?:/[0-9]{1,9})?\])?)",
+    r"|[mM]8(?:\[[0-9]{0,9}(?:generic|Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)(?:/[1-9][0-9]{0,8})?\])?)",
     re.ASCII,
 )
 # What most arrays are made of, and what the format calls it: looking it up is faster than asking numpy.
@@ -34,6 +34,7 @@ _NUMBERS = {np.dtype(code): np.dtype(code).str for code in "?bBhHiIlLqQefdFD"}
 _SMALL = 4096  # bytes that are copied faster than a buffer is made for them
 _MAX_DTYPE_DEPTH = 32
 _MAX_DIMS = 64  # numpy's own limit
+_MAX_EMPTY = 1 << 20  # steps of a loop over an array without bytes, which would go on for ever else
 
 
 def encode(obj: Any) -> Any:
@@ -132,6 +133,10 @@ def _decode_array(obj: dict[Any, Any]) -> Any:
         size = view.nbytes
     if math.prod(shape) * dtype.itemsize > size:
         raise CorruptSampleError(f"an array of shape {shape} and dtype {dtype} does not fit its {size} bytes")
+    if math.prod(length or 1 for length in shape) > max(size, _MAX_EMPTY):
+        raise CorruptSampleError(
+            f"an array of shape {shape} and dtype {dtype} has too many elements for {size} bytes"
+        )
     try:
         return np.ndarray(buffer=data, dtype=dtype, shape=shape)
     except (ValueError, TypeError, OverflowError, MemoryError) as error:

@@ -31,6 +31,9 @@ __all__ = ["Damage", "Run", "check_samples", "find_samples", "scan_checksums", "
 
 WINDOW = 1 << 20
 
+# Samples that are looked at together; where many of them are damaged, each of these begins anew.
+AT_ONCE = 1024
+
 # What a file system leaves where it lost something: zeros, by whole sectors of a disk.
 ZEROS = 512
 
@@ -68,6 +71,7 @@ class Run:
         keys: the string that each holds under ``"key"``; None where there is none.
         faults: why, by position in `keys`.
         damage: of the sample that follows, if it is damaged; it counts as one more.
+        data: the bytes of all samples, where these were searched for; not to be kept.
     """
 
     first: int
@@ -75,6 +79,7 @@ class Run:
     keys: list[str | None]
     faults: dict[int, str] = field(default_factory=dict)
     damage: Damage | None = None
+    data: memoryview | None = field(default=None, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -109,8 +114,9 @@ def find_samples(
                 yield Run(index, np.array([start], np.uint64), [], damage=damage)
                 front.pass_rest()
                 return
-            yield Run(index, np.append(np.uint64(start), stops + np.uint64(start)), keys, faults)
-            front.drop(int(stops[-1]))
+            data = front.data[: int(stops[-1])]
+            yield Run(index, np.append(np.uint64(start), stops + np.uint64(start)), keys, faults, data=data)
+            front.drop(len(data))
             index, start = index + len(keys), start + int(stops[-1])
 
 
@@ -179,8 +185,8 @@ def _windows(
 
 def scan_index(
     path: str | os.PathLike[str], on_data: OnData | None = None
-) -> tuple[list[str], NDArray[np.uint64]]:
-    """What the index of a data file says: the keys of all samples, and the offsets as `load_offsets` gives them.
+) -> tuple[list[str], NDArray[np.uint64], NDArray[np.uint64]]:
+    """What the index of a data file says: the keys of all samples, and offsets and checksums as they are loaded.
 
     Parameters:
         path: the data file.
@@ -194,6 +200,7 @@ def scan_index(
     path = Path(path)
     seen: dict[str, None] = {}
     offsets = [np.zeros(1, np.uint64)]
+    sums = [np.empty(0, np.uint64)]
     for run in find_samples(path, on_data):
         if run.damage is not None:
             _refuse_damage(path, run.damage)
@@ -204,7 +211,9 @@ def scan_index(
         if len(seen) != before + len(run):
             _refuse_double(path, run, list(seen)[:before])
         offsets.append(run.offsets[1:])
-    return list(seen), np.concatenate(offsets)
+        if run.data is not None:
+            sums.append(checksums_of(run.data, np.diff(run.offsets)))
+    return list(seen), np.concatenate(offsets), np.concatenate(sums)
 
 
 class _Front:
@@ -275,7 +284,8 @@ def _check_window(
             faults: dict[int, str] = {}
             damage = None
             try:
-                _, keys, faults = scan_spans(data[start - base :], offsets[at : max(other, at + 1) + 1])
+                stop = min(max(other, at + 1), at + AT_ONCE)
+                _, keys, faults = scan_spans(data[start - base :], offsets[at : stop + 1])
             except KernelError as error:
                 damage = Damage(first + at, start, start + error.pos, error.reason)
             if at == other and damage is None:

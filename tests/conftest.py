@@ -11,9 +11,16 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 import ddfast
+
+# No test fails because a machine is busy.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
 
 LOOP = os.environ.get("DDFAST_TEST_LOOP", "asyncio")
 if LOOP not in ("asyncio", "uvloop"):

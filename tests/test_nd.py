@@ -169,6 +169,10 @@ def test_older_and_odd_layouts_read_as_msgpack_numpy_reads_them(value):
         {b"shape": [2**63, 2**63]},
         {b"shape": [0, 2**62, 2**62]},
         {b"shape": [1] * 65},
+        {b"shape": [2**40, 0], b"data": b""},
+        {b"shape": [0, 1025, 1025], b"data": b""},
+        {b"shape": [2**62, 2], b"type": "V0"},
+        {b"shape": [2**40], b"type": [], b"kind": b"V"},
         {b"shape": [1.0]},
         {b"shape": None},
         {b"data": "1234"},
@@ -216,3 +220,10 @@ def test_any_map_is_decoded_kept_or_refused(value):
         assert nd.stands_for_value(value)
     else:
         assert nd.stands_for_value(value) == (back is not value)
+
+
+@pytest.mark.parametrize("name", ["M8[Y/0]", "m8[Y/0]", "<M8[D/00]", ">m8[25s/0]"])
+def test_division_by_zero_in_a_dtype_is_refused_before_numpy_does_it(run_python, name):
+    array = {b"nd": True, b"type": name, b"kind": b"", b"shape": [1], b"data": bytes(8)}
+    code = f"from ddfast import nd\ntry: nd.decode({array!r})\nexcept ValueError as error: print(error)"
+    assert "is no dtype that an array may have" in run_python("-c", code).stdout

@@ -44,7 +44,7 @@ def file_of(path, *messages):
 
 
 def test_index_is_what_datadings_wrote(path, window):
-    keys, offsets = scan_index(path)
+    keys, offsets, _ = scan_index(path)
     assert keys == keys_of(SAMPLES)
     assert offsets.dtype == np.uint64
     assert offsets.tolist() == offsets_of(path)
@@ -90,7 +90,7 @@ def test_sample_may_be_larger_than_many_windows(tmp_path, monkeypatch):
     monkeypatch.setattr(scan, "WINDOW", 64)
     large = {"key": "large", "payload": bytes(10_000), "many": list(range(5000))}
     path = write(tmp_path / "x.msgpack", [{"key": "a"}, large, {"key": "b"}])
-    keys, offsets = scan_index(path)
+    keys, offsets, _ = scan_index(path)
     assert keys == ["a", "large", "b"]
     assert offsets.tolist() == offsets_of(path)
 
@@ -105,7 +105,7 @@ def test_length_beyond_the_end_of_the_file_reads_nothing_more(tmp_path, monkeypa
 
 
 def test_empty_file_has_an_empty_index(tmp_path):
-    keys, offsets = scan_index(file_of(tmp_path / "x"))
+    keys, offsets, _ = scan_index(file_of(tmp_path / "x"))
     assert keys == []
     assert offsets.tolist() == [0]
     assert list(check_samples(tmp_path / "x", offsets)) == []
@@ -122,7 +122,7 @@ def test_any_samples_are_split_as_msgpack_splits_them(tmp_path_factory, samples,
     file_of(path, *packed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scan, "WINDOW", size)
-        keys, offsets = scan_index(path)
+        keys, offsets, _ = scan_index(path)
     assert keys == [f"{i}" for i in range(len(packed))]
     assert np.diff(offsets.astype(int)).tolist() == [len(message) for message in packed]
 

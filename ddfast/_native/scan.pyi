@@ -6,11 +6,12 @@ Found = tuple[NDArray[np.uint64], list[str | None], dict[int, str]]
 """Samples: where each ends, counted from the beginning of the buffer; the keys they hold; and for those without a key,
 by position, why."""
 
-def scan_run(buffer: Buffer) -> Found:
+def scan_run(buffer: Buffer, most: int = 0) -> Found:
     """Find samples that follow one another, and check every byte of them.
 
     Parameters:
         buffer: contiguous bytes that begin with a sample.
+        most: how many samples are wanted; 0 for as many as one call finds.
 
     Returns:
         Some samples, at least one unless the buffer is empty; those before a damaged one or one that is cut off.

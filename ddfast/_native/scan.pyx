@@ -48,15 +48,16 @@ cdef tuple handed_over(const uint8_t *p, const ddf_scanned *found, int64_t n):
     return stops, keys, faults
 
 
-def scan_run(const uint8_t[::1] buffer):
+def scan_run(const uint8_t[::1] buffer, size_t most=0):
     cdef const uint8_t *p = address(buffer)
     cdef size_t size = buffer.shape[0]
-    cdef ddf_scanned *found = room_for(ROOM)
+    cdef size_t room = min(most, ROOM) if most else ROOM
+    cdef ddf_scanned *found = room_for(room)
     cdef ddf_err err
     cdef int64_t n
     try:
         with nogil:
-            n = ddf_scan_run(p, size, found, ROOM, &err)
+            n = ddf_scan_run(p, size, found, room, &err)
         return handed_over(p, found, check(n, &err))
     finally:
         free(found)

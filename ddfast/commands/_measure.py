@@ -84,12 +84,14 @@ class Timing:
         seconds: wall-clock time from before the file was opened to the end.
         cpu_seconds: time that all threads of the process computed meanwhile.
         first_seconds: wall-clock time until the first batch, sample or read was there.
+        waited_seconds: how long the program waited for batches; 0 where that is not known.
     """
 
     count: int
     seconds: float
     cpu_seconds: float
     first_seconds: float
+    waited_seconds: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -106,6 +108,7 @@ class Meter:
         self.max_seconds = seconds
         self.count = 0
         self.first = 0.0
+        self.waited = 0.0
         self.cpu_started = time.process_time()
         self.started = time.perf_counter()
 
@@ -139,7 +142,9 @@ class Meter:
 
     def timing(self) -> Timing:
         """The figures up to now."""
-        return Timing(self.count, self.elapsed, time.process_time() - self.cpu_started, self.first)
+        return Timing(
+            self.count, self.elapsed, time.process_time() - self.cpu_started, self.first, self.waited
+        )
 
 
 def progress(desc: str, total: float, unit: str, show: bool) -> Any:
@@ -202,6 +207,7 @@ async def _measure_async(job: Job, show: bool) -> Timing:
             for epoch in meter.passes():
                 if await _async_pass(reader, job, epoch, meter):
                     break
+            meter.waited = reader.stats().seconds_waited
             return meter.timing()
 
 
@@ -237,6 +243,7 @@ def _measure_blocking(job: Job, show: bool) -> Timing:
             for epoch in meter.passes():
                 if _blocking_pass(reader, job, epoch, meter):
                     break
+            meter.waited = reader.stats().seconds_waited
             return meter.timing()
 
 

@@ -51,6 +51,7 @@ class Result:
             "mb_per_second": rate / MB,
             "cpu_seconds_per_gb": self.run.cpu_seconds / max(1.0, self.bytes) * GB,
             "first_seconds": self.run.first_seconds,
+            "waited_seconds": self.run.waited_seconds,
             "raw_mb_per_second": self.raw.rate / MB,
             "raw_cpu_seconds_per_gb": self.raw.cpu_seconds / max(1, self.raw.count) * GB,
             "share_of_raw": rate / self.raw.rate if self.raw.count else 0.0,
@@ -79,6 +80,7 @@ def report(result: Result) -> str:
         ("MB/s", f"{figures['mb_per_second']:,.0f}"),
         ("CPU seconds per GB", f"{figures['cpu_seconds_per_gb']:.3f}"),
         (f"first {first} after", f"{figures['first_seconds'] * 1e3:.1f} ms"),
+        ("waited for batches", f"{figures['waited_seconds']:.2f} s"),
     ]
     if result.raw.count:
         rows += [

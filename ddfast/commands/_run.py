@@ -7,11 +7,15 @@ import os
 import sys
 from collections.abc import Callable
 from types import ModuleType
+from typing import TextIO
 
 from ddfast.errors import DdfastError
 
 FAILED = 1
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
+
+# What makes a terminal do other things than show text, except for new lines and tabs.
+CONTROLS = {code: f"\\x{code:02x}" for code in [*range(32), *range(127, 160)] if chr(code) not in "\n\t"}
 
 
 def make_parser(command: ModuleType, prog: str) -> argparse.ArgumentParser:
@@ -23,6 +27,11 @@ def make_parser(command: ModuleType, prog: str) -> argparse.ArgumentParser:
     )
     command.add_arguments(parser)
     return parser
+
+
+def say(text: str, file: TextIO | None = None) -> None:
+    """Print text that may hold names from a file, which strangers chose: what controls terminals is spelled out."""
+    print(text.translate(CONTROLS), file=file, flush=True)
 
 
 def run(command: ModuleType, prog: str, argv: list[str] | None = None) -> int:
@@ -44,5 +53,5 @@ def guarded(prog: str, work: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (DdfastError, OSError, ValueError) as error:
-        print(f"{prog}: {error}", file=sys.stderr)
+        say(f"{prog}: {error}", sys.stderr)
         return FAILED

@@ -72,7 +72,11 @@ def cat_keys(
     with _opened(infile) as reader:
         keys = reader.keys()
         for index in range(*slice(start, stop).indices(len(keys))):
-            print(json.dumps(keys[index], ensure_ascii=False) if as_json else keys[index])
+            print(
+                json.dumps(keys[index], ensure_ascii=False)
+                if as_json
+                else keys[index].translate(_run.CONTROLS)
+            )
 
 
 def plain(value: Any) -> Any:

@@ -64,7 +64,7 @@ def index(path: str | os.PathLike[str]) -> int:
                 digest.update([data])
                 bar.update(len(data))
 
-            keys, offsets = scan_index(path, take)
+            keys, offsets, sums = scan_index(path, take)
             digests = [(path.name, digest.hexdigest())]
     finally:
         digest.close()
@@ -72,7 +72,7 @@ def index(path: str | os.PathLike[str]) -> int:
     legacy = path_append(path, SUFFIX_LEGACY_INDEX)
     if legacy.exists():
         digests.append((legacy.name, hash_md5hex(legacy)))
-    write_index(path, keys, offsets, digests, sums=scan_checksums(path, offsets))
+    write_index(path, keys, offsets, digests, sums=sums)
     return len(keys)
 
 

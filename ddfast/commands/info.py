@@ -113,7 +113,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Look and print; returns the exit code."""
     found = info(datasets(args.files), args.samples)
-    print(json.dumps(found.to_dict(), indent=2) if args.json else report(found))
+    _run.say(json.dumps(found.to_dict(), indent=2) if args.json else report(found))
     return 0
 
 

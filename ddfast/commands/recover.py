@@ -157,9 +157,9 @@ def main(args: argparse.Namespace) -> int:
     try:
         result = recover(args.file, args.outfile, args.no_confirm)
     except UsageError as error:
-        print(f"ddfast recover: {error}", file=sys.stderr)
+        _run.say(f"ddfast recover: {error}", sys.stderr)
         return USAGE
-    print(json.dumps(result.to_dict(), indent=2) if args.json else report(result))
+    _run.say(json.dumps(result.to_dict(), indent=2) if args.json else report(result))
     return _run.FAILED if result.lost else 0
 
 

@@ -95,7 +95,7 @@ def main(args: argparse.Namespace) -> int:
     for path in datasets(args.files):
         checks.append(verify(path, args.quick))
         if not args.json:
-            print(report(checks[-1]), flush=True)
+            _run.say(report(checks[-1]))
     if args.json:
         print(json.dumps([to_dict(check) for check in checks], indent=2))
     return 0 if all(check.sound for check in checks) else _run.FAILED

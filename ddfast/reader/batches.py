@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddfast._native.decode import Decoder
+from ddfast._native.status import E_FIELDS
 from ddfast.batch import Batch
+from ddfast.dataset import too_many_fields
 from ddfast.errors import CorruptSampleError, KernelError, PickleRefusedError
 from ddfast.order import Order, Part
 from ddfast.policy import Place
@@ -104,4 +106,6 @@ class ReaderOrigin:
         name = f"{self._reader!r}: sample {index} ({self._reader.find_key(index)!r})"
         if isinstance(error, PickleRefusedError):
             return PickleRefusedError(f"{name}: {error}")
+        if error.code == E_FIELDS:
+            return too_many_fields(name, error)
         return CorruptSampleError(f"{name} is damaged at byte {error.pos:,}: {error.reason}")

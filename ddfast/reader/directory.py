@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain
+from pathlib import PurePath
 from typing import Any
 
-from ddfast.errors import ReadError, SampleFileNotFoundError
+from ddfast.errors import EscapingPathError, ReadError, SampleFileNotFoundError
 from ddfast.policy import OnError, Place
 from ddfast.reader.list import Labels, ListReader, Sample, noop, text_lines
 from ddfast.reader.walk import LABEL, files, is_file, matcher
@@ -110,11 +112,12 @@ def collect(
     samples: list[Sample] = []
     for pattern, source in zip(patterns, sources, strict=True):
         before = len(samples)
+        place = partial(_listed, pattern) if is_file(pattern) else os.path.join
         samples.extend(
             {
                 "key": key,
                 "label": label,
-                "path": os.path.join(root_dir, path) if root_dir else path,  # noqa: PTH118  # not normalised
+                "path": place(root_dir, path) if root_dir else path,
                 "_additional_info": more,
             }
             for key, path, label, more in source
@@ -123,6 +126,16 @@ def collect(
         if len(samples) == before:
             warnings.warn(f"no file matches {pattern!r}, or none is included", stacklevel=3)
     return samples
+
+
+def _listed(name: str, root_dir: Path, path: str) -> str:
+    """Where a file of a list is: a list may come from a stranger, and names nothing outside of the folder given."""
+    if path.startswith(os.sep) or PurePath(os.path.normpath(path)).parts[0] == os.pardir:
+        raise EscapingPathError(
+            f"{name} lists {path!r}, which is not in {os.fspath(root_dir)!r}. Remove the line; or leave root_dir out, "
+            "if the list may name any file"
+        )
+    return os.path.join(root_dir, path)  # noqa: PTH118  # not normalised
 
 
 class DirectoryReader(ListReader):
@@ -145,12 +158,14 @@ class DirectoryReader(ListReader):
         include: fnmatch patterns, of which a path must match one, if there are any.
         exclude: fnmatch patterns, of which a path must match none.
         separator: what separates the columns of a list of files.
-        root_dir: where to look for relative paths; keys and `include` do without it.
+        root_dir: where to look for relative paths; keys and `include` do without it. A list of files must stay in it;
+            without it, a list may name any file.
         on_error: as that of `ListReader`; a file that is gone can be left out too.
 
     Raises:
         DuplicateKeyError, MissingLabelError: as `ListReader`.
         TextFileError: a list of files is not UTF-8.
+        EscapingPathError: a list of files names one outside of `root_dir`.
         ReadError: a folder cannot be listed.
 
     Attributes:

@@ -33,6 +33,9 @@ class BatchDataset(IterableDataset):
     In each step of the order each worker of each rank takes one batch. With one rank, batches come in the same order
     with any number of workers; the last step is shared evenly, so that there may be several short batches then.
 
+    A batch of which the reader's `on_error` left no sample is left out; with several ranks that is an
+    `UnevenBatchesError`.
+
     Epochs are counted as those of `ddfast.torch.IterableDataset` are: by each worker, from one iteration to the next.
 
     Parameters:
@@ -91,7 +94,8 @@ class BatchDataset(IterableDataset):
         """The batches of this process in one epoch, or in what is left of it after `load_state_dict`.
 
         Raises:
-            UnevenBatchesError: some ranks would deliver more batches than others; also a `RuntimeError`.
+            UnevenBatchesError: some ranks would deliver more batches than others, or none of a batch's samples is
+                left; also a `RuntimeError`.
         """
         worker, workers = this_worker()
         epoch, start = self.epoch, self._start
@@ -111,7 +115,10 @@ class BatchDataset(IterableDataset):
         )
         for number, batch in enumerate(batches, 1):
             self._at = epoch, min(part.n, start + number * part.stride)
-            yield self._delivered(batch)
+            if len(batch):
+                yield self._delivered(batch)
+            elif self.world_size > 1:
+                raise self._no_samples(number - 1)
         self._at = None
 
     def state_dict(self) -> dict[str, int]:
@@ -146,6 +153,12 @@ class BatchDataset(IterableDataset):
                 f"batches and wait for ever for rank {self.world_size - 1}, which has {least}; use drop_last=True, or "
                 "change num_workers, batch_size, or world_size"
             )
+
+    def _no_samples(self, number: int) -> UnevenBatchesError:
+        return UnevenBatchesError(
+            f"batch {number} of this process has no sample left after `on_error`, and ranks that have one would wait "
+            "for ever; use larger batches, or a dataset without the damaged samples, which `ddfast recover` makes"
+        )
 
     def _delivered(self, batch: Batch) -> Any:
         columns = batch.to_torch()

@@ -229,7 +229,7 @@ def name_dataset(outfile: str | os.PathLike[str]) -> Path:
 
     Raises:
         IsADirectoryError: a folder has this name.
-        ValueError: an index file would have the name of the data file.
+        ValueError: an index file would have the name of the data file, or that is a link to another dataset.
     """
     path = Path(outfile)
     if path.suffix in SUFFIXES:
@@ -237,6 +237,12 @@ def name_dataset(outfile: str | os.PathLike[str]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder. Name a file in it")
+    real = real_path(path)
+    if real.name != path.name and any(path_append(real, suffix).exists() for suffix in SUFFIXES):
+        raise ValueError(
+            f"{path} is a link to {real}, which has an index of its own: writing here would leave that dataset with "
+            "the wrong one. Write to that name, or remove the link"
+        )
     return path
 
 

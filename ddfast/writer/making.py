@@ -61,6 +61,7 @@ class Making:
         self._digest = Digest()
         self._cleanup = weakref.finalize(self, self._draft.leave if resume else self._draft.remove)
         self.output: Output | None = None
+        _living.add(self)
         if self.is_ready:
             with self.giving_up():
                 self.begin()
@@ -241,8 +242,26 @@ class Making:
         """What to raise for a sample that comes too late."""
         return ClosedError(f"{self.path}: the writer takes no more samples, {self.end}. Open another one")
 
+    def leave_to_parent(self) -> None:
+        """Stop in a child process, without touching what its parent writes."""
+        if self.end is None:
+            self.end = f"it belongs to process {os.getppid()}, of which this one was forked"
+            self._cleanup.detach()
+            self._draft.journal.forget()
+
     def _stop(self, end: str) -> None:
         self.end = end
         if self.output is not None:
             self.output.discard()
         self._digest.close()
+
+
+_living: weakref.WeakSet[Making] = weakref.WeakSet()
+
+
+def _leave_to_parent() -> None:
+    for making in list(_living):
+        making.leave_to_parent()
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,13 +19,20 @@ from ddfast._native.xxh3 import checksums
 from ddfast.errors import DdfastError, KernelError
 from ddfast.files import SUFFIX_CHECKSUMS, SUFFIX_OFFSETS, path_append
 from ddfast.index import legacy_load_index, load_keys
+from ddfast.scan import AT_ONCE
 from ddfast.writer.book import Piece
 
 WINDOW = 4 << 20
 BLOCK = 4096
+HEAD = 64
+
+# What is kept in memory of a sample behind damage until it turns out to be one.
+LARGEST_GUESS = 256 << 20
+
 
 # Samples are maps: the bytes that one can begin with.
-MAP_STARTS = np.array([*range(0x81, 0x90), 0xDE, 0xDF], np.uint8)
+MAP_STARTS = re.compile(rb"[\x81-\x8f\xde\xdf]")
+WORD = re.compile(b"key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +146,7 @@ class Salvage:
         while at < count:
             start = int(offsets[at] - offsets[0])
             try:
-                _, keys, _ = scan_spans(view[start:], offsets[at:])
+                _, keys, _ = scan_spans(view[start:], offsets[at : at + AT_ONCE + 1])
             except KernelError as error:
                 bounds = int(offsets[at]), int(offsets[at + 1])
                 reason = f"{error.reason}, at byte {error.pos:,} of it"
@@ -194,17 +202,14 @@ class Salvage:
     # -- samples that are searched for
 
     def _by_scanning(self, file: int, start: int) -> Iterator[Piece]:
-        gap, reason = start, ""
+        gap, reason, front = start, "", Front(file, self.size)
         while start < self.size:
-            found = self._scan(file, start)
+            found = self._scan(front, start, start > gap)
             if isinstance(found, str):
                 reason = reason or found
-                start = self._next_start(file, start + 1)
+                start = self._next_start(front, start + 1)
                 continue
             data, offsets, keys = found
-            if gap < start and self._is_inner(data):
-                start = self._next_start(file, start + 1)
-                continue
             self._heads.update(_head(data, int(at - offsets[0])) for at in offsets[:-1])
             if gap < start:
                 self.lost.append(Lost(gap, start, reason))
@@ -218,27 +223,35 @@ class Salvage:
         """Whether a map behind damage may lie within a sample: it is unlike all so far, and no checksum tells."""
         return self._known is None and bool(self._heads) and _head(data, 0) not in self._heads
 
-    def _scan(self, file: int, start: int) -> tuple[memoryview, NDArray[np.uint64], list[str | None]] | str:
-        """Samples that begin at a byte, or why there are none."""
-        size = WINDOW
+    def _scan(
+        self, front: Front, start: int, is_guess: bool
+    ) -> tuple[memoryview, NDArray[np.uint64], list[str | None]] | str:
+        """Samples that begin at a byte, or why there are none. One of a guess is looked at before those behind it."""
+        size, most = WINDOW, self._most(front, start) if is_guess else self.size
         while True:
-            data = read_around(file, start, min(size, self.size - start))
+            data = front.at(start, size)
             try:
-                stops, keys, _ = scan_run(data)
+                stops, keys, _ = scan_run(data, 1 if is_guess else 0)
             except KernelError as error:
-                if (
-                    error.code == E_TRUNCATED
-                    and len(data) < self.size - start
-                    and error.item <= self.size - start
-                ):
+                if error.code == E_TRUNCATED and len(data) < error.item <= min(most, self.size - start):
                     size = max(2 * size, error.item)
                     continue
                 return "the file ends within the sample" if error.code == E_TRUNCATED else error.reason
-            count = self._plausible(memoryview(data), stops, keys)
-            if not count:
+            count = self._plausible(data, stops, keys)
+            if not count or (is_guess and self._is_inner(data)):
                 return "no sample of this dataset begins here"
+            if is_guess:
+                is_guess = False
+                continue
             offsets = np.append(np.uint64(0), stops[:count]) + np.uint64(start)
-            return memoryview(data)[: int(stops[count - 1])], offsets, keys[:count]
+            return data[: int(stops[count - 1])], offsets, keys[:count]
+
+    def _most(self, front: Front, start: int) -> int:
+        """How large a sample may be of which nothing but its first bytes is known to look like one."""
+        head = front.at(start, HEAD)
+        if len(head) < 2 or (self._heads and _head(head, 0) not in self._heads):
+            return 0
+        return LARGEST_GUESS
 
     def _plausible(self, data: memoryview, stops: NDArray[np.uint64], keys: list[str | None]) -> int:
         """How many messages are samples, and no values within one that is damaged."""
@@ -252,15 +265,61 @@ class Salvage:
                     return at
         return len(keys)
 
-    def _next_start(self, file: int, start: int) -> int:
-        """The next byte that a sample may begin with."""
+    def _next_start(self, front: Front, start: int) -> int:
+        """The next byte that a sample may begin with, which holds the word key further on."""
+        word = front.find_word(start)
+        if word is None:
+            return self.size
+        start = max(start, word - LARGEST_GUESS)
         while start < self.size:
-            data = np.frombuffer(read_around(file, start, min(1 << 16, self.size - start)), np.uint8)
-            found = np.flatnonzero(np.isin(data, MAP_STARTS))
-            if len(found):
-                return start + int(found[0])
+            data = front.at(start, 1)
+            found = MAP_STARTS.search(data)
+            if found:
+                return start + found.start()
             start += len(data)
         return start
+
+
+class Front:
+    """The part of a file that is looked at; it moves on, and each byte is read once unless it moves back.
+
+    Parameters:
+        file: its descriptor.
+        size: of the file.
+    """
+
+    def __init__(self, file: int, size: int) -> None:
+        self._file = file
+        self._size = size
+        self._start = 0
+        self._data = memoryview(b"")
+        self._word: int | None = -1  # where it was found last; None where there is none up to the end
+        self._ahead: Front | None = None  # looks for words further on
+
+    def at(self, start: int, size: int) -> memoryview:
+        """Bytes from `start` on: at least `size`, or all that the file has."""
+        size = min(size, self._size - start)
+        if not self._start <= start <= self._start + len(self._data):
+            self._start, self._data = start, memoryview(b"")
+        held = self._data[start - self._start :]
+        if len(held) < size:
+            behind = start + len(held)
+            more = read_around(self._file, behind, min(max(size - len(held), WINDOW), self._size - behind))
+            held = memoryview(b"".join([held, more]))
+            self._start, self._data = start, held
+        return held
+
+    def find_word(self, start: int) -> int | None:
+        """Where the word key is next."""
+        if self._word is not None and self._word < start:
+            self._word, front = None, self
+            while start < self._size and self._word is None:
+                data = front.at(start, len(WORD.pattern))
+                found = WORD.search(data)
+                self._word = start + found.start() if found else None
+                start += max(1, len(data) - len(WORD.pattern) + 1)
+                front = self._ahead = self._ahead or Front(self._file, self._size)
+        return self._word
 
 
 def _head(data: memoryview, at: int) -> bytes:

@@ -74,7 +74,14 @@ def test_rates_follow_from_counts_and_times(dataset, capsys):
 def test_summary_names_every_figure(dataset, capsys):
     run(dataset, "--epochs", 1)
     text = capsys.readouterr().out
-    for figure in ("samples/s", "MB/s", "CPU seconds per GB", "first batch after", "share of plain preadv"):
+    for figure in (
+        "samples/s",
+        "MB/s",
+        "CPU seconds per GB",
+        "first batch after",
+        "waited for batches",
+        "share of plain preadv",
+    ):
         assert figure in text
 
 

@@ -10,8 +10,11 @@ import datadings.reader
 import pytest
 from datasets import beside, damage, keys_of, md5_of, some_samples, write, write_checksums, write_legacy
 
+from ddfast import scan
+from ddfast._native.xxh3 import checksums
 from ddfast.commands import _run, convert_index, index
 from ddfast.errors import CorruptSampleError, DatasetNotFoundError
+from ddfast.scan import _Front as front
 from ddfast.writer import draft, indexing
 
 SAMPLES = some_samples(50)
@@ -293,3 +296,19 @@ def test_wrong_arguments_end_with_usage(module, capsys):
             run(module, *argv)
         assert end.value.code == 2
         assert "usage: ddfast-" in capsys.readouterr().err
+
+
+def test_the_data_file_is_read_once_for_index_and_checksums(tmp_path, monkeypatch):
+    path = write(tmp_path / "x", some_samples(100))
+    pieces = []
+    monkeypatch.setattr(
+        scan, "checksums_of", lambda data, sizes: pieces.append(len(data)) or checksums(data, sizes)
+    )
+    monkeypatch.setattr(scan, "WINDOW", 100)
+    opened = []
+    monkeypatch.setattr(scan, "_Front", lambda *args: opened.append(args) or front(*args))
+    index.index(path)
+    assert (len(opened), sum(pieces)) == (1, path.stat().st_size)
+    beside(path, ".xxh3").rename(tmp_path / "sums")
+    index.index_checksums(path)
+    assert beside(path, ".xxh3").read_bytes() == (tmp_path / "sums").read_bytes()

@@ -7,7 +7,9 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from datasets import beside
 
+from ddfast import FileWriter
 from ddfast.commands import __main__ as command
 from ddfast.commands import _run
 
@@ -126,3 +128,23 @@ def test_expected_failures_are_one_line(error, code, message, capsys):
 def test_programming_errors_keep_their_traceback():
     with pytest.raises(ZeroDivisionError):
         _run.guarded("ddfast", lambda: 1 // 0)
+
+
+@pytest.mark.parametrize("call", ["info", "verify", "cat", "cat --keys"])
+def test_names_in_a_file_do_not_control_the_terminal(tmp_path, capsys, call):
+    path = tmp_path / "x"
+    bell = "\x1b[2J\x07\x9b"
+    with FileWriter(path, disable=True) as writer:
+        writer.write({"key": f"a{bell}", f"field{bell}": f"b{bell}"})
+    with beside(path, ".md5").open("a") as file:
+        file.write(f"{'0' * 32}  {bell}\n")
+    name, *options = call.split()
+    command.main([name, *options, str(path)])
+    out = capsys.readouterr().out
+    assert not set(out) & set(bell[0] + bell[4:]), ascii(out)
+    assert "x1b[2J" in out
+
+
+def test_errors_do_not_control_the_terminal(tmp_path, capsys):
+    assert command.main(["info", str(tmp_path / "\x1b[31m")]) == 1
+    assert "\x1b" not in capsys.readouterr().err

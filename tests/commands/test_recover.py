@@ -261,3 +261,67 @@ def test_long_reports_are_cut(path, capsys):
     status, out, _ = run(capsys, path, "-o", path.with_name("y"))
     assert status == 1
     assert "and 10 more; --json tells all" in out
+
+
+def count_reads(monkeypatch):
+    """How many bytes are read, as a list of sizes."""
+    real, sizes = os.pread, []
+
+    def pread(file, size, start):
+        sizes.append(size)
+        return real(file, size, start)
+
+    monkeypatch.setattr(salvage.os, "pread", pread)
+    return sizes
+
+
+@pytest.mark.parametrize(
+    "word", [b"\x81\xa3key", b"\x81\xa1kkey", b"\x81\xc0key", b"\xdf\x00\x04\x00\x00key"]
+)
+def test_file_of_nothing_but_beginnings_is_searched_without_reading_it_again(path, monkeypatch, word):
+    path.write_bytes(word * 4000)
+    monkeypatch.setattr(salvage, "WINDOW", 1 << 14)
+    sizes = count_reads(monkeypatch)
+    assert not list(salvage.Salvage(path).pieces())
+    assert sum(sizes) < 5 * path.stat().st_size
+
+
+@pytest.mark.parametrize("before", [0, 10])
+def test_sample_larger_than_a_window_is_found_behind_damage(path, capsys, monkeypatch, before):
+    monkeypatch.setattr(salvage, "WINDOW", 1 << 10)
+    samples = [
+        *SAMPLES[:before],
+        {"key": "damaged"},
+        {"key": "large", "x": bytes(100_000), "meta": {}},
+        *SAMPLES[20:30],
+    ]
+    write(path, samples, "ddfast")
+    damage(path, before)
+    _, saved = save(path, capsys, ".offsets", ".xxh3", ".keys")
+    assert saved == keys_of([*samples[:before], *samples[before + 1 :]])
+
+
+def test_size_that_garbage_claims_is_not_read(path, monkeypatch):
+    claim = b"\x81\xa1x\xc6\x00\x01\x00\x00"  # 65,536 bytes, which the file has
+    write(path, SAMPLES)
+    path.write_bytes(path.read_bytes() + b"\xc1" + claim * 20_000 + b"key")
+    for suffix in (".offsets", ".keys"):
+        beside(path, suffix).unlink()
+    monkeypatch.setattr(salvage, "WINDOW", 1 << 14)
+    sizes = count_reads(monkeypatch)
+    pieces = list(salvage.Salvage(path).pieces())
+    assert sum(len(piece.keys) for piece in pieces) == len(SAMPLES)
+    assert max(sizes) <= 1 << 16
+
+
+def test_samples_that_are_all_damaged_are_not_looked_at_again_and_again(path, monkeypatch):
+    write(path, [{"key": str(i)} for i in range(5000)])
+    path.write_bytes(b"\xc1" * path.stat().st_size)
+    real, spans = salvage.scan_spans, []
+    monkeypatch.setattr(
+        salvage, "scan_spans", lambda data, bounds: spans.append(len(bounds)) or real(data, bounds)
+    )
+    found = salvage.Salvage(path)
+    assert not list(found.pieces())
+    assert len(found.lost) == len(spans) == 5000
+    assert max(spans) <= salvage.AT_ONCE + 1

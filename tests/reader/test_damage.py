@@ -9,7 +9,7 @@ import pytest
 from datasets import beside, damage, offsets_of, overwrite, some_samples, write, write_offsets
 
 from ddfast import AsyncReader, MsgpackReader
-from ddfast.errors import CorruptSampleError, DdfastError, IndexFileError
+from ddfast.errors import CorruptSampleError, DdfastError, IndexFileError, TooManyFieldsError
 from ddfast.testing import assert_same_sample
 
 SAMPLES = some_samples(40)
@@ -375,3 +375,14 @@ def test_a_legacy_index_with_wild_offsets_is_refused(path):
         beside(path, ".index").write_bytes(b"\x81\xa1a\xcf" + struct.pack(">Q", number))
         with pytest.raises(IndexFileError, match=r"\.index"):
             MsgpackReader(path)
+
+
+@pytest.mark.parametrize("on_error", ["raise", "skip"])
+def test_batch_of_more_fields_than_it_may_have_names_the_limit_and_the_way_out(tmp_path, on_error):
+    samples = [{"key": str(i), **{f"{i} {j}": j for j in range(3000)}} for i in range(2)]
+    path = write(tmp_path / "x", samples)
+    with MsgpackReader(path, on_error=on_error) as reader:
+        for make in (lambda: list(reader.batches(2)), lambda: reader.get_many([0, 1])):
+            with pytest.raises(TooManyFieldsError, match=r"sample 1 .* than 4,096 .* Choose columns="):
+                make()
+        assert len(next(reader.batches(2, columns=["key"]))) == 2

@@ -17,6 +17,7 @@ from reading import assert_same_reader, outcome
 
 from ddfast.errors import (
     DuplicateKeyError,
+    EscapingPathError,
     MissingLabelError,
     ReadError,
     SampleFileNotFoundError,
@@ -334,10 +335,21 @@ def test_lists_give_the_samples_of_datadings(tree, tmp_path, end, last, separato
     assert list(ours) == list(theirs)
 
 
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/../../secret", ".."])
+def test_a_list_of_files_cannot_leave_its_root(tmp_path, name):
+    path = tmp_path / "list.txt"
+    path.write_text(f"a/1.jpg,x\n{name},x\n")
+    with pytest.raises(
+        EscapingPathError, match=rf"lists '{name}', which is not in 'photos'.*leave root_dir out"
+    ):
+        DirectoryReader(path, separator=",", root_dir="photos")
+    assert len(DirectoryReader(path, separator=",")) == 2
+
+
 @pytest.mark.parametrize("as_path", [str, Path])
 def test_root_dir_is_put_before_paths_but_not_before_keys(tree, tmp_path, as_path):
     path = tmp_path / "list.csv"
-    path.write_text(f"1.txt,a\nb/1.txt,b\n{tree}/top.txt,c\n")
+    path.write_text("1.txt,a\nb/1.txt,b\nb/../1.txt,c\n")
     ours, theirs = both(path, separator=",", root_dir=as_path("a"))
     assert_same_reader(ours, theirs)
     assert ours.get(0)["path"] == "a/1.txt"

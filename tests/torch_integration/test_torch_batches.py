@@ -4,7 +4,7 @@ from itertools import chain
 
 import numpy as np
 import pytest
-from datasets import write
+from datasets import damage, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch_helpers import FakeInfo, first_bytes
@@ -223,3 +223,24 @@ def test_each_worker_goes_on_where_it_was(reader, workers, monkeypatch):
         again.load_state_dict(dataset.state_dict())
         resumed.append(begin + labels(again))
     assert resumed == whole
+
+
+def damaged_copy(path, tmp_path):
+    """A dataset whose samples 10 to 19 are damaged."""
+    copy = write(tmp_path / "x", [sample(i) for i in range(N)], "ddfast")
+    for i in range(10, 20):
+        damage(copy, i)
+    return copy
+
+
+def test_batch_without_a_sample_left_is_left_out(path, tmp_path):
+    with MsgpackReader(damaged_copy(path, tmp_path), on_error="skip") as reader:
+        assert flat(labels(BatchDataset(reader, 10))) == [*range(10), *range(20, N)]
+
+
+def test_batch_without_a_sample_left_is_an_error_where_other_ranks_would_wait(path, tmp_path, monkeypatch):
+    with MsgpackReader(damaged_copy(path, tmp_path), on_error="skip") as reader:
+        dataset = BatchDataset(reader, 10, drop_last=True)
+        dataset.rank, dataset.world_size = 1, 2
+        with pytest.raises(UnevenBatchesError, match="batch 0 of this process has no sample left"):
+            next(iter(dataset))

@@ -7,9 +7,10 @@ import threading
 
 import datadings.writer
 import pytest
+from datasets import some_samples, write
 
 from ddfast import MsgpackReader
-from ddfast.errors import ClosedError, DdfastError
+from ddfast.errors import ClosedError, DatasetBusyError, DdfastError
 from ddfast.index import load_offsets
 from ddfast.writer import FileWriter, indexing
 from ddfast.writer.output import Output
@@ -111,6 +112,14 @@ def test_link_to_a_data_file_is_followed(path, tmp_path):
     assert path.is_symlink()
     assert [file.name for file in (tmp_path / "disk").iterdir()] == ["data"]
     assert (tmp_path / "disk" / "data").read_bytes() == path.read_bytes() != b""
+
+
+def test_link_to_another_dataset_is_refused(path, tmp_path):
+    write(tmp_path / "other.msgpack", some_samples(3), "ddfast")
+    path.symlink_to(tmp_path / "other.msgpack")
+    with pytest.raises(ValueError, match=r"has an index of its own.* remove the link"):
+        FileWriter(path, overwrite=True, disable=True)
+    assert len(MsgpackReader(tmp_path / "other.msgpack")) == 3
 
 
 def write_much(writer):
@@ -278,3 +287,29 @@ def test_a_file_that_grows_large_with_its_last_piece_is_whole(tmp_path, monkeypa
     threading.Timer(0.1, gate.set).start()
     output.close()
     assert (tmp_path / "x").read_bytes() == b"x" * 1001 + b"y" * 10
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+@pytest.mark.parametrize("resume", [False, True])
+def test_writer_of_a_forked_child_leaves_the_dataset_to_its_parent(tmp_path, resume):
+    path = tmp_path / "x"
+    with FileWriter(path, resume=resume, disable=True) as writer:
+        writer.write({"key": "a"})
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                try:
+                    writer.write({"key": "b"})
+                except ClosedError as error:
+                    status = 0 if "of which this one was forked" in str(error) else 2
+                writer.close()
+                writer.discard()
+                del writer
+            finally:
+                os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
+        with pytest.raises(DatasetBusyError):
+            FileWriter(path, overwrite=True)
+        writer.write({"key": "c"})
+    assert [sample["key"] for sample in MsgpackReader(path)] == ["a", "c"]

@@ -1,0 +1,146 @@
+"""Compare ddfast with the formats and loaders that people use instead: the same samples, in one run.
+
+Each peer writes the samples into a format of its own, is checked to give the same ones back, and then takes its
+turns with all others in a warm page cache. Prints a table for each dataset. docs/benchmarks.md explains the jobs,
+the settings of the peers, and what is unfair about them. Run it from the root of the repository;
+`pip install '.[peers]'` installs the peers.
+
+A run of everything takes about an hour, and 12 GB of disk at a time. What is finished is in the JSON file after each
+job: with --resume, the same command goes on where it was cut off.
+
+Example:
+  python -m benchmarks.peers --data /tmp/ddfast-data --cores 2 --json peers.json --plot docs
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.datasets import DATASETS, add_data_argument
+from benchmarks.measure import machine_line
+from benchmarks.peers.jobs import JOBS
+from benchmarks.peers.registry import PEERS
+from benchmarks.peers.report import document, facts, joined, load, tables
+from benchmarks.peers.run import Plan, Result, run
+
+
+def positive(kind: type) -> Any:
+    """A parser of numbers above 0."""
+
+    def parse(text: str) -> Any:
+        value = kind(text)
+        if value <= 0:
+            raise argparse.ArgumentTypeError(f"{text} is not above 0")
+        return value
+
+    parse.__name__ = "number"
+    return parse
+
+
+def add_choice(parser: argparse.ArgumentParser, option: str, names: Sequence[str], what: str) -> None:
+    """An option that takes some of the names, all by default."""
+    parser.add_argument(
+        option, nargs="+", choices=names, default=names, metavar="NAME", help=f"{what} (default: all)"
+    )
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.peers",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for option, entries in (("--datasets", DATASETS), ("--peers", PEERS), ("--jobs", JOBS)):
+        names = [entry.name for entry in entries]
+        add_choice(parser, option, names, ", ".join(names))
+    add_data_argument(parser)
+    parser.add_argument(
+        "--gigabytes",
+        type=positive(float),
+        default=0.8,
+        help="of each dataset at most: the files of all peers shall stay in the page cache (default: 0.8)",
+    )
+    parser.add_argument("--samples", type=positive(int), help="of each dataset at most (default: no limit)")
+    parser.add_argument("--repeats", type=positive(int), default=5, help="turns of each peer (default: 5)")
+    parser.add_argument(
+        "--seconds", type=positive(float), default=0.5, help="time of one turn (default: 0.5)"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=positive(float),
+        default=120.0,
+        help="seconds after which a peer is given up (default: 120)",
+    )
+    parser.add_argument("--cores", type=positive(int), help="use this many cores (default: all)")
+    parser.add_argument("--keep", action="store_true", help="keep the files of the peers for the next run")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures into this file")
+    parser.add_argument("--resume", action="store_true", help="go on with the run that the JSON file is of")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables into this file")
+    parser.add_argument(
+        "--plot", type=Path, metavar="FOLDER", help="draw peers_<dataset>.png into this folder"
+    )
+    return parser
+
+
+def keep_to(cores: int) -> None:
+    """Run on a few cores only, with all processes that are started."""
+    allowed = sorted(os.sched_getaffinity(0))
+    if cores > len(allowed):
+        raise SystemExit(f"--cores {cores}: there are {len(allowed)}")
+    os.sched_setaffinity(0, allowed[:cores])
+
+
+def write_json(path: Path | None, machine_facts: dict[str, Any], results: list[Result]) -> None:
+    """Replace the JSON file as a whole, if there shall be one."""
+    if path:
+        part = path.with_name(f"{path.name}.part")
+        part.write_text(json.dumps(document(machine_facts, results), indent=2) + "\n")
+        part.replace(path)
+
+
+def publish(args: argparse.Namespace, machine_facts: dict[str, Any], results: list[Result]) -> None:
+    """Print the tables, and write what is asked for."""
+    write_json(args.json, machine_facts, results)
+    text = tables(machine_facts, results)
+    print(text, end="")
+    if args.markdown:
+        args.markdown.write_text(text)
+    if args.plot:
+        from benchmarks.peers.plot import plot
+
+        plot(args.plot, results, machine_line(machine_facts))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, and write what is asked for."""
+    options = parser()
+    args = options.parse_args(arguments)
+    if args.resume and not args.json:
+        options.error("--resume needs --json, the file that the earlier run wrote")
+    if args.cores:
+        keep_to(args.cores)
+    plan = Plan(**{field.name: getattr(args, field.name) for field in dataclasses.fields(Plan)})
+    machine_facts, before = facts(plan), []
+    if args.resume and args.json.exists():
+        earlier, before = load(args.json)
+        machine_facts = joined(earlier, machine_facts)
+    try:
+        results = run(plan, before, lambda so_far: write_json(args.json, machine_facts, so_far))
+    except KeyboardInterrupt:
+        going_on = "; the same command with --resume goes on" if args.json else ""
+        print(f"interrupted{going_on}", file=sys.stderr)
+        return 130
+    publish(args, machine_facts, results)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
