@@ -68,7 +68,7 @@ BINDING_EXCEPTIONS = {
 # Heavy packages: the part that may import them, inside a function only.
 HEAVY = {
     "torch", "pyarrow", "matplotlib", "obstore", "uvloop", "pandas", "PIL", "datadings", "requests", "gdown",
-    "scipy", "tenacity", "osgeo", "multiprocessing",
+    "scipy", "tenacity", "osgeo", "multiprocessing", "fsspec",
 }  # fmt: skip
 HEAVY_AT_TOP = {("torch", "torch")}
 

@@ -1,6 +1,8 @@
-"""Test suites for readers of your own: subclass one, say how to open the reader. Needs pytest."""
+"""Test suites for readers and storage of your own: subclass one, say how to open yours. Needs pytest."""
 
 from ddfast.testing.equality import assert_same_sample
+from ddfast.testing.faulty import Every, Fault, FaultyStorage
 from ddfast.testing.reader import ReaderTests
+from ddfast.testing.storage import StorageTests
 
-__all__ = ["ReaderTests", "assert_same_sample"]
+__all__ = ["Every", "Fault", "FaultyStorage", "ReaderTests", "StorageTests", "assert_same_sample"]

@@ -1,0 +1,105 @@
+"""From a URL to the storage of an object, or to the URLs of all objects that a pattern means."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+from urllib.parse import quote
+
+from ddfast.errors import StorageOptionError, UnsupportedIOError
+from ddfast.storage.anywhere import AnyStorage, open_file_system
+from ddfast.storage.base import Storage
+from ddfast.storage.failures import of_any
+from ddfast.storage.local import LocalStorage, path_of
+from ddfast.storage.objects import ObjectStorage, list_keys
+from ddfast.storage.stores import HTTP, SCHEMES
+from ddfast.storage.urls import WILDCARDS, scheme_of, shown, split_url
+
+
+def open_storage(url: str | os.PathLike[str], **options: Any) -> Storage:
+    """The storage of one object, of which nothing is asked yet.
+
+    Parameters:
+        url: a path or ``file://``; ``s3://``, ``gs://``, ``az://``, ``http(s)://`` or ``memory://``, which are read
+            with obstore; anything else is read with fsspec.
+        options: settings of that store of obstore, such as ``endpoint``, ``region``, ``access_key_id``,
+            ``skip_signature``, ``credential_provider``, and ``client_options`` for the HTTP client, in which times
+            may be numbers of seconds; or what fsspec takes for the scheme. A file has none.
+
+    Raises:
+        StorageOptionError: an option is not known, or has a value that makes no sense.
+        MissingPackageError: a package that the scheme needs is not installed.
+    """
+    name = os.fspath(url)
+    if scheme_of(name) in (None, "file"):
+        if options:
+            raise StorageOptionError(
+                f"{name} is a file, which has no options such as {', '.join(sorted(options))}"
+            )
+        return LocalStorage(name)
+    return ObjectStorage(name, **options) if is_object(name) else AnyStorage(name, **options)
+
+
+def is_object(url: str) -> bool:
+    """Whether a URL is read, and written, with obstore."""
+    return "::" not in url and scheme_of(url) in SCHEMES
+
+
+def is_pattern(url: str) -> bool:
+    """Whether a URL stands for all that match it. Those of HTTP stand for one object, whatever they contain."""
+    return scheme_of(url) not in HTTP and WILDCARDS.search(url.partition("://")[2]) is not None
+
+
+def expand(url: str, **options: Any) -> list[str]:
+    """The URLs of all objects that match a pattern, sorted; of a URL without wildcards, itself.
+
+    Parameters:
+        url: with wildcards ``*``, ``?`` and ``[...]``, none of which matches a ``/``, and ``**`` for any number of
+            folders; not in the name of a bucket or host.
+        options: as for `open_storage`.
+
+    Raises:
+        UnsupportedIOError: a web server does not say what it holds.
+        StorageError: the store did not give its list.
+    """
+    if scheme_of(url) in HTTP and "*" in split_url(url).key:
+        raise UnsupportedIOError(
+            f"{shown(url)} is a pattern, and web servers do not say what they hold: give the URLs of all files"
+        )
+    if not is_pattern(url):
+        return [url]
+    if scheme_of(url) == "file":
+        paths = glob.glob(str(path_of(url)), recursive=True)  # noqa: PTH207  # Path.glob takes no whole paths
+        return sorted(f"file://{quote(path)}" for path in paths)
+    return sorted(_matching_keys(url, options) if is_object(url) else _matching_paths(url, options))
+
+
+def _matching_keys(url: str, options: dict[str, Any]) -> list[str]:
+    location = split_url(url)
+    patterns = location.key.split("/")
+    number = next(i for i, pattern in enumerate(patterns) if WILDCARDS.search(pattern))
+    keys = list_keys(location._replace(key="/".join(patterns[:number])), options)
+    return [str(location._replace(key=key)) for key in keys if matches(key.split("/"), patterns)]
+
+
+def _matching_paths(url: str, options: dict[str, Any]) -> list[str]:
+    file_system, pattern = open_file_system(url, options)
+    try:
+        paths = file_system.glob(pattern)
+    except Exception as error:
+        raise of_any(error, shown(url), None) from error
+    scheme, _, rest = url.partition("://")
+    chain = "::" + rest.partition("::")[2] if "::" in rest else ""
+    return [f"{scheme}://{path.lstrip('/') if chain else path}{chain}" for path in paths]
+
+
+def matches(parts: Sequence[str], patterns: Sequence[str]) -> bool:
+    """Whether the parts of a name, folders first, match those of a pattern."""
+    if not patterns:
+        return not parts
+    if patterns[0] == "**":
+        return matches(parts, patterns[1:]) or (len(parts) > 0 and matches(parts[1:], patterns))
+    return len(parts) > 0 and fnmatchcase(parts[0], patterns[0]) and matches(parts[1:], patterns[1:])
