@@ -38,7 +38,7 @@ ALLOWED["rescue"] = {"_native", "errors", "batch", "policy"}
 ALLOWED["stream"] = PLANNING | {"rescue"}
 ALLOWED["prefetch"] = ALLOWED["dataset"] | {"dataset", "policy", "stream"}
 ALLOWED["reader"] = ALLOWED["aio"] = ALLOWED["writer"] = ALLOWED["prefetch"] | {
-    "prefetch", "stream", "rescue", "stats", "once", "tools", "shards", "scan",
+    "prefetch", "stream", "rescue", "stats", "once", "tools", "shards", "scan", "storage",
 }  # fmt: skip
 PUBLIC = {
     "",

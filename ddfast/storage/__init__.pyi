@@ -1,6 +1,7 @@
 from .anywhere import AnyStorage
 from .base import Span, Stat, Storage
 from .local import LocalStorage
+from .neighbours import Neighbours, open_neighbours
 from .objects import ObjectStorage
 from .opening import expand, is_pattern, open_storage
 from .threads import ThreadedStorage
@@ -10,6 +11,7 @@ from .urls import is_url
 __all__ = [
     "AnyStorage",
     "LocalStorage",
+    "Neighbours",
     "ObjectStorage",
     "Span",
     "Stat",
@@ -19,6 +21,7 @@ __all__ = [
     "expand",
     "is_pattern",
     "is_url",
+    "open_neighbours",
     "open_storage",
     "open_upload",
 ]
