@@ -160,23 +160,26 @@ def test_disk_that_is_full_is_told_and_nothing_stays(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_store_that_fails_is_told_by_the_next_write_or_commit():
+def write_and_commit(upload, content):
+    """The store is asked at once, so that either may tell of its failure."""
+    upload.write(content)
+    upload.commit()
+
+
+@pytest.mark.parametrize("content", [CONTENT, b"x"], ids=len)
+def test_store_that_fails_is_told(content):
     options = {"skip_signature": True, "endpoint": "http://127.0.0.1:1", "retry_config": {"max_retries": 0}}
-    upload = open_upload("s3://b/x", part_bytes=100, **options)
-    with pytest.raises(StorageError, match="s3://b/x could not be written") as caught:
-        upload.write(CONTENT)
+    with open_upload("s3://b/x", part_bytes=100, **options) as upload:
+        with pytest.raises(StorageError, match="s3://b/x could not be written") as caught:
+            write_and_commit(upload, content)
+        upload.abort()
     assert caught.value.passing
-    upload.abort()
-    upload = open_upload("s3://b/x", part_bytes=100, **options)
-    upload.write(b"x")
-    with pytest.raises(StorageError, match="s3://b/x could not be written"):
-        upload.commit()
 
 
 def test_store_that_refuses_is_told_as_such():
     with serving({}) as site:
         site.act = lambda number: 403
         upload = open_upload("s3://b/x", skip_signature=True, endpoint=site.url)
-        upload.write(b"x")
         with pytest.raises(StorageDeniedError, match="s3://b/x"):
-            upload.commit()
+            write_and_commit(upload, b"x")
+        upload.abort()
