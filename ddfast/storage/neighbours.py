@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from obstore import PutMode
 
 T = TypeVar("T")
+
+# Seconds before the second attempt, and before further ones.
+PAUSES = (0.1, 0.5, 2.0)
 
 # What S3 servers answer that do not know the header.
 NO_CONDITION = (400, 501)
@@ -144,7 +148,7 @@ class ObjectNeighbours(Neighbours):
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
         try:
-            self._put(suffix, content, "create")
+            _patiently(lambda: self._put(suffix, content, "create"))
         except StorageError as error:
             if isinstance(error.__cause__, AlreadyExistsError | PreconditionError):
                 return self.read(suffix) == content  # an attempt may have come through without an answer
@@ -157,6 +161,9 @@ class ObjectNeighbours(Neighbours):
 
     def remove(self, suffix: str) -> None:
         """By one request."""
+        _patiently(lambda: self._remove(suffix))
+
+    def _remove(self, suffix: str) -> None:
         import obstore
 
         try:
@@ -252,6 +259,19 @@ class AnyNeighbours(Neighbours):
             self._fs.rm_file(path)
         except Exception:  # there is another one to tell of
             return
+
+
+def _patiently(request: Callable[[], None]) -> None:
+    """Make a request, and repeat what obstore does not: requests without an answer that may have come through."""
+    for pause in PAUSES:
+        try:
+            request()
+            return
+        except StorageError as error:
+            if not error.passing or error.attempts > 1:
+                raise
+        time.sleep(pause)
+    request()
 
 
 def _knows_no_condition(error: BaseException | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -17,6 +17,10 @@ E = TypeVar("E", bound=StorageError)
 UNTOUCHED = (
     "Nothing of the new dataset is seen, and what was there before is as it was. Write it again; or write it to a "
     "disk, where resume=True goes on after a failure, and copy its files"
+)
+INCOMPLETE = (
+    "The new data file is there, but its index is not complete, so that it cannot be opened. Write the dataset again; "
+    "or copy {url} to a disk, where `ddfast index` makes an index, and copy that to its place, the offsets last"
 )
 
 
@@ -57,12 +61,15 @@ class Handover:
             StorageError: the storage refuses; says what is there now.
         """
         try:
-            if self._objects.stat("") != self._seen[""]:
-                raise self._busy()
-            if self._seen[""] is None:
-                self._add()
-            else:
-                self._replace()
+            with advising(UNTOUCHED):
+                if self._objects.stat("") != self._seen[""]:
+                    raise self._busy()
+                if self._seen[""] is None:
+                    return self._add()
+                self._exchange()
+            with advising(INCOMPLETE.format(url=self._objects.name)):
+                self._put_others()
+                self._objects.put(SUFFIX_OFFSETS, self._index.file(SUFFIX_OFFSETS))
         except BaseException:
             with contextlib.suppress(StorageError):
                 self._upload.abort()
@@ -70,17 +77,15 @@ class Handover:
 
     def _add(self) -> None:
         """Show a dataset where there was none."""
+        self._claim()
         try:
-            self._claim()
-            try:
-                self._put_others()
-                self._commit()
-            except BaseException:
+            self._put_others()
+            self._commit()
+        except BaseException:
+            for suffix in self._suffixes:
                 with contextlib.suppress(StorageError):
-                    self._remove(self._suffixes)
-                raise
-        except StorageError as error:
-            raise advised(error, UNTOUCHED) from error
+                    self._objects.remove(suffix)
+            raise
 
     def _claim(self) -> None:
         """Put the offsets, which only one of several writers can."""
@@ -89,23 +94,6 @@ class Handover:
             self._objects.remove(SUFFIX_OFFSETS)  # of a writer that was killed right here
         if not self._objects.put_new(SUFFIX_OFFSETS, self._index.file(SUFFIX_OFFSETS).read_bytes()):
             raise self._busy()
-
-    def _replace(self) -> None:
-        """Show a dataset in place of another."""
-        try:
-            self._exchange()
-        except StorageError as error:
-            raise advised(error, UNTOUCHED) from error
-        try:
-            self._put_others()
-            self._objects.put(SUFFIX_OFFSETS, self._index.file(SUFFIX_OFFSETS))
-        except StorageError as error:
-            advice = (
-                "The new data file is there, but its index is not complete, so that it cannot be opened. Write the "
-                f"dataset again; or copy {self._objects.name} to a disk, where `ddfast index` makes an index, and copy "
-                "that to its place, the offsets last"
-            )
-            raise advised(error, advice) from error
 
     def _exchange(self) -> None:
         """Put the new data file in place of the old one, while there are no offsets."""
@@ -152,6 +140,15 @@ class Handover:
             f"{self._objects.name} was written by somebody else since this writer began, or is being written. What is "
             "there stays, and this dataset is given up. Write to another name, or one after the other"
         )
+
+
+@contextlib.contextmanager
+def advising(advice: str) -> Iterator[None]:
+    """Let errors of the storage tell the way out."""
+    try:
+        yield
+    except StorageError as error:
+        raise advised(error, advice) from error
 
 
 def advised(error: E, advice: str) -> E:
