@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -18,9 +18,9 @@ UNTOUCHED = (
     "Nothing of the new dataset is seen, and what was there before is as it was. Write it again; or write it to a "
     "disk, where resume=True goes on after a failure, and copy its files"
 )
-INCOMPLETE = (
-    "The new data file is there, but its index is not complete, so that it cannot be opened. Write the dataset again; "
-    "or copy {url} to a disk, where `ddfast index` makes an index, and copy that to its place, the offsets last"
+BARE = (
+    "A data file is there, the old or the new one, but its index is not complete, so that it cannot be opened. Write "
+    "the dataset again; or copy {url} to a disk, where `ddfast index` makes an index, and copy that to its place, the offsets last"
 )
 
 
@@ -49,6 +49,8 @@ class Handover:
     ) -> None:
         self._objects, self._upload, self._index, self._seen = objects, upload, index, seen
         self._suffixes = tuple(suffixes)
+        self._bare = BARE.format(url=objects.name)
+        self._outcome = UNTOUCHED  # what is there after an error
         self._others = [suffix for suffix in self._suffixes if suffix != SUFFIX_OFFSETS]
         unused = [SUFFIX_LEGACY_INDEX, SUFFIX_CHECKSUMS]
         self._unused = [suffix for suffix in unused if suffix not in self._suffixes]
@@ -61,18 +63,17 @@ class Handover:
             StorageError: the storage refuses; says what is there now.
         """
         try:
-            with advising(UNTOUCHED):
-                if self._objects.stat("") != self._seen[""]:
-                    raise self._busy()
-                if self._seen[""] is None:
-                    return self._add()
-                self._exchange()
-            with advising(INCOMPLETE.format(url=self._objects.name)):
-                self._put_others()
-                self._objects.put(SUFFIX_OFFSETS, self._index.file(SUFFIX_OFFSETS))
-        except BaseException:
+            if self._objects.stat("") != self._seen[""]:
+                raise self._busy()
+            if self._seen[""] is None:
+                self._add()
+            else:
+                self._replace()
+        except BaseException as error:
             with contextlib.suppress(StorageError):
                 self._upload.abort()
+            if isinstance(error, StorageError):
+                raise advised(error, self._outcome) from error
             raise
 
     def _add(self) -> None:
@@ -95,18 +96,28 @@ class Handover:
         if not self._objects.put_new(SUFFIX_OFFSETS, self._index.file(SUFFIX_OFFSETS).read_bytes()):
             raise self._busy()
 
-    def _exchange(self) -> None:
-        """Put the new data file in place of the old one, while there are no offsets."""
+    def _replace(self) -> None:
+        """Show a dataset in place of another."""
         old = {suffix: self._objects.read(suffix) for suffix in (SUFFIX_OFFSETS, SUFFIX_LEGACY_INDEX)}
         try:
             self._remove(old)
             self._commit()
         except BaseException:
-            for suffix, content in old.items():
-                if content is not None:
-                    with contextlib.suppress(StorageError):
-                        self._objects.put(suffix, content)
+            self._put_back(old)
             raise
+        self._outcome = self._bare
+        self._put_others()
+        self._objects.put(SUFFIX_OFFSETS, self._index.file(SUFFIX_OFFSETS))
+
+    def _put_back(self, old: Mapping[str, bytes | None]) -> None:
+        """Put the index of the old dataset back, if its data file is surely there."""
+        self._outcome = self._bare
+        with contextlib.suppress(StorageError):
+            if self._objects.stat("") == self._seen[""]:
+                for suffix, content in old.items():
+                    if content is not None:
+                        self._objects.put(suffix, content)
+                self._outcome = UNTOUCHED
 
     def _commit(self) -> None:
         """Let the data file be seen."""
@@ -140,15 +151,6 @@ class Handover:
             f"{self._objects.name} was written by somebody else since this writer began, or is being written. What is "
             "there stays, and this dataset is given up. Write to another name, or one after the other"
         )
-
-
-@contextlib.contextmanager
-def advising(advice: str) -> Iterator[None]:
-    """Let errors of the storage tell the way out."""
-    try:
-        yield
-    except StorageError as error:
-        raise advised(error, advice) from error
 
 
 def advised(error: E, advice: str) -> E:
