@@ -19,8 +19,9 @@ UNTOUCHED = (
     "disk, where resume=True goes on after a failure, and copy its files"
 )
 BARE = (
-    "A data file is there, the old or the new one, but its index is not complete, so that it cannot be opened. Write "
-    "the dataset again; or copy {url} to a disk, where `ddfast index` makes an index, and copy that to its place, the offsets last"
+    "A data file is there, the old or the new one, but its index may be incomplete, and it cannot be opened then. Write "
+    "the dataset again; or copy {url} to a disk, where `ddfast index` makes an index, and copy that to its place, the "
+    "offsets last"
 )
 
 

@@ -409,8 +409,7 @@ def test_readers_never_find_data_beside_the_offsets_of_another_wherever_it_fails
     except StorageError as error:
         assert "s3://b/x.msgpack" in str(error)  # noqa: PT017
         as_it_was = names(bucket).items() >= wholes[0].items()
-        assert ("what was there before is as it was" in str(error)) == as_it_was  # noqa: PT017
-        assert ("its index is not complete" in str(error)) == (not as_it_was)  # noqa: PT017
+        assert as_it_was or "its index may be incomplete" in str(error)  # noqa: PT017
     seen.append(tuple(bucket.objects.get(f"/b/x.msgpack{suffix}") for suffix in ("", ".offsets")))
     pairs = {(whole.get("x.msgpack"), whole.get("x.msgpack.offsets")) for whole in wholes}
     assert {pair for pair in seen if None not in pair} <= pairs
@@ -441,7 +440,7 @@ def test_index_that_fails_after_the_data_is_told(bucket, far):
     bucket.act = lambda number: 403 if ".keys" in bucket.requests[number][1] else None
     with pytest.raises(
         StorageError,
-        match=r"x\.msgpack\.keys.*A data file is there.*its index is not complete.*ddfast index",
+        match=r"x\.msgpack\.keys.*A data file is there.*its index may be incomplete.*ddfast index",
     ):
         writer.close()
     assert "x.msgpack.offsets" not in names(bucket)
@@ -548,7 +547,7 @@ def test_old_offsets_do_not_come_back_where_the_new_data_may_be(bucket, far):
         return 403 if ended and request[0] == "HEAD" and number < ended[-1] + 3 else None
 
     bucket.act = act
-    with pytest.raises(StorageError, match="its index is not complete"):
+    with pytest.raises(StorageError, match="its index may be incomplete"):
         writer.close()
     assert names(bucket)["x.msgpack"] != b""
     assert "x.msgpack.offsets" not in names(bucket)
