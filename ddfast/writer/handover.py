@@ -19,8 +19,8 @@ UNTOUCHED = (
     "disk, where resume=True goes on after a failure, and copy its files"
 )
 BARE = (
-    "A data file is there, the old or the new one, but its index may be incomplete: then it cannot be opened. Write the "
-    "dataset again; or copy {url} to a disk, where `ddfast index` makes an index, and copy that to its place, the "
+    "A data file is there, the old or the new one, but its index may be incomplete: then it cannot be opened. Write "
+    "the dataset again; or copy {url} to a disk, where `ddfast index` makes an index, and copy that to its place, the "
     "offsets last"
 )
 
