@@ -28,6 +28,7 @@ class Site:
         retry_after: the header of that name in answers with a status.
         versions: how often each object was replaced.
         requests: method, path and headers of all requests.
+        uploads: parts of objects that are not complete, by number.
         most_in_flight: how many were there at once, at most.
     """
 
@@ -44,6 +45,7 @@ class Site:
         self.lock = threading.Lock()
         self.go_on = threading.Event()
         self.url = ""
+        self.uploads: dict[str, dict[int, bytes]] = {}
 
     def replace(self, path: str, content: bytes) -> None:
         with self.lock:
@@ -74,7 +76,7 @@ class Handler(BaseHTTPRequestHandler):
         self.do_GET()
 
     def do_PUT(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+        self.body = self.rfile.read(int(self.headers["Content-Length"]))
         self.do_GET()
 
     def do_POST(self) -> None:
@@ -207,10 +209,10 @@ class Server(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def serving(objects: dict[str, bytes]) -> Iterator[Site]:
+def serving(objects: dict[str, bytes], handler: type[Handler] = Handler) -> Iterator[Site]:
     """Serve objects on this machine."""
     site = Site(objects)
-    server = Server(("127.0.0.1", 0), type("OneSite", (Handler,), {"site": site}))
+    server = Server(("127.0.0.1", 0), type("OneSite", (handler,), {"site": site}))
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     site.url = f"http://127.0.0.1:{server.server_port}"

@@ -42,7 +42,7 @@ ALLOWED["stream"] = PLANNING | {"rescue"}
 ALLOWED["prefetch"] = ALLOWED["dataset"] | {"dataset", "policy", "stream"}
 ALLOWED["remote"] = ALLOWED["prefetch"] | {"prefetch"}
 ALLOWED["reader"] = ALLOWED["aio"] = ALLOWED["writer"] = ALLOWED["prefetch"] | {
-    "prefetch", "stream", "rescue", "stats", "once", "tools", "shards", "scan", "lazily",
+    "prefetch", "stream", "rescue", "stats", "once", "tools", "shards", "scan", "lazily", "storage",
 }  # fmt: skip
 PUBLIC = {
     "",

@@ -5,6 +5,7 @@ from .cache import CachedStorage
 from .errand import CacheTraffic
 from .ledger import CacheUsage, cache_usage, clear_cache
 from .local import LocalStorage
+from .neighbours import Neighbours, open_neighbours
 from .objects import ObjectStorage
 from .opening import expand, is_pattern, open_storage
 from .threads import ThreadedStorage
@@ -18,6 +19,7 @@ __all__ = [
     "CacheUsage",
     "CachedStorage",
     "LocalStorage",
+    "Neighbours",
     "ObjectStorage",
     "Policy",
     "Span",
@@ -31,6 +33,7 @@ __all__ = [
     "expand",
     "is_pattern",
     "is_url",
+    "open_neighbours",
     "open_storage",
     "open_upload",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import secrets
 import threading
 from abc import ABC, abstractmethod
@@ -30,6 +31,9 @@ PART_BYTES = 16 << 20
 PARTS_AT_ONCE = 4
 PARTS_WAITING = 2
 LOOK_SECONDS = 0.2
+# What obstore says of a request to S3.
+PART_NUMBER = re.compile(r"[?&]partNumber=(\d+)")
+RETRIES = re.compile(r", after (\d+) retries")
 # Parts on their way may be repeated for minutes where a store fails; nobody waits for that in the end.
 GIVING_UP_SECONDS = 30.0
 
@@ -116,8 +120,7 @@ def open_upload(url: str | os.PathLike[str], **options: Any) -> Upload:
     """
     name = os.fspath(url)
     scheme = scheme_of(name)
-    if scheme in HTTP and is_object(name):
-        raise UnsupportedIOError(f"{shown(name)} cannot be written to: web servers are for reading")
+    refuse_unwritable(name)
     if scheme in (None, "file"):
         if options:
             raise StorageOptionError(
@@ -125,6 +128,12 @@ def open_upload(url: str | os.PathLike[str], **options: Any) -> Upload:
             )
         return FileUpload(name)
     return ObjectUpload(name, **options) if is_object(name) else AnyUpload(name, **options)
+
+
+def refuse_unwritable(url: str) -> None:
+    """Raise `UnsupportedIOError` for the URL of a web server."""
+    if scheme_of(url) in HTTP and is_object(url):
+        raise UnsupportedIOError(f"{shown(url)} cannot be written to: web servers are for reading")
 
 
 class FileUpload(Upload):
@@ -284,10 +293,17 @@ def temporary(path: str) -> str:
     return f"{path}.{secrets.token_hex(8)}.tmp"
 
 
-def unwritten(error: Exception, name: str) -> StorageError:
-    """The error for an object that could not be written."""
-    reason = cut(str(error).partition("\n\nDebug source:")[0] or type(error).__name__)
+def unwritten(error: Exception, name: str, what: str = "written") -> StorageError:
+    """The error for an object that could not be written; says which part, and how often it was tried, if known."""
+    reason = str(error).partition("\n\nDebug source:")[0]
+    part, retries = PART_NUMBER.search(reason), RETRIES.search(reason)
+    attempts = int(retries[1]) + 1 if retries else 1
+    reason = cut(reason or type(error).__name__)
     if isinstance(error, PermissionError) or status_of(error) in (401, 403):
         return denied(name, None, reason)
     passing = of_any(error, name, None).passing or passes_by(error)
-    return StorageError(f"{name} could not be written: {reason}", url=name, passing=passing)
+    where = f"part {part[1]} of {name}" if part else name
+    often = f" after {attempts} attempts" if attempts > 1 else ""
+    return StorageError(
+        f"{where} could not be {what}{often}: {reason}", url=name, attempts=attempts, passing=passing
+    )

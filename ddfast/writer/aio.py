@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,17 +31,21 @@ class AsyncWriter(ABC):
     answered: servers want to say ``overwrite=True``, or look for themselves.
 
     Parameters:
-        outfile: path of the data file; missing folders are made.
+        outfile: path of the data file; missing folders are made. Or its URL: then the dataset is sent in
+            parts while samples come, and nobody can go on with it (``resume``, ``append``).
         buffering: for compatibility; samples are always written in pieces of 1 MiB.
         overwrite: replace what exists without asking.
         resume: go on with what a writer left that died or was stopped, if there is such a thing. ``written`` and
             ``key in writer`` tell what is there. An exception in the block keeps what was written.
         append: begin with the samples of the dataset that exists; it stays as it is until the new one is complete.
         checksums: also write a file ``.xxh3`` with a checksum of each sample.
+        storage_options: for a URL, what `ddfast.storage.open_upload` takes besides.
         kwargs: for ``ddfast.tools.make_printer``: ``total``, ``desc``, ``disable`` and so on.
 
     Raises:
-        DatasetBusyError: another writer is at work on the same dataset.
+        DatasetBusyError: another writer is at work on the same dataset; of a URL, told by ``close``.
+        ValueError: a URL, and ``resume`` or ``append``.
+        StorageError: the storage refuses; raised by all methods that write.
     """
 
     def __init__(
@@ -53,9 +57,10 @@ class AsyncWriter(ABC):
         resume: bool = False,
         append: bool = False,
         checksums: bool = True,
+        storage_options: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        self._making = Making(outfile, overwrite, resume, append, checksums, kwargs)
+        self._making = Making(outfile, overwrite, resume, append, checksums, storage_options, kwargs)
         self._book = self._making.book
         self._closing = False
         self._last: asyncio.Task[None] | None = None  # what is on its way to the files

@@ -7,7 +7,6 @@ from array import array
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,12 +67,12 @@ class Book:
     """Checks and packs samples, and keeps account of them. All methods leave it consistent when they raise.
 
     Parameters:
-        path: the data file; named in errors.
+        name: of the data file, for errors.
         total: how many samples there will be, as far as is known.
     """
 
-    def __init__(self, path: Path, total: Any = None) -> None:
-        self.path = path
+    def __init__(self, name: str, total: Any = None) -> None:
+        self.name = name
         self._total = total if isinstance(total, int) and 0 < total <= BLOOM_MOST else 0
         self._bloom: BloomFilter | None = None
         self._in_bloom = 0
@@ -180,7 +179,7 @@ class Book:
         """
         new = self._check_keys(list(keys))
         if len(new) != len(samples):
-            raise ValueError(f"{self.path.name}: {len(new):,} keys are given for {len(samples):,} samples")
+            raise ValueError(f"{self.name}: {len(new):,} keys are given for {len(samples):,} samples")
         data, ends = samples.joined() if isinstance(samples, Batch) else self._join(list(new), samples)
         try:
             check_run(data, ends)
@@ -313,7 +312,7 @@ class Book:
     def _where(self, key: str | None = None, ahead: int = 0) -> str:
         """The name of a sample: `ahead` is how many are to be taken before it."""
         name = "" if key is None else f" ({reprlib.repr(key)})"
-        return f"{self.path.name}: sample {len(self) + ahead}{name}"
+        return f"{self.name}: sample {len(self) + ahead}{name}"
 
 
 def _checked_packer() -> Callable[[Any], tuple[bytes, bool]]:

@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ddfast.errors import DdfastError
-from ddfast.files import SUFFIX_CHECKSUMS, SUFFIX_MD5, SUFFIXES, path_append
+from ddfast.files import SUFFIX_CHECKSUMS, SUFFIXES, path_append
 from ddfast.journal import (
     Complete,
     Journal,
@@ -25,9 +24,16 @@ from ddfast.journal import (
     sync,
     take_names,
 )
-from ddfast.tools import query_user
 from ddfast.writer.book import Book, Piece
-from ddfast.writer.indexing import INDEX_SUFFIXES, IndexDraft, Offsets, discard, uninterrupted
+from ddfast.writer.indexing import (
+    INDEX_SUFFIXES,
+    IndexDraft,
+    Offsets,
+    discard,
+    index_suffixes,
+    uninterrupted,
+)
+from ddfast.writer.target import check_whole
 
 
 class Draft:
@@ -52,7 +58,7 @@ class Draft:
         self.path = path
         self.data = draft_path(path)
         self.sums = array("Q")
-        self.suffixes = (*INDEX_SUFFIXES, SUFFIX_MD5, *([SUFFIX_CHECKSUMS] if checksums else []))
+        self.suffixes = index_suffixes(checksums)
         self._index = IndexDraft(path)
         self._owner = os.getpid()
         self.journal = Journal(journal_path(path))
@@ -95,16 +101,11 @@ class Draft:
         Raises:
             DdfastError: the data file is not what the offsets say.
         """
-        keys, offsets, size = book.keys, book.offsets, self.data.stat().st_size
-        if size != offsets[-1] or len(keys) + 1 != len(offsets) or len(keys) != len(self.sums):
-            raise DdfastError(
-                f"{self.path}: {size:,} bytes were written for {len(keys):,} samples of {offsets[-1]:,} "
-                "bytes, as it happens where a write was interrupted. Write the dataset again"
-            )
+        check_whole(str(self.path), self.data.stat().st_size, book, self.sums)
         folders = {self.data.parent, self.path.parent}
         with ThreadPoolExecutor(len(self.suffixes) + len(folders)) as threads:
             synced = threads.submit(sync, self.data)  # takes about as long as making the index
-            self._index.write(keys, offsets, [(self.path.name, digest)], bloom=book.bloom)
+            self._index.write(book.keys, book.offsets, [(self.path.name, digest)], bloom=book.bloom)
             if SUFFIX_CHECKSUMS in self.suffixes:
                 self._index.write_checksums(self.sums)
             index = [self._index.file(suffix) for suffix in self.suffixes]
@@ -244,18 +245,3 @@ def name_dataset(outfile: str | os.PathLike[str]) -> Path:
             "the wrong one. Write to that name, or remove the link"
         )
     return path
-
-
-def ask(path: Path) -> None:
-    """Ask the user whether a dataset may be written here where one exists.
-
-    Raises:
-        FileExistsError: the user wants to keep what exists.
-        KeyboardInterrupt: the user wants to stop.
-    """
-    if path.exists():
-        answer = query_user(f"{path.name} exists, overwrite?")
-        if answer == "no":
-            raise FileExistsError(path)
-        if answer == "abort":
-            raise KeyboardInterrupt(path)

@@ -29,6 +29,11 @@ INDEX_SUFFIXES = (SUFFIX_OFFSETS, SUFFIX_KEYS, SUFFIX_KEY_HASHES, SUFFIX_FILTER)
 Offsets = Sequence[int] | NDArray[np.uint64]
 
 
+def index_suffixes(checksums: bool) -> tuple[str, ...]:
+    """Suffixes of the files beside a data file, with or without the checksums file."""
+    return (*INDEX_SUFFIXES, SUFFIX_MD5, *([SUFFIX_CHECKSUMS] if checksums else []))
+
+
 class IndexDraft:
     """The files beside a data file, under temporary names.
 
@@ -43,7 +48,7 @@ class IndexDraft:
     @property
     def files(self) -> list[Path]:
         """All temporary files."""
-        return [self.file(suffix) for suffix in (*INDEX_SUFFIXES, SUFFIX_MD5, SUFFIX_CHECKSUMS)]
+        return [self.file(suffix) for suffix in index_suffixes(True)]
 
     def file(self, suffix: str) -> Path:
         """A file under its temporary name."""

@@ -184,12 +184,12 @@ def test_full_disk_leaves_the_old_dataset_and_a_draft(path, arun):
         async with AsyncFileWriter(path, overwrite=True, disable=True) as writer:
 
             class Full:
-                close = writer._making.output._file.close
+                close = writer._making.target.output._file.close
 
                 def write(self, data):
                     raise OSError("full")
 
-            writer._making.output._file = Full()
+            writer._making.target.output._file = Full()
             for i in range(10):
                 await writer.write({"key": str(i), "x": bytes(1_000_000)})
 

@@ -72,7 +72,7 @@ def test_exception_in_the_block_leaves_everything_as_it_was(path, request, error
 def test_forgotten_writer_leaves_nothing(path):
     writer = FileWriter(path, disable=True)
     writer.write({"key": "a"})
-    writer._making.output.close()
+    writer._making.target.output.close()
     del writer
     assert files(path) == {}
 
@@ -136,7 +136,7 @@ def test_full_disk_leaves_the_old_dataset_and_a_draft(path, old):
             raise OSError(errno.ENOSPC, "full")
 
     writer = FileWriter(path, overwrite=True, disable=True)
-    writer._making.output._file = Full(writer._making.output._file)
+    writer._making.target.output._file = Full(writer._making.target.output._file)
     with pytest.raises(
         OSError,
         match=r"full: \d[\d,]* of \d[\d,]* bytes are not in the file.*resume=True.*ddfast recover.*x\.msgpack",
@@ -159,7 +159,7 @@ def test_file_that_takes_less_than_it_is_given_gets_it_all(path, monkeypatch):
                 self.write = lambda data, write=file.write: write(data[:1000])
                 self.tell = file.tell
 
-        writer._making.output._file = Slow(writer._making.output._file)
+        writer._making.target.output._file = Slow(writer._making.target.output._file)
         writer.write({"key": "a", "x": b"x" * 10_000})
     assert path.stat().st_size == load_offsets(path)[-1] > 10_000
 
@@ -167,7 +167,7 @@ def test_file_that_takes_less_than_it_is_given_gets_it_all(path, monkeypatch):
 def test_data_that_does_not_fit_the_offsets_is_not_published(path, old):
     writer = FileWriter(path, overwrite=True, disable=True)
     writer.write({"key": "a"})
-    writer._making.output.write([b"stray"])
+    writer._making.target.output.write([b"stray"])
     with pytest.raises(DdfastError, match="a write was interrupted"):
         writer.close()
     assert files(path) == old

@@ -29,7 +29,7 @@ book.PIECE_SIZE = 5000
 writer = FileWriter("x", overwrite=True, disable=True)
 for sample in some_samples(60)[:{count}]:
     writer.write(sample)
-writer._making.output._lane.finish()
+writer._making.target.output._lane.finish()
 os.kill(os.getpid(), 9)
 """
 
