@@ -90,13 +90,24 @@ const uint8_t *ddf_nd_parse(const uint8_t *p, const uint8_t *end, ddf_nd *out) {
     return NULL;
 }
 
-int ddf_nd_fits(const ddf_nd *nd, uint64_t itemsize) {
-    uint64_t size = itemsize, steps = 1; /* of a loop over all dimensions but those that are 0 */
+/* Whether an array without bytes has dimensions that a loop comes to the end of; those that are 0 count as 1. */
+static int ends_soon(const ddf_nd *nd) {
+    uint64_t steps = 1;
     for (uint32_t i = 0; i < nd->ndim; i++) {
         uint64_t step = nd->shape[i] > 0 ? nd->shape[i] : 1;
-        if (__builtin_mul_overflow(size, nd->shape[i], &size) || __builtin_mul_overflow(steps, step, &steps)) {
+        if (__builtin_mul_overflow(steps, step, &steps) || steps > DDF_ND_MAX_EMPTY) {
             return 0;
         }
     }
-    return size == nd->data_len && (size > 0 || steps <= DDF_ND_MAX_EMPTY);
+    return 1;
+}
+
+int ddf_nd_fits(const ddf_nd *nd, uint64_t itemsize) {
+    uint64_t size = itemsize;
+    for (uint32_t i = 0; i < nd->ndim; i++) {
+        if (__builtin_mul_overflow(size, nd->shape[i], &size)) {
+            return 0;
+        }
+    }
+    return size == nd->data_len && (size > 0 || ends_soon(nd));
 }
