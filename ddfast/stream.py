@@ -19,6 +19,7 @@ from ddfast._native.fetch import Fetch
 from ddfast.batch import Batch
 from ddfast.errors import ClosedError, DdfastError, KernelError
 from ddfast.order import Order, Part
+from ddfast.policy import is_of_storage
 from ddfast.rescue import Rescue
 
 if TYPE_CHECKING:
@@ -168,13 +169,17 @@ class Stream:
         self._submitted = self._total
 
     def _failed_as_whole(self, fetch: Fetch) -> bool:
-        """Where a read failed, fetch the group's batches one by one: those without damage are delivered."""
+        """Where a read failed, fetch the group's batches one by one: those without damage are delivered.
+
+        Not where storage failed as a whole, which would only be waited for again.
+        """
         if len(fetch) == 1:
             return False
         try:
             fetch.check()
-        except (KernelError, OSError):
-            pass
+        except (KernelError, OSError) as error:
+            if is_of_storage(self.fetcher.dataset.explain_read(error, None)):
+                return False
         else:
             return False
         self.fetcher.count_reads(fetch)

@@ -33,14 +33,15 @@ ALLOWED["tools"] = {"errors", "files", "nd", "lazily"}
 PLANNING = {
     "_native", "errors", "files", "keys", "nd", "mapped", "index", "columns", "batch", "order", "journal", "options",
 }  # fmt: skip
-ALLOWED["anydataset"] = {"_native", "errors", "once", "order"}
+ALLOWED["anydataset"] = {"_native", "errors", "once", "order", "stats"}
 ALLOWED["dataset"] = PLANNING | {"storage", "anydataset", "once"}
 ALLOWED["shard_keys"] = ALLOWED["dataset"]
-ALLOWED["shards"] = ALLOWED["dataset"] | {"dataset", "shard_keys"}
+ALLOWED["shards"] = ALLOWED["dataset"] | {"dataset", "shard_keys", "far"}
 ALLOWED["rescue"] = {"_native", "errors", "batch", "policy"}
-ALLOWED["stream"] = PLANNING | {"rescue"}
+ALLOWED["stream"] = PLANNING | {"rescue", "policy"}
 ALLOWED["prefetch"] = ALLOWED["dataset"] | {"dataset", "policy", "stream"}
-ALLOWED["remote"] = ALLOWED["prefetch"] | {"prefetch"}
+ALLOWED["remote"] = ALLOWED["prefetch"] | {"prefetch", "shard_keys", "stats"}
+ALLOWED["far"] = ALLOWED["remote"] | {"remote"}
 ALLOWED["reader"] = ALLOWED["aio"] = ALLOWED["writer"] = ALLOWED["prefetch"] | {
     "prefetch", "stream", "rescue", "stats", "once", "tools", "shards", "scan", "lazily",
 }  # fmt: skip

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ddfast.anydataset import AnyDataset, Verify, check_verify
 from ddfast.errors import KernelError, PickleRefusedError, SampleIndexError
 from ddfast.once import lazy
-from ddfast.options import IO, check_columns
+from ddfast.options import CACHE_BYTES, IO, Far, check_columns
 from ddfast.policy import OnError, Place
 from ddfast.reader.abc import Reader
 from ddfast.reader.form import Form
+from ddfast.storage.urls import shown
 
 # Not imported before the first batch, see `ddfast.reader.abc`.
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from ddfast.prefetch import Fetcher
     from ddfast.reader.ahead import Packed
     from ddfast.reader.batches import Batches
+    from ddfast.storage.attempts import Policy as Attempts
 
 __all__ = ["DatasetReader"]
 
@@ -38,8 +41,8 @@ class DatasetReader(Reader):
 
     Parameters:
         name: what to call it.
-        allow_pickle, prefetch_bytes, queue_depth, columns, timeout, io, verify, on_error: see
-            `ddfast.reader.MsgpackReader`.
+        allow_pickle, prefetch_bytes, queue_depth, columns, timeout, io, verify, on_error, storage_options, cache,
+            cache_bytes, attempts: see `ddfast.reader.MsgpackReader`.
     """
 
     # A copy shares what is open, so that it reads the same dataset even where that was replaced on disk.
@@ -51,14 +54,19 @@ class DatasetReader(Reader):
         *,
         allow_pickle: bool,
         prefetch_bytes: int,
-        queue_depth: int,
+        queue_depth: int | None,
         columns: Sequence[str] | None,
         timeout: float,
         io: IO,
         verify: Verify | None,
         on_error: OnError,
+        storage_options: Mapping[str, Any] | None = None,
+        cache: str | os.PathLike[str] | None = None,
+        cache_bytes: int = CACHE_BYTES,
+        attempts: Attempts | None = None,
     ) -> None:
         super().__init__(on_error=on_error)
+        self._far = Far(storage_options, cache, cache_bytes, attempts, prefetch_bytes, queue_depth, timeout)
         self._name = name
         self._allow_pickle = allow_pickle
         self._prefetch_bytes = prefetch_bytes
@@ -77,6 +85,7 @@ class DatasetReader(Reader):
     def _dataset(self) -> AnyDataset:
         dataset = self._open_dataset()
         self._len = len(dataset)
+        self._policy.tally.watch(dataset.wire)
         return dataset
 
     @lazy
@@ -116,7 +125,7 @@ class DatasetReader(Reader):
         return {k: v for k, v in self.__dict__.items() if k not in ("_dataset", "_fetcher")}
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._name!r}: {self._len:,} samples>"
+        return f"<{type(self).__name__} {shown(self._name)!r}: {self._len:,} samples>"
 
     def _place(self, index: int) -> Place:
         return self._dataset.place(index)

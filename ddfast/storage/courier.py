@@ -47,6 +47,16 @@ class Ledger:
     errors: OrderedDict[str, Exception] = field(default_factory=OrderedDict)
     _waited_until: float = 0.0
 
+    @property
+    def gap(self) -> int:
+        """Bytes between two spans that are worth reading over, now."""
+        return self.latency.gap(self.flow.limit)
+
+    @property
+    def cut(self) -> int:
+        """Bytes at which large reads are best cut, now."""
+        return self.latency.cut(self.flow.limit)
+
     def begin(self, now: float) -> None:
         """A request is sent."""
         traffic = self.traffic
@@ -132,8 +142,8 @@ class Courier:
             pieces = self._feed.take(want)
             if pieces:
                 # Those that must wait for others to end go together as far as that is worth it.
-                gap = self._ledger.latency.gap(self._flow.limit) if len(pieces) > room else -1
-                self._enqueue(plan(pieces, gap, self._ledger.latency.cut(self._flow.limit)), len(pieces))
+                gap = self._ledger.gap if len(pieces) > room else -1
+                self._enqueue(plan(pieces, gap, self._ledger.cut), len(pieces))
             if len(pieces) < want:
                 if armed:
                     break

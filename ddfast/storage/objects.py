@@ -114,8 +114,12 @@ class ObjectStorage(Storage):
 
     def beside(self, suffix: str) -> ObjectStorage:
         """Another object of the same store, over the same connections."""
+        return self.neighbour(lengthened(self.url, suffix))
+
+    def neighbour(self, url: str) -> ObjectStorage:
+        """The object of another URL in the same store, over the same connections."""
         self.check_usable()
-        return type(self)(lengthened(self.url, suffix), _client=self._client, **self.options)
+        return type(self)(url, _client=self._client, **self.options)
 
     async def close_async(self) -> None:
         """Wait for the end of requests that were cancelled, for a second at most."""
@@ -268,8 +272,9 @@ def list_keys(folder: Location, options: dict[str, Any]) -> list[str]:
 
     storage = ObjectStorage(str(folder), **options)
     requests.begin(storage.name)
+    store = make_store(folder, options, retries=True)  # nobody else attempts it again
     try:
-        parts = obstore.list(storage._client.store, folder.key or None, chunk_size=1000)
+        parts = obstore.list(store, folder.key or None, chunk_size=1000)
         return [meta["path"] for part in parts for meta in part]
     except Exception as error:
         if not is_failure(error):
