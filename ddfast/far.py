@@ -26,6 +26,7 @@ from ddfast.storage.cache import CachedStorage
 from ddfast.storage.flow import MOST
 from ddfast.storage.link import StorageLink
 from ddfast.storage.opening import is_object, open_storages
+from ddfast.storage.urls import scheme_of
 
 __all__ = ["open_far"]
 
@@ -78,13 +79,17 @@ def open_far(
 
 def _open_storages(urls: Sequence[str], far: Far, attempts: Policy) -> list[Storage]:
     options = dict(far.storage_options or {})
-    if any(map(is_object, urls)):
+    if any(map(_has_client, urls)):
         seconds = {"timeout": attempts.attempt_timeout + MARGIN_SECONDS}
         options["client_options"] = {**seconds, **(options.get("client_options") or {})}
     storages = open_storages(urls, **options)
     if far.cache is None:
         return storages
     return [CachedStorage(storage, far.cache, far.cache_bytes) for storage in storages]
+
+
+def _has_client(url: str) -> bool:
+    return is_object(url) and scheme_of(url) != "memory"
 
 
 async def _look(agent: Agent, storage: Storage, verify: Verify | None) -> RemoteShard:
@@ -103,7 +108,7 @@ async def _look(agent: Agent, storage: Storage, verify: Verify | None) -> Remote
 
 async def _fetch(agent: Agent, storage: Storage, suffix: str) -> memoryview:
     """The whole of an index file."""
-    async with storage.beside(suffix) as index:
+    with storage.beside(suffix) as index:  # the agent waits for what was cancelled
         return await agent.whole(index)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ddfast.anydataset import AnyDataset, Verify
@@ -104,7 +103,7 @@ class MsgpackReader(DatasetReader):
         """
         from ddfast.reader.digests import verify_data
 
-        return verify_data(Path(self._name), read_size, progress)
+        return verify_data(self._name, read_size, progress)
 
     def verify_index(self, read_size: int = 512 * 1024, progress: bool = False) -> bool:
         """Hash all index files and compare with the md5 file.
@@ -118,4 +117,4 @@ class MsgpackReader(DatasetReader):
         """
         from ddfast.reader.digests import verify_index
 
-        return verify_index(Path(self._name), read_size, progress)
+        return verify_index(self._name, read_size, progress)

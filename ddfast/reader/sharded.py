@@ -8,7 +8,6 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -228,9 +227,9 @@ class FileShards(DatasetReader):
         """What messages call them."""
         return self._name
 
-    def paths(self) -> list[Path]:
+    def paths(self) -> list[str]:
         """The data files."""
-        return [Path(path) for path in self._paths]
+        return list(self._paths)
 
 
 class ReaderShards(Reader):
@@ -255,10 +254,10 @@ class ReaderShards(Reader):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {len(self):,} samples>"
 
-    def paths(self) -> list[Path]:
+    def paths(self) -> list[str]:
         """The data files of those that are msgpack files."""
         return [
-            Path(member._name) if isinstance(member, MsgpackReader) else Path(member)
+            member._name if isinstance(member, MsgpackReader) else os.fspath(member)
             for member in self._members
             if not isinstance(member, Reader) or isinstance(member, MsgpackReader)
         ]

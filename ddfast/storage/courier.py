@@ -202,11 +202,12 @@ class Courier:
 
     async def _read(self, request: Request) -> Exception | None:
         ledger = self._ledger
+        span, into = request.hull()
         try:
             await attempts.read(
                 self._storage_of(request.shard),
-                request.spans,
-                request.into,
+                [span],
+                [into],
                 ledger.policy,
                 ledger.latency,
                 ledger.traffic,
@@ -214,6 +215,7 @@ class Courier:
             )
         except Exception as error:
             return error
+        request.spread(into)
         return None
 
     def _finish(self, request: Request, error: Exception | None) -> None:

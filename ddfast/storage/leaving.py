@@ -65,7 +65,10 @@ class Requests:
         """The result of a request."""
         with self._lock:
             self._futures.add(request)  # type: ignore[arg-type]  # obstore's stubs say less than there is
-        return await request
+        try:
+            return await request
+        finally:
+            del request  # the traceback of an error would keep it, as if obstore did
 
     async def settle(self) -> None:
         """Wait until obstore is done with what was cancelled, for a second at most."""

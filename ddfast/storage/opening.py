@@ -44,12 +44,16 @@ def open_storage(url: str | os.PathLike[str], **options: Any) -> Storage:
 
 
 def open_storages(urls: Sequence[str], **options: Any) -> list[Storage]:
-    """The storages of several objects, over the same connections where they are of one store; as `open_storage`."""
+    """The storages of several objects, over the same connections where they are of one store; as `open_storage`.
+
+    Files may be among them, for which the options are not meant.
+    """
     known: dict[Location, ObjectStorage] = {}
     opened: list[Storage] = []
     for url in urls:
         if not is_object(url):
-            opened.append(open_storage(url, **({} if scheme_of(url) in (None, "file") else options)))
+            is_file = scheme_of(url) in (None, "file")
+            opened.append(open_storage(url, **({} if is_file else options)))
             continue
         store = split_url(url)._replace(key="")
         first = known.get(store)
