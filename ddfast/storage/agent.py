@@ -134,7 +134,7 @@ class Agent:
             ClosedError: as `start`.
         """
         whole = bytearray(span[1] - span[0])
-        self._wait(self.submit([span], [memoryview(whole)], shard))
+        self.wait(self.submit([span], [memoryview(whole)], shard))
         return whole
 
     def fetch_all(self, storage: Storage) -> memoryview:
@@ -142,7 +142,7 @@ class Agent:
 
         A large one is read in several ranges at a time.
         """
-        return self._wait(self._submit(self.whole(storage)))
+        return self.wait(self._submit(self.whole(storage)))
 
     def for_each(self, work: Callable[[S], Coroutine[Any, Any, T]], items: Sequence[S]) -> list[T]:
         """What `work` gives for each item, in their order, carried out in the agent's loop, some at a time.
@@ -153,7 +153,7 @@ class Agent:
             what work on an item raises; all other work is given up then.
             ClosedError: as `start`.
         """
-        return self._wait(self._submit(_each(work, items)))
+        return self.wait(self._submit(_each(work, items)))
 
     def close(self, timeout: float = CLOSE_SECONDS) -> bool:
         """Give all reads up and end the thread. May be repeated.
@@ -199,7 +199,8 @@ class Agent:
             work.close()
             raise
 
-    def _wait(self, future: concurrent.futures.Future[T]) -> T:
+    def wait(self, future: concurrent.futures.Future[T]) -> T:
+        """The result of something that was submitted; waits no longer than patience lasts."""
         limit, traffic = self.policy.timeout + SLACK, self.traffic
         try:
             while True:

@@ -61,7 +61,7 @@ def test_all_pieces_of_a_feed_are_filled(feed):
             feed.put(*wanted[at : at + 100])
             time.sleep(0.002)
         check(wanted)
-        assert agent.traffic.bytes == 1_000_000
+        assert agent.traffic.bytes >= 1_000_000  # and what lies between those that are read together
         assert agent.traffic.in_flight == 0
         assert agent.traffic.waited > 0
 
