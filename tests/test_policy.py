@@ -46,7 +46,7 @@ def test_an_error_of_one_sample_can_be_left_out(error):
     "error",
     [
         errors.ClosedError("s"),
-        errors.StorageTimeoutError(errno.EIO, "s"),
+        errors.StorageTimeoutError("s"),
         errors.DatasetChangedError("s"),
         errors.DatasetNotFoundError("s"),
         errors.IndexFileError("s"),
