@@ -27,7 +27,7 @@ from ddfast.errors import (
     ReadError,
 )
 
-__all__ = ["Damage", "Run", "check_samples", "find_samples", "scan_checksums", "scan_index"]
+__all__ = ["Damage", "Front", "Run", "check_samples", "find_samples", "scan_checksums", "scan_index"]
 
 WINDOW = 1 << 20
 

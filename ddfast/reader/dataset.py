@@ -41,8 +41,9 @@ class DatasetReader(Reader):
 
     Parameters:
         name: what to call it.
-        allow_pickle, prefetch_bytes, queue_depth, columns, timeout, io, verify, on_error, storage_options, cache,
-            cache_bytes, attempts: see `ddfast.reader.MsgpackReader`.
+        allow_pickle, prefetch_bytes, queue_depth, columns, timeout, io, verify, on_error: see
+            `ddfast.reader.MsgpackReader`.
+        storage_options, cache, cache_bytes, attempts: likewise.
     """
 
     # A copy shares what is open, so that it reads the same dataset even where that was replaced on disk.

@@ -51,8 +51,9 @@ class ShardedReader(Reader):
     Parameters:
         shards: a pattern such as ``"train/*.msgpack"``, whose matches are sorted by name, or paths and readers. Of
             a `MsgpackReader` its path, `allow_pickle` and `verify` count. Paths and patterns may be URLs.
-        allow_pickle, prefetch_bytes, queue_depth, columns, timeout, io, verify, storage_options, cache, cache_bytes,
-            attempts: as those of `MsgpackReader`; for shards that are msgpack files.
+        allow_pickle, prefetch_bytes, queue_depth, columns, timeout, io, verify: as those of `MsgpackReader`; for
+            shards that are msgpack files.
+        storage_options, cache, cache_bytes, attempts: likewise.
         on_error: as that of `MsgpackReader`, for all shards; that of readers in the list does not count.
 
     Raises:

@@ -75,7 +75,7 @@ class Ledger:
 
     def keep(self, error: Exception) -> str:
         """Keep an error, to be found by the reason that is returned."""
-        text = (str(error) or type(error).__name__).replace("\0", "")
+        text = str(error).replace("\0", "") or type(error).__name__
         reason = text[:LONGEST_REASON].encode("utf-8", "replace").decode()
         self.errors[reason] = error
         self.traffic.failed += 1

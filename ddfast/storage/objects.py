@@ -102,7 +102,11 @@ class ObjectStorage(Storage):
     async def read_async(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
         """Read each span by a request of its own, all at once."""
         self.check_usable()
-        await _all_of([self._read_one_async(span, target) for span, target in paired(spans, into)])
+        pairs = paired(spans, into)
+        if len(pairs) == 1:
+            await self._read_one_async(*pairs[0])
+        else:
+            await _all_of([self._read_one_async(span, target) for span, target in pairs])
 
     def read_all(self) -> memoryview:
         """The whole object, by a single request."""
@@ -233,7 +237,11 @@ class ObjectStorage(Storage):
         return content
 
     def _seen_as(self, meta: ObjectMeta, span: Span | None) -> Stat:
-        tag, changed = meta["e_tag"], meta["last_modified"]
+        tag = meta["e_tag"]
+        seen = self._seen
+        if tag is not None and seen is not None and seen.version == tag and seen.size == meta["size"]:
+            return seen
+        changed = meta["last_modified"]
         time = f"{changed:%Y-%m-%dT%H:%M:%S.%fZ}" if changed.timestamp() > NO_TIME else None
         stat = self.note(Stat(meta["size"], tag or time), span)
         # If-Match compares strongly (RFC 9110, 13.1.1): a weak one never fits
@@ -249,9 +257,6 @@ class ObjectStorage(Storage):
 
 async def _all_of(reads: list[Coroutine[Any, Any, None]]) -> None:
     """Wait for all; when one fails, or this is cancelled, none goes on."""
-    if len(reads) == 1:
-        await reads[0]
-        return
     tasks = [asyncio.create_task(read) for read in reads]
     try:
         await asyncio.gather(*tasks)
