@@ -28,19 +28,16 @@ from ddfast.errors import ClosedError, DatasetNotFoundError, DdfastError, Kernel
 from ddfast.files import SUFFIX_CHECKSUMS, SUFFIX_OFFSETS, SUFFIXES, damaged
 from ddfast.index import check_checksums_size, no_checksums
 from ddfast.once import Once
+from ddfast.opening import is_far, open_file, open_files, path_of, shown_name
 from ddfast.options import Far
 from ddfast.shard_keys import Shard, ShardKeys, ShardKeyTable
-from ddfast.storage.urls import scheme_of, shown
 
 if TYPE_CHECKING:
     from ddfast._native.offsets import OffsetTable
     from ddfast._native.shards import Spec
     from ddfast._native.xxh3 import ChecksumTable
 
-__all__ = [
-    "ShardedDataset", "Source", "is_far", "is_plain", "list_shards", "name_of", "open_dataset", "open_file",
-    "open_files",
-]  # fmt: skip
+__all__ = ["ShardedDataset", "Source", "is_plain", "list_shards", "name_of", "open_dataset"]
 
 Source = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
@@ -51,16 +48,11 @@ THREADS = 16
 SHARDS_PER_THREAD = 32
 
 
-def is_far(source: str | os.PathLike[str]) -> bool:
-    """Whether a data file, or a pattern, is a URL, other than one of a file."""
-    return scheme_of(source) not in (None, "file")
-
-
 def is_plain(source: Source) -> bool:
     """Whether `source` is the path of one data file: no list, and no pattern unless a file has that very name."""
     if not isinstance(source, str | os.PathLike) or is_far(source):
         return False
-    path = _path_of(source)
+    path = path_of(source)
     return not glob.has_magic(path) or os.path.exists(path)  # noqa: PTH110  # pathlib is slow to import and to call
 
 
@@ -77,32 +69,24 @@ def list_shards(source: Source, far: Far = Far()) -> list[Any]:  # noqa: B008  #
     if not isinstance(source, str | os.PathLike):
         return list(source)
     if is_plain(source):
-        return [_path_of(source)]
+        return [path_of(source)]
     if is_far(source):
         from ddfast.storage.opening import expand
 
         matches = expand(os.fspath(source), **(far.storage_options or {}))
     else:
-        matches = sorted(glob.glob(_path_of(source)))  # noqa: PTH207
+        matches = sorted(glob.glob(path_of(source)))  # noqa: PTH207
     found = [path for path in matches if not path.endswith(SUFFIXES)]
     if not found:
-        raise DatasetNotFoundError(f"no file matches {shown(os.fspath(source))}")
+        raise DatasetNotFoundError(f"no file matches {shown_name(source)}")
     return found
-
-
-def _path_of(source: str | os.PathLike[str]) -> str:
-    if scheme_of(source) != "file":
-        return os.fspath(source)
-    from ddfast.storage.local import path_of
-
-    return str(path_of(os.fspath(source)))
 
 
 def name_of(source: Source, paths: Sequence[str | os.PathLike[str]]) -> str:
     """What messages call the shards."""
     if isinstance(source, str | os.PathLike):
-        return shown(os.fspath(source))
-    names = [shown(os.fspath(path)) for path in paths]
+        return shown_name(source)
+    names = [shown_name(path) for path in paths]
     return f"{names[0]} and {len(names) - 1:,} more shards" if len(names) > 1 else f"[{', '.join(names)}]"
 
 
@@ -125,36 +109,6 @@ def open_dataset(
         return open_file(source, allow_pickle=allow_pickle, verify=verify)
     paths = list_shards(source, far)
     return open_files(paths, name_of(source, paths), allow_pickle=allow_pickle, verify=verify, far=far)
-
-
-def open_file(
-    path: str | os.PathLike[str],
-    *,
-    allow_pickle: bool = False,
-    verify: Verify | None = None,
-    far: Far = Far(),  # noqa: B008  # a tuple
-) -> AnyDataset:
-    """The dataset in just this file; errors as those of `open_dataset`."""
-    if is_far(path):
-        return open_files([path], name_of(path, []), allow_pickle=allow_pickle, verify=verify, far=far)
-    return Dataset(_path_of(path), allow_pickle=allow_pickle, verify=verify)
-
-
-def open_files(
-    paths: Sequence[str | os.PathLike[str]],
-    name: str,
-    *,
-    allow_pickle: bool = False,
-    verify: Verify | None = None,
-    far: Far = Far(),  # noqa: B008  # a tuple
-) -> AnyDataset:
-    """The dataset in just these files, which messages call `name`; errors as those of `open_dataset`."""
-    names = [_path_of(path) for path in paths]
-    if any(map(is_far, names)):
-        from ddfast.far import open_far
-
-        return open_far(names, name, allow_pickle=allow_pickle, verify=verify, far=far)
-    return ShardedDataset(names, name, allow_pickle=allow_pickle, verify=verify)
 
 
 class ShardedDataset(AnyDataset):

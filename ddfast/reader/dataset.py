@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from ddfast.anydataset import AnyDataset, Verify, check_verify
 from ddfast.errors import KernelError, PickleRefusedError, SampleIndexError
 from ddfast.once import lazy
+from ddfast.opening import shown_name
 from ddfast.options import CACHE_BYTES, IO, Far, check_columns
 from ddfast.policy import OnError, Place
 from ddfast.reader.abc import Reader
 from ddfast.reader.form import Form
-from ddfast.storage.urls import shown
 
 # Not imported before the first batch, see `ddfast.reader.abc`.
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class DatasetReader(Reader):
         return {k: v for k, v in self.__dict__.items() if k not in ("_dataset", "_fetcher")}
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {shown(self._name)!r}: {self._len:,} samples>"
+        return f"<{type(self).__name__} {shown_name(self._name)!r}: {self._len:,} samples>"
 
     def _place(self, index: int) -> Place:
         return self._dataset.place(index)

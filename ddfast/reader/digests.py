@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ddfast.errors import UnsupportedIOError
 from ddfast.files import SUFFIX_MD5, SUFFIXES, UNLISTED, path_append
-from ddfast.storage.urls import is_url, shown
+from ddfast.opening import is_far, path_of, shown_name
 from ddfast.tools import hash_md5hex, load_md5file
 
 __all__ = ["verify_data", "verify_index"]
@@ -16,13 +16,13 @@ def path_to_hash(name: str) -> Path:
     """The path of a file.
 
     Raises:
-        UnsupportedIOError: it is a URL.
+        UnsupportedIOError: it is a URL, other than one of a file.
     """
-    if is_url(name):
+    if is_far(name):
         raise UnsupportedIOError(
-            f"{shown(name)} is no file: `ddfast verify` looks at the digests of what is under a URL"
+            f"{shown_name(name)} is no file: `ddfast verify` looks at the digests of what is under a URL"
         )
-    return Path(name)
+    return Path(path_of(name))
 
 
 def verify_data(name: str, read_size: int, progress: bool) -> bool:

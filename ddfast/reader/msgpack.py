@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ddfast.anydataset import AnyDataset, Verify
+from ddfast.opening import open_file
 from ddfast.options import CACHE_BYTES, IO, PREFETCH_BYTES, READ_TIMEOUT
 from ddfast.policy import OnError
 from ddfast.reader.dataset import DatasetReader
-from ddfast.shards import open_file
 
 if TYPE_CHECKING:
     from ddfast.storage.attempts import Policy as Attempts

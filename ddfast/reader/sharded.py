@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from ddfast.anydataset import AnyDataset, Verify, check_verify
 from ddfast.batch import Batch
 from ddfast.errors import SampleIndexError, SampleKeyError
+from ddfast.opening import is_far, open_files
 from ddfast.options import CACHE_BYTES, IO, PREFETCH_BYTES, READ_TIMEOUT, Far
 from ddfast.policy import OnError, Place
 from ddfast.reader.abc import Reader
@@ -26,7 +27,7 @@ from ddfast.reader.digests import verify_data, verify_index
 from ddfast.reader.form import Form
 from ddfast.reader.lenient import given, in_range
 from ddfast.reader.msgpack import MsgpackReader
-from ddfast.shards import is_far, list_shards, name_of, open_files
+from ddfast.shards import list_shards, name_of
 
 if TYPE_CHECKING:
     from ddfast.storage.attempts import Policy as Attempts

@@ -28,6 +28,9 @@ __all__ = ["Courier", "Ledger"]
 # Pieces taken beyond those that can be read at once: enough to see which could go together.
 AHEAD = 32
 
+# The share of the budget that reads of several pieces may take besides, for what lies between those.
+SCRATCH = 8
+
 # How often reads under way are looked at for whether they are wanted still, in seconds.
 SWEEP = 0.25
 
@@ -107,6 +110,7 @@ class Courier:
         self._queue: deque[Request] = deque()
         self._carriers: dict[asyncio.Task[None], Request | None] = {}
         self._bytes = 0
+        self._scratch = 0
         self._closed = False
         self._loop = asyncio.get_running_loop()
         self._sweep_timer = self._loop.call_later(SWEEP, self._sweep)
@@ -172,14 +176,21 @@ class Courier:
             if not request.is_wanted:
                 self._settle(self._queue.popleft(), None)
                 continue
-            if self._flow.room == 0 or (self._bytes and self._bytes + request.size > self._budget):
+            if self._flow.room == 0 or (self._bytes and self._is_too_much(request)):
                 return None
             now = attempts.now()
             self._bytes += request.size
+            self._scratch += request.scratch
             self._flow.begin(now)
             self._ledger.begin(now)
             return self._queue.popleft()
         return None
+
+    def _is_too_much(self, request: Request) -> bool:
+        scratch = request.scratch
+        return self._bytes + request.size > self._budget or (
+            scratch > 0 and self._scratch + scratch > self._budget // SCRATCH
+        )
 
     async def _carry(self, first: Request) -> None:
         me = cast("asyncio.Task[None]", asyncio.current_task(self._loop))
@@ -221,6 +232,7 @@ class Courier:
     def _finish(self, request: Request, error: Exception | None) -> None:
         now = attempts.now()
         self._bytes -= request.size
+        self._scratch -= request.scratch
         self._flow.end(now, 0 if error else request.size)
         self._ledger.end(now)
         self._settle(request, error)

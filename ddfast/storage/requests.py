@@ -55,6 +55,11 @@ class Request:
         self.tasks.append(task)
         self.size += span[1] - span[0]
 
+    @property
+    def scratch(self) -> int:
+        """Bytes of memory that it takes besides the pieces'."""
+        return self.spans[-1][1] - self.spans[0][0] if len(self.spans) > 1 else 0
+
     def hull(self) -> tuple[Span, memoryview]:
         """What to read, gaps included, and where to: one span, since storages ask for each by itself."""
         if len(self.spans) == 1:

@@ -243,7 +243,8 @@ def test_memory_stays_within_the_budget(tmp_path):
         site.act = lambda number: "pause" if number % 50 == 0 else None
         with MsgpackReader(f"{site.url}/x", prefetch_bytes=limit) as reader:
             used = [reader._fetcher.pool.used for _ in reader.batches(16, shuffle=True)]
-    assert max(used) <= 1.2 * limit
+    group = 1 << 20  # that was delivered last does not count
+    assert max(used) <= 1.2 * limit + group
 
 
 def test_closing_in_the_middle_of_stalled_reads_is_quick(url, site):

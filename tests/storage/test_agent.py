@@ -33,7 +33,7 @@ def feed():
 def _nothing_is_left():
     threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     yield
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads  # those of other tests may end
     assert len(os.listdir("/proc/self/fd")) <= files + 2  # noqa: PTH208  the feed's own, which is freed later
 
 
