@@ -14,6 +14,7 @@ from ddfast._native.samples import Samples
 from ddfast._native.shards import Shards
 from ddfast.errors import DdfastError, KernelError, PickleRefusedError, SampleIndexError, SampleKeyError
 from ddfast.once import Once
+from ddfast.stats import Wire
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,6 +61,8 @@ class AnyDataset(ABC):
         is_far: whether each read takes so long that even neighbours are to be read ahead.
         max_gap: samples closer than so many bytes in a file share a read.
         max_read: bytes of one read at most: reads are cut at that, so that threads share large batches.
+        patience: seconds after which what reads for an engine from outside has given a read up by itself.
+        wire: what was read from far away, counted; None where nothing is.
     """
 
     path: str | Path
@@ -72,6 +75,8 @@ class AnyDataset(ABC):
     is_far: bool = False
     max_gap: int = 4 << 10
     max_read: int = 1 << 20
+    patience: float = 0.0
+    wire: Wire | None = None
 
     @abstractmethod
     def __len__(self) -> int:

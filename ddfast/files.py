@@ -69,6 +69,6 @@ def map_file(path: Path) -> mmap.mmap | bytes:
             return file.read()  # some network file systems map nothing
 
 
-def damaged(path: Path, size: int, reason: str, remedy: str = RESTORE) -> IndexFileError:
+def damaged(path: Path | str, size: int, reason: str, remedy: str = RESTORE) -> IndexFileError:
     """The error for an index file of `size` bytes that cannot be used."""
     return IndexFileError(f"{path} ({size:,} bytes) is damaged: {reason}. {remedy}")

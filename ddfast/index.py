@@ -68,6 +68,7 @@ __all__ = [
     "open_checksums",
     "open_key_table",
     "open_offsets",
+    "salt_and_hashes",
     "write_checksums",
     "write_filter",
     "write_key_hashes",
@@ -100,9 +101,13 @@ def load_keys(path: Path) -> Sequence[str]:
 def load_key_hashes(path: Path) -> tuple[bytes, NDArray[np.uint64]]:
     """Salt (8 bytes) and hashes (uint64, one for each key) of the key hashes file."""
     path = path_append_suffix(path, SUFFIX_KEY_HASHES)
-    content = path.read_bytes()
-    check_hashes_size(path, len(content))
-    return content[:SALT_SIZE], np.frombuffer(content, BIG_ENDIAN, offset=SALT_SIZE).astype(np.uint64)
+    return salt_and_hashes(path, path.read_bytes())
+
+
+def salt_and_hashes(name: Path | str, content: bytes | memoryview) -> tuple[bytes, NDArray[np.uint64]]:
+    """What `load_key_hashes` gives, from the content of the file of this name."""
+    check_hashes_size(name, len(content))
+    return bytes(content[:SALT_SIZE]), np.frombuffer(content, BIG_ENDIAN, offset=SALT_SIZE).astype(np.uint64)
 
 
 def load_filter(path: Path) -> BloomFilter:

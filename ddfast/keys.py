@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from ddfast._native.keys import PackedStrings
@@ -28,18 +29,20 @@ class Keys(Sequence[str]):
 
     Parameters:
         path: path to the data or keys file; the correct suffix is appended to any other.
+        content: the file's content, where it is in memory already; `path` is only what messages call it then.
 
     Raises:
         FileNotFoundError: there is no such file.
         IndexFileError: the file is no list of strings. Damage after its first bytes shows when a key is used.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = path_append_suffix(path, SUFFIX_KEYS)
-        content = map_file(self.path)
-        self._size = len(content)
+    def __init__(self, path: str | os.PathLike[str], content: bytes | memoryview | None = None) -> None:
+        self.path = path_append_suffix(path, SUFFIX_KEYS) if content is None else os.fspath(path)
+        self._content = content
+        packed = map_file(Path(self.path)) if content is None else content
+        self._size = len(packed)
         try:
-            self._strings = PackedStrings(content)
+            self._strings = PackedStrings(packed)
         except KernelError as error:
             raise self._damaged(error) from None
 
@@ -104,7 +107,7 @@ class Keys(Sequence[str]):
         return f"<{type(self).__name__} {str(self.path)!r}: {len(self):,} keys>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.path,)
+        return type(self), (self.path, None if self._content is None else bytes(self._content))
 
     def _slice(self, wanted: range) -> list[str]:
         if wanted.step != 1:

@@ -1,4 +1,4 @@
-"""Index files as readers use them: mapped into memory, where nothing is read before it is needed.
+"""Index files as readers use them: mapped into memory, where nothing is read before it is needed, or fetched to it.
 
 Without numpy, whose import would take most of the time to the first sample of a program.
 """
@@ -21,6 +21,8 @@ from ddfast.files import (
     path_append_suffix,
 )
 
+Content = mmap.mmap | bytes | memoryview
+
 ITEM_SIZE = 8  # of offsets, hashes and checksums
 SALT_SIZE = 8
 
@@ -35,14 +37,18 @@ def open_offsets(path: Path, data_size: int) -> OffsetTable:
         IndexFileError: the file is no offset table, or that of another data file.
     """
     path = path_append_suffix(path, SUFFIX_OFFSETS)
-    content = map_file(path)
-    check_offsets_size(path, len(content))
+    return offset_table(path, map_file(path), data_size)
+
+
+def offset_table(name: Path | str, content: Content, data_size: int) -> OffsetTable:
+    """The offsets in memory that a file of this name was mapped or fetched to; errors as those of `open_offsets`."""
+    check_offsets_size(name, len(content))
     table = OffsetTable(content, data_size)
     try:
         table.check_ends()
     except KernelError as error:
         reason = f"{error.reason}, which has {data_size:,} bytes" if error.item else error.reason
-        raise damaged(path, len(content), f"{reason} (entry {error.item:,})") from None
+        raise damaged(name, len(content), f"{reason} (entry {error.item:,})") from None
     return table
 
 
@@ -63,11 +69,16 @@ def open_checksums(path: Path, count: int, content: mmap.mmap | bytes | None = N
         content = map_file(path) if content is None else content
     except FileNotFoundError:
         raise no_checksums(path) from None
-    check_checksums_size(path, len(content), count)
+    return checksum_table(path, content, count)
+
+
+def checksum_table(name: Path | str, content: Content, count: int) -> ChecksumTable:
+    """As `offset_table`, of checksums; errors as those of `open_checksums`."""
+    check_checksums_size(name, len(content), count)
     return ChecksumTable(content)
 
 
-def check_checksums_size(path: Path, size: int, count: int) -> None:
+def check_checksums_size(path: Path | str, size: int, count: int) -> None:
     """Hold the size of a checksums file against the number of samples.
 
     Raises:
@@ -79,7 +90,7 @@ def check_checksums_size(path: Path, size: int, count: int) -> None:
         )
 
 
-def no_checksums(path: Path) -> ChecksumsNotFoundError:
+def no_checksums(path: Path | str) -> ChecksumsNotFoundError:
     """The error for a missing checksums file."""
     return ChecksumsNotFoundError(
         f"{path} not found, so samples cannot be verified. `ddfast index --checksums` makes it from the data file, "
@@ -114,13 +125,13 @@ def open_key_table(
         raise damaged(path, size, f"{error.reason} (hash {error.item:,})", HASHES_REMEDY) from None
 
 
-def check_offsets_size(path: Path, size: int) -> None:
+def check_offsets_size(path: Path | str, size: int) -> None:
     """Hold the size of an offsets file against that of its entries; errors as those of `open_offsets`."""
     if size == 0 or size % ITEM_SIZE:
         raise damaged(path, size, "an offset table has 8 bytes an entry and at least one entry")
 
 
-def check_hashes_size(path: Path, size: int) -> None:
+def check_hashes_size(path: Path | str, size: int) -> None:
     """Hold the size of a key hashes file against that of its entries; errors as those of `open_key_table`."""
     if size < SALT_SIZE or size % ITEM_SIZE:
         raise damaged(path, size, "a key hashes file has 8 bytes of salt and 8 a key", HASHES_REMEDY)

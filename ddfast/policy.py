@@ -45,16 +45,20 @@ from typing import Any, Literal, Protocol
 from ddfast.errors import (
     CorruptSampleError,
     DatasetChangedError,
+    DatasetReplacedError,
     MemberNotFoundError,
     PickleRefusedError,
     ReadError,
     SampleFileNotFoundError,
+    StorageDeniedError,
+    StorageError,
+    StorageNotFoundError,
     StorageTimeoutError,
     TextFileError,
 )
 from ddfast.stats import Tally
 
-__all__ = ["BadSample", "OnError", "Policy", "Quarantine", "Source", "is_of_a_sample"]
+__all__ = ["BadSample", "OnError", "Policy", "Quarantine", "Source", "is_of_a_sample", "is_of_storage"]
 
 OF_A_SAMPLE = (CorruptSampleError, PickleRefusedError, SampleFileNotFoundError, MemberNotFoundError)
 
@@ -112,6 +116,15 @@ def is_of_a_sample(error: BaseException) -> bool:
     if isinstance(error, DatasetChangedError | StorageTimeoutError):
         return False
     return isinstance(error, OF_A_SAMPLE) or (isinstance(error, ReadError) and error.errno in FAILING_DEVICE)
+
+
+def is_of_storage(error: BaseException) -> bool:
+    """Whether an error is likely to hit whatever else is asked of the same storage, and to take as long again.
+
+    So it is where all attempts have failed, and where the object is refused, gone or replaced.
+    """
+    lasting = StorageDeniedError | StorageNotFoundError | DatasetReplacedError
+    return isinstance(error, StorageError) and (error.passing or isinstance(error, lasting))
 
 
 class Policy:

@@ -21,7 +21,7 @@ from ddfast.errors import (
     StorageTimeoutError,
     UnsupportedIOError,
 )
-from ddfast.options import IO
+from ddfast.options import IO, QUEUE_DEPTH
 from ddfast.order import Order, Part, Shuffle, epoch_order, listed_order
 from ddfast.policy import Policy
 from ddfast.stream import Stream
@@ -39,8 +39,10 @@ class Fetcher:
         dataset: what to read.
         prefetch_bytes: memory for batches that are not delivered yet, and for those that the consumer keeps (the
             latest one excepted). One group of batches is fetched in any case.
-        queue_depth: reads in flight at most; None: 32, and 64 where storage is far and reads are small.
-        timeout: seconds without any read completing after which storage is given up.
+        queue_depth: reads in flight at most; None: 32, and 64 where a mounted file system is far and reads are small;
+            for a URL as many as the link is worth, 256 at most.
+        timeout: seconds without any read completing after which storage is given up; no less than the patience of who
+            reads for the engine, whose errors say more.
         io: what waits for storage, see `Engine`.
         policy: what to do with samples that cannot be given, and where to count; None raises.
 
@@ -64,9 +66,9 @@ class Fetcher:
         self.prefetch_bytes = prefetch_bytes
         self.pool = Pool(prefetch_bytes)
         self._shards = dataset.shards
-        self.engine = _new_engine(queue_depth, io)
+        self.engine = _new_engine(queue_depth or QUEUE_DEPTH, io)
         self._server = dataset.serve(self.engine)
-        self.timeout = timeout
+        self.timeout = max(timeout, dataset.patience)
         self.closed = False
         self._pid = os.getpid()
         if self._server is not None:

@@ -26,8 +26,10 @@ from ddfast.errors import (
     ReadError,
 )
 from ddfast.once import Once
-from ddfast.options import PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT
+from ddfast.options import Far
 from ddfast.prefetch import Fetcher
+from ddfast.shard_keys import ShardKeys, ShardKeyTable
+from ddfast.stats import Wire
 
 __all__ = ["Link", "RemoteDataset", "RemoteShard"]
 
@@ -55,12 +57,18 @@ class Link(Protocol):
     Attributes:
         max_gap: bytes between two samples that are worth reading to save a request.
         max_read: bytes of one request at most.
+        patience: seconds that a read takes at most, be it in vain.
+        wire: what is counted of it, which may be looked at when it is closed; None for nothing.
     """
 
     @property
     def max_gap(self) -> int: ...
     @property
     def max_read(self) -> int: ...
+    @property
+    def patience(self) -> float: ...
+    @property
+    def wire(self) -> Wire | None: ...
 
     def serve(self, engine: Any) -> Server:
         """Read what an engine wants of them, `Piece.shard` being the number of the file.
@@ -85,6 +93,7 @@ class RemoteDataset(AnyDataset):
         keys: gives the keys of all samples; called when they are first used.
         key_table: gives the table from key to index likewise.
         allow_pickle: unpickle arrays of dtype object, which runs whatever code the files ask for.
+        far: what the reader was given.
     """
 
     path: str
@@ -97,14 +106,15 @@ class RemoteDataset(AnyDataset):
         link: Link,
         *,
         keys: Callable[[], Sequence[str]],
-        key_table: Callable[[], KeyTable],
+        key_table: Callable[[], KeyTable | ShardKeyTable],
         allow_pickle: bool = False,
+        far: Far = Far(),  # noqa: B008  # a tuple
     ) -> None:
         self.path = name
         self.decoder = Decoder(allow_pickle=allow_pickle)
         self.shards = Shards([(None, s.offsets, len(s.offsets), s.size, 0, s.sums) for s in shards])
-        self.samples: RemoteSamples = RemoteSamples(self)  # type: ignore[assignment]
-        self.key_table_once: Once[KeyTable] = Once()
+        self.samples: RemoteSamples = RemoteSamples(self, far)  # type: ignore[assignment]
+        self.key_table_once: Once[KeyTable | ShardKeyTable] = Once()
         self._list = list(shards)
         self._firsts = np.cumsum([0, *(len(shard.offsets) for shard in shards)], dtype=np.int64)
         self._link = link
@@ -137,6 +147,16 @@ class RemoteDataset(AnyDataset):
         """See `AnyDataset`."""
         return self._link.max_read
 
+    @property
+    def patience(self) -> float:  # type: ignore[override]
+        """See `AnyDataset`."""
+        return self._link.patience
+
+    @property
+    def wire(self) -> Wire | None:  # type: ignore[override]
+        """See `AnyDataset`."""
+        return self._link.wire
+
     def serve(self, engine: Any) -> Server:
         """See `AnyDataset`."""
         return self._link.serve(engine)
@@ -149,7 +169,7 @@ class RemoteDataset(AnyDataset):
         return self._keys_once.get(self._make_keys)
 
     @property
-    def key_table(self) -> KeyTable:
+    def key_table(self) -> KeyTable | ShardKeyTable:
         """From key to index, loaded when it is first used."""
         return self.key_table_once.get(self._make_key_table)
 
@@ -164,6 +184,8 @@ class RemoteDataset(AnyDataset):
     def keys_of(self, indices: ArrayLike) -> list[str]:
         """Keys of these samples."""
         keys = self.keys
+        if isinstance(keys, ShardKeys):
+            return keys.take(indices)
         return [keys[i] for i in np.asarray(indices).tolist()]
 
     # -- errors
@@ -215,8 +237,9 @@ class RemoteSamples:
     Each call is one fetch and waits for it. Errors are those of a fetch.
     """
 
-    def __init__(self, dataset: RemoteDataset) -> None:
+    def __init__(self, dataset: RemoteDataset, far: Far) -> None:
         self._dataset = dataset
+        self._far = far
         self._fetcher: Fetcher | None = None
 
     def get(self, index: int) -> Any:
@@ -256,7 +279,8 @@ class RemoteSamples:
     def _fetch(self, start: int, stop: int) -> Table:
         fetcher = self._fetcher
         if fetcher is None or not fetcher.is_ours:
-            fetcher = self._fetcher = Fetcher(self._dataset, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT)
+            far = self._far
+            fetcher = self._fetcher = Fetcher(self._dataset, far.prefetch_bytes, far.queue_depth, far.timeout)
         fetch = fetcher.fetch(np.arange(start, stop), None, False)
         if not fetch.run(0):
             fetcher.wait(fetch)

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Literal, NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from ddfast.errors import (
     ReadError,
 )
 
-__all__ = ["Damage", "Run", "check_samples", "find_samples", "scan_checksums", "scan_index"]
+__all__ = ["Damage", "Front", "Run", "check_samples", "find_samples", "scan_checksums", "scan_index"]
 
 WINDOW = 1 << 20
 
@@ -36,6 +36,25 @@ AT_ONCE = 1024
 
 # What a file system leaves where it lost something: zeros, by whole sectors of a disk.
 ZEROS = 512
+
+
+class Front(Protocol):
+    """What a data file that is no file here is read from, front to back, such as `ddfast.storage.Front`.
+
+    Attributes:
+        name: what messages call it.
+        size: bytes.
+    """
+
+    name: str
+    size: int
+
+    def read(self, size: int, /) -> memoryview:
+        """The next bytes, up to `size` of them; nothing at the end."""
+
+    def close(self) -> None:
+        """Nothing more is read."""
+
 
 OnData = Callable[[memoryview], object]
 DamageKind = Literal["not well-formed", "checksum", "zeroed", "truncated"]
@@ -86,12 +105,12 @@ class Run:
 
 
 def find_samples(
-    path: str | os.PathLike[str], on_data: OnData | None = None, start: int = 0
+    path: str | os.PathLike[str] | Front, on_data: OnData | None = None, start: int = 0
 ) -> Iterator[Run]:
     """Find the samples of a data file without any index.
 
     Parameters:
-        path: the data file.
+        path: the data file, or what it is read from, which is closed then.
         on_data: called with all bytes of the file from `start` on, in order and piece by piece.
         start: where in the file to begin; the sample there counts as the first.
 
@@ -102,7 +121,7 @@ def find_samples(
         ReadError: the file cannot be read, or was cut meanwhile.
     """
     index = 0
-    with _Front(Path(path), on_data, start) as front:
+    with _Window(_opened(path), on_data, start) as front:
         while front.extend(1):
             try:
                 stops, keys, faults = scan_run(front.data)
@@ -121,7 +140,7 @@ def find_samples(
 
 
 def check_samples(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Front,
     offsets: NDArray[np.uint64],
     on_data: OnData | None = None,
     checksums: NDArray[np.uint64] | None = None,
@@ -129,7 +148,7 @@ def check_samples(
     """Check that each sample of a data file is one well-formed message, and the one that was written.
 
     Parameters:
-        path: the data file.
+        path: the data file, or what it is read from, which is closed then.
         offsets: of all samples, as `ddfast.index.load_offsets` gives them.
         on_data: called with all bytes of the file, in order and piece by piece.
         checksums: of all samples, as `ddfast.index.load_checksums` gives them; None to look at the messages only.
@@ -140,7 +159,7 @@ def check_samples(
     Raises:
         ReadError: the file cannot be read, or was cut meanwhile.
     """
-    for data, index, end in _windows(Path(path), offsets, on_data):
+    for data, index, end in _windows(_opened(path), offsets, on_data):
         sums = None if checksums is None else checksums[index:end]
         yield from _check_window(data, offsets[index : end + 1], index, sums)
 
@@ -159,24 +178,24 @@ def scan_checksums(
         ReadError: the file cannot be read, or was cut meanwhile.
     """
     sums = [np.empty(0, np.uint64)]
-    for data, index, end in _windows(Path(path), offsets, on_data):
+    for data, index, end in _windows(_opened(path), offsets, on_data):
         sums.append(checksums_of(data, np.diff(offsets[index : end + 1])))
     return np.concatenate(sums)
 
 
 def _windows(
-    path: Path, offsets: NDArray[np.uint64], on_data: OnData | None
+    file: Front, offsets: NDArray[np.uint64], on_data: OnData | None
 ) -> Iterator[tuple[memoryview, int, int]]:
     """Some samples at a time: their bytes, and the indices of the first one and of the one behind the last."""
     index, count = 0, len(offsets) - 1
-    with _Front(path, on_data) as front:
+    with _Window(file, on_data) as front:
         while index < count:
             start = offsets[index]
             end = int(np.searchsorted(offsets, start + np.uint64(WINDOW), "right")) - 1
             end = min(max(end, index + 1), count)
             size = int(offsets[end] - start)
             if not front.extend(size):
-                raise DatasetChangedError(f"{path} is shorter than its offsets say")
+                raise DatasetChangedError(f"{file.name} is shorter than its offsets say")
             yield front.data[:size], index, end
             front.drop(size)
             index = end
@@ -216,17 +235,50 @@ def scan_index(
     return list(seen), np.concatenate(offsets), np.concatenate(sums)
 
 
-class _Front:
+class _File:
+    """A file as a `Front`."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = str(path)
+        self._file = path.open("rb", 0)
+        self.size = os.fstat(self._file.fileno()).st_size
+
+    def read(self, size: int) -> memoryview:
+        try:
+            return memoryview(self._file.read(min(size, WINDOW)))
+        except OSError as error:
+            raise ReadError(error.errno, f"{error.strerror}: cannot read it", self.name) from error
+
+    def seek(self, position: int) -> None:
+        self._file.seek(position)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _opened(path: str | os.PathLike[str] | Front) -> Front:
+    return _File(Path(path)) if isinstance(path, str | os.PathLike) else path
+
+
+class _Window:
     """The part of a file that is looked at: it moves from the beginning of the file to its end."""
 
-    def __init__(self, path: Path, on_data: OnData | None, start: int = 0) -> None:
-        self._path = path
+    def __init__(self, file: Front, on_data: OnData | None, start: int = 0) -> None:
+        self._file = file
         self._on_data = on_data
-        self._file = path.open("rb", 0)
-        self._left = os.fstat(self._file.fileno()).st_size - self._file.seek(start)
+        self._left = file.size - start
         self.data = memoryview(b"")
+        if start:
+            self._go_to(start)
 
-    def __enter__(self) -> _Front:
+    def _go_to(self, start: int) -> None:
+        if isinstance(self._file, _File):
+            self._file.seek(start)
+            return
+        while start:
+            start -= len(self._file.read(start))
+
+    def __enter__(self) -> _Window:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -257,12 +309,11 @@ class _Front:
     def _read(self, size: int) -> list[memoryview]:
         pieces = []
         while size:
-            try:
-                piece = memoryview(self._file.read(min(size, WINDOW)))
-            except OSError as error:
-                raise ReadError(error.errno, f"{error.strerror}: cannot read it", str(self._path)) from error
+            piece = self._file.read(min(size, WINDOW))
             if not piece:
-                raise DatasetChangedError(f"{self._path} was cut while it was read. Restore it from a copy.")
+                raise DatasetChangedError(
+                    f"{self._file.name} was cut while it was read. Restore it from a copy."
+                )
             if self._on_data is not None:
                 self._on_data(piece)
             pieces.append(piece)

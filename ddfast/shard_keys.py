@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import overload
+from typing import Protocol, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,6 +33,33 @@ BIG_ENDIAN = np.dtype(">u8")
 
 # Keys files that are open at a time, each with a file descriptor.
 KEPT = 16
+
+
+class KeyedShard(Protocol):
+    """What is asked of a shard to know its keys."""
+
+    @property
+    def path(self) -> str:
+        """What messages call it."""
+
+    @property
+    def samples(self) -> int:
+        """How many it has."""
+
+    def open_keys(self) -> Sequence[str]:
+        """Its keys.
+
+        Raises:
+            FileNotFoundError: it has none.
+        """
+
+    def load_hashes(self) -> tuple[bytes, NDArray[np.uint64]]:
+        """Salt and hashes of its keys; errors as those of `open_keys`."""
+
+    def check(self) -> None:
+        """Raise `DatasetChangedError` if what was read before this call need not belong to it."""
+
+    def __hash__(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -73,6 +100,20 @@ class Shard:
         if (status.st_size, status.st_mtime_ns) != (self.size, self.modified):
             raise self.changed()
 
+    def open_keys(self) -> Sequence[str]:
+        """See `KeyedShard`."""
+        try:
+            return Keys(self.path)
+        except FileNotFoundError:
+            index = path_append(self.path, SUFFIX_LEGACY_INDEX)
+            if not index.exists():
+                raise
+            return legacy_load_index(index)[0]
+
+    def load_hashes(self) -> tuple[bytes, NDArray[np.uint64]]:
+        """See `KeyedShard`."""
+        return load_key_hashes(path_append(self.path, SUFFIX_KEY_HASHES))
+
     def changed(self) -> DatasetChangedError:
         """The error for a shard that is not what it was."""
         return DatasetChangedError(
@@ -80,16 +121,9 @@ class Shard:
         )
 
 
-def _open_keys(shard: Shard) -> Sequence[str]:
+def _open_keys(shard: KeyedShard) -> Sequence[str]:
     """The keys of one shard."""
-    keys: Sequence[str]
-    try:
-        keys = Keys(shard.path)
-    except FileNotFoundError:
-        index = path_append(shard.path, SUFFIX_LEGACY_INDEX)
-        if not index.exists():
-            raise
-        keys = legacy_load_index(index)[0]
+    keys = shard.open_keys()
     shard.check()
     if len(keys) != shard.samples:
         raise IndexFileError(
@@ -104,13 +138,16 @@ class ShardKeys(Sequence[str]):
     Parameters:
         shards: the shards.
         firsts: index of each shard's first sample, and at last their number; int64, shape ``(len(shards) + 1,)``.
+        kept: shards whose keys stay open; None for all.
     """
 
-    def __init__(self, shards: Sequence[Shard], firsts: NDArray[np.int64]) -> None:
+    def __init__(
+        self, shards: Sequence[KeyedShard], firsts: NDArray[np.int64], kept: int | None = KEPT
+    ) -> None:
         self._shards = shards
         self._firsts = firsts
         self._len = int(firsts[-1])
-        self._open = lru_cache(KEPT)(_open_keys)
+        self._open = lru_cache(kept)(_open_keys)
 
     def __len__(self) -> int:
         return self._len
@@ -201,7 +238,7 @@ class ShardKeyTable:
         IndexFileError: a key hashes file is damaged.
     """
 
-    def __init__(self, shards: Sequence[Shard], keys: ShardKeys) -> None:
+    def __init__(self, shards: Sequence[KeyedShard], keys: ShardKeys) -> None:
         content = _gather_hashes(shards, keys)
         self._kept: NDArray[np.int64] | None = (
             None  # where the table's hashes come from, if not from all keys in turn
@@ -243,7 +280,7 @@ class ShardKeyTable:
         return KeyTable(content[np.concatenate([[0], kept + 1])])
 
 
-def _gather_hashes(shards: Sequence[Shard], keys: ShardKeys) -> NDArray[np.uint64]:
+def _gather_hashes(shards: Sequence[KeyedShard], keys: ShardKeys) -> NDArray[np.uint64]:
     """The content of a key hashes file of all shards."""
     content = np.empty(len(keys) + 1, BIG_ENDIAN)
     content[0] = hash_key("0")  # the salt that nearly every dataset has
@@ -255,9 +292,9 @@ def _gather_hashes(shards: Sequence[Shard], keys: ShardKeys) -> NDArray[np.uint6
     return content
 
 
-def _hashes_of(shard: Shard, salt: bytes, keys: Callable[[], Sequence[str]]) -> NDArray[np.uint64]:
+def _hashes_of(shard: KeyedShard, salt: bytes, keys: Callable[[], Sequence[str]]) -> NDArray[np.uint64]:
     try:
-        own_salt, hashes = load_key_hashes(path_append(shard.path, SUFFIX_KEY_HASHES))
+        own_salt, hashes = shard.load_hashes()
     except FileNotFoundError:
         own_salt = b""
     if own_salt != salt:

@@ -28,6 +28,8 @@ from ddfast.errors import ClosedError, DatasetNotFoundError, DdfastError, Kernel
 from ddfast.files import SUFFIX_CHECKSUMS, SUFFIX_OFFSETS, SUFFIXES, damaged
 from ddfast.index import check_checksums_size, no_checksums
 from ddfast.once import Once
+from ddfast.opening import is_far, open_file, open_files, path_of, shown_name
+from ddfast.options import Far
 from ddfast.shard_keys import Shard, ShardKeys, ShardKeyTable
 
 if TYPE_CHECKING:
@@ -48,51 +50,65 @@ SHARDS_PER_THREAD = 32
 
 def is_plain(source: Source) -> bool:
     """Whether `source` is the path of one data file: no list, and no pattern unless a file has that very name."""
-    if not isinstance(source, str | os.PathLike):
+    if not isinstance(source, str | os.PathLike) or is_far(source):
         return False
-    path = os.fspath(source)
+    path = path_of(source)
     return not glob.has_magic(path) or os.path.exists(path)  # noqa: PTH110  # pathlib is slow to import and to call
 
 
-def list_shards(source: Source) -> list[Any]:
+def list_shards(source: Source, far: Far = Far()) -> list[Any]:  # noqa: B008  # a tuple
     """The shards that a pattern matches, sorted by name, or the items of a list.
 
     Index files that a pattern such as ``train*`` matches are left out.
 
     Raises:
         DatasetNotFoundError: nothing matches the pattern.
+        UnsupportedIOError: it is a pattern for a web server.
+        StorageError: a store did not give its list.
     """
     if not isinstance(source, str | os.PathLike):
         return list(source)
     if is_plain(source):
-        return [os.fspath(source)]
-    pattern = os.fspath(source)
-    found = sorted(path for path in glob.glob(pattern) if not path.endswith(SUFFIXES))  # noqa: PTH207
+        return [path_of(source)]
+    if is_far(source):
+        from ddfast.storage.opening import expand
+
+        matches = expand(os.fspath(source), **(far.storage_options or {}))
+    else:
+        matches = sorted(glob.glob(path_of(source)))  # noqa: PTH207
+    found = [path for path in matches if not path.endswith(SUFFIXES)]
     if not found:
-        raise DatasetNotFoundError(f"no file matches {pattern}")
+        raise DatasetNotFoundError(f"no file matches {shown_name(source)}")
     return found
 
 
 def name_of(source: Source, paths: Sequence[str | os.PathLike[str]]) -> str:
     """What messages call the shards."""
     if isinstance(source, str | os.PathLike):
-        return os.fspath(source)
-    names = [os.fspath(path) for path in paths]
+        return shown_name(source)
+    names = [shown_name(path) for path in paths]
     return f"{names[0]} and {len(names) - 1:,} more shards" if len(names) > 1 else f"[{', '.join(names)}]"
 
 
-def open_dataset(source: Source, *, allow_pickle: bool = False, verify: Verify | None = None) -> AnyDataset:
-    """The dataset in one file, or the one in all files that match a pattern or are listed.
+def open_dataset(
+    source: Source,
+    *,
+    allow_pickle: bool = False,
+    verify: Verify | None = None,
+    far: Far = Far(),  # noqa: B008  # a tuple
+) -> AnyDataset:
+    """The dataset in one file, or the one in all files that match a pattern or are listed; files may be URLs.
 
     Raises:
         DatasetNotFoundError: a data file or the index of one is missing, or nothing matches the pattern.
         IndexFileError: an index is damaged.
         ChecksumsNotFoundError: samples are to be verified, and those of a file have no checksums.
+        StorageError: what is under a URL cannot be had.
     """
     if isinstance(source, str | os.PathLike) and is_plain(source):
-        return Dataset(source, allow_pickle=allow_pickle, verify=verify)
-    paths = list_shards(source)
-    return ShardedDataset(paths, name_of(source, paths), allow_pickle=allow_pickle, verify=verify)
+        return open_file(source, allow_pickle=allow_pickle, verify=verify)
+    paths = list_shards(source, far)
+    return open_files(paths, name_of(source, paths), allow_pickle=allow_pickle, verify=verify, far=far)
 
 
 class ShardedDataset(AnyDataset):

@@ -5,7 +5,13 @@ from __future__ import annotations
 from threading import get_ident
 from typing import NamedTuple, Protocol
 
-__all__ = ["Counts", "ReaderStats", "Tally"]
+__all__ = ["Counts", "ReaderStats", "Tally", "Wire"]
+
+# What of far storage is told, by what `ddfast.storage.Traffic` calls it.
+OF_TRAFFIC = {
+    "requests": "requests", "bytes_fetched": "bytes", "retries": "retries", "hedged": "hedged",
+    "throttled": "throttled", "seconds_storage": "waited",
+}  # fmt: skip
 
 
 class ReaderStats(NamedTuple):
@@ -24,6 +30,14 @@ class ReaderStats(NamedTuple):
         skipped: samples left out by ``on_error``, each time that they were.
         listed: samples left out without reading them, because they are in the list of a `ddfast.policy.Quarantine`.
         seconds_waited: how long the program has waited for batches that were not there yet.
+        requests: requests sent to far storage (URLs), those for index files and all attempts included; 0 for files, as
+            all that follows.
+        bytes_fetched: bytes that they brought.
+        retries: attempts after one that failed.
+        hedged: second requests, sent because the first was unusually late.
+        throttled: attempts that a server refused because it had too many.
+        seconds_storage: how long at least one request was under way. Where this is close to the time of a pass and so
+            is `seconds_waited`, storage or the link is what is waited for; where that is small, the program is.
     """
 
     samples: int
@@ -35,12 +49,39 @@ class ReaderStats(NamedTuple):
     skipped: int
     listed: int
     seconds_waited: float
+    requests: int = 0
+    bytes_fetched: int = 0
+    retries: int = 0
+    hedged: int = 0
+    throttled: int = 0
+    seconds_storage: float = 0.0
+
+
+class Traffic(Protocol):
+    """What is counted of far storage, see `ddfast.storage.Traffic`."""
+
+    requests: int
+    bytes: int
+    retries: int
+    hedged: int
+    throttled: int
+    waited: float
+
+
+class Wire(Protocol):
+    """What far storage is read over."""
+
+    @property
+    def traffic(self) -> Traffic:
+        """What was read so far, counted."""
 
 
 class Counts:
     """The same numbers while they grow."""
 
-    __slots__ = ReaderStats._fields
+    __slots__ = (
+        "batches", "bytes_delivered", "bytes_read", "listed", "merged", "reads", "samples", "seconds_waited", "skipped",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.samples = self.batches = self.bytes_delivered = 0
@@ -65,6 +106,12 @@ class Tally:
 
     def __init__(self) -> None:
         self._of_threads: dict[int, Counts] = {}
+        self._wires: list[Wire] = []
+
+    def watch(self, wire: Wire | None) -> None:
+        """Count what is read over a wire, too."""
+        if wire is not None and wire not in self._wires:
+            self._wires.append(wire)
 
     @property
     def mine(self) -> Counts:
@@ -85,4 +132,7 @@ class Tally:
     def total(self) -> ReaderStats:
         """The sum of all threads."""
         counts = list(self._of_threads.values())
-        return ReaderStats(*(sum(getattr(each, name) for each in counts) for name in ReaderStats._fields))
+        near = {name: sum(getattr(each, name) for each in counts) for name in Counts.__slots__}
+        traffics = [wire.traffic for wire in self._wires]
+        far = {name: sum(getattr(each, of) for each in traffics) for name, of in OF_TRAFFIC.items()}
+        return ReaderStats(**near, **far)

@@ -19,6 +19,7 @@ from ddfast._native.fetch import Fetch
 from ddfast.batch import Batch
 from ddfast.errors import ClosedError, DdfastError, KernelError
 from ddfast.order import Order, Part
+from ddfast.policy import is_of_storage
 from ddfast.rescue import Rescue
 
 if TYPE_CHECKING:
@@ -88,6 +89,9 @@ class Stream:
             1  # batches of the next group: the first ones are small, so that the first batch comes soon
         )
         self._delivered = 0  # bytes of the group that was delivered last
+        self._bloat = (
+            1.0  # what groups take in memory, gaps between samples included, by their samples' sizes
+        )
 
     def __len__(self) -> int:
         """Number of batches, delivered ones included."""
@@ -150,6 +154,7 @@ class Stream:
         self._ahead.popleft()
         self._at = 0
         self._delivered = fetch.held
+        self._bloat = max(1.0, fetch.held * self._bloat / self._estimate(len(fetch) * self._part.batch_size))
         self.fetcher.count_reads(fetch)
         self._widen(fetch)
         self._top_up()
@@ -168,13 +173,17 @@ class Stream:
         self._submitted = self._total
 
     def _failed_as_whole(self, fetch: Fetch) -> bool:
-        """Where a read failed, fetch the group's batches one by one: those without damage are delivered."""
+        """Where a read failed, fetch the group's batches one by one: those without damage are delivered.
+
+        Not where storage failed as a whole, which would only be waited for again.
+        """
         if len(fetch) == 1:
             return False
         try:
             fetch.check()
-        except (KernelError, OSError):
-            pass
+        except (KernelError, OSError) as error:
+            if is_of_storage(self.fetcher.dataset.explain_read(error, None)):
+                return False
         else:
             return False
         self.fetcher.count_reads(fetch)
@@ -262,7 +271,7 @@ class Stream:
         return used + planned + wanted <= self.fetcher.prefetch_bytes
 
     def _estimate(self, samples: int) -> float:
-        return samples * (self._sample_bytes + 200)
+        return self._bloat * samples * (self._sample_bytes + 200)
 
     def _fetch(self, number: int, batches: int) -> Fetch:
         return self.fetcher.fetch_part(self._order, self._part, number, batches, self._columns, self._tables)

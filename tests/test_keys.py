@@ -1,8 +1,10 @@
 """Key hashes against hashlib, the key table against a dict, and the lazy sequence of keys against msgpack."""
 
+import gc
 import hashlib
 import pickle
 import struct
+import weakref
 
 import msgpack
 import numpy as np
@@ -190,3 +192,29 @@ def test_check_reads_the_whole_file(keys, tmp_path):
     (tmp_path / "bad.keys").write_bytes(b"\x91\x07")
     with pytest.raises(IndexFileError, match="a key is not a string"):
         Keys(tmp_path / "bad").check()
+
+
+def test_strings_over_a_memoryview_in_a_cycle_are_collected():
+    class Holder:
+        pass
+
+    def make():
+        view = memoryview(
+            bytearray(b"\x91\xa1x")
+        ).toreadonly()  # older than the rest, so that it is cleared first
+        holder = Holder()
+        holder.self, holder.view, holder.strings = holder, view, PackedStrings(view)
+        return weakref.ref(holder)
+
+    gone = make()
+    gc.collect()
+    assert gone() is None
+
+
+def test_keys_may_be_in_memory():
+    keys = Keys("s3://bucket/x.keys", msgpack.packb(["a", "b"]))
+    assert list(keys) == list(pickle.loads(pickle.dumps(keys))) == ["a", "b"]
+    with pytest.raises(SampleIndexError, match=r"s3://bucket/x\.keys has 2 keys, none at index 2"):
+        keys[2]
+    with pytest.raises(IndexFileError, match=r"s3://bucket/x\.keys \(1 bytes\) is damaged"):
+        Keys("s3://bucket/x.keys", b"\xc0")

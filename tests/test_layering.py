@@ -27,22 +27,25 @@ ALLOWED["keys"] = {"_native", "errors", "files"}
 ALLOWED["mapped"] = {"_native", "errors", "files"}
 ALLOWED["index"] = {"_native", "errors", "files", "keys", "mapped"}
 ALLOWED["journal"] = {"_native", "errors", "files"}
-ALLOWED["columns"] = ALLOWED["order"] = ALLOWED["scan"] = ALLOWED["storage"] = {"_native", "errors"}
+ALLOWED["columns"] = ALLOWED["order"] = ALLOWED["scan"] = {"_native", "errors"}
+ALLOWED["storage"] = {"_native", "errors", "lazily"}
 ALLOWED["batch"] = {"_native", "errors", "columns"}
 ALLOWED["tools"] = {"errors", "files", "nd", "lazily"}
 PLANNING = {
     "_native", "errors", "files", "keys", "nd", "mapped", "index", "columns", "batch", "order", "journal", "options",
 }  # fmt: skip
-ALLOWED["anydataset"] = {"_native", "errors", "once", "order"}
+ALLOWED["anydataset"] = {"_native", "errors", "once", "order", "stats"}
 ALLOWED["dataset"] = PLANNING | {"storage", "anydataset", "once"}
 ALLOWED["shard_keys"] = ALLOWED["dataset"]
-ALLOWED["shards"] = ALLOWED["dataset"] | {"dataset", "shard_keys"}
+ALLOWED["opening"] = ALLOWED["dataset"] | {"dataset", "shards", "far"}
+ALLOWED["shards"] = ALLOWED["dataset"] | {"dataset", "shard_keys", "opening"}
 ALLOWED["rescue"] = {"_native", "errors", "batch", "policy"}
-ALLOWED["stream"] = PLANNING | {"rescue"}
+ALLOWED["stream"] = PLANNING | {"rescue", "policy"}
 ALLOWED["prefetch"] = ALLOWED["dataset"] | {"dataset", "policy", "stream"}
-ALLOWED["remote"] = ALLOWED["prefetch"] | {"prefetch"}
+ALLOWED["remote"] = ALLOWED["prefetch"] | {"prefetch", "shard_keys", "stats"}
+ALLOWED["far"] = ALLOWED["remote"] | {"remote"}
 ALLOWED["reader"] = ALLOWED["aio"] = ALLOWED["writer"] = ALLOWED["prefetch"] | {
-    "prefetch", "stream", "rescue", "stats", "once", "tools", "shards", "scan", "lazily", "storage",
+    "prefetch", "stream", "rescue", "stats", "once", "tools", "opening", "shards", "scan", "lazily", "storage",
 }  # fmt: skip
 PUBLIC = {
     "",

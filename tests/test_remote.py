@@ -42,6 +42,8 @@ class Link:
 
     max_gap = 1 << 16
     max_read = 1 << 18
+    patience = 0.0
+    wire = None
 
     def __init__(self, files: Sequence[bytes], deal: Callable[[Piece], bool] = lambda piece: False) -> None:
         self.files = files

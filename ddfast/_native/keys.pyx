@@ -1,5 +1,6 @@
 """Key hashes, the table from key to sample index, and the strings of key and index files."""
 
+cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.string cimport memcpy, memset
@@ -102,6 +103,8 @@ cdef list decode(const ddf_slice *texts, size_t count):
     return [PyUnicode_DecodeUTF8(<const char *>texts[i].data, texts[i].size, NULL) for i in range(count)]
 
 
+# The collector must not clear a memoryview that is exported to here: giving it back would crash.
+@cython.no_gc
 cdef class PackedStrings:
     def __cinit__(self, buffer, bint pairs=False):
         cdef ddf_err err

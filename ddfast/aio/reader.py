@@ -7,10 +7,10 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from numpy.typing import ArrayLike
 
@@ -19,13 +19,16 @@ from ddfast._native.fetch import Fetch
 from ddfast.anydataset import AnyDataset, Verify, check_verify
 from ddfast.batch import Batch
 from ddfast.errors import ClosedError, DdfastError
-from ddfast.options import IO, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT, check_columns
+from ddfast.options import CACHE_BYTES, IO, PREFETCH_BYTES, READ_TIMEOUT, Far, check_columns
 from ddfast.order import Shuffle
 from ddfast.policy import BadSample, OnError, Policy
 from ddfast.prefetch import STOP_SECONDS, Fetcher, Patience
 from ddfast.shards import Source, is_plain, name_of, open_dataset
 from ddfast.stats import ReaderStats
 from ddfast.stream import Stream
+
+if TYPE_CHECKING:
+    from ddfast.storage.attempts import Policy as Attempts
 
 __all__ = ["AsyncReader", "BatchStream", "SampleStream"]
 
@@ -52,20 +55,28 @@ class AsyncReader:
     memory. Use it within one event loop. Files are opened, and errors raised, when it is entered.
 
     Parameters:
-        path: the data file; or a pattern such as ``"train/*.msgpack"``, whose matches are sorted by name, or a list of
-            data files, which are read as one dataset: of thousands, only those that are being read are open.
+        path: the data file, a path or a URL (see `ddfast.storage.open_storage`); or a pattern such as
+            ``"train/*.msgpack"``, whose matches are sorted by name, or a list of data files, which are read as one
+            dataset: of thousands, only those that are being read are open.
         prefetch_bytes: memory for batches that are fetched ahead, and for those that the program keeps (the latest one
             excepted). One batch is fetched in any case, however large.
-        queue_depth: reads in flight at most; None: 32, and 64 where storage is far and reads are small.
+        queue_depth: reads in flight at most; None: 32, and 64 where a mounted file system is far and reads are small;
+            for a URL as many as the link is worth, 256 at most.
         columns: names of the columns that batches have; None for all.
         allow_pickle: unpickle arrays of dtype object. Unpickling runs whatever code the file asks for.
-        timeout: seconds without any read completing after which storage is given up.
+        timeout: seconds without any read completing after which storage is given up; for a URL, seconds after which a
+            read is, all attempts included.
         io: what waits for storage: ``"threads"``, or ``"uring"``, one thread with Linux's io_uring; ``"auto"`` is
             threads, which are as fast.
         verify: ``"sample"`` holds every sample that is read against its checksum in ``<path>.xxh3``; one whose bytes
             are not those that were written is a CorruptSampleError.
         on_error: what streams do with damaged samples, see `ddfast.policy`: ``"raise"`` their error, ``"skip"`` them,
             or a function to ask, which is called in the event loop's thread.
+        storage_options: for a URL, what `ddfast.storage.open_storage` takes besides: credentials, ``endpoint``,
+            ``client_options`` and the like.
+        cache: for a URL, a folder to keep what was read in; later passes, and other processes, read it there.
+        cache_bytes: what that folder may take of the disk; what was not used for longest leaves it.
+        attempts: for a URL, a `ddfast.storage.Policy` of attempts, pauses and second requests, instead of `timeout`.
 
     Raises:
         ValueError: `on_error` is none of these.
@@ -80,15 +91,20 @@ class AsyncReader:
         path: Source,
         *,
         prefetch_bytes: int = PREFETCH_BYTES,
-        queue_depth: int | None = QUEUE_DEPTH,
+        queue_depth: int | None = None,
         columns: Sequence[str] | None = None,
         allow_pickle: bool = False,
         timeout: float = READ_TIMEOUT,
         io: IO = "auto",
         verify: Verify | None = None,
         on_error: OnError = "raise",
+        storage_options: Mapping[str, Any] | None = None,
+        cache: str | os.PathLike[str] | None = None,
+        cache_bytes: int = CACHE_BYTES,
+        attempts: Attempts | None = None,
     ) -> None:
         self._policy = Policy(on_error)
+        self._far = Far(storage_options, cache, cache_bytes, attempts, prefetch_bytes, queue_depth, timeout)
         self._source = path if isinstance(path, str | os.PathLike) else [os.fspath(item) for item in path]
         self.path = name_of(self._source, self._source if isinstance(self._source, list) else [])
         self._prefetch_bytes = prefetch_bytes
@@ -107,6 +123,7 @@ class AsyncReader:
         if self._fetcher is not None:
             raise ClosedError(f"the reader of {self.path} is open already")
         dataset = await self._open_dataset()
+        self._policy.tally.watch(dataset.wire)
         self._fetcher = Fetcher(
             dataset, self._prefetch_bytes, self._queue_depth, self._timeout, self._io, self._policy
         )
@@ -114,10 +131,16 @@ class AsyncReader:
         return self
 
     async def _open_dataset(self) -> AnyDataset:
-        opening = partial(open_dataset, self._source, allow_pickle=self._allow_pickle, verify=self._verify)
+        opening = partial(
+            open_dataset,
+            self._source,
+            allow_pickle=self._allow_pickle,
+            verify=self._verify,
+            far=self._far,
+        )
         if is_plain(self._source):
             return opening()
-        return await _in_thread(opening)  # many files to look at
+        return await _in_thread(opening)  # many files to look at, or requests to wait for
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
@@ -142,7 +165,7 @@ class AsyncReader:
 
     def __repr__(self) -> str:
         state = "not open" if self._fetcher is None else f"{len(self):,} samples"
-        return f"<{type(self).__name__} {str(self.path)!r}: {state}>"
+        return f"<{type(self).__name__} {self.path!r}: {state}>"
 
     def _open(self) -> Fetcher:
         if self._fetcher is None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddfast.commands._files import SUFFIX_MD5, byte_bar, index_files, listed_digests
+from ddfast.commands._places import Place
 from ddfast.errors import DdfastError, IndexFileError
 from ddfast.index import (
     SUFFIX_CHECKSUMS,
@@ -54,7 +55,7 @@ class Finding:
         kind: of damage of a sample: one of `ddfast.scan.DamageKind`, or ``"key"`` where the keys file has another key.
     """
 
-    file: Path
+    file: Path | str
     problem: str
     remedy: str
     sample: int | None = None
@@ -79,10 +80,11 @@ class Check:
     """One dataset and what was found to be wrong with it.
 
     Parameters:
-        path: the data file.
+        place: where it is.
         quick: leave MD5 digests out.
 
     Attributes:
+        path: what messages call the data file.
         samples: samples of the dataset, as far as its index tells.
         keyless: samples without a string under ``"key"``, which only `RawWriter` writes.
         findings: what is wrong.
@@ -90,10 +92,12 @@ class Check:
         damaged: indices of all damaged samples, told or not.
     """
 
-    def __init__(self, path: Path, quick: bool = False) -> None:
-        self.path = path
+    def __init__(self, place: Place, quick: bool = False) -> None:
+        self.path = place.name
         self.quick = quick
-        self.size = path.stat().st_size
+        self.size = place.size
+        self._place = place
+        self._base = place.base
         self.samples = 0
         self.keyless = 0
         self.findings: list[Finding] = []
@@ -117,14 +121,14 @@ class Check:
 
     def file(self, suffix: str) -> Path:
         """A file beside the data file."""
-        return path_append(self.path, suffix)
+        return path_append(self._base, suffix)
 
     def add(self, file: Path, problem: str, remedy: str, group: str = "", **place: Any) -> None:
         """Note what is wrong; from the eleventh of a group on, count only."""
         group = group or problem
         self._told[group] = told = self._told.get(group, 0) + 1
         if told <= SHOWN:
-            self.findings.append(Finding(file, problem, remedy, **place))
+            self.findings.append(Finding(self._place.called(file), problem, remedy, **place))
         else:
             self.untold[group] = self.untold.get(group, 0) + 1
 
@@ -153,7 +157,7 @@ class Check:
 
     def _legacy_index(self) -> tuple[list[str] | None, NDArray[np.uint64] | None]:
         try:
-            keys, offsets = legacy_load_index(self.path)
+            keys, offsets = legacy_load_index(self._base)
         except DdfastError as error:
             self.add(self.file(SUFFIX_LEGACY_INDEX), _reason(error), REBUILD)
             return None, None
@@ -179,7 +183,7 @@ class Check:
         if offsets[-1] != self.size:
             end = int(offsets[-1])
             self.add(
-                self.path,
+                self._base,
                 f"it has {self.size:,} bytes, but its samples end at byte {end:,}: it was cut, or the offsets are "
                 "those of another data file",
                 RESTORE,
@@ -216,7 +220,7 @@ class Check:
         for index, key in enumerate(keys):
             if first.setdefault(key, index) != index:
                 problem = f"it has the key of sample {first[key]}"
-                self.add(self.path, problem, RESTORE, "keys that are not unique", sample=index, key=key)
+                self.add(self._base, problem, RESTORE, "keys that are not unique", sample=index, key=key)
         return False
 
     def _hashes(self, keys: list[str]) -> None:
@@ -270,7 +274,7 @@ class Check:
     def _data(self, keys: list[str] | None, offsets: NDArray[np.uint64] | None) -> str:
         """Check all samples. Returns the MD5 of the data file, unless that is left out."""
         digest = Digest()
-        with closing(digest), byte_bar(f"verify {self.path.name}", self.size) as bar:
+        with closing(digest), byte_bar(f"verify {self._base.name}", self.size) as bar:
 
             def take(data: memoryview) -> None:
                 if not self.quick:
@@ -278,10 +282,10 @@ class Check:
                 bar.update(len(data))
 
             if offsets is None:
-                runs = find_samples(self.path, take)
+                runs = find_samples(self._place.front(), take)
             else:
                 sums = self._checksums(len(offsets) - 1)
-                runs = check_samples(self.path, offsets[offsets <= self.size], take, sums)
+                runs = check_samples(self._place.front(), offsets[offsets <= self.size], take, sums)
             found = damaged = 0
             for run in runs:
                 self._run(run, keys)
@@ -326,7 +330,7 @@ class Check:
             problem = f"the sample is damaged: {damage.reason}"
         place = {"sample": damage.index, "key": key, "position": damage.position}
         self.damaged.append(damage.index)
-        self.add(self.path, problem, RESTORE, "damaged samples", kind=damage.kind, **place)
+        self.add(self._base, problem, RESTORE, "damaged samples", kind=damage.kind, **place)
 
     def _other_keys(self, run: Run, names: list[str]) -> None:
         for at, (name, key) in enumerate(zip(names, run.keys, strict=False)):
@@ -347,7 +351,7 @@ class Check:
     def _digests(self, digest: str) -> None:
         md5 = self.file(SUFFIX_MD5)
         try:
-            listed = listed_digests(self.path)
+            listed = listed_digests(self._base)
         except IndexFileError as error:
             self.add(md5, _reason(error), REBUILD)
             return
@@ -355,11 +359,11 @@ class Check:
             self.add(md5, "not found", REBUILD)
             return
         files = [
-            file for file in index_files(self.path) if file.suffix != SUFFIX_CHECKSUMS or file.name in listed
+            file for file in index_files(self._base) if file.suffix != SUFFIX_CHECKSUMS or file.name in listed
         ]
-        found = {self.path.name: digest, **{file.name: hash_md5hex(file) for file in files}}
+        found = {self._base.name: digest, **{file.name: hash_md5hex(file) for file in files}}
         for name in sorted(found.keys() | listed.keys()):
-            file, remedy = self.path.with_name(name), RESTORE if name == self.path.name else REBUILD
+            file, remedy = self._base.with_name(name), RESTORE if name == self._base.name else REBUILD
             if name not in found:
                 if not file.exists():
                     self.add(file, f"not found, though {md5.name} lists it", remedy)
@@ -369,7 +373,7 @@ class Check:
                 self.add(file, f"its MD5 is {found[name]}, not {listed[name]} as {md5.name} says", remedy)
         if (
             any(finding.kind == "checksum" for finding in self.findings)
-            and listed.get(self.path.name) == digest
+            and listed.get(self._base.name) == digest
         ):
             problem = "checksums in it are wrong: the data file has the MD5 that it was written with"
             self.add(self.file(SUFFIX_CHECKSUMS), problem, REHASH)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from ddfast.errors import DatasetNotFoundError, IndexFileError
+from ddfast.storage import expand, is_url
+from ddfast.storage.urls import shown
 from ddfast.tools import ProgressPrinter, load_md5file, make_printer, path_append, query_user
 
 SUFFIX_MD5 = ".md5"
@@ -26,6 +29,26 @@ def datasets(names: Iterable[str]) -> list[Path]:
     for name in names:
         found.update(dict.fromkeys(_expand(name)))
     return list(found)
+
+
+def sources(names: Iterable[str], storage_options: Mapping[str, Any]) -> list[Path | str]:
+    """As `datasets`, where names may be URLs, which stay text.
+
+    Raises:
+        StorageError: a store did not give the list that a pattern asks for.
+    """
+    found: dict[Path | str, None] = {}
+    for name in names:
+        urls = _expand_url(name, storage_options) if is_url(name) else datasets([name])
+        found.update(dict.fromkeys(urls))
+    return list(found)
+
+
+def _expand_url(url: str, options: Mapping[str, Any]) -> list[str]:
+    urls = [each for each in expand(url, **options) if not each.endswith((*SUFFIXES, SUFFIX_MD5))]
+    if not urls:
+        raise DatasetNotFoundError(f"{shown(url)} not found")
+    return urls
 
 
 def _expand(name: str) -> list[Path]:

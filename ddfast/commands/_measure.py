@@ -8,18 +8,21 @@ import mmap
 import os
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import aclosing, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tqdm import tqdm
 
 from ddfast import AsyncReader, MsgpackReader
 from ddfast.commands._sources import FileOptions, open_files
 from ddfast.reader import Reader
+
+if TYPE_CHECKING:
+    from ddfast.stats import ReaderStats
 
 PAGE = mmap.PAGESIZE
 # A measurement without bounds repeats whole passes until this many seconds are over.
@@ -32,7 +35,7 @@ class Job:
     """What to read and how.
 
     Parameters:
-        path: data file.
+        path: data file; a URL stays text.
         batch_size: samples per batch.
         columns: names of the columns to take; None takes all.
         shuffle: read in a shuffled order.
@@ -46,9 +49,10 @@ class Job:
         epochs: passes over the dataset; None is without limit.
         seconds: time after which to stop, even inside a pass; None is without limit.
         files: how to find the files of a folder or a ZIP file; None where the path is a data file.
+        storage_options, cache, cache_bytes: for a URL, as those of `MsgpackReader`.
     """
 
-    path: Path
+    path: Path | str
     batch_size: int = 256
     columns: tuple[str, ...] | None = None
     shuffle: bool = False
@@ -62,6 +66,9 @@ class Job:
     epochs: int | None = None
     seconds: float | None = None
     files: FileOptions | None = None
+    storage_options: Mapping[str, Any] | None = None
+    cache: Path | None = None
+    cache_bytes: int | None = None
 
     def describe(self) -> str:
         """The job in a few words, ``async batches(256), shuffled``."""
@@ -84,14 +91,14 @@ class Timing:
         seconds: wall-clock time from before the file was opened to the end.
         cpu_seconds: time that all threads of the process computed meanwhile.
         first_seconds: wall-clock time until the first batch, sample or read was there.
-        waited_seconds: how long the program waited for batches; 0 where that is not known.
+        stats: what the reader has counted.
     """
 
     count: int
     seconds: float
     cpu_seconds: float
     first_seconds: float
-    waited_seconds: float = 0.0
+    stats: ReaderStats | None = None
 
     @property
     def rate(self) -> float:
@@ -108,7 +115,6 @@ class Meter:
         self.max_seconds = seconds
         self.count = 0
         self.first = 0.0
-        self.waited = 0.0
         self.cpu_started = time.process_time()
         self.started = time.perf_counter()
 
@@ -142,9 +148,7 @@ class Meter:
 
     def timing(self) -> Timing:
         """The figures up to now."""
-        return Timing(
-            self.count, self.elapsed, time.process_time() - self.cpu_started, self.first, self.waited
-        )
+        return Timing(self.count, self.elapsed, time.process_time() - self.cpu_started, self.first)
 
 
 def progress(desc: str, total: float, unit: str, show: bool) -> Any:
@@ -207,8 +211,7 @@ async def _measure_async(job: Job, show: bool) -> Timing:
             for epoch in meter.passes():
                 if await _async_pass(reader, job, epoch, meter):
                     break
-            meter.waited = reader.stats().seconds_waited
-            return meter.timing()
+            return replace(meter.timing(), stats=reader.stats())
 
 
 async def _async_pass(reader: AsyncReader, job: Job, epoch: int, meter: Meter) -> bool:
@@ -243,13 +246,12 @@ def _measure_blocking(job: Job, show: bool) -> Timing:
             for epoch in meter.passes():
                 if _blocking_pass(reader, job, epoch, meter):
                     break
-            meter.waited = reader.stats().seconds_waited
-            return meter.timing()
+            return replace(meter.timing(), stats=reader.stats())
 
 
 def _open(job: Job) -> Reader:
     if job.files is not None:
-        return open_files(job.path, job.files)
+        return open_files(Path(job.path), job.files)
     return MsgpackReader(job.path, job.buffering, **_reader_options(job))
 
 
@@ -279,7 +281,9 @@ def _blocking_samples(reader: Reader, job: Job, meter: Meter) -> bool:
 
 def _reader_options(job: Job) -> dict[str, Any]:
     depth = {} if job.queue_depth is None else {"queue_depth": job.queue_depth}
-    return {"prefetch_bytes": job.prefetch_bytes, "io": job.io, **depth}
+    far = {"storage_options": job.storage_options, "cache": job.cache, "cache_bytes": job.cache_bytes}
+    given = {name: value for name, value in far.items() if value is not None}
+    return {"prefetch_bytes": job.prefetch_bytes, "io": job.io, **depth, **given}
 
 
 def _arguments(job: Job, epoch: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ddfast.commands._measure import Job, Timing
 from ddfast.commands._plot import plot_rates
+from ddfast.storage.urls import shown
 
 MB = 1e6
 GB = 1e9
@@ -36,6 +37,8 @@ class Result:
     @property
     def name(self) -> str:
         """What was read, in a word."""
+        if isinstance(self.job.path, str):
+            return shown(self.job.path)
         return self.job.path.name if self.job.files is None else str(self.job.path)
 
     @property
@@ -51,7 +54,7 @@ class Result:
             "mb_per_second": rate / MB,
             "cpu_seconds_per_gb": self.run.cpu_seconds / max(1.0, self.bytes) * GB,
             "first_seconds": self.run.first_seconds,
-            "waited_seconds": self.run.waited_seconds,
+            "waited_seconds": self.run.stats.seconds_waited if self.run.stats else 0.0,
             "raw_mb_per_second": self.raw.rate / MB,
             "raw_cpu_seconds_per_gb": self.raw.cpu_seconds / max(1, self.raw.count) * GB,
             "share_of_raw": rate / self.raw.rate if self.raw.count else 0.0,
@@ -60,14 +63,21 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
         return {
-            "job": {**dataclasses.asdict(self.job), "path": str(self.job.path)},
+            "job": {**dataclasses.asdict(self.job), **self._texts()},
             "file_bytes": self.file_bytes,
             "file_samples": self.file_samples,
             "samples": self.run.count,
             "seconds": self.run.seconds,
             "loop": self.loop,
             **self.figures(),
+            "stats": self.run.stats._asdict() if self.run.stats else None,
         }
+
+    def _texts(self) -> dict[str, str | None]:
+        """What of the job is text in JSON, without what may be secret."""
+        cache = self.job.cache
+        path = self.name if isinstance(self.job.path, str) else str(self.job.path)
+        return {"path": path, "cache": None if cache is None else str(cache), "storage_options": None}
 
 
 def report(result: Result) -> str:
@@ -87,6 +97,7 @@ def report(result: Result) -> str:
             ("plain preadv, MB/s", f"{figures['raw_mb_per_second']:,.0f}"),
             ("share of plain preadv", f"{figures['share_of_raw']:.0%}"),
         ]
+    rows += _wire_rows(result)
     mean = result.file_bytes / max(1, result.file_samples)
     lines = [
         f"{result.name}: {result.file_samples:,} samples of {mean:,.0f} bytes,"
@@ -96,6 +107,21 @@ def report(result: Result) -> str:
         *(f"  {name:<22} {value:>12}" for name, value in rows),
     ]
     return "\n".join(lines)
+
+
+def _wire_rows(result: Result) -> list[tuple[str, str]]:
+    """What went over the network, and who waited for whom."""
+    stats, seconds = result.run.stats, result.run.seconds
+    if stats is None or not stats.requests:
+        return []
+    return [
+        ("requests/s", f"{stats.requests / seconds:,.0f}"),
+        ("kB a request", f"{stats.bytes_fetched / stats.requests / 1e3:,.1f}"),
+        ("bytes read per needed", f"{stats.bytes_fetched / max(1.0, result.bytes):.2f}"),
+        ("attempts repeated", f"{stats.retries:,}"),
+        ("second requests", f"{stats.hedged:,}"),
+        ("refused as too many", f"{stats.throttled:,}"),
+    ]
 
 
 def draw(result: Result, png: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddfast.commands._files import SUFFIX_MD5, index_files
+from ddfast.commands._places import Place
 from ddfast.errors import CorruptSampleError, DatasetNotFoundError, PickleRefusedError
 from ddfast.index import legacy_load_index, load_offsets
 from ddfast.reader import MsgpackReader
@@ -67,7 +68,7 @@ class Shard:
         keys: of its first samples and its last one.
     """
 
-    path: Path
+    path: Path | str
     samples: int
     bytes: int
     index: dict[str, int]
@@ -113,18 +114,18 @@ class Survey:
         return result
 
 
-def survey(paths: Sequence[Path], samples: int = 1000) -> Survey:
+def survey(places: Sequence[Place], samples: int = 1000) -> Survey:
     """Look at datasets.
 
     Parameters:
-        paths: their data files.
+        places: where they are.
         samples: how many to decode, evenly spread over all files.
 
     Raises:
         DatasetNotFoundError: a file has no index.
         IndexFileError: an index is damaged.
     """
-    tables = [_offsets(path) for path in paths]
+    tables = [_offsets(place) for place in places]
     sizes = np.concatenate([np.diff(table.astype(np.int64)) for table in tables])
     fields: dict[str, list[Kind]] = {}
     unreadable: list[str] = []
@@ -132,36 +133,38 @@ def survey(paths: Sequence[Path], samples: int = 1000) -> Survey:
     bar = make_printer(desc="read samples", total=len(chosen), leave=False, disable=None)
     first, shards = 0, []
     with bar:
-        for path, table in zip(paths, tables, strict=True):
+        for place, table in zip(places, tables, strict=True):
             count = len(table) - 1
-            with _opened(path) as reader:
+            with _opened(place) as reader:
                 for index in (chosen[(chosen >= first) & (chosen < first + count)] - first).tolist():
                     try:
                         _describe(reader.get(index), fields)
                     except (CorruptSampleError, PickleRefusedError) as error:
                         unreadable.append(str(error))
                     bar()
-                shards.append(_shard(path, count, reader))
+                shards.append(_shard(place, count, reader))
             first += count
     return Survey(shards, _statistics(sizes), _histogram(sizes), len(chosen), fields, unreadable)
 
 
-def _offsets(path: Path) -> NDArray[np.uint64]:
+def _offsets(place: Place) -> NDArray[np.uint64]:
     with suppress(FileNotFoundError):
-        return load_offsets(path)
+        return load_offsets(place.base)
     try:
-        return np.array(legacy_load_index(path)[1], np.uint64)
+        return np.array(legacy_load_index(place.base)[1], np.uint64)
     except FileNotFoundError:
-        raise DatasetNotFoundError(f"{path} has no index. `ddfast index {path}` makes one") from None
+        raise DatasetNotFoundError(
+            f"{place.name} has no index. `ddfast index {place.name}` makes one"
+        ) from None
 
 
-def _opened(path: Path) -> MsgpackReader:
+def _opened(place: Place) -> MsgpackReader:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # which index files there are is told anyway
-        return MsgpackReader(path)
+        return MsgpackReader(place.source, storage_options=place.options)
 
 
-def _shard(path: Path, count: int, reader: MsgpackReader) -> Shard:
+def _shard(place: Place, count: int, reader: MsgpackReader) -> Shard:
     keys: list[str] = []
     with suppress(FileNotFoundError):
         names = reader.keys()
@@ -169,11 +172,11 @@ def _shard(path: Path, count: int, reader: MsgpackReader) -> Shard:
             names[i] for i in [*range(min(KEYS_SHOWN - 1, count)), *([count - 1] * (count >= KEYS_SHOWN))]
         ]
     return Shard(
-        path,
+        place.name,
         count,
-        path.stat().st_size,
-        {file.name: file.stat().st_size for file in index_files(path)},
-        path_append(path, SUFFIX_MD5).exists(),
+        place.size,
+        {file.name: file.stat().st_size for file in index_files(place.base)},
+        path_append(place.base, SUFFIX_MD5).exists(),
         keys,
     )
 

@@ -9,6 +9,8 @@ A ZIP file, or a pattern of files as DirectoryReader takes it, is read by ZipFil
 DirectoryReader, which have no asynchronous face. All files are read once to warm the page cache
 and to count their bytes; nothing is compared with plain reads.
 
+A URL is read as it is, over the network: what the requests were is told in place of plain reads.
+
 Examples:
   ddfast bench train.msgpack --shuffle --batch-size 128 --columns image,label --plot rate.png
   ddfast bench 'photos/{LABEL}/**' --include '*.jpg' --shuffle
@@ -30,9 +32,11 @@ from ddfast.commands import _run
 from ddfast.commands._demo import write_demo
 from ddfast.commands._measure import Job, Meter, Timing, measure, preadv_rate, progress, uses_uvloop
 from ddfast.commands._options import names, positive, seconds, size
+from ddfast.commands._places import add_storage_arguments, storage_options
 from ddfast.commands._plot import require_matplotlib
 from ddfast.commands._result import Result, draw, report
 from ddfast.commands._sources import FileOptions, is_dataset, open_files
+from ddfast.storage import Front, is_url
 
 RAW_SECONDS = 1.0
 
@@ -50,14 +54,17 @@ def bench(job: Job, show: bool = True) -> Result:
     """
     if job.files is not None:
         return _bench_files(job, job.files, show)
-    with MsgpackReader(job.path) as reader:
+    path = Path(job.path)
+    if isinstance(job.path, str):
+        return _bench_url(job, job.path, show)
+    with MsgpackReader(path) as reader:
         file_samples = len(reader)
-    file_bytes = job.path.stat().st_size
+    file_bytes = path.stat().st_size
     read_bytes = max(1, job.batch_size * file_bytes // max(1, file_samples))
 
     def raw(desc: str, epochs: int | None = None, seconds: float | None = None) -> Timing:
         with progress(desc, file_bytes, "B", show) as bar:
-            return preadv_rate(job.path, read_bytes, Meter(bar, epochs, seconds))
+            return preadv_rate(path, read_bytes, Meter(bar, epochs, seconds))
 
     if file_bytes < physical_memory():
         raw("warm the page cache", epochs=1)
@@ -74,10 +81,19 @@ def bench(job: Job, show: bool = True) -> Result:
     return Result(job, file_bytes, file_samples, run, both, loop)
 
 
+def _bench_url(job: Job, url: str, show: bool) -> Result:
+    """Measure a job on what is under a URL."""
+    options = job.storage_options or {}
+    with MsgpackReader(url, storage_options=options) as reader, Front(url, **options) as front:
+        samples, size = len(reader), front.size
+    loop = "" if job.blocking else "uvloop" if uses_uvloop(job) else "asyncio"
+    return Result(job, size, samples, measure(job, show), Timing(0, 0.0, 0.0, 0.0), loop)
+
+
 def _bench_files(job: Job, options: FileOptions, show: bool) -> Result:
     """Measure a job on files, which are read once before, to know how many bytes they have."""
     with (
-        open_files(job.path, options) as reader,
+        open_files(Path(job.path), options) as reader,
         progress("warm the page cache", len(reader), "", show) as bar,
     ):
         file_bytes = 0
@@ -100,7 +116,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "file",
         metavar="FILE",
         nargs="?",
-        help="dataset, ZIP file, or pattern of files; a demo dataset if left out",
+        help="dataset (file or URL), ZIP file, or pattern of files; a demo dataset if left out",
     )
     add("-r", "--raw", action="store_true", help="do not decode samples")
     add("-s", "--shuffle", action="store_true", help="read in a shuffled order")
@@ -130,6 +146,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--epochs", type=positive, metavar="N", help="passes (default: as many as 2 seconds take, at least 1)"
     )
     add("--seconds", type=seconds, metavar="S", help="stop after this time, even inside a pass")
+    add_storage_arguments(parser)
+    add("--cache", type=Path, metavar="DIR", help="for URLs: keep what was read in this folder")
+    add("--cache-bytes", type=size, metavar="SIZE", help="what that folder may take of the disk")
     files = parser.add_argument_group("folders and ZIP files")
     files.add_argument(
         "--separator", default="\t", help="between the columns of a list of files (default: tab)"
@@ -141,12 +160,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--plot", type=Path, metavar="PNG", help="draw the rates into this file (needs matplotlib)")
 
 
-def job_of(args: argparse.Namespace, path: Path) -> Job:
+def job_of(args: argparse.Namespace, path: Path | str) -> Job:
     """The job that the options ask for."""
     if args.columns and (args.raw or args.samples):
         raise ValueError("--columns selects decoded columns of batches: leave out --raw and --samples")
     fields = {field.name for field in dataclasses.fields(Job)} - {"path"}
     job = Job(path, **{name: value for name, value in vars(args).items() if name in fields})
+    if isinstance(path, str):
+        return dataclasses.replace(job, storage_options=storage_options(args))
     if args.file is None or is_dataset(path):
         return job
     files = FileOptions(args.separator, args.root_dir, tuple(args.include), tuple(args.exclude))
@@ -157,7 +178,8 @@ def main(args: argparse.Namespace) -> int:
     """Measure and print; returns the exit code."""
     if args.plot:
         require_matplotlib()
-    job = job_of(args, Path(args.file or "demo.msgpack"))
+    name = args.file or "demo.msgpack"
+    job = job_of(args, name if is_url(name) else Path(name))
     with ExitStack() as stack:
         if args.file is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ddfast-bench-"))

@@ -16,7 +16,7 @@ import os
 import reprlib
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,6 +24,7 @@ import numpy as np
 
 from ddfast.commands import _run
 from ddfast.commands._options import positive
+from ddfast.commands._places import add_storage_arguments, storage_options
 from ddfast.reader import MsgpackReader
 
 MAXSTRING = 40
@@ -48,28 +49,34 @@ def cat(
     start: int = 0,
     stop: int | None = None,
     as_json: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> None:
     """Print samples, one a line.
 
     Parameters:
-        infile: the data file.
+        infile: the data file; a path or a URL.
         maxstring: strings are cut to this length.
         start, stop: which samples, by the rules of a Python slice.
         as_json: print JSON instead of abbreviated Python.
+        storage_options: for a URL, see `ddfast.storage.open_storage`.
     """
     short = Short()
     short.maxstring = maxstring
     short.maxdict = sys.maxsize
-    with _opened(infile) as reader:
+    with _opened(infile, storage_options) as reader:
         for sample in reader.slice(start, stop):
             print(json.dumps(plain(sample), ensure_ascii=False) if as_json else short.repr(sample))
 
 
 def cat_keys(
-    infile: str | os.PathLike[str], start: int = 0, stop: int | None = None, as_json: bool = False
+    infile: str | os.PathLike[str],
+    start: int = 0,
+    stop: int | None = None,
+    as_json: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> None:
     """Print keys, one a line; arguments as those of `cat`."""
-    with _opened(infile) as reader:
+    with _opened(infile, storage_options) as reader:
         keys = reader.keys()
         for index in range(*slice(start, stop).indices(len(keys))):
             print(
@@ -97,10 +104,12 @@ def plain(value: Any) -> Any:
 
 
 @contextmanager
-def _opened(infile: str | os.PathLike[str]) -> Iterator[MsgpackReader]:
+def _opened(
+    infile: str | os.PathLike[str], storage_options: Mapping[str, Any] | None
+) -> Iterator[MsgpackReader]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # samples can be printed without an index of their keys
-        reader = MsgpackReader(infile)
+        reader = MsgpackReader(infile, storage_options=storage_options)
     with reader:
         yield reader
 
@@ -108,7 +117,8 @@ def _opened(infile: str | os.PathLike[str]) -> Iterator[MsgpackReader]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
-    add("infile", metavar="FILE", help="dataset, a .msgpack file")
+    add("infile", metavar="FILE", help="dataset, a .msgpack file or a URL")
+    add_storage_arguments(parser)
     add(
         "-s",
         "--maxstring",
@@ -130,10 +140,11 @@ def main(args: argparse.Namespace) -> int:
     stop = args.stop
     if args.limit is not None and (args.start >= 0 or args.start + args.limit < 0):
         stop = args.start + args.limit
+    options = storage_options(args)
     if args.keys:
-        cat_keys(args.infile, args.start, stop, args.json)
+        cat_keys(args.infile, args.start, stop, args.json, options)
     else:
-        cat(args.infile, args.maxstring, args.start, stop, args.json)
+        cat(args.infile, args.maxstring, args.start, stop, args.json, options)
     return 0
 
 

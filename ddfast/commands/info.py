@@ -13,29 +13,37 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any
 
 from ddfast.commands import _run
-from ddfast.commands._files import datasets
+from ddfast.commands._files import sources
 from ddfast.commands._options import positive
+from ddfast.commands._places import add_storage_arguments, placed, storage_options
 from ddfast.commands._survey import Kind, Shard, Survey, survey
 
 BAR = 40
 
 
-def info(paths: Iterable[str | os.PathLike[str]], samples: int = 1000) -> Survey:
+def info(
+    paths: Iterable[str | os.PathLike[str]],
+    samples: int = 1000,
+    storage_options: Mapping[str, Any] | None = None,
+) -> Survey:
     """Look at the shards of a dataset.
 
     Parameters:
-        paths: data files.
+        paths: data files; paths or URLs.
         samples: how many to decode for the fields.
+        storage_options: for URLs, see `ddfast.storage.open_storage`.
 
     Raises:
         DatasetNotFoundError: a file is missing, or has no index.
         IndexFileError: an index is damaged.
     """
-    return survey([Path(path) for path in paths], samples)
+    with ExitStack() as stack:
+        return survey([stack.enter_context(placed(path, storage_options)) for path in paths], samples)
 
 
 def report(found: Survey) -> str:
@@ -52,8 +60,14 @@ def _heads(found: Survey) -> Iterator[str]:
         yield f"together: {len(found.shards):,} files, {found.samples:,} samples, {found.bytes:,} bytes"
 
 
+def _file_name(shard: Shard) -> str:
+    return str(shard.path).partition("?")[0].rpartition("/")[2]
+
+
 def _neighbours(shard: Shard) -> Iterator[str]:
-    files = ", ".join(f"{name.removeprefix(shard.path.name)} {size:,}" for name, size in shard.index.items())
+    files = ", ".join(
+        f"{name.removeprefix(_file_name(shard))} {size:,}" for name, size in shard.index.items()
+    )
     yield f"  index files, bytes: {files}; {'with' if shard.md5 else 'no'} .md5"
     if shard.keys:
         dots = ["..."] if shard.samples > len(shard.keys) else []
@@ -105,14 +119,16 @@ def describe(kind: Kind) -> str:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
-    add("files", metavar="FILE", nargs="+", help="datasets: .msgpack files or glob patterns")
+    add("files", metavar="FILE", nargs="+", help="datasets: .msgpack files, URLs or glob patterns")
+    add_storage_arguments(parser)
     add("--samples", type=positive, default=1000, metavar="N", help="samples to decode (default: 1000)")
     add("--json", action="store_true", help="print the result as JSON")
 
 
 def main(args: argparse.Namespace) -> int:
     """Look and print; returns the exit code."""
-    found = info(datasets(args.files), args.samples)
+    options = storage_options(args)
+    found = info(sources(args.files, options), args.samples, options)
     _run.say(json.dumps(found.to_dict(), indent=2) if args.json else report(found))
     return 0
 

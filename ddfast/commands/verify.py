@@ -6,8 +6,9 @@ with its checksum where there are checksums (train.msgpack.xxh3). Each thing tha
 with file, sample, key, byte position and what to do. The exit status is 0 for
 sound datasets, 1 for damaged ones (or ones that cannot be read), 2 for wrong arguments.
 
-Example:
+Examples:
   ddfast verify --quick 'data/train-*.msgpack'
+  ddfast verify s3://bucket/train.msgpack --storage-option region=eu-central-1
 """
 
 from __future__ import annotations
@@ -16,21 +17,24 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ddfast.commands import _run
 from ddfast.commands._checks import SHOWN, Check
-from ddfast.commands._files import datasets
+from ddfast.commands._files import sources
+from ddfast.commands._places import add_storage_arguments, placed, storage_options
 
 
-def verify(path: str | os.PathLike[str], quick: bool = False) -> Check:
+def verify(
+    path: str | os.PathLike[str], quick: bool = False, storage_options: Mapping[str, Any] | None = None
+) -> Check:
     """Check one dataset.
 
     Parameters:
-        path: the data file.
+        path: the data file; a path or a URL, of which all is read.
         quick: leave MD5 digests out.
+        storage_options: for a URL, see `ddfast.storage.open_storage`.
 
     Returns:
         What was found; `Check.sound` and `Check.findings` tell.
@@ -38,7 +42,8 @@ def verify(path: str | os.PathLike[str], quick: bool = False) -> Check:
     Raises:
         OSError: a file cannot be read.
     """
-    return Check(Path(path), quick).run()
+    with placed(path, storage_options) as place:
+        return Check(place, quick).run()
 
 
 def report(check: Check) -> str:
@@ -84,7 +89,8 @@ def to_dict(check: Check) -> dict[str, Any]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
-    add("files", metavar="FILE", nargs="+", help="datasets: .msgpack files or glob patterns")
+    add("files", metavar="FILE", nargs="+", help="datasets: .msgpack files, URLs or glob patterns")
+    add_storage_arguments(parser)
     add("--quick", action="store_true", help="leave out the MD5 digests, which take most of the time")
     add("--json", action="store_true", help="print the result as JSON")
 
@@ -92,8 +98,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Check and print; returns the exit code."""
     checks = []
-    for path in datasets(args.files):
-        checks.append(verify(path, args.quick))
+    options = storage_options(args)
+    for path in sources(args.files, options):
+        checks.append(verify(path, args.quick, options))
         if not args.json:
             _run.say(report(checks[-1]))
     if args.json:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ddfast.batch import Batch
 from ddfast.errors import ClosedError, DdfastError, StorageTimeoutError
+from ddfast.policy import is_of_storage
 from ddfast.reader.batches import ReaderOrigin
 from ddfast.reader.form import Form
 from ddfast.rescue import PlacedOrigin
@@ -140,7 +141,9 @@ def _ahead(reader: Reader, packed: Packed, indices: Indices, form: Form) -> Iter
             batch = next(batches)
         except (StorageTimeoutError, ClosedError):
             raise
-        except (DdfastError, OSError):  # of one sample; the others may be well
+        except (DdfastError, OSError) as error:  # of one sample; the others may be well
+            if is_of_storage(error):
+                raise
             yield from _one_by_one(reader, indices[first : first + size], form)
         else:
             yield from _runs(batch, form)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ddfast.anydataset import AnyDataset, Verify, check_verify
 from ddfast.errors import KernelError, PickleRefusedError, SampleIndexError
 from ddfast.once import lazy
-from ddfast.options import IO, check_columns
+from ddfast.opening import shown_name
+from ddfast.options import CACHE_BYTES, IO, Far, check_columns
 from ddfast.policy import OnError, Place
 from ddfast.reader.abc import Reader
 from ddfast.reader.form import Form
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from ddfast.prefetch import Fetcher
     from ddfast.reader.ahead import Packed
     from ddfast.reader.batches import Batches
+    from ddfast.storage.attempts import Policy as Attempts
 
 __all__ = ["DatasetReader"]
 
@@ -40,6 +43,7 @@ class DatasetReader(Reader):
         name: what to call it.
         allow_pickle, prefetch_bytes, queue_depth, columns, timeout, io, verify, on_error: see
             `ddfast.reader.MsgpackReader`.
+        storage_options, cache, cache_bytes, attempts: likewise.
     """
 
     # A copy shares what is open, so that it reads the same dataset even where that was replaced on disk.
@@ -57,8 +61,13 @@ class DatasetReader(Reader):
         io: IO,
         verify: Verify | None,
         on_error: OnError,
+        storage_options: Mapping[str, Any] | None = None,
+        cache: str | os.PathLike[str] | None = None,
+        cache_bytes: int = CACHE_BYTES,
+        attempts: Attempts | None = None,
     ) -> None:
         super().__init__(on_error=on_error)
+        self._far = Far(storage_options, cache, cache_bytes, attempts, prefetch_bytes, queue_depth, timeout)
         self._name = name
         self._allow_pickle = allow_pickle
         self._prefetch_bytes = prefetch_bytes
@@ -77,6 +86,7 @@ class DatasetReader(Reader):
     def _dataset(self) -> AnyDataset:
         dataset = self._open_dataset()
         self._len = len(dataset)
+        self._policy.tally.watch(dataset.wire)
         return dataset
 
     @lazy
@@ -116,7 +126,7 @@ class DatasetReader(Reader):
         return {k: v for k, v in self.__dict__.items() if k not in ("_dataset", "_fetcher")}
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._name!r}: {self._len:,} samples>"
+        return f"<{type(self).__name__} {shown_name(self._name)!r}: {self._len:,} samples>"
 
     def _place(self, index: int) -> Place:
         return self._dataset.place(index)

@@ -6,18 +6,18 @@ import copy
 import os
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
-from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from ddfast.anydataset import Verify, check_verify
+from ddfast.anydataset import AnyDataset, Verify, check_verify
 from ddfast.batch import Batch
 from ddfast.errors import SampleIndexError, SampleKeyError
-from ddfast.options import IO, PREFETCH_BYTES, QUEUE_DEPTH, READ_TIMEOUT
+from ddfast.opening import is_far, open_files
+from ddfast.options import CACHE_BYTES, IO, PREFETCH_BYTES, READ_TIMEOUT, Far
 from ddfast.policy import OnError, Place
 from ddfast.reader.abc import Reader
 from ddfast.reader.ahead import Packed
@@ -27,7 +27,10 @@ from ddfast.reader.digests import verify_data, verify_index
 from ddfast.reader.form import Form
 from ddfast.reader.lenient import given, in_range
 from ddfast.reader.msgpack import MsgpackReader
-from ddfast.shards import ShardedDataset, list_shards, name_of
+from ddfast.shards import list_shards, name_of
+
+if TYPE_CHECKING:
+    from ddfast.storage.attempts import Policy as Attempts
 
 __all__ = ["ShardedReader"]
 
@@ -48,9 +51,10 @@ class ShardedReader(Reader):
 
     Parameters:
         shards: a pattern such as ``"train/*.msgpack"``, whose matches are sorted by name, or paths and readers. Of
-            a `MsgpackReader` its path, `allow_pickle` and `verify` count.
+            a `MsgpackReader` its path, `allow_pickle` and `verify` count. Paths and patterns may be URLs.
         allow_pickle, prefetch_bytes, queue_depth, columns, timeout, io, verify: as those of `MsgpackReader`; for
             shards that are msgpack files.
+        storage_options, cache, cache_bytes, attempts: likewise.
         on_error: as that of `MsgpackReader`, for all shards; that of readers in the list does not count.
 
     Raises:
@@ -65,15 +69,25 @@ class ShardedReader(Reader):
         *,
         allow_pickle: bool = False,
         prefetch_bytes: int = PREFETCH_BYTES,
-        queue_depth: int | None = QUEUE_DEPTH,
+        queue_depth: int | None = None,
         columns: Sequence[str] | None = None,
         timeout: float = READ_TIMEOUT,
         io: IO = "auto",
         verify: Verify | None = None,
         on_error: OnError = "raise",
+        storage_options: Mapping[str, Any] | None = None,
+        cache: str | os.PathLike[str] | None = None,
+        cache_bytes: int = CACHE_BYTES,
+        attempts: Attempts | None = None,
     ) -> None:
         super().__init__(on_error=on_error)
-        members = list_shards(shards)  # type: ignore[arg-type]
+        far: dict[str, Any] = {
+            "storage_options": storage_options,
+            "cache": cache,
+            "cache_bytes": cache_bytes,
+            "attempts": attempts,
+        }
+        members = list_shards(shards, Far(**far))  # type: ignore[arg-type]
         for member in members:
             if not isinstance(member, str | os.PathLike | Reader):
                 raise ValueError(f"a shard is the path of a msgpack file or a Reader, not {member!r}")
@@ -81,7 +95,7 @@ class ShardedReader(Reader):
         found = {_options(member, default) for member in members} or {default}
         options = found.pop() if len(found) == 1 else None
         if options is None:
-            self._inner: FileShards | ReaderShards = ReaderShards(members, *default)
+            self._inner: FileShards | ReaderShards = ReaderShards(members, *default, far)
             self._inner._policy = self._policy
             return
         paths = [
@@ -98,6 +112,7 @@ class ShardedReader(Reader):
             io=io,
             verify=options[1],
             on_error=on_error,
+            **far,
         )
         self._inner._policy = self._policy
 
@@ -189,10 +204,12 @@ Options = tuple[bool, Verify | None]
 
 
 def _options(member: Member, default: Options) -> Options | None:
-    """Whether arrays of objects are unpickled, and how samples are verified; None if it is no msgpack file."""
+    """Whether arrays of objects are unpickled, and how samples are verified; None if it is read in its own way."""
     if not isinstance(member, Reader):
         return default
-    return (member._allow_pickle, member._verify) if type(member) is MsgpackReader else None
+    if type(member) is not MsgpackReader or is_far(member._name):  # whose credentials may be others
+        return None
+    return member._allow_pickle, member._verify
 
 
 class FileShards(DatasetReader):
@@ -202,24 +219,29 @@ class FileShards(DatasetReader):
         self._paths = paths
         super().__init__(name, **options)
 
-    def _open_dataset(self) -> ShardedDataset:
-        return ShardedDataset(self._paths, self._name, allow_pickle=self._allow_pickle, verify=self._verify)
+    def _open_dataset(self) -> AnyDataset:
+        return open_files(
+            self._paths, self._name, allow_pickle=self._allow_pickle, verify=self._verify, far=self._far
+        )
 
     @property
     def name(self) -> str:
         """What messages call them."""
         return self._name
 
-    def paths(self) -> list[Path]:
+    def paths(self) -> list[str]:
         """The data files."""
-        return [Path(path) for path in self._paths]
+        return list(self._paths)
 
 
 class ReaderShards(Reader):
     """Shards of which some are readers of other kinds."""
 
-    def __init__(self, members: Sequence[Member], allow_pickle: bool, verify: Verify | None) -> None:
+    def __init__(
+        self, members: Sequence[Member], allow_pickle: bool, verify: Verify | None, far: dict[str, Any]
+    ) -> None:
         super().__init__()
+        self._far = far
         self._verify = verify
         self._allow_pickle = allow_pickle
         self._open = OrderedDict[int, MsgpackReader]()
@@ -234,10 +256,10 @@ class ReaderShards(Reader):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {len(self):,} samples>"
 
-    def paths(self) -> list[Path]:
+    def paths(self) -> list[str]:
         """The data files of those that are msgpack files."""
         return [
-            Path(member._name) if isinstance(member, MsgpackReader) else Path(member)
+            member._name if isinstance(member, MsgpackReader) else os.fspath(member)
             for member in self._members
             if not isinstance(member, Reader) or isinstance(member, MsgpackReader)
         ]
@@ -248,7 +270,7 @@ class ReaderShards(Reader):
         if isinstance(member, Reader):
             return member
         reader = self._open.pop(number, None) or MsgpackReader(
-            member, allow_pickle=self._allow_pickle, verify=self._verify
+            member, allow_pickle=self._allow_pickle, verify=self._verify, **self._far
         )
         self._open[number] = reader
         if len(self._open) > KEPT:

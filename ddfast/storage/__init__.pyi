@@ -3,6 +3,7 @@ from .attempts import Policy
 from .base import Span, Stat, Storage
 from .cache import CachedStorage
 from .errand import CacheTraffic
+from .front import Front
 from .ledger import CacheUsage, cache_usage, clear_cache
 from .local import LocalStorage
 from .neighbours import Neighbours, open_neighbours
@@ -18,6 +19,7 @@ __all__ = [
     "CacheTraffic",
     "CacheUsage",
     "CachedStorage",
+    "Front",
     "LocalStorage",
     "Neighbours",
     "ObjectStorage",

@@ -19,14 +19,16 @@ from ddfast._native.feed import Feed
 from ddfast.errors import ClosedError, StorageTimeoutError
 from ddfast.storage import attempts
 from ddfast.storage.attempts import Policy
-from ddfast.storage.base import Span, Storage
+from ddfast.storage.base import Span, Stat, Storage
 from ddfast.storage.courier import Courier, Ledger
 from ddfast.storage.flow import MOST, Flow
 from ddfast.storage.latency import Latency
+from ddfast.storage.leaving import requests
 from ddfast.storage.traffic import Traffic
 
 __all__ = ["Agent"]
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 BUDGET = 256 << 20
@@ -34,6 +36,8 @@ CLOSE_SECONDS = 5.0
 
 # A whole object is fetched in ranges of this: few requests, of which each is large enough to fill a link for a while.
 RANGE = 8 << 20
+# Pieces of work, such as ranges of a large object or objects, that are done at a time.
+AT_ONCE = 32
 # Beyond the time that a policy grants, before the agent itself is taken for stuck.
 SLACK = 10.0
 
@@ -74,6 +78,11 @@ class Agent:
         return self._ledger.policy
 
     @property
+    def ledger(self) -> Ledger:
+        """What it knows; good to have when it is gone."""
+        return self._ledger
+
+    @property
     def traffic(self) -> Traffic:
         """What was read so far, counted."""
         return self._ledger.traffic
@@ -86,12 +95,12 @@ class Agent:
     @property
     def gap(self) -> int:
         """Bytes between two spans that are worth reading over, now."""
-        return self.latency.gap(self._ledger.flow.limit)
+        return self._ledger.gap
 
     @property
     def cut(self) -> int:
         """Bytes at which large reads are best cut, now."""
-        return self.latency.cut(self._ledger.flow.limit)
+        return self._ledger.cut
 
     def error(self, reason: str) -> Exception | None:
         """The error with which a piece failed for this reason; None if there was none, or it is long ago."""
@@ -125,7 +134,7 @@ class Agent:
             ClosedError: as `start`.
         """
         whole = bytearray(span[1] - span[0])
-        self._wait(self.submit([span], [memoryview(whole)], shard))
+        self.wait(self.submit([span], [memoryview(whole)], shard))
         return whole
 
     def fetch_all(self, storage: Storage) -> memoryview:
@@ -133,7 +142,18 @@ class Agent:
 
         A large one is read in several ranges at a time.
         """
-        return self._wait(self._submit(self._fetch_all(storage)))
+        return self.wait(self._submit(self.whole(storage)))
+
+    def for_each(self, work: Callable[[S], Coroutine[Any, Any, T]], items: Sequence[S]) -> list[T]:
+        """What `work` gives for each item, in their order, carried out in the agent's loop, some at a time.
+
+        Work there is done with `looked_at` and `whole`.
+
+        Raises:
+            what work on an item raises; all other work is given up then.
+            ClosedError: as `start`.
+        """
+        return self.wait(self._submit(_each(work, items)))
 
     def close(self, timeout: float = CLOSE_SECONDS) -> bool:
         """Give all reads up and end the thread. May be repeated.
@@ -179,19 +199,21 @@ class Agent:
             work.close()
             raise
 
-    def _wait(self, future: concurrent.futures.Future[T]) -> T:
-        limit = self.policy.timeout + SLACK
+    def wait(self, future: concurrent.futures.Future[T]) -> T:
+        """The result of something that was submitted; waits no longer than patience lasts."""
+        limit, traffic = self.policy.timeout + SLACK, self.traffic
         try:
-            return future.result(limit)
+            while True:
+                seen = traffic.requests
+                try:
+                    return future.result(limit)
+                except concurrent.futures.TimeoutError:
+                    if future.done():  # it is what the read itself raised
+                        raise
+                    if traffic.requests == seen:  # every read under way should have ended by now
+                        raise _stuck(limit) from None
         except concurrent.futures.CancelledError:
             raise ClosedError("the reader was closed while it read") from None
-        except concurrent.futures.TimeoutError:
-            if future.done():  # it is what the read itself raised
-                raise
-            raise StorageTimeoutError(
-                f"a read has not ended in {limit:g} s, though it should have given up by itself: "
-                "the storage blocks the event loop that it is read in"
-            ) from None
         finally:
             future.cancel()
 
@@ -203,22 +225,46 @@ class Agent:
         finally:
             ledger.end(attempts.now())
 
-    async def _fetch_all(self, storage: Storage) -> memoryview:
-        size = (await attempts.stat(storage, self.policy, self.traffic)).size
-        whole = bytearray(size)
-        view = memoryview(whole)
-        ranges = [(at, min(size, at + RANGE)) for at in range(0, size, RANGE)]
-        reads = [
-            asyncio.ensure_future(self._read(storage, [span], [view[span[0] : span[1]]])) for span in ranges
-        ]
-        try:
-            await asyncio.gather(*reads)
-        finally:
-            for read in reads:
-                read.cancel()
-            if reads:
-                await asyncio.wait(reads)
+    async def looked_at(self, storage: Storage) -> Stat:
+        """Size and version of a storage; errors as `read`. To be awaited in the agent's loop."""
+        return await attempts.stat(storage, self.policy, self.traffic)
+
+    async def whole(self, storage: Storage) -> memoryview:
+        """The same as `fetch_all`, to be awaited in the agent's loop."""
+        size = (await self.looked_at(storage)).size
+        view = memoryview(bytearray(size))
+
+        async def read(at: int) -> None:
+            span = at, min(size, at + RANGE)
+            await self._read(storage, [span], [view[span[0] : span[1]]])
+
+        await _each(read, range(0, size, RANGE))
         return view.toreadonly()
+
+
+def _stuck(seconds: float) -> StorageTimeoutError:
+    return StorageTimeoutError(
+        f"a read has not ended in {seconds:g} s, though it should have given up by itself: "
+        "the storage blocks the event loop that it is read in"
+    )
+
+
+async def _each(work: Callable[[S], Coroutine[Any, Any, T]], items: Sequence[S]) -> list[T]:
+    """What `work` gives for each item, `AT_ONCE` of them at a time; where one fails, the others are given up."""
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one(item: S) -> T:
+        async with room:
+            return await work(item)
+
+    tasks = [asyncio.ensure_future(one(item)) for item in items]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
 
 class _Thread:
@@ -273,6 +319,7 @@ class _Thread:
             if courier is not None:
                 await courier.close(self._timeout)
             await _end_all_others(self._timeout)
+            await requests.settle()
             await self._loop.shutdown_asyncgens()
 
 

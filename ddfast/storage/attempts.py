@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 now = time.monotonic  # finer than the time of a loop, which is that of its latest turn, in milliseconds
 
+# The usual time of one attempt, in seconds.
+ATTEMPT_SECONDS = 20.0
 # A second request that is of no use any more is waited for so long, in seconds.
 GRACE = 1.0
 # Between finding a read late and sending a second request, in seconds.
@@ -53,7 +55,7 @@ class Policy:
     """
 
     timeout: float = 60.0
-    attempt_timeout: float = 20.0
+    attempt_timeout: float = ATTEMPT_SECONDS
     retries: int = 8
     backoff: float = 0.1
     max_backoff: float = 10.0
@@ -69,6 +71,11 @@ class Policy:
             raise ValueError("retries, backoff, max_backoff, hedge and hedge_least are at least 0")
         if not (0 < self.hedge_quantile < 1 and 0 <= self.hedge_share <= 1):
             raise ValueError("hedge_quantile and hedge_share are shares between 0 and 1")
+
+    @classmethod
+    def within(cls, timeout: float) -> Policy:
+        """The usual patience, with so many seconds for a read; an attempt has a third of them at most."""
+        return cls(timeout=timeout, attempt_timeout=min(ATTEMPT_SECONDS, timeout / 3))
 
     def pause(self, retry: int) -> float:
         """Seconds before retry number `retry`, from 0; drawn anew each time."""

@@ -47,6 +47,7 @@ class Storage(ABC):
     def __init__(self, url: str, **options: Any) -> None:
         self.url = url
         self.options = options
+        self._name = shown(url)  # looked at for each read
         self._pid = os.getpid()
         self._is_closed = False
         self._seen: Stat | None = None
@@ -55,7 +56,7 @@ class Storage(ABC):
     @property
     def name(self) -> str:
         """The URL as it may be shown: without passwords and query."""
-        return shown(self.url)
+        return self._name
 
     @property
     def seen(self) -> Stat | None:

@@ -28,6 +28,9 @@ __all__ = ["Courier", "Ledger"]
 # Pieces taken beyond those that can be read at once: enough to see which could go together.
 AHEAD = 32
 
+# The share of the budget that reads of several pieces may take besides, for what lies between those.
+SCRATCH = 8
+
 # How often reads under way are looked at for whether they are wanted still, in seconds.
 SWEEP = 0.25
 
@@ -47,6 +50,16 @@ class Ledger:
     errors: OrderedDict[str, Exception] = field(default_factory=OrderedDict)
     _waited_until: float = 0.0
 
+    @property
+    def gap(self) -> int:
+        """Bytes between two spans that are worth reading over, now."""
+        return self.latency.gap(self.flow.limit)
+
+    @property
+    def cut(self) -> int:
+        """Bytes at which large reads are best cut, now."""
+        return self.latency.cut(self.flow.limit)
+
     def begin(self, now: float) -> None:
         """A request is sent."""
         traffic = self.traffic
@@ -65,7 +78,7 @@ class Ledger:
 
     def keep(self, error: Exception) -> str:
         """Keep an error, to be found by the reason that is returned."""
-        text = (str(error) or type(error).__name__).replace("\0", "")
+        text = str(error).replace("\0", "") or type(error).__name__
         reason = text[:LONGEST_REASON].encode("utf-8", "replace").decode()
         self.errors[reason] = error
         self.traffic.failed += 1
@@ -97,6 +110,7 @@ class Courier:
         self._queue: deque[Request] = deque()
         self._carriers: dict[asyncio.Task[None], Request | None] = {}
         self._bytes = 0
+        self._scratch = 0
         self._closed = False
         self._loop = asyncio.get_running_loop()
         self._sweep_timer = self._loop.call_later(SWEEP, self._sweep)
@@ -132,8 +146,8 @@ class Courier:
             pieces = self._feed.take(want)
             if pieces:
                 # Those that must wait for others to end go together as far as that is worth it.
-                gap = self._ledger.latency.gap(self._flow.limit) if len(pieces) > room else -1
-                self._enqueue(plan(pieces, gap, self._ledger.latency.cut(self._flow.limit)), len(pieces))
+                gap = self._ledger.gap if len(pieces) > room else -1
+                self._enqueue(plan(pieces, gap, self._ledger.cut), len(pieces))
             if len(pieces) < want:
                 if armed:
                     break
@@ -162,14 +176,21 @@ class Courier:
             if not request.is_wanted:
                 self._settle(self._queue.popleft(), None)
                 continue
-            if self._flow.room == 0 or (self._bytes and self._bytes + request.size > self._budget):
+            if self._flow.room == 0 or (self._bytes and self._is_too_much(request)):
                 return None
             now = attempts.now()
             self._bytes += request.size
+            self._scratch += request.scratch
             self._flow.begin(now)
             self._ledger.begin(now)
             return self._queue.popleft()
         return None
+
+    def _is_too_much(self, request: Request) -> bool:
+        scratch = request.scratch
+        return self._bytes + request.size > self._budget or (
+            scratch > 0 and self._scratch + scratch > self._budget // SCRATCH
+        )
 
     async def _carry(self, first: Request) -> None:
         me = cast("asyncio.Task[None]", asyncio.current_task(self._loop))
@@ -192,11 +213,12 @@ class Courier:
 
     async def _read(self, request: Request) -> Exception | None:
         ledger = self._ledger
+        span, into = request.hull()
         try:
             await attempts.read(
                 self._storage_of(request.shard),
-                request.spans,
-                request.into,
+                [span],
+                [into],
                 ledger.policy,
                 ledger.latency,
                 ledger.traffic,
@@ -204,11 +226,13 @@ class Courier:
             )
         except Exception as error:
             return error
+        request.spread(into)
         return None
 
     def _finish(self, request: Request, error: Exception | None) -> None:
         now = attempts.now()
         self._bytes -= request.size
+        self._scratch -= request.scratch
         self._flow.end(now, 0 if error else request.size)
         self._ledger.end(now)
         self._settle(request, error)

@@ -21,9 +21,10 @@ import os
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Awaitable
 from typing import TypeVar
-from weakref import WeakSet
+from weakref import ref
 
 from ddfast.errors import UnsupportedIOError
 
@@ -31,6 +32,8 @@ T = TypeVar("T")
 
 LONGEST_SECONDS = 1.0
 STEP_SECONDS = 0.005
+# Requests that may be with obstore still; those before have ended long ago.
+LATEST = 8192
 
 
 class Requests:
@@ -43,8 +46,8 @@ class Requests:
     def forget(self) -> None:
         """Start anew in a fork, where the threads of the requests before are not."""
         self._is_orphan = self._is_orphan or self._was_used
-        self._lock = threading.Lock()
-        self._futures: WeakSet[asyncio.Future[object]] = WeakSet()
+        # Each is looked at once, at the end: a WeakSet would cost more than all else that is done for a request here.
+        self._futures: deque[ref[asyncio.Future[object]]] = deque(maxlen=LATEST)
         self._was_used = False
 
     def begin(self, url: str) -> None:
@@ -63,9 +66,11 @@ class Requests:
 
     async def wait_for(self, request: Awaitable[T]) -> T:
         """The result of a request."""
-        with self._lock:
-            self._futures.add(request)  # type: ignore[arg-type]  # obstore's stubs say less than there is
-        return await request
+        self._futures.append(ref(request))  # type: ignore[arg-type]  # obstore's stubs say less than there is
+        try:
+            return await request
+        finally:
+            del request  # the traceback of an error would keep it, as if obstore did
 
     async def settle(self) -> None:
         """Wait until obstore is done with what was cancelled, for a second at most."""
@@ -74,8 +79,10 @@ class Requests:
             await asyncio.sleep(STEP_SECONDS)
 
     def _has_cancelled(self) -> bool:
-        with self._lock:
-            return any(future.cancelled() for future in self._futures)
+        return any(future.cancelled() for future in self._alive())
+
+    def _alive(self) -> list[asyncio.Future[object]]:
+        return [future for each in tuple(self._futures) if (future := each()) is not None]
 
     def drain(self) -> None:
         """Wait until obstore's threads have left Python, for a second at most."""
@@ -88,7 +95,7 @@ class Requests:
         time.sleep(STEP_SECONDS)  # who has just let go of the last future takes the GIL once more to end
 
     def _is_busy(self) -> bool:
-        return len(self._futures) > 0 or _strangers_inside_asyncio()
+        return len(self._alive()) > 0 or _strangers_inside_asyncio()
 
 
 def _strangers_inside_asyncio() -> bool:

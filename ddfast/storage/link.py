@@ -5,22 +5,54 @@ from __future__ import annotations
 import copy
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import fields
+from functools import partial
+from typing import Any, TypeVar
 
 from ddfast._native.engine import Engine
 from ddfast._native.feed import Feed
-from ddfast.storage.agent import BUDGET, Agent
+from ddfast.storage.agent import BUDGET, SLACK, Agent
 from ddfast.storage.attempts import Policy
 from ddfast.storage.base import Storage
+from ddfast.storage.courier import Ledger
 from ddfast.storage.flow import MOST
 from ddfast.storage.latency import CUT, MIN_GAP
 from ddfast.storage.traffic import Traffic
 
-__all__ = ["StorageLink"]
+__all__ = ["StorageLink", "Wire"]
 
 # These of a `Traffic` tell of now; all others are sums.
 LEVELS = ("in_flight", "in_flight_max", "limit")
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+class Wire:
+    """What is known of all that was read over a link in this process; it keeps nothing open."""
+
+    def __init__(self) -> None:
+        self.ledgers: list[Ledger] = []
+
+    @property
+    def traffic(self) -> Traffic:
+        """What was read, counted."""
+        total = Traffic()
+        for ledger in tuple(self.ledgers):
+            for field in fields(Traffic):
+                old, new = getattr(total, field.name), getattr(ledger.traffic, field.name)
+                setattr(total, field.name, max(old, new) if field.name in LEVELS else old + new)
+        return total
+
+    def failure(self, reason: str) -> Exception | None:
+        """The error behind the reason that a piece failed with; None where it is not known."""
+        errors = (ledger.errors.get(reason) for ledger in tuple(self.ledgers))
+        return next((error for error in errors if error is not None), None)
+
+    def best_known(self) -> Ledger | None:
+        """The ledger that knows most of the link as it is."""
+        return max(self.ledgers, key=lambda ledger: ledger.latency.reads, default=None)
 
 
 class StorageLink:
@@ -46,48 +78,57 @@ class StorageLink:
         self._policy = policy or Policy()
         self._most = most
         self._budget = budget
-        self._agents: list[Agent] = []
+        self.wire = Wire()
         self._lock = threading.Lock()
         self._pid = os.getpid()
 
     @property
+    def patience(self) -> float:
+        """Seconds that a read takes at most, be it in vain."""
+        return self._policy.timeout + SLACK
+
+    @property
     def max_gap(self) -> int:
         """Bytes between two samples that are worth reading to save a request, by what was measured so far."""
-        agent = self._best_known()
-        return agent.gap if agent else MIN_GAP
+        known = self.wire.best_known()
+        return known.gap if known else MIN_GAP
 
     @property
     def max_read(self) -> int:
         """Bytes of one request at most, so that several connections share large reads."""
-        agent = self._best_known()
-        return agent.cut if agent else CUT
+        known = self.wire.best_known()
+        return known.cut if known else CUT
 
     @property
     def traffic(self) -> Traffic:
         """What all engines have read in this process, counted."""
-        total = Traffic()
-        for agent in self._agents:
-            for field in fields(Traffic):
-                old, new = getattr(total, field.name), getattr(agent.traffic, field.name)
-                setattr(total, field.name, max(old, new) if field.name in LEVELS else old + new)
-        return total
+        return self.wire.traffic
 
     def serve(self, engine: Engine) -> Agent:
         """Begin to read what an engine wants; `Piece.shard` is the number of the storage."""
-        with self._lock:
-            if self._pid != os.getpid():
-                self._pid, self._are_open, self._agents = os.getpid(), False, []
-            if not self._are_open:
-                self._storages = [_opened_again(storage) for storage in self._storages]
-                self._are_open = True
-            agent = Agent(self._storages, Feed(engine), self._policy, self._most, self._budget)
-            self._agents.append(agent)
+        storages = self.opened()
+        agent = self._agent(storages, Feed(engine))
         agent.start()
         return agent
 
+    def for_each(self, work: Callable[[Agent, S], Coroutine[Any, Any, T]], items: Sequence[S]) -> list[T]:
+        """What `work` gives for each item with an agent of its own, see `Agent.for_each`."""
+        with self._agent([], None) as agent:
+            return agent.for_each(partial(work, agent), items)
+
+    def opened(self) -> Sequence[Storage]:
+        """The storages, as they may be used now and in this process."""
+        with self._lock:
+            if self._pid != os.getpid():
+                self._pid, self._are_open = os.getpid(), False
+            if not self._are_open:
+                self._storages = [_opened_again(storage) for storage in self._storages]
+                self._are_open = True
+            return self._storages
+
     def failure(self, reason: str) -> Exception | None:
         """The error behind the reason that a piece failed with; None where it is not known."""
-        return next((error for agent in self._agents if (error := agent.error(reason)) is not None), None)
+        return self.wire.failure(reason)
 
     def close(self) -> None:
         """Close the storages."""
@@ -97,8 +138,10 @@ class StorageLink:
                     storage.close()
             self._are_open = False
 
-    def _best_known(self) -> Agent | None:
-        return max(self._agents, key=lambda agent: agent.latency.reads, default=None)
+    def _agent(self, storages: Sequence[Storage], feed: Feed | None) -> Agent:
+        agent = Agent(storages, feed, self._policy, self._most, self._budget)
+        self.wire.ledgers.append(agent.ledger)
+        return agent
 
 
 def _opened_again(storage: Storage) -> Storage:

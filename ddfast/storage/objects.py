@@ -102,7 +102,11 @@ class ObjectStorage(Storage):
     async def read_async(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
         """Read each span by a request of its own, all at once."""
         self.check_usable()
-        await _all_of([self._read_one_async(span, target) for span, target in paired(spans, into)])
+        pairs = paired(spans, into)
+        if len(pairs) == 1:
+            await self._read_one_async(*pairs[0])
+        else:
+            await _all_of([self._read_one_async(span, target) for span, target in pairs])
 
     def read_all(self) -> memoryview:
         """The whole object, by a single request."""
@@ -114,8 +118,12 @@ class ObjectStorage(Storage):
 
     def beside(self, suffix: str) -> ObjectStorage:
         """Another object of the same store, over the same connections."""
+        return self.neighbour(lengthened(self.url, suffix))
+
+    def neighbour(self, url: str) -> ObjectStorage:
+        """The object of another URL in the same store, over the same connections."""
         self.check_usable()
-        return type(self)(lengthened(self.url, suffix), _client=self._client, **self.options)
+        return type(self)(url, _client=self._client, **self.options)
 
     async def close_async(self) -> None:
         """Wait for the end of requests that were cancelled, for a second at most."""
@@ -229,7 +237,11 @@ class ObjectStorage(Storage):
         return content
 
     def _seen_as(self, meta: ObjectMeta, span: Span | None) -> Stat:
-        tag, changed = meta["e_tag"], meta["last_modified"]
+        tag = meta["e_tag"]
+        seen = self._seen
+        if tag is not None and seen is not None and seen.version == tag and seen.size == meta["size"]:
+            return seen
+        changed = meta["last_modified"]
         time = f"{changed:%Y-%m-%dT%H:%M:%S.%fZ}" if changed.timestamp() > NO_TIME else None
         stat = self.note(Stat(meta["size"], tag or time), span)
         # If-Match compares strongly (RFC 9110, 13.1.1): a weak one never fits
@@ -245,9 +257,6 @@ class ObjectStorage(Storage):
 
 async def _all_of(reads: list[Coroutine[Any, Any, None]]) -> None:
     """Wait for all; when one fails, or this is cancelled, none goes on."""
-    if len(reads) == 1:
-        await reads[0]
-        return
     tasks = [asyncio.create_task(read) for read in reads]
     try:
         await asyncio.gather(*tasks)
@@ -268,8 +277,9 @@ def list_keys(folder: Location, options: dict[str, Any]) -> list[str]:
 
     storage = ObjectStorage(str(folder), **options)
     requests.begin(storage.name)
+    store = make_store(folder, options, retries=True)  # nobody else attempts it again
     try:
-        parts = obstore.list(storage._client.store, folder.key or None, chunk_size=1000)
+        parts = obstore.list(store, folder.key or None, chunk_size=1000)
         return [meta["path"] for part in parts for meta in part]
     except Exception as error:
         if not is_failure(error):

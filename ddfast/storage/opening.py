@@ -16,7 +16,7 @@ from ddfast.storage.failures import of_any
 from ddfast.storage.local import LocalStorage, path_of
 from ddfast.storage.objects import ObjectStorage, list_keys
 from ddfast.storage.stores import HTTP, SCHEMES
-from ddfast.storage.urls import WILDCARDS, scheme_of, shown, split_url
+from ddfast.storage.urls import WILDCARDS, Location, scheme_of, shown, split_url
 
 
 def open_storage(url: str | os.PathLike[str], **options: Any) -> Storage:
@@ -41,6 +41,28 @@ def open_storage(url: str | os.PathLike[str], **options: Any) -> Storage:
             )
         return LocalStorage(name)
     return ObjectStorage(name, **options) if is_object(name) else AnyStorage(name, **options)
+
+
+def open_storages(urls: Sequence[str], **options: Any) -> list[Storage]:
+    """The storages of several objects, over the same connections where they are of one store; as `open_storage`.
+
+    Files may be among them, for which the options are not meant.
+    """
+    known: dict[Location, ObjectStorage] = {}
+    opened: list[Storage] = []
+    for url in urls:
+        if not is_object(url):
+            is_file = scheme_of(url) in (None, "file")
+            opened.append(open_storage(url, **({} if is_file else options)))
+            continue
+        store = split_url(url)._replace(key="")
+        first = known.get(store)
+        if first is None:
+            first = known[store] = ObjectStorage(url, **options)
+            opened.append(first)
+        else:
+            opened.append(first.neighbour(url))
+    return opened
 
 
 def is_object(url: str) -> bool:

@@ -33,7 +33,7 @@ def feed():
 def _nothing_is_left():
     threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     yield
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads  # those of other tests may end
     assert len(os.listdir("/proc/self/fd")) <= files + 2  # noqa: PTH208  the feed's own, which is freed later
 
 
@@ -61,7 +61,7 @@ def test_all_pieces_of_a_feed_are_filled(feed):
             feed.put(*wanted[at : at + 100])
             time.sleep(0.002)
         check(wanted)
-        assert agent.traffic.bytes == 1_000_000
+        assert agent.traffic.bytes >= 1_000_000  # and what lies between those that are read together
         assert agent.traffic.in_flight == 0
         assert agent.traffic.waited > 0
 

@@ -8,7 +8,7 @@ import pytest
 from couriers import Memory, passing
 
 from ddfast import FileWriter, MsgpackReader
-from ddfast.errors import StorageDeniedError
+from ddfast.errors import StorageDeniedError, StorageError
 from ddfast.index import build_key_table, open_offsets
 from ddfast.remote import RemoteDataset, RemoteShard
 from ddfast.storage import LocalStorage
@@ -95,6 +95,37 @@ def test_readers_raise_what_the_storage_raised(paths):
         with pytest.raises(StorageDeniedError) as caught:
             next(iter(reader.batches(16)))
         assert caught.value is denied
+
+
+@pytest.mark.parametrize("text", ["x" * 3000, "ü\0€" * 900, "\0", "\udc80 of a path", ""])
+def test_errors_are_known_by_reasons_of_any_text(paths, text):
+    denied = StorageDeniedError(text)
+
+    def deal(number):
+        raise denied
+
+    with RemoteReader(remote(paths, StorageLink([Memory(b"", deal)] * 2))) as reader:
+        for read in (lambda: next(iter(reader.batches(16))), lambda: reader.get(3)):
+            with pytest.raises(StorageDeniedError) as caught:
+                read()
+            assert caught.value is denied
+
+
+def test_a_storage_that_fails_as_a_whole_is_not_asked_again_for_each_batch(paths):
+    memory = Memory(b"", lambda number: (_ for _ in ()).throw(passing()))
+    with RemoteReader(remote(paths, StorageLink([memory] * 2, Policy(retries=0), most=1))) as reader:
+        batches = reader.batches(4)
+        with pytest.raises(StorageError, match="connection reset"):
+            next(batches)
+    assert len(memory.asked) < 8
+
+
+def test_what_was_counted_stays_when_all_is_closed(paths):
+    link = StorageLink([LocalStorage(str(path)) for path in paths])
+    with RemoteReader(remote(paths, link)) as reader:
+        assert len(list(reader)) == 2 * COUNT
+        assert reader.stats().requests == link.traffic.requests > 0
+    assert reader.stats().bytes_fetched == link.wire.traffic.bytes > 0
 
 
 def test_storages_are_opened_again_after_they_were_closed(paths):

@@ -1,0 +1,118 @@
+"""Random samples over HTTP: batches of a reader beside raw range requests of the same samples.
+
+First write two datasets, of large and of small samples, into a folder that a web server serves with ranges, best
+through something that adds the delay of a network:
+
+    python -m benchmarks.far_http --make FOLDER
+    nginx -c ...                              # or any other server; 5 ms of delay: tc qdisc, toxiproxy, ...
+    python -m benchmarks.far_http http://localhost:8080
+
+Large samples (105 kB) are compared with 64 range requests at a time, small ones (2.8 kB) with one at a time. Both sides
+read the same samples in the same random order, in turns; raw requests are made with obstore.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import numpy as np
+import obstore
+from obstore.store import HTTPStore
+
+from benchmarks.measure import Spread, Stopwatch, interleaved, ratios
+from ddfast import AsyncReader, FileWriter
+from ddfast.storage import open_storage
+
+LARGE, SMALL = ("large.msgpack", 105_000, 4_000), ("small.msgpack", 2_800, 200_000)
+BATCH = 256
+
+
+def make(folder: Path) -> None:
+    """Write both datasets."""
+    rng = np.random.default_rng(0)
+    for name, size, count in (LARGE, SMALL):
+        with FileWriter(folder / name, overwrite=True) as writer:
+            for i in range(count):
+                writer.write({"key": str(i), "data": rng.bytes(size)})
+
+
+async def read_batches(url: str, seconds: float) -> float:
+    """Samples a second that a reader gives in true random order, opening left out."""
+    async with AsyncReader(url) as reader:
+        watch, epoch = Stopwatch(seconds), 0
+        while True:
+            async for batch in reader.batches(BATCH, shuffle=True, epoch=epoch, raw=True):
+                if not watch.more(len(batch)):
+                    return watch.rate()
+            epoch += 1
+
+
+async def read_raw(url: str, seconds: float, at_once: int) -> float:
+    """Samples a second that range requests give, so many at a time."""
+    with open_storage(url + ".offsets") as storage:
+        offsets = np.frombuffer(storage.read_all(), ">u8").astype(np.int64)
+    root, _, key = url.rpartition("/")
+    store = HTTPStore.from_url(root, client_options={"allow_http": True})
+    order = itertools.cycle(np.random.default_rng(1).permutation(len(offsets) - 1).tolist())
+    watch, more = Stopwatch(seconds), True
+
+    async def carry() -> None:
+        nonlocal more
+        while more:
+            i = next(order)
+            await obstore.get_range_async(store, key, start=int(offsets[i]), end=int(offsets[i + 1]))
+            more = watch.more(1) and more
+
+    await asyncio.gather(*(carry() for _ in range(at_once)))
+    return watch.rate()
+
+
+def run(work: Callable[[], Awaitable[float]]) -> float:
+    """A measurement on a loop of its own."""
+
+    async def main() -> float:
+        return await work()
+
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(main())
+    return float(uvloop.run(main()))
+
+
+def compare(base: str, name: str, at_once: int, seconds: float, repeats: int) -> str:
+    """One line: both rates and their ratio."""
+    url = f"{base.rstrip('/')}/{name}"
+    raw = f"{at_once} at a time"
+    sides = {
+        "ddfast": lambda: run(lambda: read_batches(url, seconds)),
+        raw: lambda: run(lambda: read_raw(url, seconds, at_once)),
+    }
+    rates = interleaved(sides, repeats, name)
+    texts = [f"{side} {Spread.of(values):,.0f} samples/s" for side, values in rates.items()]
+    return f"{name}: {', '.join(texts)}, ratio {ratios(rates['ddfast'], rates[raw]):.2f}"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("url", metavar="URL", nargs="?", help="where the folder is served")
+    parser.add_argument("--make", type=Path, metavar="FOLDER", help="write the datasets")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement (default: 3)")
+    parser.add_argument("--repeats", type=int, default=5, help="measurements of each side (default: 5)")
+    args = parser.parse_args()
+    if args.make:
+        make(args.make)
+    if args.url:
+        print(compare(args.url, LARGE[0], 64, args.seconds, args.repeats))
+        print(compare(args.url, SMALL[0], 1, args.seconds, args.repeats))
+
+
+if __name__ == "__main__":
+    main()
