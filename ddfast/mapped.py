@@ -86,7 +86,7 @@ def check_checksums_size(path: Path | str, size: int, count: int) -> None:
     """
     if size != ITEM_SIZE * count:
         raise damaged(
-            path, size, f"{count:,} samples have {8 * count:,} bytes of checksums", CHECKSUMS_REMEDY
+            path, size, f"{count:,} samples have {ITEM_SIZE * count:,} bytes of checksums", CHECKSUMS_REMEDY
         )
 
 

@@ -23,11 +23,13 @@ def outcome(unpack, data):
 
 
 def refuse_pickles(obj):
-    kind = obj.get(b"kind")
-    if isinstance(kind, bytes) and kind == b"O":
-        raise ValueError("pickle")
-    if obj.get(b"nd") is True and not obj.keys() >= {b"type", b"shape", b"data"}:
-        return obj  # no array; msgpack-numpy says so too, unless it has stumbled over the dtype before
+    if obj.get(b"nd") is True:
+        kind = obj.get(b"kind")
+        is_pickle = isinstance(kind, bytes) and kind == b"O"
+        if not obj.keys() >= ({b"data"} if is_pickle else {b"type", b"shape", b"data"}):
+            return obj  # no array; msgpack-numpy says so too, unless it has stumbled over the dtype before
+        if is_pickle:
+            raise ValueError("pickle")
     return msgpack_numpy.decode(obj)
 
 

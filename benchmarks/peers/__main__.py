@@ -16,39 +16,19 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cli import add_choice, positive, write_json
 from benchmarks.datasets import DATASETS, add_data_argument
 from benchmarks.measure import machine_line
 from benchmarks.peers.jobs import JOBS
 from benchmarks.peers.registry import PEERS
 from benchmarks.peers.report import document, facts, joined, load, tables
 from benchmarks.peers.run import Plan, Result, run
-
-
-def positive(kind: type) -> Any:
-    """A parser of numbers above 0."""
-
-    def parse(text: str) -> Any:
-        value = kind(text)
-        if value <= 0:
-            raise argparse.ArgumentTypeError(f"{text} is not above 0")
-        return value
-
-    parse.__name__ = "number"
-    return parse
-
-
-def add_choice(parser: argparse.ArgumentParser, option: str, names: Sequence[str], what: str) -> None:
-    """An option that takes some of the names, all by default."""
-    parser.add_argument(
-        option, nargs="+", choices=names, default=names, metavar="NAME", help=f"{what} (default: all)"
-    )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -98,17 +78,9 @@ def keep_to(cores: int) -> None:
     os.sched_setaffinity(0, allowed[:cores])
 
 
-def write_json(path: Path | None, machine_facts: dict[str, Any], results: list[Result]) -> None:
-    """Replace the JSON file as a whole, if there shall be one."""
-    if path:
-        part = path.with_name(f"{path.name}.part")
-        part.write_text(json.dumps(document(machine_facts, results), indent=2) + "\n")
-        part.replace(path)
-
-
 def publish(args: argparse.Namespace, machine_facts: dict[str, Any], results: list[Result]) -> None:
     """Print the tables, and write what is asked for."""
-    write_json(args.json, machine_facts, results)
+    write_json(args.json, document(machine_facts, results))
     text = tables(machine_facts, results)
     print(text, end="")
     if args.markdown:
@@ -133,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         earlier, before = load(args.json)
         machine_facts = joined(earlier, machine_facts)
     try:
-        results = run(plan, before, lambda so_far: write_json(args.json, machine_facts, so_far))
+        results = run(plan, before, lambda so_far: write_json(args.json, document(machine_facts, so_far)))
     except KeyboardInterrupt:
         going_on = "; the same command with --resume goes on" if args.json else ""
         print(f"interrupted{going_on}", file=sys.stderr)

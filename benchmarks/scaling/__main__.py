@@ -23,9 +23,9 @@ from typing import Any
 
 from tqdm import tqdm
 
+from benchmarks.cli import add_choice, positive, write_json
 from benchmarks.datasets import add_data_argument
 from benchmarks.measure import machine, machine_line, warm
-from benchmarks.peers.__main__ import add_choice, positive
 from benchmarks.peers.team import environment
 from benchmarks.scaling.report import document, tables
 from benchmarks.scaling.sweeps import SWEEPS, Point, Sweep
@@ -115,19 +115,13 @@ def plain(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{name: row[name] for name in row if name not in ("files", "point")} for row in rows]
 
 
-def write_json(path: Path | None, facts: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-    """Write the JSON file, if there shall be one."""
-    if path:
-        path.write_text(json.dumps(document(facts, rows), indent=2) + "\n")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and write what is asked for."""
     args = parser().parse_args(arguments)
     if max(args.processors) > len(os.sched_getaffinity(0)):
         raise SystemExit(f"--processors {max(args.processors)}: there are {len(os.sched_getaffinity(0))}")
     facts = {**machine(), "load_before": os.getloadavg()[0], "repeats": args.repeats, "seconds": args.seconds}
-    rows = run(args, lambda so_far: write_json(args.json, facts, so_far))
+    rows = run(args, lambda so_far: write_json(args.json, document(facts, so_far)))
     text = tables(facts, rows)
     print(text, end="")
     if args.markdown:

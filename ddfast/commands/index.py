@@ -14,8 +14,10 @@ Example:
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -56,18 +58,9 @@ def index(path: str | os.PathLike[str]) -> int:
         InvalidSampleError: a sample has no key, or (`DuplicateKeyError`) that of another.
     """
     path = Path(path)
-    digest = Digest()
-    try:
-        with byte_bar(f"index {path.name}", path.stat().st_size) as bar:
-
-            def take(data: memoryview) -> None:
-                digest.update([data])
-                bar.update(len(data))
-
-            keys, offsets, sums = scan_index(path, take)
-            digests = [(path.name, digest.hexdigest())]
-    finally:
-        digest.close()
+    with _reading(path, "index") as (take, digest):
+        keys, offsets, sums = scan_index(path, take)
+        digests = [(path.name, digest.hexdigest())]
     _compare(path, digests[0][1])
     legacy = path_append(path, SUFFIX_LEGACY_INDEX)
     if legacy.exists():
@@ -91,21 +84,29 @@ def index_checksums(path: str | os.PathLike[str]) -> int:
         IndexFileError: the offsets are damaged or belong to another data file.
     """
     path = Path(path)
-    digest = Digest()
     offsets = _offsets(path)
+    with _reading(path, "checksums of") as (take, digest):
+        sums = scan_checksums(path, offsets, take)
+        found = digest.hexdigest()
+    _compare(path, found)
+    write_sums(path, sums)
+    return len(sums)
+
+
+@contextlib.contextmanager
+def _reading(path: Path, what: str) -> Iterator[tuple[Callable[[memoryview], None], Digest]]:
+    """What is to be called with all bytes of a data file, and their digest; a progress bar shows how far that is."""
+    digest = Digest()
     try:
-        with byte_bar(f"checksums of {path.name}", path.stat().st_size) as bar:
+        with byte_bar(f"{what} {path.name}", path.stat().st_size) as bar:
 
             def take(data: memoryview) -> None:
                 digest.update([data])
                 bar.update(len(data))
 
-            sums = scan_checksums(path, offsets, take)
-        _compare(path, digest.hexdigest())
+            yield take, digest
     finally:
         digest.close()
-    write_sums(path, sums)
-    return len(sums)
 
 
 def _offsets(path: Path) -> NDArray[np.uint64]:

@@ -105,7 +105,10 @@ class AsyncWriter(ABC):
             CancelledError: the dataset is given up; or it is complete, if it was just getting its names.
             OSError: as of ``Writer.close``.
         """
-        if self._making.end is not None or self._closing:
+        if self._closing:
+            return
+        await self._tell_failure()
+        if self._making.end is not None:
             return
         self._closing = True
         try:
@@ -121,30 +124,34 @@ class AsyncWriter(ABC):
 
     async def _write(self, key: Any, sample: Any) -> None:
         """Pack a sample and write it."""
-        if self._closing or self._making.end is not None:
-            raise self._making.closed()
-        if not self._making.is_ready:
-            await self._open()
+        await self._require_open()
         if self._book.enter(key, sample) or monotonic() >= self._making.progress.due:
             await self._advance()
 
     async def _write_data(self, key: Any, packed: Any) -> None:
         """Write a sample that is packed already."""
-        if self._closing or self._making.end is not None:
-            raise self._making.closed()
-        if not self._making.is_ready:
-            await self._open()
+        await self._require_open()
         if self._book.enter_packed(key, packed) or monotonic() >= self._making.progress.due:
             await self._advance()
 
     async def _write_many(self, keys: Iterable[Any], samples: Batch | Sequence[Any]) -> None:
         """Write samples that are packed already."""
+        await self._require_open()
+        if self._book.enter_many(keys, samples) or monotonic() >= self._making.progress.due:
+            await self._advance()
+
+    async def _require_open(self) -> None:
         if self._closing or self._making.end is not None:
+            await self._tell_failure()
             raise self._making.closed()
         if not self._making.is_ready:
             await self._open()
-        if self._book.enter_many(keys, samples) or monotonic() >= self._making.progress.due:
-            await self._advance()
+
+    async def _tell_failure(self) -> None:
+        """Raise what a write beside the program has met, unless somebody was told already."""
+        if self._making.end is not None and self._last is not None:
+            last, self._last = self._last, None
+            await _wait(last)
 
     async def _advance(self) -> None:
         if monotonic() >= self._making.progress.due:
@@ -197,6 +204,7 @@ class AsyncWriter(ABC):
             if task is not None:
                 await asyncio.wait([task])  # nobody closes a file that is being written to
                 _look_at(task)
+        self._last = None
         await asyncio.to_thread(end)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
 import numpy as np
@@ -126,10 +127,10 @@ def whole_samples(draft: Path, story: Story) -> Iterator[Piece]:
                 return
             first, done = good, done + size
         if draft.stat().st_size > done:
-            yield from _scan(file, draft, done, set(story.keys))
+            yield from _scan(draft, done, set(story.keys))
 
 
-def _scan(file: object, draft: Path, start: int, seen: set[str]) -> Iterator[Piece]:
+def _scan(draft: Path, start: int, seen: set[str]) -> Iterator[Piece]:
     """Samples behind those of which the journal knows."""
     for run in find_samples(draft, start=start):
         keys: list[str] = []
@@ -138,20 +139,17 @@ def _scan(file: object, draft: Path, start: int, seen: set[str]) -> Iterator[Pie
                 break
             seen.add(key)
             keys.append(key)
-        if keys:
-            offsets = run.offsets[: len(keys) + 1]
-            with draft.open("rb", 0) as again:
-                again.seek(int(offsets[0]))
-                data = _read(again, int(offsets[-1] - offsets[0]))
-            yield Piece(keys, np.diff(offsets), [data])
+        if keys and run.data is not None:
+            sizes = np.diff(run.offsets[: len(keys) + 1])
+            yield Piece(keys, sizes, [bytes(run.data[: int(sizes.sum())])])
         if len(keys) < len(run) or run.damage is not None:
             return
 
 
-def _read(file: object, size: int) -> bytes:
+def _read(file: FileIO, size: int) -> bytes:
     pieces = []
     while size > 0:
-        piece = file.read(size)  # type: ignore[attr-defined]
+        piece = file.read(size)
         if not piece:
             break
         pieces.append(piece)

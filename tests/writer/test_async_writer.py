@@ -177,6 +177,32 @@ def test_errors_leave_the_writer_usable(path, arun):
     assert files(path) == write_blocking(path.parent / "b" / "x.msgpack", [{"key": "a"}, {"key": "b"}])
 
 
+@pytest.mark.parametrize("then", ["write", "close"])
+def test_a_write_that_fails_beside_the_program_is_told_by_the_next_call(path, arun, then):
+    async def main():
+        writer = AsyncFileWriter(path, disable=True)
+
+        class Full:
+            close = writer._making.output._file.close
+
+            def write(self, data):
+                raise OSError("full")
+
+        writer._making.output._file = Full()
+        with pytest.raises(OSError, match="full"):  # noqa: PT012  # which call finds out depends on the thread
+            for keys in ("ab", "cd"):  # two pieces: the first one fails behind the call
+                for key in keys:
+                    await writer.write({"key": key, "x": bytes(600_000)})
+                await asyncio.sleep(0.2)
+            await (writer.write({"key": "e"}) if then == "write" else writer.close())
+        with pytest.raises(ClosedError, match="takes no more samples"):
+            await writer.write({"key": "f"})
+        await writer.close()
+
+    arun(main())
+    assert not path.exists()
+
+
 def test_full_disk_leaves_the_old_dataset_and_a_draft(path, arun):
     old = write_blocking(path, SAMPLES[:1])
 

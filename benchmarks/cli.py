@@ -1,0 +1,37 @@
+"""What the commands of comparisons share: options that are checked, and results that are written."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def positive(kind: type) -> Any:
+    """A parser of numbers above 0."""
+
+    def parse(text: str) -> Any:
+        value = kind(text)
+        if value <= 0:
+            raise argparse.ArgumentTypeError(f"{text} is not above 0")
+        return value
+
+    parse.__name__ = "number"
+    return parse
+
+
+def add_choice(parser: argparse.ArgumentParser, option: str, names: Sequence[str], what: str) -> None:
+    """An option that takes some of the names, all by default."""
+    parser.add_argument(
+        option, nargs="+", choices=names, default=names, metavar="NAME", help=f"{what} (default: all)"
+    )
+
+
+def write_json(path: Path | None, document: Mapping[str, Any]) -> None:
+    """Replace a JSON file as a whole, if there shall be one: a run that is cut off leaves the one of before."""
+    if path:
+        part = path.with_name(f"{path.name}.part")
+        part.write_text(json.dumps(document, indent=2) + "\n")
+        part.replace(path)
