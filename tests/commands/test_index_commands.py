@@ -14,7 +14,7 @@ from ddfast import scan
 from ddfast._native.xxh3 import checksums
 from ddfast.commands import _run, convert_index, index
 from ddfast.errors import CorruptSampleError, DatasetNotFoundError
-from ddfast.scan import _Front as front
+from ddfast.scan import _Window as window
 from ddfast.writer import draft, indexing
 
 SAMPLES = some_samples(50)
@@ -306,7 +306,7 @@ def test_the_data_file_is_read_once_for_index_and_checksums(tmp_path, monkeypatc
     )
     monkeypatch.setattr(scan, "WINDOW", 100)
     opened = []
-    monkeypatch.setattr(scan, "_Front", lambda *args: opened.append(args) or front(*args))
+    monkeypatch.setattr(scan, "_Window", lambda *args: opened.append(args) or window(*args))
     index.index(path)
     assert (len(opened), sum(pieces)) == (1, path.stat().st_size)
     beside(path, ".xxh3").rename(tmp_path / "sums")

@@ -183,12 +183,12 @@ def test_a_write_that_fails_beside_the_program_is_told_by_the_next_call(path, ar
         writer = AsyncFileWriter(path, disable=True)
 
         class Full:
-            close = writer._making.output._file.close
+            close = writer._making.target.output._file.close
 
             def write(self, data):
                 raise OSError("full")
 
-        writer._making.output._file = Full()
+        writer._making.target.output._file = Full()
         with pytest.raises(OSError, match="full"):  # noqa: PT012  # which call finds out depends on the thread
             for keys in ("ab", "cd"):  # two pieces: the first one fails behind the call
                 for key in keys:
