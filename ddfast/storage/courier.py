@@ -20,13 +20,17 @@ from ddfast.storage.attempts import Policy
 from ddfast.storage.base import Storage
 from ddfast.storage.flow import Flow
 from ddfast.storage.latency import Latency
-from ddfast.storage.requests import Request, Task, plan
+from ddfast.storage.requests import Request, requests_for
 from ddfast.storage.traffic import Traffic
+from ddfast.storage.waiting import Task, Waiting
 
 __all__ = ["Courier", "Ledger"]
 
-# Pieces taken beyond those that can be read at once: enough to see which could go together.
-AHEAD = 32
+# Pieces that are known before they can be read, at most, and their bytes: those of many samples if these are small, so
+# that some lie close to each other. As many are taken from the engine at once as do not hold reads up for long.
+KNOWN = 64 << 10
+KNOWN_BYTES = 256 << 20
+TAKEN = 512
 
 # The share of the budget that reads of several pieces may take besides, for what lies between those.
 SCRATCH = 8
@@ -107,7 +111,8 @@ class Courier:
         self._ledger = ledger
         self._flow = ledger.flow
         self._budget = budget
-        self._queue: deque[Request] = deque()
+        self._waiting = Waiting()
+        self._queue: deque[Request] = deque()  # made of what has waited longest, and to be sent next
         self._carriers: dict[asyncio.Task[None], Request | None] = {}
         self._bytes = 0
         self._scratch = 0
@@ -125,7 +130,9 @@ class Courier:
         self._feed.close()
         for carrier in self._carriers:
             carrier.cancel()
-        while self._queue:
+        while self._queue or self._waiting.count:
+            if not self._queue:
+                self._prepare()
             self._settle(self._queue.popleft(), GivenUp())
         if self._carriers:
             await asyncio.wait(set(self._carriers), timeout=timeout)
@@ -137,30 +144,28 @@ class Courier:
 
     def _look(self) -> None:
         """Take what can be read soon, and see that somebody reads it."""
-        armed = False
-        while not self._closed:
-            room = max(0, self._flow.limit - len(self._carriers)) - len(self._queue)
-            want = room + AHEAD
-            if want <= 0:
+        armed, waiting = False, self._waiting
+        while not self._closed and waiting.count < KNOWN and waiting.size < KNOWN_BYTES:
+            pieces = self._feed.take(TAKEN)
+            waiting.add(pieces)
+            if len(pieces) == TAKEN:
+                break  # the next read that ends takes more
+            if armed:
                 break
-            pieces = self._feed.take(want)
-            if pieces:
-                # Those that must wait for others to end go together as far as that is worth it.
-                gap = self._ledger.gap if len(pieces) > room else -1
-                self._enqueue(plan(pieces, gap, self._ledger.cut), len(pieces))
-            if len(pieces) < want:
-                if armed:
-                    break
-                self._feed.arm()
-                armed = True
+            self._feed.arm()
+            armed = True
         self._staff()
 
-    def _enqueue(self, requests: list[Request], pieces: int) -> None:
-        traffic = self._ledger.traffic
-        for request in requests:
-            traffic.merged += len(request.tasks) - 1
-            traffic.cut += request.tasks[0].left > 1
-        self._queue += requests
+    def _prepare(self) -> None:
+        """Make requests of what has waited longest."""
+        waiting, traffic = self._waiting, self._ledger.traffic
+        # Those that must wait for others to end go together as far as that is worth it.
+        gap = self._ledger.gap if waiting.count > self._flow.room else -1
+        tasks = waiting.take(gap)
+        if tasks:
+            self._queue += requests_for(tasks, self._ledger.cut)
+            traffic.merged += len(tasks) - 1
+            traffic.cut += tasks[0].left if tasks[0].left > 1 else 0
 
     def _staff(self) -> None:
         """Let carriers begin, as many as may and have something to do."""
@@ -171,7 +176,11 @@ class Courier:
 
     def _next(self) -> Request | None:
         """Begin with the next request that somebody waits for, if it may begin now."""
-        while self._queue:
+        while True:
+            if not self._queue:
+                self._prepare()
+                if not self._queue:
+                    return None
             request = self._queue[0]
             if not request.is_wanted:
                 self._settle(self._queue.popleft(), None)
@@ -184,7 +193,6 @@ class Courier:
             self._flow.begin(now)
             self._ledger.begin(now)
             return self._queue.popleft()
-        return None
 
     def _is_too_much(self, request: Request) -> bool:
         scratch = request.scratch
@@ -200,8 +208,7 @@ class Courier:
             error = await self._read(request)
             self._carriers[me] = None
             self._finish(request, error)
-            if len(self._queue) < AHEAD // 2 or len(self._carriers) < self._flow.limit:
-                self._look()
+            self._look()
             request = self._next()
 
     def _retire(self, carrier: asyncio.Task[None]) -> None:
@@ -257,6 +264,9 @@ class Courier:
 
     def _sweep(self) -> None:
         """Give up reads under way that nobody waits for any more: a dead server would hold them for long."""
+        while (first := self._waiting.first()) is not None and first.piece.given_up:
+            for each in requests_for(self._waiting.take(-1), self._ledger.cut):
+                self._settle(each, None)
         for carrier, request in self._carriers.items():
             if request is not None and not request.is_wanted:
                 carrier.cancel()

@@ -16,7 +16,10 @@ WINDOW = 0.05
 FADE = 0.98
 RISE = 1.0002
 
-MIN_GAP = 4 << 10
+# What a request costs those who send and answer it, in seconds, however short the way.
+REQUEST_SECONDS = 100e-6
+
+MIN_GAP = 16 << 10
 MAX_GAP = 256 << 10
 CUT = 1 << 20
 MAX_CUT = 8 << 20
@@ -93,11 +96,11 @@ class Latency:
         """Bytes between two spans that cost less to read over than a request of their own.
 
         With `in_flight` requests at a time, one more costs that share of the latency; what the link carries
-        meanwhile may be thrown away instead.
+        meanwhile may be thrown away instead. No less than `REQUEST_SECONDS` are counted.
         """
         if not self.is_known:
             return MIN_GAP
-        worth = self.bandwidth * self.least / max(1, in_flight)
+        worth = self.bandwidth * max(REQUEST_SECONDS, self.least / max(1, in_flight))
         return max(MIN_GAP, min(MAX_GAP, int(worth)))
 
     def cut(self, in_flight: int) -> int:

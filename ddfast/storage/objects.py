@@ -142,6 +142,7 @@ class ObjectStorage(Storage):
 
     async def _read_one_async(self, span: Span, target: memoryview) -> None:
         channels = here()
+        requests.begin(self.name)
         if channels is not None and (shortcut := self._shortcut_now()) is not None:
             if await shortcut.read(channels, span, target):
                 return

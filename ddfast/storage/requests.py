@@ -8,26 +8,12 @@ from typing import cast
 
 from ddfast._native.feed import Piece
 from ddfast.storage.base import Span
+from ddfast.storage.waiting import Task
 
-__all__ = ["Request", "Task", "plan"]
+__all__ = ["Request", "requests_for"]
 
 # Cuts lie at multiples of this, from the piece's start.
 CUT_ALIGN = 4 << 10
-
-
-@dataclass(slots=True)
-class Task:
-    """A piece under way.
-
-    Attributes:
-        piece: what is wanted.
-        left: requests for it that have not ended.
-        error: why it cannot be had.
-    """
-
-    piece: Piece
-    left: int = 1
-    error: Exception | None = None
 
 
 @dataclass(slots=True)
@@ -83,51 +69,37 @@ class Request:
         return False
 
 
-def plan(pieces: Sequence[Piece], gap: int, cut: int) -> list[Request]:
-    """Requests for all pieces, in their order.
+def requests_for(tasks: Sequence[Task], cut: int) -> list[Request]:
+    """What to ask for to get pieces of a shard, which are in order of position and close to each other.
 
     Parameters:
-        pieces: wanted, in this order.
-        gap: a piece goes with the one before if it starts at most this many bytes behind it; -1 for never.
-        cut: bytes; no request is larger by more than a half, and merged ones are no larger.
+        tasks: at least one.
+        cut: bytes at which a single large piece is cut; no part of it is larger by more than a half.
     """
-    requests: list[Request] = []
-    for piece in pieces:
-        size = piece.stop - piece.start
-        if 2 * size > 3 * cut:
-            requests += _cut(piece, size, cut)
-            continue
-        last = requests[-1] if requests else None
-        if last is None or not _go_together(last, piece, gap, cut):
-            last = Request(piece.shard)
-            requests.append(last)
-        last.add(Task(piece), (piece.start, piece.stop), _memory(piece))
-    return requests
+    first = tasks[0]
+    shard, size = first.piece.shard, first.stop - first.start
+    if len(tasks) == 1 and 2 * size > 3 * cut:
+        return _cut(first, size, cut)
+    request = Request(shard)
+    for task in tasks:
+        request.add(task, (task.start, task.stop), _memory(task.piece))
+    return [request]
 
 
 def _memory(piece: Piece) -> memoryview:
     return memoryview(cast("bytearray", piece))  # a type can be said to be a buffer since Python 3.12 only
 
 
-def _go_together(request: Request, piece: Piece, gap: int, cut: int) -> bool:
-    return (
-        gap >= 0
-        and piece.shard == request.shard
-        and 0 <= piece.start - request.spans[-1][1] <= gap
-        and piece.stop - request.spans[0][0] <= cut
-    )
-
-
-def _cut(piece: Piece, size: int, cut: int) -> list[Request]:
+def _cut(task: Task, size: int, cut: int) -> list[Request]:
     """A large piece as requests of about equal size."""
     parts = -(-size // cut)
     step = -(-size // (parts * CUT_ALIGN)) * CUT_ALIGN
-    task = Task(piece, left=-(-size // step))
-    buffer = _memory(piece)
+    task.left = -(-size // step)
+    buffer = _memory(task.piece)
     requests = []
     for at in range(0, size, step):
-        request = Request(piece.shard)
+        request = Request(task.piece.shard)
         stop = min(size, at + step)
-        request.add(task, (piece.start + at, piece.start + stop), buffer[at:stop])
+        request.add(task, (task.start + at, task.start + stop), buffer[at:stop])
         requests.append(request)
     return requests
