@@ -43,7 +43,18 @@ class BrokenAnswerError(Exception):
 class Channel(asyncio.BufferedProtocol):
     """One connection."""
 
-    __slots__ = ("_answer", "_body", "_filled", "_future", "_got", "_head", "_loop", "_target", "_transport", "is_open")
+    __slots__ = (
+        "_answer",
+        "_body",
+        "_filled",
+        "_future",
+        "_got",
+        "_head",
+        "_loop",
+        "_target",
+        "_transport",
+        "is_open",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop

@@ -32,6 +32,9 @@ KNOWN = 64 << 10
 KNOWN_BYTES = 256 << 20
 TAKEN = 512
 
+# Pieces go together only if so many times the reads that may be in flight are left.
+REQUESTS_LEFT = 2
+
 # The share of the budget that reads of several pieces may take besides, for what lies between those.
 SCRATCH = 8
 
@@ -159,9 +162,9 @@ class Courier:
     def _prepare(self) -> None:
         """Make requests of what has waited longest."""
         waiting, traffic = self._waiting, self._ledger.traffic
-        # Those that must wait for others to end go together as far as that is worth it.
-        gap = self._ledger.gap if waiting.count > self._flow.room else -1
-        tasks = waiting.take(gap)
+        # Those that must wait for others to end go together as far as that is worth it, and leaves enough requests.
+        most = waiting.count // (REQUESTS_LEFT * self._flow.limit)
+        tasks = waiting.take(self._ledger.gap, most)
         if tasks:
             self._queue += requests_for(tasks, self._ledger.cut)
             traffic.merged += len(tasks) - 1
@@ -265,7 +268,7 @@ class Courier:
     def _sweep(self) -> None:
         """Give up reads under way that nobody waits for any more: a dead server would hold them for long."""
         while (first := self._waiting.first()) is not None and first.piece.given_up:
-            for each in requests_for(self._waiting.take(-1), self._ledger.cut):
+            for each in requests_for(self._waiting.take(0, 1), self._ledger.cut):
                 self._settle(each, None)
         for carrier, request in self._carriers.items():
             if request is not None and not request.is_wanted:

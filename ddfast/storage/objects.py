@@ -16,7 +16,7 @@ from ddfast.storage.failures import shortened
 from ddfast.storage.heads import route_to
 from ddfast.storage.leaving import requests
 from ddfast.storage.local import beyond_end
-from ddfast.storage.shortcut import Shortcut
+from ddfast.storage.shortcut import Shortcut, is_tag, is_weak
 from ddfast.storage.stores import WITH_CREDENTIALS, key_of, make_store
 from ddfast.storage.urls import Location, lengthened, split_url
 
@@ -153,10 +153,10 @@ class ObjectStorage(Storage):
     def _shortcut_now(self) -> Shortcut | None:
         """The way past obstore, if there is one; the version has to be known, so that answers can be compared."""
         route, seen = self._client.route, self._seen
-        if route is None or seen is None:
+        if route is None or seen is None or not is_tag(seen.version):
             return None
         if self._shortcut is None:
-            self._shortcut = Shortcut(self, route, self._location, self._tag)
+            self._shortcut = Shortcut(self, route, self._location, seen)
         return self._shortcut
 
     def _get(self, store: ObjectStore, span: Span | None) -> Bytes:
@@ -265,8 +265,7 @@ class ObjectStorage(Storage):
         changed = meta["last_modified"]
         time = f"{changed:%Y-%m-%dT%H:%M:%S.%fZ}" if changed.timestamp() > NO_TIME else None
         stat = self.note(Stat(meta["size"], tag or time), span)
-        # If-Match compares strongly (RFC 9110, 13.1.1): a weak one never fits
-        if tag and not tag.startswith("W/"):
+        if tag and not is_weak(tag):  # see Shortcut
             self._tag = tag
         return stat
 

@@ -68,18 +68,19 @@ class Waiting:
             line.popleft()
         return line[0] if line else None
 
-    def take(self, gap: int) -> list[Task]:
+    def take(self, gap: int, most: int) -> list[Task]:
         """The piece that has waited longest and those close to it, in order of position; nothing if none waits.
 
         Parameters:
-            gap: bytes that may lie between a piece and the next; -1 to take the first one alone.
+            gap: bytes that may lie between a piece and the next.
+            most: pieces to take.
         """
         first = self.first()
         if first is None:
             return []
         key = first.piece.shard, first.start // CELL
         cell = self._cells[key]
-        run = [first] if gap < 0 or len(cell) == 1 else _run(cell, first, gap)
+        run = [first] if most <= 1 or len(cell) == 1 else _run(cell, first, gap, most)
         for task in run:
             task.waits = False
             self.size -= task.stop - task.start
@@ -91,15 +92,19 @@ class Waiting:
         return run
 
 
-def _run(cell: list[Task], first: Task, gap: int) -> list[Task]:
-    """The pieces of a cell between which and `first` there is no larger gap, and none of them lies over another."""
+def _run(cell: list[Task], first: Task, gap: int, most: int) -> list[Task]:
+    """Up to `most` pieces of a cell, `first` among them, with no larger gap between two, and none lying over another.
+
+    Those behind it are preferred.
+    """
     cell.sort(key=_start)
-    at = cell.index(first)
-    low = high = at
-    while low > 0 and 0 <= cell[low].start - cell[low - 1].stop <= gap:
-        low -= 1
-    while high + 1 < len(cell) and 0 <= cell[high + 1].start - cell[high].stop <= gap:
+    low = high = cell.index(first)
+    while (
+        high + 1 < len(cell) and high - low + 1 < most and 0 <= cell[high + 1].start - cell[high].stop <= gap
+    ):
         high += 1
+    while low > 0 and high - low + 1 < most and 0 <= cell[low].start - cell[low - 1].stop <= gap:
+        low -= 1
     return cell[low : high + 1]
 
 
