@@ -217,5 +217,5 @@ def test_head_of_an_answer_is_read_whatever_the_case_of_its_names():
     "head", [b"", b"220 smtp ready", b"HTTP/1.1 abc", b"HTTP/1.1 200 OK\r\nContent-Length: x"]
 )
 def test_what_is_no_answer_is_refused(head):
-    with pytest.raises(ValueError, match="HTTP|invalid literal"):
+    with pytest.raises(ValueError, match=r"HTTP|invalid literal"):
         head_of_answer(head)
