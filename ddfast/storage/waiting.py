@@ -12,6 +12,7 @@ __all__ = ["Task", "Waiting"]
 
 # Pieces that begin in the same cell of this many bytes may go together; so what they take along is about as much.
 CELL = 256 << 10
+REACH = 4
 
 
 @dataclass(slots=True, eq=False)
@@ -72,7 +73,8 @@ class Waiting:
         """The piece that has waited longest and those close to it, in order of position; nothing if none waits.
 
         Parameters:
-            gap: bytes that may lie between a piece and the next.
+            gap: bytes that may lie between a piece and the next. `REACH` times as many may be read for all together, so
+                that what has waited longest does not wait much longer for others.
             most: pieces to take.
         """
         first = self.first()
@@ -99,11 +101,16 @@ def _run(cell: list[Task], first: Task, gap: int, most: int) -> list[Task]:
     """
     cell.sort(key=_start)
     low = high = cell.index(first)
-    while (
-        high + 1 < len(cell) and high - low + 1 < most and 0 <= cell[high + 1].start - cell[high].stop <= gap
-    ):
+    reach = max(REACH * gap, first.stop - first.start)
+    while high + 1 < len(cell) and high - low + 1 < most:
+        after = cell[high + 1]
+        if not 0 <= after.start - cell[high].stop <= gap or after.stop - first.start > reach:
+            break
         high += 1
-    while low > 0 and high - low + 1 < most and 0 <= cell[low].start - cell[low - 1].stop <= gap:
+    while low > 0 and high - low + 1 < most:
+        before = cell[low - 1]
+        if not 0 <= cell[low].start - before.stop <= gap or cell[high].stop - before.start > reach:
+            break
         low -= 1
     return cell[low : high + 1]
 

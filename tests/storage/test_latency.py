@@ -69,8 +69,8 @@ def test_a_request_is_worth_a_gap_even_where_the_way_is_short():
 
 
 def test_gaps_stay_within_bounds():
-    assert Latency().gap(64) == 16 * KB
-    assert seen(0.0001, 1e7, 1, size=1000).gap(64) == 16 * KB
+    assert Latency().gap(64) == 32 * KB
+    assert seen(0.0001, 1e7, 1, size=1000).gap(64) == 32 * KB
     assert seen(1.0, 1e10, 64, size=100_000_000).gap(1) == 256 * KB
 
 

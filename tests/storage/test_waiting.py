@@ -21,10 +21,15 @@ def spans(tasks):
 
 
 def test_pieces_close_to_the_first_go_with_it_on_either_side():
-    known = waiting((0, 210, 300), (0, 0, 100), (0, 311, 400), (0, 100, 200), (0, 500, 600))
-    assert spans(known.take(11, 9)) == [(0, 100), (100, 200), (210, 300), (311, 400)]
-    assert spans(known.take(11, 9)) == [(500, 600)]
-    assert known.take(11, 9) == []
+    known = waiting((0, 210, 220), (0, 170, 180), (0, 230, 240), (0, 190, 200), (0, 261, 270))
+    assert spans(known.take(20, 9)) == [(170, 180), (190, 200), (210, 220), (230, 240)]
+    assert spans(known.take(20, 9)) == [(261, 270)]
+    assert known.take(20, 9) == []
+
+
+def test_what_is_read_for_others_has_bounds_and_those_behind_come_first():
+    known = waiting((0, 500, 510), *((0, at, at + 10) for at in range(0, 1000, 20) if at != 500))
+    assert spans(known.take(25, 9)) == [(at, at + 10) for at in range(500, 600, 20)]
 
 
 @pytest.mark.parametrize("second", [(1, 100, 200), (0, 50, 150), (0, 0, 50), (0, CELL, CELL + 100)])
@@ -36,7 +41,7 @@ def test_pieces_of_other_shards_or_cells_or_over_the_first_do_not_go_with_it(sec
 
 def test_no_more_go_together_than_may():
     known = waiting(*((0, at * 10, at * 10 + 10) for at in range(100)))
-    assert [len(known.take(0, most)) for most in (0, 1, 2, 30, 90)] == [1, 1, 2, 30, 66]
+    assert [len(known.take(1000, most)) for most in (0, 1, 2, 30, 90)] == [1, 1, 2, 30, 66]
 
 
 def test_what_waited_longest_goes_first_and_nothing_is_lost_or_taken_twice():
