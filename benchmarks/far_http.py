@@ -8,7 +8,10 @@ through something that adds the delay of a network:
     python -m benchmarks.far_http http://localhost:8080
 
 Large samples (105 kB) are compared with 64 range requests at a time, small ones (2.8 kB) with one at a time. Both sides
-read the same samples in the same random order, in turns; raw requests are made with obstore.
+read samples in random order, in turns; raw requests are made with obstore, by tasks on a loop of uvloop where that is
+installed. Counting begins some seconds after the first read: a reader first fetches ahead, and finds out how many
+requests the link is worth. To have the web server and the delay share some cores with the client, start all
+of them with `taskset`.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from benchmarks.measure import Spread, Stopwatch, interleaved, ratios
 from ddfast import AsyncReader, FileWriter
 from ddfast.storage import open_storage
 
-LARGE, SMALL = ("large.msgpack", 105_000, 4_000), ("small.msgpack", 2_800, 200_000)
+LARGE, SMALL = ("large.msgpack", 105_000, 20_000), ("small.msgpack", 2_800, 1_000_000)
 BATCH = 256
 
 
@@ -40,25 +43,45 @@ def make(folder: Path) -> None:
                 writer.write({"key": str(i), "data": rng.bytes(size)})
 
 
-async def read_batches(url: str, seconds: float) -> float:
-    """Samples a second that a reader gives in true random order, opening left out."""
+class Watch:
+    """Counts for some seconds, after others in which it does not."""
+
+    def __init__(self, warm: float, seconds: float) -> None:
+        self._warming = Stopwatch(warm)
+        self._seconds = seconds
+        self._watch: Stopwatch | None = None
+
+    def more(self, n: int) -> bool:
+        """Count ``n`` things; False when the time is over."""
+        if self._watch is not None:
+            return self._watch.more(n)
+        if not self._warming.more(n):
+            self._watch = Stopwatch(self._seconds)
+        return True
+
+    def rate(self) -> float:
+        """Things a second."""
+        return self._watch.rate() if self._watch else 0.0
+
+
+async def read_batches(url: str, watch: Watch) -> float:
+    """Samples a second that a reader gives in true random order."""
     async with AsyncReader(url) as reader:
-        watch, epoch = Stopwatch(seconds), 0
-        while True:
+        for epoch in itertools.count():
             async for batch in reader.batches(BATCH, shuffle=True, epoch=epoch, raw=True):
                 if not watch.more(len(batch)):
                     return watch.rate()
-            epoch += 1
+    raise AssertionError
 
 
-async def read_raw(url: str, seconds: float, at_once: int) -> float:
+async def read_raw(url: str, watch: Watch, at_once: int) -> float:
     """Samples a second that range requests give, so many at a time."""
     with open_storage(url + ".offsets") as storage:
         offsets = np.frombuffer(storage.read_all(), ">u8").astype(np.int64)
     root, _, key = url.rpartition("/")
     store = HTTPStore.from_url(root, client_options={"allow_http": True})
     order = itertools.cycle(np.random.default_rng(1).permutation(len(offsets) - 1).tolist())
-    watch, more = Stopwatch(seconds), True
+    more = True
 
     async def carry() -> None:
         nonlocal more
@@ -84,13 +107,13 @@ def run(work: Callable[[], Awaitable[float]]) -> float:
     return float(uvloop.run(main()))
 
 
-def compare(base: str, name: str, at_once: int, seconds: float, repeats: int) -> str:
+def compare(base: str, name: str, at_once: int, times: tuple[float, float], repeats: int) -> str:
     """One line: both rates and their ratio."""
     url = f"{base.rstrip('/')}/{name}"
     raw = f"{at_once} at a time"
     sides = {
-        "ddfast": lambda: run(lambda: read_batches(url, seconds)),
-        raw: lambda: run(lambda: read_raw(url, seconds, at_once)),
+        "ddfast": lambda: run(lambda: read_batches(url, Watch(*times))),
+        raw: lambda: run(lambda: read_raw(url, Watch(*times), at_once)),
     }
     rates = interleaved(sides, repeats, name)
     texts = [f"{side} {Spread.of(values):,.0f} samples/s" for side, values in rates.items()]
@@ -105,13 +128,15 @@ def main() -> None:
     parser.add_argument("url", metavar="URL", nargs="?", help="where the folder is served")
     parser.add_argument("--make", type=Path, metavar="FOLDER", help="write the datasets")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement (default: 3)")
+    parser.add_argument("--warm", type=float, default=2.0, help="seconds before each (default: 2)")
     parser.add_argument("--repeats", type=int, default=5, help="measurements of each side (default: 5)")
     args = parser.parse_args()
     if args.make:
         make(args.make)
     if args.url:
-        print(compare(args.url, LARGE[0], 64, args.seconds, args.repeats))
-        print(compare(args.url, SMALL[0], 1, args.seconds, args.repeats))
+        times = args.warm, args.seconds
+        print(compare(args.url, LARGE[0], 64, times, args.repeats))
+        print(compare(args.url, SMALL[0], 1, times, args.repeats))
 
 
 if __name__ == "__main__":

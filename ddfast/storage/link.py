@@ -17,10 +17,12 @@ from ddfast.storage.attempts import Policy
 from ddfast.storage.base import Storage
 from ddfast.storage.courier import Ledger
 from ddfast.storage.flow import MOST
-from ddfast.storage.latency import CUT, MIN_GAP
+from ddfast.storage.latency import CUT
 from ddfast.storage.traffic import Traffic
 
 __all__ = ["StorageLink", "Wire"]
+
+PLANNED_GAP = 4 << 10
 
 # These of a `Traffic` tell of now; all others are sums.
 LEVELS = ("in_flight", "in_flight_max", "limit")
@@ -89,9 +91,11 @@ class StorageLink:
 
     @property
     def max_gap(self) -> int:
-        """Bytes between two samples that are worth reading to save a request, by what was measured so far."""
-        known = self.wire.best_known()
-        return known.gap if known else MIN_GAP
+        """Bytes between two samples that are read with them and stay in memory beside them.
+
+        Larger gaps are read over as well, by the agent, which knows what they are worth now and does not keep them.
+        """
+        return PLANNED_GAP
 
     @property
     def max_read(self) -> int:

@@ -2,6 +2,9 @@
 
 import asyncio
 import secrets
+import shutil
+import ssl
+import subprocess
 
 import pytest
 from rangeserver import serving
@@ -12,7 +15,7 @@ from ddfast.errors import (
     StorageError,
     StorageNotFoundError,
 )
-from ddfast.storage import channels, open_storage
+from ddfast.storage import Stat, channels, open_storage
 from ddfast.storage.heads import head_of_answer, head_of_request, head_with_range, route_to
 from ddfast.storage.urls import split_url
 
@@ -56,6 +59,22 @@ def gather(arun):
         return arun(work())
 
     return gather
+
+
+@pytest.fixture
+def certified(tmp_path):
+    """The file of a certificate for this machine, and a server's context with it."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl makes the certificate")
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command = [openssl, "req", "-x509", *curve, *name, "-keyout", key, "-out", cert]
+    subprocess.run(command, check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(cert, key)
+    return cert, tls
 
 
 def agents(site):
@@ -162,6 +181,24 @@ def test_server_that_is_gone_may_come_back(storage, gather, site):
         gone.note(storage.seen)
         (error,) = gather(gone, [(0, 10)])
     assert error.passing
+
+
+def test_tls_is_spoken_with_servers_that_are_trusted(certified, gather, monkeypatch):
+    cert, tls = certified
+    monkeypatch.setenv("SSL_CERT_FILE", str(cert))
+    with serving({PATH: CONTENT}, tls=tls) as site, open_storage(site.url + PATH) as storage:
+        storage.note(Stat(len(CONTENT), '"0"'))
+        assert gather(storage, [(0, 250_000)], [(7, 99)]) == [CONTENT[:250_000], CONTENT[7:99]]
+        assert agents(site) == [None] * 2
+
+
+def test_servers_that_are_not_trusted_are_left_to_obstore(certified, gather):
+    with serving({PATH: CONTENT}, tls=certified[1]) as site, open_storage(site.url + PATH) as storage:
+        storage.note(Stat(len(CONTENT), '"0"'))
+        (error,) = gather(storage, [(0, 10)])
+        assert isinstance(error, StorageError)
+        assert storage._client.route is None
+        assert site.requests == []
 
 
 @pytest.mark.parametrize("version", [None, "2026-01-01T00:00:00.000000Z"])
