@@ -83,6 +83,7 @@ class Channel(asyncio.BufferedProtocol):
         """Close the connection at once and let go of the buffer."""
         self.is_open = False
         self._target = self._body = self._future = None
+        self._filled = 0
         if self._transport is not None:
             self._transport.abort()
 

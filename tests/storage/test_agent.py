@@ -214,6 +214,20 @@ def test_reads_under_way_are_ended_when_nobody_waits_for_them(feed):
         check(more)
 
 
+def test_pieces_that_wait_are_given_up_though_a_dead_server_holds_all_that_may_be_in_flight(feed):
+    storage = Memory(DATA, lambda number: 1000.0)
+    with Agent([storage], feed, Policy(timeout=1000.0, attempt_timeout=1000.0), most=4) as agent:
+        agent.start()
+        wanted = pieces(20, step=50_000)
+        feed.put(*wanted)
+        while len(storage.asked) < 4:
+            time.sleep(0.01)
+        for piece in wanted[4:]:
+            piece.given_up = True
+        assert all(piece.failure[0] == errno.ECANCELED for piece in ended(wanted[4:]))
+        assert storage.cancelled == 0
+
+
 def test_closing_ends_reads_of_a_dead_server_at_once(feed):
     storage = Memory(DATA, lambda number: 1000.0)
     agent = Agent([storage], feed, Policy(timeout=1000.0, attempt_timeout=1000.0))
