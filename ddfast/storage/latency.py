@@ -17,9 +17,9 @@ FADE = 0.98
 RISE = 1.0002
 
 # What a request costs those who send and answer it, in seconds, however short the way.
-REQUEST_SECONDS = 100e-6
+REQUEST_SECONDS = 50e-6
 
-MIN_GAP = 32 << 10
+MIN_GAP = 16 << 10
 MAX_GAP = 256 << 10
 CUT = 1 << 20
 MAX_CUT = 8 << 20

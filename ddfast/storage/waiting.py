@@ -12,7 +12,7 @@ __all__ = ["Task", "Waiting"]
 
 # Pieces that begin in the same cell of this many bytes may go together; so what they take along is about as much.
 CELL = 256 << 10
-REACH = 4
+REACH = 8
 
 
 @dataclass(slots=True, eq=False)

@@ -64,13 +64,13 @@ def test_a_gap_is_worth_what_the_link_carries_in_the_share_of_latency_that_a_req
 
 
 def test_a_request_is_worth_a_gap_even_where_the_way_is_short():
-    known = seen(0.0001, 1e9, 64)
-    assert known.gap(64) == pytest.approx(1e9 * 100e-6, rel=0.1)
+    known = seen(0.0001, 1e9, 64, size=1000)
+    assert known.gap(64) == pytest.approx(64 * 1000 / 0.0001 * 50e-6, rel=0.1)
 
 
 def test_gaps_stay_within_bounds():
-    assert Latency().gap(64) == 32 * KB
-    assert seen(0.0001, 1e7, 1, size=1000).gap(64) == 32 * KB
+    assert Latency().gap(64) == 16 * KB
+    assert seen(0.0001, 1e7, 1, size=1000).gap(64) == 16 * KB
     assert seen(1.0, 1e10, 64, size=100_000_000).gap(1) == 256 * KB
 
 
