@@ -64,7 +64,7 @@ def test_a_gap_is_worth_what_the_link_carries_in_the_share_of_latency_that_a_req
 
 
 def test_a_request_is_worth_a_gap_even_where_the_way_is_short():
-    known = seen(0.0001, 1e9, 64, size=1000)
+    known = seen(0.0001, 1e9, 64, size=1000, reads=100_000)
     assert known.gap(64) == pytest.approx(64 * 1000 / 0.0001 * 50e-6, rel=0.1)
 
 
