@@ -275,7 +275,6 @@ static int prepare(ddf_job *job, ddf_engine *engine) {
         uint64_t total = 0, most = ddf_shards_max_gap(r->shards), gap = r->max_gap < most ? r->max_gap : most;
         int64_t n_reads = ddf_plan_reads(d.spans, r->count, gap, d.reads, d.landing, &total, d.scratch, &d.sorted,
                                          &job->err);
-        job->shards = r->shards;
         list_ends(&d, n_reads < 0 ? 0 : r->count);
         status = n_reads < 0 ? (int)n_reads : fill_arena(fetch, &d, (size_t)n_reads, total);
     }
@@ -370,6 +369,7 @@ int ddf_fetch_new(const ddf_fetch_request *request, ddf_fetch **out) {
     atomic_init(&fetch->held, 0);
     fetch->request = *request;
     fetch->n_batches = request->count == 0 ? 0 : (request->count - 1) / request->batch_size + 1;
+    fetch->job.shards = request->shards;
     fetch->job.prepare = prepare;
     fetch->job.finish = finish;
     fetch->job.drop = drop;
