@@ -2,6 +2,8 @@ from array import array
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import Buffer
 
 # What became of a sample: it was taken; it was, and somebody must look after the ledger now; it needs a closer look
@@ -34,20 +36,20 @@ class Ledger:
     Attributes:
         keys: of all samples, in order.
         offsets: of all samples, and the size of all; uint64.
-        waiting: packed samples that were not handed over.
         size: bytes of all samples.
         taken: bytes of those that were handed over.
         due: `attend` from this time of ``time.monotonic`` on; infinite for never.
         is_closed: whether all samples are refused.
     """
 
-    waiting: list[Buffer]
-    size: int
-    taken: int
     due: float
     is_closed: bool
 
     def __init__(self, pack: Callable[[Any], bytes], encoder: Encoder, piece_size: int) -> None: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def taken(self) -> int: ...
     @property
     def keys(self) -> dict[str, None]: ...
     @property
@@ -63,6 +65,18 @@ class Ledger:
 
     def add(self, key: str, packed: bytes) -> int:
         """Take a sample that was looked at closely. Returns TAKEN or ATTEND."""
+
+    def add_many(self, keys: dict[str, None], data: Buffer, ends: NDArray[np.uint64]) -> None:
+        """Take samples that were looked at, and are one after the other in `data`, the end of each in `ends`."""
+
+    def restore(self, keys: dict[str, None], ends: NDArray[np.uint64]) -> None:
+        """Know of samples that are in the file already. Parameters are those of `add_many`."""
+
+    def hand_over(self) -> tuple[list[str], list[Buffer]]:
+        """Keys and bytes of the samples since the last time; each buffer holds whole samples, most many of them.
+
+        The memory of buffers is used again once nothing refers to them.
+        """
 
     def attend(self) -> bool:
         """Whether somebody must look after the ledger: a piece is complete, or it is late."""

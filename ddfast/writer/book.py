@@ -6,7 +6,6 @@ import reprlib
 from array import array
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,9 +23,8 @@ from ddfast.writer.traps import explain, find_trap
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-# Samples are collected until there is this much to write and hash; joined, unless they are large on average.
+# Samples are collected until there is this much to write and hash.
 PIECE_SIZE = 1 << 20
-LARGE_SAMPLE = 1 << 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,6 @@ class Book:
         self._pack = make_packer(default=encoder).pack
         self.ledger = Ledger(self._pack, encoder, PIECE_SIZE)
         self._keys = self.ledger.keys
-        self._given = 0  # samples that were handed over
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -174,7 +171,8 @@ class Book:
             key = list(new)[error.item]
             size = ends[error.item] - (ends[error.item - 1] if error.item else 0)
             raise self._no_message(error, key, int(size), error.item) from error
-        return self._add_many(new, data, ends)
+        self.ledger.add_many(new, data, ends)
+        return self.ledger.attend()
 
     def __contains__(self, key: object) -> bool:
         return key in self._keys
@@ -186,25 +184,13 @@ class Book:
 
     def restore(self, keys: Iterable[str], sizes: NDArray[np.uint64]) -> None:
         """Take samples that are in the file already, and of a book that handed them over."""
-        self._keys.update(dict.fromkeys(keys))
-        self._note_sizes(np.cumsum(sizes, dtype=np.uint64))
-        self.ledger.taken = self.ledger.size
-        self._given = len(self._keys)
+        self.ledger.restore(dict.fromkeys(keys), np.cumsum(sizes, dtype=np.uint64))
 
     def take(self) -> Piece:
         """Hand over what is to be written."""
-        ledger = self.ledger
-        buffers, ledger.waiting = ledger.waiting, []
-        size = ledger.size - ledger.taken
-        count = len(self._keys) - self._given
-        keys = list(islice(reversed(self._keys), count))[::-1]
-        offsets = np.array(self.offsets[self._given :], np.uint64)
-        ledger.taken, self._given = ledger.size, len(self._keys)
-        return Piece(
-            keys,
-            offsets[1:] - offsets[:-1],
-            buffers if len(buffers) * LARGE_SAMPLE <= size else [b"".join(buffers)],
-        )
+        keys, buffers = self.ledger.hand_over()
+        offsets = np.array(self.offsets[-1 - len(keys) :], np.uint64)
+        return Piece(keys, offsets[1:] - offsets[:-1], buffers)
 
     def _enter_closely(self, key: Any, sample: Any) -> bool:
         """What `enter` does, for a sample that is odd in some way."""
@@ -217,19 +203,6 @@ class Book:
         if (reason := find_trap(sample)) is not None:
             raise self._invalid(f"would be read back as something else: {reason}. Rename the key", key)
         return self.ledger.add(key, packed) == ATTEND
-
-    def _add_many(self, keys: dict[str, None], data: Buffer, ends: NDArray[np.uint64]) -> bool:
-        if keys:
-            self._note_sizes(ends)
-            self.ledger.waiting.append(data)
-            self._keys.update(keys)
-        return self.ledger.attend()
-
-    def _note_sizes(self, ends: NDArray[np.uint64]) -> None:
-        """Go on with samples that end there, counted from the first of them."""
-        ledger = self.ledger
-        ledger.offsets.frombytes((ends + np.uint64(ledger.size)).tobytes())
-        ledger.size = ledger.offsets[-1]
 
     def _join(self, keys: list[str], samples: Sequence[Any]) -> tuple[bytes, NDArray[np.uint64]]:
         """Samples one after the other, and where each of them ends."""
