@@ -32,7 +32,7 @@ cdef enum:
     # Smaller samples are copied into pages, so that the memory they were packed into is used again while it is in the
     # cache; pages in turn are, as fresh memory takes longer to get than to fill.
     LARGE = 32768
-    PAGES = 8
+    PAGES = 12
 
 
 cdef class Encoder:
