@@ -37,6 +37,7 @@ KERNELS = {
     ],
     "file": ["retry", "file", "sys"],
     "keys": ["keys", "msgpack", "sys"],
+    "ledger": ["readback", "msgpack", "nd"],
     "msgpack": ["msgpack"],
     "nd": ["msgpack", "nd"],
     "offsets": ["offsets"],

@@ -68,7 +68,7 @@ void ddf_engine_submit(ddf_engine *engine, ddf_job *job) {
     int status = 0;
     if (engine->stopping) {
         ddf_work_cancel(engine, job);
-    } else if (engine->copying < engine->ready_threads || ddf_work_workers(engine) == 0) {
+    } else if (ddf_work_may_copy(engine) || ddf_work_workers(engine) == 0) {
         status = ddf_work_call_threads(engine, 1);
     }
     if (status < 0 && ddf_work_workers(engine) == 0) { /* fail rather than hang */
@@ -130,6 +130,11 @@ int ddf_engine_wait(ddf_engine *engine, ddf_job *job, int timeout_ms) {
     }
     struct timespec deadline = deadline_after(timeout_ms);
     pthread_mutex_lock(&engine->lock);
+    while (!ddf_job_is_done(job) && ddf_work_help(engine)) {
+    }
+    if (ddf_work_may_copy(engine)) {
+        (void)ddf_work_call_threads(engine, 1);
+    }
     engine->sleepers++;
     int status = 0;
     while (!ddf_job_is_done(job) && status == 0) {

@@ -10,9 +10,6 @@
 /* Room for the columns beside the data, so that most groups need one block: what three or four small columns take. */
 #define COLUMNS_ROOM ((size_t)160)
 
-/* Bytes of one read at most where samples are verified: so many that they stay in a processor's own cache. */
-#define CHECKED_READ ((uint64_t)256 << 10)
-
 /* What a sample takes in a check_list. */
 #define CHECK_BYTES (sizeof(uint64_t) + sizeof(uint32_t) + 1)
 
@@ -149,10 +146,12 @@ static void list_ends(const draft *d, size_t count) {
     }
 }
 
-static uint64_t largest_read(const ddf_fetch *fetch, const draft *d) {
+/* What is in memory already is best taken in short pieces, far storage is asked for long ones. */
+static uint64_t largest_read(const ddf_fetch *fetch) {
+    const ddf_shards *shards = fetch->request.shards;
+    int is_short = ddf_shards_can_be_ready(shards) && !ddf_shards_are_far(shards);
     uint64_t most = fetch->request.max_read;
-    int is_short = d->sums != NULL && ddf_shards_can_be_ready(fetch->request.shards);
-    return is_short && most > CHECKED_READ ? CHECKED_READ : most;
+    return is_short && most > DDF_FILE_COPY_MAX ? DDF_FILE_COPY_MAX : most;
 }
 
 static int check_sample(const ddf_fetch *fetch, size_t i) {
@@ -211,7 +210,7 @@ static int fill_arena(ddf_fetch *fetch, const draft *d, size_t n_reads, uint64_t
     size_t count = fetch->request.count, n_batches = fetch->n_batches;
     ddf_job *job = &fetch->job;
     size_t n_ends = d->sums == NULL ? 0 : count;
-    uint64_t max_read = largest_read(fetch, d);
+    uint64_t max_read = largest_read(fetch);
     size_t n_pieces = ddf_plan_cut(d->reads, n_reads, max_read, d->ends, n_ends, NULL);
     size_t fixed = count * (sizeof(int64_t) + sizeof(ddf_slice) + CHECK_BYTES) + n_batches * sizeof(ddf_err) +
                    n_pieces * (sizeof(ddf_read) + 2 * sizeof(uint32_t) + sizeof(ddf_file *)) + 4 * DATA_ALIGN;
@@ -276,7 +275,6 @@ static int prepare(ddf_job *job, ddf_engine *engine) {
         uint64_t total = 0, most = ddf_shards_max_gap(r->shards), gap = r->max_gap < most ? r->max_gap : most;
         int64_t n_reads = ddf_plan_reads(d.spans, r->count, gap, d.reads, d.landing, &total, d.scratch, &d.sorted,
                                          &job->err);
-        job->shards = r->shards;
         list_ends(&d, n_reads < 0 ? 0 : r->count);
         status = n_reads < 0 ? (int)n_reads : fill_arena(fetch, &d, (size_t)n_reads, total);
     }
@@ -371,6 +369,7 @@ int ddf_fetch_new(const ddf_fetch_request *request, ddf_fetch **out) {
     atomic_init(&fetch->held, 0);
     fetch->request = *request;
     fetch->n_batches = request->count == 0 ? 0 : (request->count - 1) / request->batch_size + 1;
+    fetch->job.shards = request->shards;
     fetch->job.prepare = prepare;
     fetch->job.finish = finish;
     fetch->job.drop = drop;

@@ -4,10 +4,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* Random access copies up to this much at a time out of the mapping, which is up to twice as fast as a read. Longer
- * stretches are those of sequential passes: the kernel reads them as fast, and their pages stay out of this process. */
-#define MAP_COPY_MAX ((size_t)256 << 10)
-
 #define WINDOW ((uint64_t)256 << 10)
 
 /* Entering a window's pages costs about 22 us; a small read costs 0.4 us more than a copy out of entered pages, and each
@@ -177,7 +173,7 @@ int ddf_file_is_entered(const ddf_file *file, uint64_t offset) {
 }
 
 size_t ddf_file_read_ready(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset) {
-    const uint8_t *view = len <= MAP_COPY_MAX ? ddf_file_view(file, len, offset) : NULL;
+    const uint8_t *view = len <= DDF_FILE_COPY_MAX ? ddf_file_view(file, len, offset) : NULL;
     if (view != NULL) {
         memcpy(buffer, view, len);
         return len;

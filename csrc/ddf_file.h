@@ -45,6 +45,10 @@ const uint8_t *ddf_file_view(ddf_file *file, size_t len, uint64_t offset);
 /* 1 if a small read at `offset` is but a copy by now. */
 int ddf_file_is_entered(const ddf_file *file, uint64_t offset);
 
+/* Up to this much at a time is copied out of the mapping where its pages were entered, which is up to twice as fast as a
+ * read: it stays in a processor's own cache. */
+#define DDF_FILE_COPY_MAX ((size_t)256 << 10)
+
 /* Copy what needs no waiting of `len` bytes at `offset`, from the start of the range on. Returns how many, 0 to len. */
 size_t ddf_file_read_ready(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset);
 

@@ -22,8 +22,10 @@ struct ddf_job {
     void (*finish)(ddf_job *job); /* called once, after the last piece or the first failure; `status` is set */
     void (*drop)(ddf_job *job);   /* called once when the engine is done with the job; it may free it */
 
+    /* Borrowed. Set before submission or, where callers that wait for a job shall not prepare it, by prepare. */
+    ddf_shards *shards;
+
     /* Set by prepare. */
-    ddf_shards *shards; /* borrowed */
     ddf_read *pieces;   /* offsets are addresses; changed by the engine: a piece shrinks as it is read */
     uint32_t *missed;   /* room for n_pieces numbers */
     ddf_file **held;    /* room for n_pieces files */

@@ -71,7 +71,7 @@ static inline uint32_t load_le32(const uint8_t *p) {
         ROUND(v, m, 9);                                                                                                \
     } while (0)
 
-/* The part of a digest that is a key's hash: its first two words, as they lie in memory. */
+/* Two words of a digest, as they lie in memory: the first two are a key's hash. */
 static inline uint64_t hash_from(uint32_t h0, uint32_t h1) {
     return (uint64_t)__builtin_bswap32(h0) << 32 | __builtin_bswap32(h1);
 }
@@ -95,7 +95,8 @@ static void compress(uint32_t h[8], const uint8_t *block, uint64_t counted, int 
     }
 }
 
-static uint64_t hash_one(ddf_slice key, const uint32_t start[8]) {
+/* `second` may be NULL, here and below. */
+static void hash_one(ddf_slice key, const uint32_t start[8], uint64_t *first, uint64_t *second) {
     uint32_t h[8];
     memcpy(h, start, sizeof h);
     uint64_t at = 0;
@@ -107,7 +108,10 @@ static uint64_t hash_one(ddf_slice key, const uint32_t start[8]) {
         memcpy(block, key.data + at, (size_t)(key.size - at));
     }
     compress(h, block, key.size, 1);
-    return hash_from(h[0], h[1]);
+    *first = hash_from(h[0], h[1]);
+    if (second != NULL) {
+        *second = hash_from(h[2], h[3]);
+    }
 }
 
 #define LANES 4
@@ -123,7 +127,7 @@ static int fit_one_block(const ddf_slice *keys) {
 }
 
 /* LANES keys of one block each, twice to four times as fast as one after the other. */
-static void hash_lanes(const ddf_slice *keys, const uint32_t start[8], uint64_t *out) {
+static void hash_lanes(const ddf_slice *keys, const uint32_t start[8], uint64_t *first, uint64_t *second) {
     uint8_t blocks[LANES][BLOCK] = {{0}};
     lanes m[16], v[16], sizes = {0};
     for (size_t k = 0; k < LANES; k++) {
@@ -144,24 +148,51 @@ static void hash_lanes(const ddf_slice *keys, const uint32_t start[8], uint64_t 
     v[14] = ~v[14]; /* these blocks are their messages' last */
     ROUNDS(v, m);
     lanes h0 = v[0] ^ v[8] ^ start[0], h1 = v[1] ^ v[9] ^ start[1];
+    lanes h2 = v[2] ^ v[10] ^ start[2], h3 = v[3] ^ v[11] ^ start[3];
     for (size_t k = 0; k < LANES; k++) {
-        out[k] = hash_from(h0[k], h1[k]);
+        first[k] = hash_from(h0[k], h1[k]);
+        if (second != NULL) {
+            second[k] = hash_from(h2[k], h3[k]);
+        }
     }
 }
 
-void ddf_keys_hash(const ddf_slice *keys, size_t n, const uint8_t salt[DDF_SALT_SIZE], uint64_t *out) {
+static void hash_all(const ddf_slice *keys, size_t n, const uint8_t salt[DDF_SALT_SIZE], uint64_t *first,
+                     uint64_t *second) {
     uint32_t start[8];
     memcpy(start, IV, sizeof start);
     start[0] ^= PARAMETERS;
     start[4] ^= load_le32(salt);
     start[5] ^= load_le32(salt + 4);
-    for (size_t i = 0; i < n;) {
+    for (size_t i = 0, step; i < n; i += step) {
+        uint64_t *then = second == NULL ? NULL : second + i;
         if (n - i >= LANES && fit_one_block(keys + i)) {
-            hash_lanes(keys + i, start, out + i);
-            i += LANES;
+            hash_lanes(keys + i, start, first + i, then);
+            step = LANES;
         } else {
-            out[i] = hash_one(keys[i], start);
-            i++;
+            hash_one(keys[i], start, first + i, then);
+            step = 1;
+        }
+    }
+}
+
+void ddf_keys_hash(const ddf_slice *keys, size_t n, const uint8_t salt[DDF_SALT_SIZE], uint64_t *out) {
+    hash_all(keys, n, salt, out, NULL);
+}
+
+/* -- filter -- */
+
+void ddf_keys_hash_pairs(const ddf_slice *keys, size_t n, uint64_t *first, uint64_t *second) {
+    static const uint8_t unsalted[DDF_SALT_SIZE] = {0};
+    hash_all(keys, n, unsalted, first, second);
+}
+
+void ddf_keys_bloom_add(uint8_t *filter, uint64_t bits, uint64_t probes, const uint64_t *first, const uint64_t *second,
+                        size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        for (uint64_t k = 0, hash = first[i]; k < probes; k++, hash += second[i]) {
+            uint64_t bit = hash % bits;
+            filter[bit >> 3] |= (uint8_t)(1u << (bit & 7));
         }
     }
 }

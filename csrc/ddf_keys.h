@@ -15,6 +15,13 @@
  * `salt` in the parameter block. `out` holds n items. */
 void ddf_keys_hash(const ddf_slice *keys, size_t n, const uint8_t salt[DDF_SALT_SIZE], uint64_t *out);
 
+/* The first 8 bytes and the next 8 of each key's unsalted digest, read in the same way, as Bloom filters take them. */
+void ddf_keys_hash_pairs(const ddf_slice *keys, size_t n, uint64_t *first, uint64_t *second);
+
+/* Add keys by such hashes to a filter of `bits` bits, which must not be 0: `probes` of them are set for each key. */
+void ddf_keys_bloom_add(uint8_t *filter, uint64_t bits, uint64_t probes, const uint64_t *first, const uint64_t *second,
+                        size_t n);
+
 /* -- table -- */
 
 typedef struct ddf_keytable ddf_keytable;

@@ -249,7 +249,6 @@ static void run_ready_share(ddf_engine *engine, ddf_job *job) {
     size_t n = 0;
     int status = ddf_job_read_ready(job, s, missed, &n, &err);
     pthread_mutex_lock(&engine->lock);
-    engine->copying--;
     engine->progress += (s.last - s.first) - n;
     if (n > 0 && engine->stopping) {
         status = ddf_work_given_up(&err);
@@ -258,6 +257,7 @@ static void run_ready_share(ddf_engine *engine, ddf_job *job) {
         add_missed(engine, job, missed, n);
     }
     ddf_work_end_share(engine, job, status, &err);
+    engine->copying--;
 }
 
 /* Learn from a read how many there should be, have more at work if that pays, and see whether storage is gone: then
@@ -337,6 +337,19 @@ int ddf_work_once_for(ddf_engine *engine, ddf_job *job) {
     return 1;
 }
 
+/* Take the next thing to do for the first fresh job. */
+static void run_fresh(ddf_engine *engine, ddf_job *job) {
+    if (job->prepared) {
+        run_ready_share(engine, job);
+        return;
+    }
+    (void)ddf_jobs_pop(&engine->fresh);
+    engine->copying++;
+    job->counted = 1;
+    ddf_work_prepare(engine, job);
+    engine->copying--;
+}
+
 /* Do one thing that there is to do. Returns 0 if there was none. */
 static int work_once(ddf_engine *engine) {
     ddf_job *job = engine->ended.head;
@@ -359,16 +372,28 @@ static int work_once(ddf_engine *engine) {
     if (!ddf_work_may_copy(engine)) {
         return 0;
     }
-    if (!job->prepared) {
-        (void)ddf_jobs_pop(&engine->fresh);
-        engine->copying++;
-        job->counted = 1;
-        ddf_work_prepare(engine, job);
-        engine->copying--;
-    } else {
-        run_ready_share(engine, job);
-    }
+    run_fresh(engine, job);
     return 1;
+}
+
+/* Whether a caller may take a share: nothing in it may hang. */
+static int may_be_helped(const ddf_job *job) {
+    return job != NULL && job->shards != NULL && ddf_shards_can_be_ready(job->shards) &&
+           !ddf_shards_may_wait(job->shards) && !ddf_shards_are_far(job->shards);
+}
+
+int ddf_work_help(ddf_engine *engine) {
+    ddf_job *job = engine->fresh.head;
+    if (!may_be_helped(job)) {
+        return 0;
+    }
+    engine->helper = 0;
+    int may_copy = ddf_work_may_copy(engine);
+    if (may_copy) {
+        run_fresh(engine, job);
+    }
+    engine->helper = engine->ready_threads > 1;
+    return may_copy;
 }
 
 void ddf_work_end_thread(ddf_engine *engine) {

@@ -26,7 +26,8 @@ struct ddf_engine {
     ddf_jobs waiting;         /* jobs with missed pieces not yet taken */
     ddf_jobs outside;         /* the same of remote shards, for the feed */
     ddf_jobs ended;           /* jobs whose last share somebody else has read, to be ended by a worker */
-    size_t ready_threads;
+    size_t ready_threads; /* may copy at once */
+    size_t helper;        /* 1 while a caller that has helped before is away: it will need a processor, too */
     size_t threads;
     size_t idle;     /* asleep and not yet called */
     size_t called;   /* called, but not yet awake */
@@ -58,7 +59,7 @@ static inline size_t ddf_work_workers(const ddf_engine *engine) {
 
 /* Whether a thread that copies may be called for a fresh job. Where not, one of those who copy comes back for it. */
 static inline int ddf_work_may_copy(const ddf_engine *engine) {
-    return engine->fresh.head != NULL && engine->copying < engine->ready_threads;
+    return engine->fresh.head != NULL && engine->copying + engine->helper < engine->ready_threads;
 }
 
 /* Have threads at work for `n` more shares. Returns 0, or -errno if one could not be started. */
@@ -72,6 +73,9 @@ void ddf_work_prepare(ddf_engine *engine, ddf_job *job);
 
 /* Do one thing for a job that the calling thread runs. Returns 0 where it has nothing left to do but wait. */
 int ddf_work_once_for(ddf_engine *engine, ddf_job *job);
+
+/* Do one thing that needs no waiting, for any job: a caller that waits has a processor. Returns 0 where there is none. */
+int ddf_work_help(ddf_engine *engine);
 
 /* Take the next missed piece of a job that is in `queue`: its number. The caller adds the share to job->running. */
 size_t ddf_work_take_missed(ddf_jobs *queue, ddf_job *job);

@@ -354,7 +354,7 @@ class Batch(Sequence[Any]):
             return f"no column {name!r}: this batch is raw, read it without raw=True to have columns"
         names = [str(known) for known in self.columns]
         close = difflib.get_close_matches(str(name), names, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        hint = f"; did you mean {close[0]!r}?" if close else "."
         left_out = " (others were left out by columns=...)" if self._table.selected else ""
         return f"no column {name!r}{hint} The columns are: {', '.join(names) or 'none'}{left_out}"
 

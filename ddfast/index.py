@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from simplebloom import BloomFilter  # type: ignore[import-untyped]
 
-from ddfast._native.keys import KeyTable, PackedStrings, hash_key
+from ddfast._native.keys import KeyTable, PackedStrings, bloom_add, hash_key
 from ddfast._native.keys import hash_keys as bulk_hashes
 from ddfast._native.offsets import OffsetTable
 from ddfast._native.status import E_COLLISION
@@ -63,7 +63,6 @@ __all__ = [
     "load_key_hashes",
     "load_keys",
     "load_offsets",
-    "new_filter",
     "no_checksums",
     "open_checksums",
     "open_key_table",
@@ -81,6 +80,7 @@ BIG_ENDIAN = np.dtype(">u8")
 # A simplebloom file: magic, bytes of the whole file, capacity, false positive probability, bits.
 FILTER_MAGIC = b"SIMPBLOO"
 FILTER_HEADER = Struct(">8sQQd")
+LN_2 = 0.6931471805599453  # to as many digits as simplebloom has
 
 FILTER_REMEDY = "Write it again from the keys with ddfast.index.write_filter."
 
@@ -225,24 +225,13 @@ def write_key_hashes(keys: Sequence[str], path: Path) -> Path:
     return _write(path_append_suffix(path, SUFFIX_KEY_HASHES), content)
 
 
-def write_filter(keys: Sequence[str], path: Path, bloom: BloomFilter | None = None) -> Path:
-    """Write a Bloom filter of the keys. Returns the path written to.
-
-    Parameters:
-        keys: the keys.
-        path: path to data or filter file.
-        bloom: their filter, as `new_filter` begins it, where it was made meanwhile.
-    """
-    if bloom is None:
-        bloom = new_filter(len(keys))
-        for key in keys:
-            bloom += key
-    return _write(path_append_suffix(path, SUFFIX_FILTER), bloom.dumps())
-
-
-def new_filter(count: int) -> BloomFilter:
-    """An empty Bloom filter for so many keys."""
-    return BloomFilter(max(2, count))
+def write_filter(keys: Sequence[str], path: Path) -> Path:
+    """Write a Bloom filter of the keys. Returns the path written to."""
+    count = max(2, len(keys))
+    content = BloomFilter(count).dumps()
+    bits = memoryview(content)[FILTER_HEADER.size :]
+    bloom_add(bits, round(8 * len(bits) / count * LN_2), list(keys))
+    return _write(path_append_suffix(path, SUFFIX_FILTER), content)
 
 
 def build_key_table(keys: Sequence[str]) -> KeyTable:

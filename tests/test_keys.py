@@ -2,6 +2,7 @@
 
 import gc
 import hashlib
+import math
 import pickle
 import struct
 import weakref
@@ -9,12 +10,14 @@ import weakref
 import msgpack
 import numpy as np
 import pytest
+import simplebloom
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddfast._native.keys import KeyTable, PackedStrings, hash_key, hash_keys
+from ddfast._native.keys import KeyTable, PackedStrings, bloom_add, hash_key, hash_keys
 from ddfast._native.status import E_COLLISION, E_INDEX, E_LIMIT
 from ddfast.errors import IndexFileError, KernelError, SampleIndexError
+from ddfast.index import FILTER_HEADER
 from ddfast.keys import Keys
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
@@ -22,6 +25,22 @@ texts = st.text(st.characters(exclude_categories=["Cs"]))
 
 def reference_hash(key, salt=b""):
     return struct.unpack(">Q", hashlib.blake2s(key.encode(), salt=salt).digest()[:8])[0]
+
+
+@given(st.lists(texts | st.text("ab", max_size=200), max_size=40), st.integers(2, 5000))
+def test_filters_are_those_of_simplebloom(keys, count):
+    theirs = simplebloom.BloomFilter(count)
+    ours = theirs.dumps()
+    for key in keys:
+        theirs += key
+    bits = memoryview(ours)[FILTER_HEADER.size :]
+    bloom_add(bits, round(8 * len(bits) / count * math.log(2)), keys)
+    assert ours == theirs.dumps()
+
+
+def test_a_filter_without_bits_is_refused():
+    with pytest.raises(ValueError, match="a filter without bits holds no keys"):
+        bloom_add(bytearray(), 1, ["a"])
 
 
 @pytest.mark.parametrize("salt", [b"", b"abc", b"\xff" * 8])

@@ -120,7 +120,7 @@ def main() -> int:
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
-        "--check", action="store_true", help=f"fail if a count grew by more than {TOLERANCE:.0%}"
+        "--check", action="store_true", help=f"fail if a count grew by more than {TOLERANCE:.0%}%"
     )
     what.add_argument("--renew", action="store_true", help="store the counts as the new baseline")
     what.add_argument("--against", metavar="BRANCH", help="count another revision too, and compare with that")

@@ -24,6 +24,9 @@ cdef extern from "ddf_keys.h":
         pass
 
     void ddf_keys_hash(const ddf_slice *keys, size_t n, const uint8_t *salt, uint64_t *out) nogil
+    void ddf_keys_hash_pairs(const ddf_slice *keys, size_t n, uint64_t *first, uint64_t *second) nogil
+    void ddf_keys_bloom_add(uint8_t *filter, uint64_t bits, uint64_t probes, const uint64_t *first,
+                            const uint64_t *second, size_t n) nogil
     int ddf_keytable_new(const uint8_t *hashes, uint64_t n, unsigned slot_size, ddf_keytable **out,
                          ddf_err *err) nogil
     void ddf_keytable_free(ddf_keytable *table) nogil

@@ -19,6 +19,19 @@ def hash_key(key: str, salt: bytes = b"") -> int:
 def hash_keys(keys: list[str], salt: bytes) -> NDArray[np.uint64]:
     """`hash_key` of every key; uint64, shape ``(len(keys),)``. Errors as there."""
 
+def bloom_add(filter: Buffer, probes: int, keys: list[str]) -> None:
+    """Add keys to a Bloom filter as simplebloom adds them.
+
+    Parameters:
+        filter: its bits; writable, changed in place.
+        probes: how many bits are set for each key.
+        keys: the keys.
+
+    Raises:
+        UnicodeEncodeError: a key holds a lone surrogate; those before it may have been added.
+        ValueError: the filter has no bits.
+    """
+
 class KeyTable:
     """From key to sample index: the content of a key hash file and a table over it.
 

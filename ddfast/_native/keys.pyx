@@ -60,6 +60,25 @@ def hash_keys(list keys not None, bytes salt not None):
     return result
 
 
+def bloom_add(uint8_t[::1] filter not None, uint64_t probes, list keys not None):
+    cdef ddf_slice texts[CHUNK]
+    cdef uint64_t first[CHUNK]
+    cdef uint64_t second[CHUNK]
+    cdef uint64_t bits = 8 * <uint64_t>filter.shape[0]
+    cdef size_t start, count, i, n
+    if bits == 0:
+        raise ValueError("a filter without bits holds no keys")
+    held = tuple(keys)  # another thread may change the list while the GIL is released
+    n = len(held)
+    for start in range(0, n, CHUNK):
+        count = min(n - start, <size_t>CHUNK)
+        for i in range(count):
+            texts[i] = as_slice(held[start + i])
+        with nogil:
+            ddf_keys_hash_pairs(texts, count, first, second)
+            ddf_keys_bloom_add(&filter[0], bits, probes, first, second, count)
+
+
 cdef class KeyTable:
     def __cinit__(self, buffer, unsigned slot_size=0):
         PyObject_GetBuffer(buffer, &self.buffer, PyBUF_SIMPLE)

@@ -6,7 +6,6 @@ import contextlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -132,25 +131,24 @@ class Writer(ABC):
         """Pack a sample and write it."""
         if self._making.end is not None:
             raise self._making.closed()
-        if self._book.enter(key, sample) or monotonic() >= self._making.progress.due:
+        if self._book.enter(key, sample):
             self._advance()
 
     def _write_data(self, key: Any, packed: Any) -> None:
         """Write a sample that is packed already."""
         if self._making.end is not None:
             raise self._making.closed()
-        if self._book.enter_packed(key, packed) or monotonic() >= self._making.progress.due:
+        if self._book.enter_packed(key, packed):
             self._advance()
 
     def _write_many(self, keys: Iterable[Any], samples: Batch | Sequence[Any]) -> None:
         """Write samples that are packed already."""
         if self._making.end is not None:
             raise self._making.closed()
-        if self._book.enter_many(keys, samples) or monotonic() >= self._making.progress.due:
+        if self._book.enter_many(keys, samples):
             self._advance()
 
     def _advance(self) -> None:
         if self._book.is_full:
             self._making.flush(self._book.take())
-        if monotonic() >= self._making.progress.due:
-            self._making.progress.show(self.written)
+        self._making.show()

@@ -6,7 +6,6 @@ import asyncio
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -125,19 +124,19 @@ class AsyncWriter(ABC):
     async def _write(self, key: Any, sample: Any) -> None:
         """Pack a sample and write it."""
         await self._require_open()
-        if self._book.enter(key, sample) or monotonic() >= self._making.progress.due:
+        if self._book.enter(key, sample):
             await self._advance()
 
     async def _write_data(self, key: Any, packed: Any) -> None:
         """Write a sample that is packed already."""
         await self._require_open()
-        if self._book.enter_packed(key, packed) or monotonic() >= self._making.progress.due:
+        if self._book.enter_packed(key, packed):
             await self._advance()
 
     async def _write_many(self, keys: Iterable[Any], samples: Batch | Sequence[Any]) -> None:
         """Write samples that are packed already."""
         await self._require_open()
-        if self._book.enter_many(keys, samples) or monotonic() >= self._making.progress.due:
+        if self._book.enter_many(keys, samples):
             await self._advance()
 
     async def _require_open(self) -> None:
@@ -154,8 +153,7 @@ class AsyncWriter(ABC):
             await _wait(last)
 
     async def _advance(self) -> None:
-        if monotonic() >= self._making.progress.due:
-            self._making.progress.show(self.written)
+        self._making.show()
         if self._book.is_full:
             await self._flush()
 
@@ -186,7 +184,8 @@ class AsyncWriter(ABC):
         await asyncio.to_thread(self._making.begin)
         old = self._making.old_samples()
         while (found := await asyncio.to_thread(next, old, None)) is not None:
-            if self._book.enter_many(*found):
+            self._book.enter_many(*found)
+            if self._book.is_full:
                 await asyncio.to_thread(self._making.flush, self._book.take())
         self._making.is_ready = True
 

@@ -4,34 +4,27 @@ from __future__ import annotations
 
 import reprlib
 from array import array
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ddfast._native.ledger import ATTEND, REFUSED, Encoder, Ledger
 from ddfast._native.msgpack import check, check_run
-from ddfast._native.readback import is_plain
 from ddfast._native.xxh3 import checksums
 from ddfast.batch import Batch
 from ddfast.errors import DuplicateKeyError, InvalidSampleError, KernelError, MissingKeyError
-from ddfast.index import new_filter
 from ddfast.nd import encode
 from ddfast.tools.msgpack import make_packer
 from ddfast.writer.traps import explain, find_trap
 
 if TYPE_CHECKING:
-    from simplebloom import BloomFilter  # type: ignore[import-untyped]
     from typing_extensions import Buffer
 
-# Samples are collected until there is this much to write and hash; joined, unless they are large on average.
+# Samples are collected until there is this much to write and hash.
 PIECE_SIZE = 1 << 20
-LARGE_SAMPLE = 1 << 15
-
-# Up to so many keys that somebody said would come, the filter is made room for beforehand: 20 MB.
-BLOOM_MOST = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +61,17 @@ class Book:
 
     Parameters:
         name: of the data file, for errors.
-        total: how many samples there will be, as far as is known.
+
+    Attributes:
+        ledger: takes the samples about which there is nothing to say.
     """
 
-    def __init__(self, name: str, total: Any = None) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self._total = total if isinstance(total, int) and 0 < total <= BLOOM_MOST else 0
-        self._bloom: BloomFilter | None = None
-        self._in_bloom = 0
-        self.offsets = array("Q", [0])
-        self._keys: dict[str, None] = {}
-        self._waiting: list[Buffer] = []
-        self._size = 0  # of all samples
-        self._taken = 0  # of those that were handed over
-        self._given = 0  # how many those are
-        self._pack = _checked_packer()
+        encoder = Encoder(encode)
+        self._pack = make_packer(default=encoder).pack
+        self.ledger = Ledger(self._pack, encoder, PIECE_SIZE)
+        self._keys = self.ledger.keys
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -93,10 +82,9 @@ class Book:
         return list(self._keys)
 
     @property
-    def bloom(self) -> BloomFilter | None:
-        """The Bloom filter of all keys, if it was made meanwhile."""
-        complete = self._in_bloom == len(self._keys) == self._total
-        return self._bloom if complete else None
+    def offsets(self) -> array[int]:
+        """Offsets of all samples, and the size of all."""
+        return self.ledger.offsets
 
     def key_of(self, sample: Any) -> Any:
         """The ``"key"`` of a sample.
@@ -120,40 +108,36 @@ class Book:
     @property
     def is_full(self) -> bool:
         """Whether there is enough to write."""
-        return self._size - self._taken >= PIECE_SIZE
+        return self.ledger.size - self.ledger.taken >= PIECE_SIZE
 
     def enter(self, key: Any, sample: Any) -> bool:
         """Check and pack a sample, and take it.
 
         Returns:
-            ``is_full``.
+            Whether the book `is_full`, or it is time to show how far it is.
 
         Raises:
             InvalidSampleError: the key is no string, or a value cannot be packed, or would be read back as
                 something else.
             DuplicateKeyError: a sample has the key already.
         """
-        if type(key) is not str or key in self._keys:
-            key = self._check_key(key)
-        try:
-            packed, plain = self._pack(sample)
-        except Exception as error:
-            raise self._invalid(f"cannot be written: {explain(error, sample)}", key) from error
-        if not plain and (reason := find_trap(sample)) is not None:
-            raise self._invalid(f"would be read back as something else: {reason}. Rename the key", key)
-        return self._add(key, packed)
+        outcome = self.ledger.take_keyed(key, sample)
+        return self._enter_closely(key, sample) if outcome == REFUSED else outcome == ATTEND
 
     def enter_packed(self, key: Any, data: Any) -> bool:
         """Check a sample that is packed already, and take it.
 
         Returns:
-            ``is_full``.
+            As `enter`.
 
         Raises:
             InvalidSampleError: the key is no string or cannot be encoded, or the data is not bytes, or not
                 one well-formed message.
             DuplicateKeyError: a sample has the key already.
         """
+        outcome = self.ledger.take_packed(key, data)
+        if outcome != REFUSED:
+            return outcome == ATTEND
         key = self._check_key(key)
         if not key.isascii():
             self._check_encodable(key)
@@ -164,13 +148,13 @@ class Book:
             raise self._no_bytes(data, key) from None
         except KernelError as error:
             raise self._no_message(error, key, len(packed)) from error
-        return self._add(key, packed)
+        return self.ledger.add(key, packed) == ATTEND
 
     def enter_many(self, keys: Iterable[Any], samples: Batch | Sequence[Any]) -> bool:
         """Check samples that are packed already, and take all of them, or none if this raises.
 
         Returns:
-            ``is_full``.
+            As `enter`.
 
         Raises:
             ValueError: there are more keys than samples, or fewer.
@@ -187,7 +171,8 @@ class Book:
             key = list(new)[error.item]
             size = ends[error.item] - (ends[error.item - 1] if error.item else 0)
             raise self._no_message(error, key, int(size), error.item) from error
-        return self._add_many(new, data, ends)
+        self.ledger.add_many(new, data, ends)
+        return self.ledger.attend()
 
     def __contains__(self, key: object) -> bool:
         return key in self._keys
@@ -195,55 +180,29 @@ class Book:
     @property
     def size(self) -> int:
         """Bytes of all samples."""
-        return self._size
+        return self.ledger.size
 
     def restore(self, keys: Iterable[str], sizes: NDArray[np.uint64]) -> None:
         """Take samples that are in the file already, and of a book that handed them over."""
-        self._keys.update(dict.fromkeys(keys))
-        self.offsets.frombytes((np.cumsum(sizes, dtype=np.uint64) + np.uint64(self._size)).tobytes())
-        self._taken = self._size = self.offsets[-1]
-        self._given = len(self._keys)
+        self.ledger.restore(dict.fromkeys(keys), np.cumsum(sizes, dtype=np.uint64))
 
     def take(self) -> Piece:
         """Hand over what is to be written."""
-        buffers, self._waiting = self._waiting, []
-        size = self._size - self._taken
-        count = len(self._keys) - self._given
-        keys = list(islice(reversed(self._keys), count))[::-1]
-        offsets = np.array(self.offsets[self._given :], np.uint64)
-        self._taken, self._given = self._size, len(self._keys)
-        return Piece(
-            keys,
-            offsets[1:] - offsets[:-1],
-            buffers if len(buffers) * LARGE_SAMPLE <= size else [b"".join(buffers)],
-        )
+        keys, buffers = self.ledger.hand_over()
+        offsets = np.array(self.offsets[-1 - len(keys) :], np.uint64)
+        return Piece(keys, offsets[1:] - offsets[:-1], buffers)
 
-    def _add(self, key: str, packed: bytes) -> bool:
-        self._size = size = self._size + len(packed)
-        self.offsets.append(size)
-        self._waiting.append(packed)
-        self._keys[key] = None
-        return size - self._taken >= PIECE_SIZE
-
-    def _add_many(self, keys: dict[str, None], data: Buffer, ends: NDArray[np.uint64]) -> bool:
-        if not keys:
-            return self.is_full
-        self.offsets.frombytes((ends + np.uint64(self._size)).tobytes())
-        self._size = self.offsets[-1]
-        self._waiting.append(data)
-        self._keys.update(keys)
-        self._add_to_bloom(keys)
-        return self.is_full
-
-    def _add_to_bloom(self, keys: dict[str, None]) -> None:
-        """Go on with the filter, for which there is time while many samples are hashed."""
-        if len(self._keys) > self._total:
-            return
-        bloom = self._bloom if self._bloom is not None else new_filter(self._total)
-        for key in keys:
-            bloom += key
-        self._bloom = bloom
-        self._in_bloom += len(keys)
+    def _enter_closely(self, key: Any, sample: Any) -> bool:
+        """What `enter` does, for a sample that is odd in some way."""
+        if type(key) is not str or key in self._keys:
+            key = self._check_key(key)
+        try:
+            packed = self._pack(sample)
+        except Exception as error:
+            raise self._invalid(f"cannot be written: {explain(error, sample)}", key) from error
+        if (reason := find_trap(sample)) is not None:
+            raise self._invalid(f"would be read back as something else: {reason}. Rename the key", key)
+        return self.ledger.add(key, packed) == ATTEND
 
     def _join(self, keys: list[str], samples: Sequence[Any]) -> tuple[bytes, NDArray[np.uint64]]:
         """Samples one after the other, and where each of them ends."""
@@ -313,22 +272,3 @@ class Book:
         """The name of a sample: `ahead` is how many are to be taken before it."""
         name = "" if key is None else f" ({reprlib.repr(key)})"
         return f"{self.name}: sample {len(self) + ahead}{name}"
-
-
-def _checked_packer() -> Callable[[Any], tuple[bytes, bool]]:
-    """A function that packs a sample, and says whether it will surely be read back as what it is."""
-    encoded = 0  # maps that the packer made for arrays and numbers
-
-    def count(obj: Any) -> Any:
-        nonlocal encoded
-        encoded += 1
-        return encode(obj)
-
-    def pack(sample: Any) -> tuple[bytes, bool]:
-        nonlocal encoded
-        encoded = 0
-        packed = pack_one(sample)
-        return packed, is_plain(packed, encoded)
-
-    pack_one = make_packer(default=count).pack
-    return pack

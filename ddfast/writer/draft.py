@@ -105,7 +105,7 @@ class Draft:
         folders = {self.data.parent, self.path.parent}
         with ThreadPoolExecutor(len(self.suffixes) + len(folders)) as threads:
             synced = threads.submit(sync, self.data)  # takes about as long as making the index
-            self._index.write(book.keys, book.offsets, [(self.path.name, digest)], bloom=book.bloom)
+            self._index.write(book.keys, book.offsets, [(self.path.name, digest)])
             if SUFFIX_CHECKSUMS in self.suffixes:
                 self._index.write_checksums(self.sums)
             index = [self._index.file(suffix) for suffix in self.suffixes]

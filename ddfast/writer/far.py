@@ -79,7 +79,7 @@ class FarTarget(Target):
         check_whole(self.where, self._upload.size, book, self._sums)
         self._folder = TemporaryDirectory(prefix="ddfast-")
         index = self._index(self._folder)
-        index.write(book.keys, book.offsets, [(self.name, digest)], bloom=book.bloom)
+        index.write(book.keys, book.offsets, [(self.name, digest)])
         if SUFFIX_CHECKSUMS in self._suffixes:
             index.write_checksums(self._sums)
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from simplebloom import BloomFilter  # type: ignore[import-untyped]
 
 from ddfast.files import (
     SUFFIX_CHECKSUMS,
@@ -60,7 +59,6 @@ class IndexDraft:
         offsets: Offsets,
         digests: Iterable[tuple[str, str]],
         order: Sequence[str] = INDEX_SUFFIXES,
-        bloom: BloomFilter | None = None,
     ) -> None:
         """Write all files.
 
@@ -69,12 +67,11 @@ class IndexDraft:
             offsets: of all samples, and the size of the data file.
             digests: name and MD5 of files beside the index, for the first lines of the MD5 file.
             order: suffixes in the order of the lines that follow.
-            bloom: the filter of the keys, where it was made meanwhile.
         """
         write_offsets(offsets, self._draft)  # type: ignore[arg-type]
         write_keys(keys, self._draft)
         write_key_hashes(keys, self._draft)
-        write_filter(keys, self._draft, bloom)
+        write_filter(keys, self._draft)
         lines = [f"{digest}  {name}\n" for name, digest in digests]
         for suffix in order:
             lines.append(f"{hash_md5hex(self.file(suffix))}  {self.path.name}{suffix}\n")

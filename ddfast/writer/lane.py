@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 # Jobs that may wait; the thread gets the GIL late where the caller never lets go of it.
-MAX_WAITING = 4
+MAX_WAITING = 8
 
 
 class Lane:

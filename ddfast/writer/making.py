@@ -6,6 +6,7 @@ import contextlib
 import os
 import weakref
 from collections.abc import Iterator, Mapping
+from time import monotonic
 from typing import Any
 
 from ddfast.errors import ClosedError
@@ -43,7 +44,7 @@ class Making:
         )
         try:
             self.is_ready = not self.target.take_over(overwrite)
-            self.book = Book(self.target.name, options.get("total"))
+            self.book = Book(self.target.name)
             self.progress = Progress(self.target.name, options)
         except BaseException:
             self.target.leave()
@@ -69,6 +70,12 @@ class Making:
             if piece.keys:
                 self._digest.update(piece.buffers)
                 self.target.write(piece)
+
+    def show(self) -> None:
+        """Show how many samples there are, if it is time."""
+        if monotonic() >= self.progress.due:
+            self.progress.show(len(self.book))
+            self.book.ledger.due = self.progress.due
 
     def prepare(self) -> None:
         """Write what is missing, and all other files."""
@@ -139,11 +146,13 @@ class Making:
         """Stop in a child process, without touching what its parent writes."""
         if self.end is None:
             self.end = f"it belongs to process {os.getppid()}, of which this one was forked"
+            self.book.ledger.is_closed = True
             self._cleanup.detach()
             self.target.forget()
 
     def _stop(self, end: str) -> None:
         self.end = end
+        self.book.ledger.is_closed = True
         self.target.stop()
         self._digest.close()
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 # After this much, the disk is sent what was written, so that little is left to wait for in the end.
-WRITEBACK_BYTES = 8 << 20
+WRITEBACK_BYTES = 2 << 20
 
 # Files that grow beyond this go to the disk past the page cache; smaller ones are likely to be read soon.
 DIRECT_FROM = 32 << 20

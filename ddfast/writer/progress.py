@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ class Progress:
         if self._printer is not None:
             self._printer(written - self._shown)
         self._shown = written
-        self.due = monotonic() + TICK
+        self.due = inf if self._printer is None else monotonic() + TICK
 
     def close(self, written: int, finished: bool) -> None:
         """Show the last count; and say so on a line of its own if the dataset is finished."""

@@ -48,6 +48,9 @@ static void hold(atomic_int *here, const atomic_int *while_set) {
     }
 }
 
+/* Callers that wait may do this task. */
+static void task_may_be_helped(task *t) { assert(ddf_shards_of(t->opened, NULL, 0, NULL, &t->job.shards) == 0); }
+
 static int task_prepare(ddf_job *job, ddf_engine *engine) {
     task *t = (task *)job;
     if (t->lets_go) {
@@ -57,7 +60,9 @@ static int task_prepare(ddf_job *job, ddf_engine *engine) {
     if (t->prepare_status < 0) {
         return ddf_fail(&job->err, t->prepare_status, "told to", 3, 4);
     }
-    assert(ddf_shards_of(t->opened, NULL, 0, NULL, &job->shards) == 0);
+    if (job->shards == NULL) {
+        task_may_be_helped(t);
+    }
     job->held = malloc(t->count * sizeof(ddf_file *) + 1);
     job->pieces = malloc(t->count * sizeof *job->pieces + 1);
     job->missed = malloc(t->count * sizeof *job->missed + 1);
@@ -475,6 +480,24 @@ static void without_threads_jobs_fail_or_are_run_by_the_caller(void) {
     }
 }
 
+static void a_caller_that_waits_does_what_no_thread_has_begun(void) {
+    ddf_engine *engine = engine_of(4, 2);
+    ddf_file *file = file_of();
+    task *held = task_new(file, 0, 1), *waited_for = task_new(file, 0, 100);
+    atomic_store(&held->prepare_waits, 1);
+    ddf_engine_submit(engine, &held->job);
+    assert(eventually(&held->preparing, 1));
+    faults.threads_refused = 1;
+    task_may_be_helped(waited_for);
+    ddf_engine_submit(engine, &waited_for->job);
+    assert(ddf_engine_wait(engine, &waited_for->job, PATIENCE) == 0);
+    expect_bytes(waited_for);
+    atomic_store(&held->prepare_waits, 0);
+    assert(ddf_engine_wait(engine, &held->job, PATIENCE) == 0);
+    task_release(waited_for), task_release(held);
+    expect_end(engine, file);
+}
+
 static void *run_thread(void *arg) {
     void **both = arg;
     task *t = both[1];
@@ -565,6 +588,9 @@ static void *stress_thread(void *arg) {
             size_t first = (size_t)rand_r(&seed) % 100, count = (size_t)rand_r(&seed) % 90;
             jobs[k] = task_new(file, first, count);
             jobs[k]->prepare_status = rand_r(&seed) % 30 == 0 ? DDF_E_SPAN : 0;
+            if (rand_r(&seed) % 2 == 0) {
+                task_may_be_helped(jobs[k]);
+            }
             if (inline_too && k == 0) {
                 (void)ddf_engine_run(engine, &jobs[k]->job, 0);
             } else {
@@ -684,6 +710,7 @@ static void all_that_holds_with_io_uring_too(void) {
     stuck_preparations_that_let_go_do_not_hold_up_other_jobs();
     cancelling_a_job_that_is_being_finished_lets_it();
     without_threads_jobs_fail_or_are_run_by_the_caller();
+    a_caller_that_waits_does_what_no_thread_has_begun();
     a_stopped_engine_refuses_work();
     an_armed_completion_raises_the_descriptor_once();
     for (int cache = CACHE_ASKED; cache <= CACHE_UNKNOWN; cache++) {
@@ -725,6 +752,7 @@ int main(void) {
     cancelling_waits_for_the_preparation();
     cancelling_a_job_that_is_being_finished_lets_it();
     without_threads_jobs_fail_or_are_run_by_the_caller();
+    a_caller_that_waits_does_what_no_thread_has_begun();
     a_caller_at_work_does_not_count_as_a_thread();
     a_caller_that_reads_takes_no_place_of_a_thread();
     a_stopped_engine_refuses_work();

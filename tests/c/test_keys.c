@@ -16,6 +16,28 @@ static void known_digests_come_out(void) {
     assert(hash_of(NULL, 0) == 0x69217a3079908094u);
 }
 
+static void pairs_begin_with_the_hash_of_no_salt(void) {
+    ddf_slice keys[5] = {{NULL, 0}};
+    uint64_t first[5], second[5];
+    for (size_t i = 1; i < 5; i++) {
+        keys[i] = (ddf_slice){(const uint8_t *)"abc", 3};
+    }
+    ddf_keys_hash_pairs(keys, 5, first, second);
+    for (size_t i = 1; i < 5; i++) { /* four side by side, and one alone */
+        assert(first[i] == 0x508c5e8c327c14e2u && second[i] == 0xe1a72ba34eeb452fu);
+    }
+    assert(first[0] == 0x69217a3079908094u && second[0] == 0xe11121d042354a7cu);
+}
+
+static void as_many_bits_are_set_as_there_are_probes(void) {
+    const uint64_t first[2] = {3, 8}, second[2] = {5, UINT64_MAX};
+    uint8_t filter[2] = {0, 0};
+    ddf_keys_bloom_add(filter, 16, 3, first, second, 1); /* 3, 8, 13 */
+    assert(filter[0] == 1 << 3 && filter[1] == (1 << 0 | 1 << 5));
+    ddf_keys_bloom_add(filter, 16, 2, first + 1, second + 1, 1); /* 8, 7: sums wrap around */
+    assert(filter[0] == (1 << 3 | 1 << 7) && filter[1] == (1 << 0 | 1 << 5));
+}
+
 static uint8_t *hashes_of(uint64_t n, uint64_t factor) {
     uint8_t *hashes = malloc((size_t)(8 * n + 1));
     assert(hashes != NULL);
@@ -108,6 +130,8 @@ static void strings_are_found_again(void) {
 
 int main(void) {
     known_digests_come_out();
+    pairs_begin_with_the_hash_of_no_salt();
+    as_many_bits_are_set_as_there_are_probes();
     every_hash_is_found_and_no_other(4);
     every_hash_is_found_and_no_other(8);
     equal_hashes_are_refused(4);
