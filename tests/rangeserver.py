@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
-import ssl
 import struct
 import threading
 import time
@@ -210,17 +209,13 @@ class Server(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def serving(
-    objects: dict[str, bytes], handler: type[Handler] = Handler, tls: ssl.SSLContext | None = None
-) -> Iterator[Site]:
+def serving(objects: dict[str, bytes], handler: type[Handler] = Handler) -> Iterator[Site]:
     """Serve objects on this machine."""
     site = Site(objects)
     server = Server(("127.0.0.1", 0), type("OneSite", (handler,), {"site": site}))
-    if tls is not None:
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
-    site.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
+    site.url = f"http://127.0.0.1:{server.server_port}"
     try:
         yield site
     finally:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from ddfast._native.feed import Feed
 from ddfast.errors import ClosedError, StorageTimeoutError
-from ddfast.storage import attempts, channels
+from ddfast.storage import attempts
 from ddfast.storage.attempts import Policy
 from ddfast.storage.base import Span, Stat, Storage
 from ddfast.storage.courier import Courier, Ledger
@@ -311,12 +311,6 @@ class _Thread:
             asyncio.set_event_loop(None)
 
     async def _serve(self) -> None:
-        with channels.opened():
-            await self._work()
-        await asyncio.sleep(0)  # connections end with a turn of the loop
-        await self._loop.shutdown_default_executor()  # it looked up names
-
-    async def _work(self) -> None:
         feed, storage_of, ledger, budget = self._courier
         courier = Courier(feed, storage_of, ledger, budget) if feed is not None else None
         try:

@@ -11,12 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ddfast.errors import StorageDeniedError
 from ddfast.storage.answers import explained, is_failure, knows_no_head, may_be_cut
 from ddfast.storage.base import Span, Stat, Storage, paired
-from ddfast.storage.channels import here
 from ddfast.storage.failures import shortened
-from ddfast.storage.heads import route_to
 from ddfast.storage.leaving import requests
 from ddfast.storage.local import beyond_end
-from ddfast.storage.shortcut import Shortcut, is_tag, is_weak
 from ddfast.storage.stores import WITH_CREDENTIALS, key_of, make_store
 from ddfast.storage.urls import Location, lengthened, split_url
 
@@ -45,7 +42,6 @@ class Client:
         self._options = options
         self._lock = threading.Lock()
         self.store: ObjectStore = make_store(location, options)
-        self.route = route_to(location, options)
 
     def renew(self, refused: ObjectStore) -> bool:
         """Have credentials asked for again after a store was refused; False if there are none to ask for."""
@@ -78,7 +74,6 @@ class ObjectStorage(Storage):
         self._key = key_of(self._location)
         self._client: Client = Client(self._location, options) if _client is None else _client
         self._tag: str | None = None
-        self._shortcut: Shortcut | None = None
 
     def stat(self) -> Stat:
         """Size and version, by a request for the head of the object."""
@@ -141,23 +136,7 @@ class ObjectStorage(Storage):
         target[:] = memoryview(self._twice(lambda store: self._get(store, span)))
 
     async def _read_one_async(self, span: Span, target: memoryview) -> None:
-        channels = here()
-        requests.begin(self.name)
-        if channels is not None and (shortcut := self._shortcut_now()) is not None:
-            if await shortcut.read(channels, span, target):
-                return
-            if not shortcut.leads_there:  # the server answers in a way that obstore understands
-                self._client.route = None
         target[:] = memoryview(await self._twice_async(lambda store: self._get_async(store, span)))
-
-    def _shortcut_now(self) -> Shortcut | None:
-        """The way past obstore, if there is one; the version has to be known, so that answers can be compared."""
-        route, seen = self._client.route, self._seen
-        if route is None or seen is None or not is_tag(seen.version):
-            return None
-        if self._shortcut is None:
-            self._shortcut = Shortcut(self, route, self._location, seen)
-        return self._shortcut
 
     def _get(self, store: ObjectStore, span: Span | None) -> Bytes:
         import obstore
@@ -265,7 +244,8 @@ class ObjectStorage(Storage):
         changed = meta["last_modified"]
         time = f"{changed:%Y-%m-%dT%H:%M:%S.%fZ}" if changed.timestamp() > NO_TIME else None
         stat = self.note(Stat(meta["size"], tag or time), span)
-        if tag and not is_weak(tag):  # see Shortcut
+        # If-Match compares strongly (RFC 9110, 13.1.1): a weak one never fits
+        if tag and not tag.startswith("W/"):
             self._tag = tag
         return stat
 

@@ -59,7 +59,7 @@ def make_store(location: Location, options: Mapping[str, Any], retries: bool = F
             store: ObjectStore = _memory.setdefault(location.root, stores.MemoryStore())
             return store
     settings = {**({} if retries else {"retry_config": NO_RETRIES}), **options}
-    settings["client_options"] = client_options(location, options)
+    settings["client_options"] = _client_options(location, options)
     try:
         if location.scheme in HTTP:
             host = location.root.rpartition("@")[2]
@@ -74,7 +74,7 @@ def make_store(location: Location, options: Mapping[str, Any], retries: bool = F
         ) from error
 
 
-def client_options(location: Location, options: Mapping[str, Any]) -> dict[str, Any]:
+def _client_options(location: Location, options: Mapping[str, Any]) -> dict[str, Any]:
     """What obstore's HTTP client is told. Times may be numbers of seconds; plain HTTP is for whoever names it."""
     given = options.get("client_options") or {}
     if not isinstance(given, Mapping):
