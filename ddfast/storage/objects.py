@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ddfast.errors import StorageDeniedError
 from ddfast.storage.answers import explained, is_failure, knows_no_head, may_be_cut
@@ -14,6 +14,7 @@ from ddfast.storage.base import Span, Stat, Storage, paired
 from ddfast.storage.failures import shortened
 from ddfast.storage.leaving import requests
 from ddfast.storage.local import beyond_end
+from ddfast.storage.pinned import MOST_PINNED, Pin
 from ddfast.storage.stores import WITH_CREDENTIALS, key_of, make_store
 from ddfast.storage.urls import Location, lengthened, split_url
 
@@ -42,10 +43,22 @@ class Client:
         self._options = options
         self._lock = threading.Lock()
         self.store: ObjectStore = make_store(location, options)
+        self._pinned = 0
+
+    def may_pin(self) -> bool:
+        """Whether one more object may have a store, and connections, of its own."""
+        with self._lock:
+            self._pinned += 1
+            return self._pinned <= MOST_PINNED
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether there may be others to ask for."""
+        return self._location.scheme in WITH_CREDENTIALS
 
     def renew(self, refused: ObjectStore) -> bool:
         """Have credentials asked for again after a store was refused; False if there are none to ask for."""
-        if self._location.scheme not in WITH_CREDENTIALS:
+        if not self.has_credentials:
             return False
         with self._lock:
             if self.store is refused:  # another read may have been faster
@@ -74,6 +87,7 @@ class ObjectStorage(Storage):
         self._key = key_of(self._location)
         self._client: Client = Client(self._location, options) if _client is None else _client
         self._tag: str | None = None
+        self._pin = Pin(self._location, options)
 
     def stat(self) -> Stat:
         """Size and version, by a request for the head of the object."""
@@ -133,10 +147,73 @@ class ObjectStorage(Storage):
     # -- one request
 
     def _read_one(self, span: Span, target: memoryview) -> None:
-        target[:] = memoryview(self._twice(lambda store: self._get(store, span)))
+        if self._should_pin():
+            self._pin.attempt(cast("str", self._tag))
+        content = self._range(span)
+        if content is None:
+            content = self._twice(lambda store: self._get(store, span))
+        target[:] = memoryview(content)
 
     async def _read_one_async(self, span: Span, target: memoryview) -> None:
-        target[:] = memoryview(await self._twice_async(lambda store: self._get_async(store, span)))
+        if self._should_pin():
+            await self._pin.attempt_async(cast("str", self._tag))
+        content = await self._range_async(span)
+        if content is None:
+            content = await self._twice_async(lambda store: self._get_async(store, span))
+        target[:] = memoryview(content)
+
+    def _should_pin(self) -> bool:
+        requests.begin(self.name)
+        if not self._pin.is_due() or self._tag is None:
+            return False
+        if self._client.may_pin():
+            return True
+        self._pin.settle()
+        return False
+
+    def _range(self, span: Span) -> Bytes | None:
+        """A span of the version that was seen; None where it has to be got in another way."""
+        store = self._pin.store
+        if store is None:
+            return None
+        import obstore
+
+        try:
+            return self._whole(obstore.get_range(store, self._key, start=span[0], end=span[1]), span)
+        except Exception as error:
+            self._explain_range(error, span)
+        return None
+
+    async def _range_async(self, span: Span) -> Bytes | None:
+        store = self._pin.store
+        if store is None:
+            return None
+        import obstore
+
+        try:
+            request = obstore.get_range_async(store, self._key, start=span[0], end=span[1])
+            return self._whole(await requests.wait_for(request), span)
+        except Exception as error:
+            self._explain_range(error, span)
+        return None
+
+    def _whole(self, content: Bytes, span: Span) -> Bytes:
+        """The content of a span, if that is all of it."""
+        if len(content) != span[1] - span[0]:
+            self._refuse_beyond(cast("Stat", self._seen), span)
+            raise shortened(self.name, span, len(content))
+        return content
+
+    def _explain_range(self, error: Exception, span: Span) -> None:
+        """Raise what the error means, unless new credentials may help."""
+        if not is_failure(error):
+            raise error
+        if may_be_cut(error):
+            self._refuse_beyond(cast("Stat", self._seen), span)
+        meaning = explained(error, self, span)
+        if not isinstance(meaning, StorageDeniedError) or not self._client.has_credentials:
+            raise meaning from error
+        self._pin.drop()
 
     def _get(self, store: ObjectStore, span: Span | None) -> Bytes:
         import obstore

@@ -33,13 +33,19 @@ def key_of(location: Location) -> str:
     return unquote(location.key) if location.scheme in HTTP else location.key
 
 
-def make_store(location: Location, options: Mapping[str, Any], retries: bool = False) -> ObjectStore:
+def make_store(
+    location: Location,
+    options: Mapping[str, Any],
+    retries: bool = False,
+    headers: Mapping[str, str] | None = None,
+) -> ObjectStore:
     """Make the store that holds an object, without asking it for anything.
 
     Parameters:
         location: of the object.
         options: those of `open_storage`.
         retries: let obstore repeat requests that failed, unless the options say how.
+        headers: to send with every request, besides those of the options.
 
     Raises:
         StorageOptionError: an option is not known, has a value that makes no sense, or is missing.
@@ -59,7 +65,9 @@ def make_store(location: Location, options: Mapping[str, Any], retries: bool = F
             store: ObjectStore = _memory.setdefault(location.root, stores.MemoryStore())
             return store
     settings = {**({} if retries else {"retry_config": NO_RETRIES}), **options}
-    settings["client_options"] = _client_options(location, options)
+    client = settings["client_options"] = _client_options(location, options)
+    if headers:
+        client["default_headers"] = {**client.get("default_headers", {}), **headers}
     try:
         if location.scheme in HTTP:
             host = location.root.rpartition("@")[2]
