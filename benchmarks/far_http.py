@@ -30,7 +30,7 @@ from benchmarks.measure import Spread, Stopwatch, interleaved, ratios
 from ddfast import AsyncReader, FileWriter
 from ddfast.storage import open_storage
 
-LARGE, SMALL = ("large.msgpack", 105_000, 20_000), ("small.msgpack", 2_800, 1_000_000)
+LARGE, SMALL = ("large.msgpack", 105_000, 4_000), ("small.msgpack", 2_800, 200_000)
 BATCH = 256
 
 

@@ -11,7 +11,7 @@ import asyncio
 import random
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -90,15 +90,22 @@ async def read(
     latency: Latency,
     traffic: Traffic,
     flow: Flow | None = None,
+    at_once: bool = False,
 ) -> None:
     """Fill the buffers `into` with the bytes `spans` of `storage`. Once it has ended, nothing writes into them.
+
+    Parameters:
+        at_once: read what lies between the spans, too, which are in order, see `Storage.read_over_async`.
 
     Raises:
         StorageTimeoutError: it was not done within ``policy.timeout``.
         StorageError: another attempt would change nothing, or the last one failed.
     """
-
-    attempt = _Attempt(storage, spans, into, policy, latency, traffic)
+    if at_once and len(spans) > 1:
+        ask, size = storage.read_over_async, spans[-1][1] - spans[0][0]
+    else:
+        ask, size = storage.read_async, sum(map(len, into))
+    attempt = _Attempt(storage, ask, spans, into, size, policy, latency, traffic)
     await _persist(attempt.run, storage, (spans[0][0], spans[-1][1]), policy, traffic, flow)
 
 
@@ -218,26 +225,29 @@ class _Attempt:
     each request would cost several times as much.
     """
 
-    __slots__ = ("_began", "_cancelled", "_given_up", "_hedge", "_into", "_latency", "_limit", "_looked", "_loop",
+    __slots__ = ("_ask", "_began", "_cancelled", "_given_up", "_hedge", "_into", "_latency", "_limit", "_looked", "_loop",
                  "_policy", "_scratch", "_size", "_spans", "_storage", "_task", "_timer", "_traffic",
                  "_wakes")  # fmt: skip
 
     def __init__(
         self,
         storage: Storage,
+        ask: Callable[[Sequence[Span], Sequence[memoryview]], Coroutine[Any, Any, None]],
         spans: Sequence[Span],
         into: Sequence[memoryview],
+        size: int,
         policy: Policy,
         latency: Latency,
         traffic: Traffic,
     ) -> None:
         self._storage = storage
+        self._ask = ask
         self._spans = spans
         self._into = into
         self._policy = policy
         self._latency = latency
         self._traffic = traffic
-        self._size = sum(map(len, into)) if len(into) > 1 else len(into[0])
+        self._size = size
         self._loop = asyncio.get_running_loop()
         self._task = cast("asyncio.Task[Any]", asyncio.current_task(self._loop))
         self._cancelled = _cancelled(self._task)
@@ -265,7 +275,7 @@ class _Attempt:
     async def _first(self) -> bool:
         """The first request. Returns False if it was given up, or failed where the second has succeeded."""
         try:
-            await self._storage.read_async(self._spans, self._into)
+            await self._ask(self._spans, self._into)
         except asyncio.CancelledError:
             if not self._given_up or self._is_cancelled_by_others():
                 raise
@@ -322,7 +332,7 @@ class _Attempt:
             self._traffic.requests += 1
             self._scratch = [bytearray(len(view)) for view in self._into]
             into = [memoryview(scratch) for scratch in self._scratch]
-            self._hedge = self._loop.create_task(self._storage.read_async(self._spans, into))
+            self._hedge = self._loop.create_task(self._ask(self._spans, into))
             self._hedge.add_done_callback(self._end_hedge)
 
     def _end_hedge(self, hedge: asyncio.Task[None]) -> None:

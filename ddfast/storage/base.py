@@ -99,6 +99,18 @@ class Storage(ABC):
     async def read_async(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
         """As `read`. When it was cancelled, the buffers are not touched any more."""
 
+    async def read_over_async(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
+        """As `read_async`, by reading all from the first byte to the last, and what lies between the spans as well.
+
+        Parameters:
+            spans: at least one; in order, and none lies over another.
+            into: as many writable buffers.
+        """
+        hull = spans[0][0], spans[-1][1]
+        whole = memoryview(bytearray(hull[1] - hull[0]))
+        await self.read_async([hull], [whole])
+        scatter(whole, hull[0], spans, into)
+
     def read_all(self) -> memoryview:
         """The whole object, in read-only memory; where the storage can, with a single request. Errors as `read`."""
         whole = bytearray(self.stat().size)
@@ -183,6 +195,12 @@ class Storage(ABC):
 
 def _open_again(kind: type[Storage], url: str, options: dict[str, Any]) -> Storage:
     return kind(url, **options)
+
+
+def scatter(whole: memoryview, first: int, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
+    """Copy spans of what was read from position `first` on into their buffers."""
+    for (start, stop), target in zip(spans, into, strict=True):
+        target[:] = whole[start - first : stop - first]
 
 
 def describe(stat: Stat) -> str:

@@ -223,20 +223,19 @@ class Courier:
 
     async def _read(self, request: Request) -> Exception | None:
         ledger = self._ledger
-        span, into = request.hull()
         try:
             await attempts.read(
                 self._storage_of(request.shard),
-                [span],
-                [into],
+                request.spans,
+                request.into,
                 ledger.policy,
                 ledger.latency,
                 ledger.traffic,
                 self._flow,
+                at_once=True,
             )
         except Exception as error:
             return error
-        request.spread(into)
         return None
 
     def _finish(self, request: Request, error: Exception | None) -> None:

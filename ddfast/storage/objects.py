@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ddfast.errors import StorageDeniedError
 from ddfast.storage.answers import explained, is_failure, knows_no_head, may_be_cut
-from ddfast.storage.base import Span, Stat, Storage, paired
+from ddfast.storage.base import Span, Stat, Storage, paired, scatter
 from ddfast.storage.failures import shortened
 from ddfast.storage.leaving import requests
 from ddfast.storage.local import beyond_end
@@ -122,6 +122,12 @@ class ObjectStorage(Storage):
         else:
             await _all_of([self._read_one_async(span, target) for span, target in pairs])
 
+    async def read_over_async(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
+        """Read all by one request."""
+        self.check_usable()
+        hull = spans[0][0], spans[-1][1]
+        scatter(memoryview(await self._got_async(hull)), hull[0], spans, into)
+
     def read_all(self) -> memoryview:
         """The whole object, by a single request."""
         return memoryview(self._twice(lambda store: self._get(store, None)))
@@ -155,12 +161,16 @@ class ObjectStorage(Storage):
         target[:] = memoryview(content)
 
     async def _read_one_async(self, span: Span, target: memoryview) -> None:
+        target[:] = memoryview(await self._got_async(span))
+
+    async def _got_async(self, span: Span) -> Bytes:
+        """A span by one request."""
         if self._should_pin():
             await self._pin.attempt_async(cast("str", self._tag))
         content = await self._range_async(span)
         if content is None:
             content = await self._twice_async(lambda store: self._get_async(store, span))
-        target[:] = memoryview(content)
+        return content
 
     def _should_pin(self) -> bool:
         requests.begin(self.name)

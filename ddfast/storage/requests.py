@@ -43,22 +43,8 @@ class Request:
 
     @property
     def scratch(self) -> int:
-        """Bytes of memory that it takes besides the pieces'."""
+        """Bytes of memory that it takes besides the pieces', for what lies between them is read as well."""
         return self.spans[-1][1] - self.spans[0][0] if len(self.spans) > 1 else 0
-
-    def hull(self) -> tuple[Span, memoryview]:
-        """What to read, gaps included, and where to: one span, since storages ask for each by itself."""
-        if len(self.spans) == 1:
-            return self.spans[0], self.into[0]
-        start, stop = self.spans[0][0], self.spans[-1][1]
-        return (start, stop), memoryview(bytearray(stop - start))
-
-    def spread(self, whole: memoryview) -> None:
-        """Copy what was read to where it belongs, unless it is there."""
-        if len(self.spans) > 1:
-            first = self.spans[0][0]
-            for (start, stop), target in zip(self.spans, self.into, strict=True):
-                target[:] = whole[start - first : stop - first]
 
     @property
     def is_wanted(self) -> bool:
