@@ -82,6 +82,8 @@ class Requests:
         return any(future.cancelled() for future in self._alive())
 
     def _alive(self) -> list[asyncio.Future[object]]:
+        if self._futures:
+            _let_go()
         return [future for each in tuple(self._futures) if (future := each()) is not None]
 
     def drain(self) -> None:
@@ -96,6 +98,16 @@ class Requests:
 
     def _is_busy(self) -> bool:
         return len(self._alive()) > 0 or _strangers_inside_asyncio()
+
+
+def _let_go() -> None:
+    """Have obstore give back the futures that its threads are done with.
+
+    Where they do not have the GIL, they leave that to the next call of any of its functions.
+    """
+    from obstore.store import MemoryStore
+
+    MemoryStore()
 
 
 def _strangers_inside_asyncio() -> bool:

@@ -88,6 +88,7 @@ class ObjectStorage(Storage):
         self._client: Client = Client(self._location, options) if _client is None else _client
         self._tag: str | None = None
         self._pin = Pin(self._location, options)
+        self._may_pin = False
 
     def stat(self) -> Stat:
         """Size and version, by a request for the head of the object."""
@@ -176,10 +177,10 @@ class ObjectStorage(Storage):
         requests.begin(self.name)
         if not self._pin.is_due() or self._tag is None:
             return False
-        if self._client.may_pin():
-            return True
-        self._pin.settle()
-        return False
+        self._may_pin = self._may_pin or self._client.may_pin()
+        if not self._may_pin:
+            self._pin.settle()
+        return self._may_pin
 
     def _range(self, span: Span) -> Bytes | None:
         """A span of the version that was seen; None where it has to be got in another way."""
@@ -201,8 +202,8 @@ class ObjectStorage(Storage):
         import obstore
 
         try:
-            request = obstore.get_range_async(store, self._key, start=span[0], end=span[1])
-            return self._whole(await requests.wait_for(request), span)
+            asked = obstore.get_range_async(store, self._key, start=span[0], end=span[1])
+            return self._whole(await requests.wait_for(asked), span)
         except Exception as error:
             self._explain_range(error, span)
         return None

@@ -70,7 +70,9 @@ class Pin:
         import obstore
 
         try:
-            obstore.get_range(self._store_for(_other(tag)), key_of(self._location), start=PROBE[0], end=PROBE[1])
+            obstore.get_range(
+                self._store_for(_other(tag)), key_of(self._location), start=PROBE[0], end=PROBE[1]
+            )
         except Exception as error:
             self._conclude(error, tag)
         else:

@@ -1,5 +1,6 @@
 """Programs that end right after reading end well."""
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ import pytest
 from rangeserver import serving
 
 from ddfast.storage import open_storage
+from ddfast.storage.leaving import requests
 
 BURST = """
 import asyncio, sys
@@ -25,6 +27,22 @@ async def main():
 asyncio.run(main())
 print("done")
 """
+
+
+def test_requests_that_were_cancelled_are_soon_known_to_be_over(arun):
+    async def cancel(storage):
+        into = [memoryview(bytearray(10)) for _ in range(4)]
+        reads = [asyncio.create_task(storage.read_async([(i, i + 10)], [into[i]])) for i in range(4)]
+        await asyncio.sleep(0.002)
+        for read in reads:
+            read.cancel()
+        await asyncio.wait(reads)
+        await requests.settle()
+        return requests._has_cancelled()
+
+    with serving({"/x": bytes(5000)}) as site, open_storage(f"{site.url}/x") as storage:
+        site.act = lambda number: "stall"
+        assert not any(arun(cancel(storage)) for _ in range(20))
 
 
 @pytest.mark.parametrize("end", ["wait", "cancel"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from couriers import Piece
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -48,8 +50,12 @@ def test_requests_fill_every_byte_of_every_piece_once(gaps_and_sizes, cut):
     requests = requests_for(tasks, cut)
     assert sum(task.left for task in tasks) == sum(len(request.tasks) for request in requests)
     for request in requests:
-        (start, stop), into = request.hull()
-        assert len(into) == stop - start
-        into[:] = bytes(byte + 1 for byte in into)
-        request.spread(into)
+        assert request.scratch == (request.size if len(request.tasks) > 1 else 0) + _gaps(request.spans)
+        for (start, stop), into in zip(request.spans, request.into, strict=True):
+            assert len(into) == stop - start
+            into[:] = bytes(byte + 1 for byte in into)
     assert all(task.piece == b"\1" * len(task.piece) for task in tasks)
+
+
+def _gaps(spans):
+    return sum(after[0] - before[1] for before, after in itertools.pairwise(spans))
