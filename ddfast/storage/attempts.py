@@ -225,8 +225,8 @@ class _Attempt:
     each request would cost several times as much.
     """
 
-    __slots__ = ("_ask", "_began", "_cancelled", "_given_up", "_hedge", "_into", "_latency", "_limit", "_looked", "_loop",
-                 "_policy", "_scratch", "_size", "_spans", "_storage", "_task", "_timer", "_traffic",
+    __slots__ = ("_ask", "_began", "_cancelled", "_given_up", "_hedge", "_into", "_latency", "_limit", "_looked",
+                 "_loop", "_policy", "_scratch", "_size", "_spans", "_storage", "_task", "_timer", "_traffic",
                  "_wakes")  # fmt: skip
 
     def __init__(
