@@ -7,12 +7,12 @@ through something that adds the delay of a network:
     nginx -c ...                              # or any other server; 5 ms of delay: tc qdisc, toxiproxy, ...
     python -m benchmarks.far_http http://localhost:8080
 
-Samples a second of ddfast's `batches(256)` in true random order, and of the same samples as range requests that are made
-with obstore alone, by tasks on one loop (of uvloop where that is installed): 64 at a time for large samples (105 kB), and
-one at a time for small ones (2.8 kB). Both sides take turns. Each is counted for --seconds, after --warm seconds in which it
-reads as well: a reader begins with few requests, fetches ahead, and finds out how many the link is worth. With the
-defaults it takes about two minutes. Where server, delay and client share processors, what all of them need of these for
-a sample is measured, too: say with `taskset` how many there are.
+Measured are samples a second of ddfast's `batches(256)` in true random order, and of the same samples as range requests
+that are made with obstore alone, by tasks of one loop (uvloop, where installed): 64 at a time for large samples
+(105 kB), and one at a time for small ones (2.8 kB). Both sides take turns. Each is counted for --seconds, after --warm
+seconds in which it reads as well: a reader begins with few requests, fetches ahead, and finds out how many the link is
+worth. With the defaults it takes about two minutes. Where server, delay and client share processors, what all of them
+take of these for a sample counts, too; how many there are is said with `taskset`.
 """
 
 from __future__ import annotations
