@@ -29,7 +29,8 @@ class Site:
         versions: how often each object was replaced.
         requests: method, path and headers of all requests.
         uploads: parts of objects that are not complete, by number.
-        most_in_flight: how many were there at once, at most.
+        most_in_flight: how many were there at once, at most; some of their answers may have arrived.
+        most_paused: how many waited at once in `Handler.pause`, at most.
     """
 
     def __init__(self, objects: dict[str, bytes]) -> None:
@@ -41,7 +42,7 @@ class Site:
         self.weak = False
         self.versions: dict[str, int] = {}
         self.requests: list[tuple[str, str, dict[str, str]]] = []
-        self.in_flight = self.most_in_flight = 0
+        self.in_flight = self.most_in_flight = self.paused = self.most_paused = 0
         self.lock = threading.Lock()
         self.go_on = threading.Event()
         self.url = ""
@@ -196,7 +197,13 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(400, b"<Error><Code>ExpiredToken</Code></Error>")
 
     def pause(self, path: str) -> None:
+        site = self.site
+        with site.lock:
+            site.paused += 1
+            site.most_paused = max(site.most_paused, site.paused)
         time.sleep(0.1)
+        with site.lock:
+            site.paused -= 1
         self.serve(path)
 
 

@@ -334,7 +334,7 @@ def test_no_more_reads_are_in_flight_than_allowed(arun, urls, site, kind):
 
         async def read():
             async with AsyncReader(urls, **options) as reader:
-                site.most_in_flight = 0
+                site.most_paused = 0
                 return sum([len(batch) async for batch in reader.batches(20, shuffle=True)])
 
         assert arun(read()) == 300
@@ -344,9 +344,9 @@ def test_no_more_reads_are_in_flight_than_allowed(arun, urls, site, kind):
             if kind == "sharded"
             else MsgpackReader(urls[0], **options) as reader
         ):
-            site.most_in_flight = 0
+            site.most_paused = 0
             assert sum(map(len, reader.batches(20, shuffle=True))) == len(reader)
-    assert 1 <= site.most_in_flight <= 3
+    assert 1 <= site.most_paused <= 3
 
 
 def test_a_cache_makes_the_second_pass_local(urls, site, tmp_path):
