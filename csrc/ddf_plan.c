@@ -30,20 +30,16 @@ static ddf_plan_item *sort_by_start(ddf_plan_item *items, ddf_plan_item *spare, 
     return items;
 }
 
-static uint64_t align_landing(uint64_t filled, uint64_t offset) {
-    return filled + ((offset - filled) & (DDF_LANDING_ALIGN - 1));
-}
-
 /* The read that is being put together, and where it ends in the file. */
 typedef struct run {
     ddf_read *reads;
     size_t n;
-    uint64_t stop, filled, max_gap;
+    uint64_t stop, filled, max_gap, align;
 } run;
 
 static uint64_t add_span(run *r, ddf_span span) {
     if (r->n == 0 || (span.start > r->stop && span.start - r->stop > r->max_gap)) {
-        uint64_t at = align_landing(r->filled, span.start);
+        uint64_t at = r->filled + ((span.start - r->filled) & (r->align - 1));
         r->reads[r->n++] = (ddf_read){span.start, 0, at};
         r->stop = span.start;
         r->filled = at;
@@ -57,8 +53,8 @@ static uint64_t add_span(run *r, ddf_span span) {
     return read->at + (span.start - read->offset);
 }
 
-int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, ddf_read *reads, uint64_t *landing,
-                       uint64_t *total, ddf_plan_item *scratch, const ddf_plan_item **sorted, ddf_err *err) {
+int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, uint64_t align, ddf_read *reads,
+                       uint64_t *landing, uint64_t *total, ddf_plan_item *scratch, const ddf_plan_item **sorted, ddf_err *err) {
     int in_order = 1;
     for (size_t i = 0; i < n; i++) {
         if (DDF_UNLIKELY(spans[i].stop < spans[i].start)) {
@@ -66,7 +62,7 @@ int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, ddf_re
         }
         in_order &= i == 0 || spans[i].start >= spans[i - 1].start;
     }
-    run r = {reads, 0, 0, 0, max_gap};
+    run r = {reads, 0, 0, 0, max_gap, align};
     *sorted = NULL;
     if (in_order) {
         for (size_t i = 0; i < n; i++) {

@@ -27,6 +27,7 @@ struct ddf_engine {
     ddf_jobs outside;         /* the same of remote shards, for the feed */
     ddf_jobs ended;           /* jobs whose last share somebody else has read, to be ended by a worker */
     size_t ready_threads;
+    int direct; /* past the page cache: nothing is ready */
     size_t threads;
     size_t idle;     /* asleep and not yet called */
     size_t called;   /* called, but not yet awake */
