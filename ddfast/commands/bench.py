@@ -133,7 +133,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--io",
         choices=("auto", "threads", "uring", "direct"),
         default="auto",
-        help="what waits for storage: threads, or Linux's io_uring (default: auto)",
+        help="what waits for storage: threads, Linux's io_uring, or threads past the page cache (default: auto)",
     )
     add(
         "--prefetch-bytes",
