@@ -1,7 +1,7 @@
 """Read a dataset from a local disk that no cache holds, and compare with the best that plain reads get from it.
 
 The dataset of 105 kB samples is in FOLDER (written there first). Before each run its data file is dropped from the page
-cache with ``posix_fadvise(POSIX_FADV_DONTNEED)``, which needs no special rights; nothing else may have it open meanwhile.
+cache with ``posix_fadvise(POSIX_FADV_DONTNEED)``, which needs no special rights; nothing else may have it open.
 "from disk" says what came of it: bytes that the process made the kernel fetch (``/proc/self/io``), as a share of the
 bytes delivered. Clearly under 100 % means that the cache was not cold, clearly over it that something was read in vain.
 A virtual machine's host may have a cache of its own, which this cannot empty.
@@ -9,13 +9,13 @@ A virtual machine's host may have a cache of its own, which this cannot empty.
 What is measured, in turns and in random order, as medians:
 
 - ddfast, ``batches(256)``, sequentially and truly shuffled, through the page cache (``io="auto"``) and past it
-  (``io="direct"``), each a whole pass with a reader that is open already;
-- threads with nothing but `preadv` into reused buffers: 4 MiB at a time front to back, and the spans of samples in random
-  order with POSIX_FADV_RANDOM, each with O_DIRECT, too.
+  (``io="direct"``), each a whole pass with a reader that has read before, so that its memory is there;
+- threads with nothing but `preadv` into reused buffers: 4 MiB at a time front to back, and the spans of samples in
+  random order with POSIX_FADV_RANDOM, each with O_DIRECT, too.
 
-Shares are those of the best plain way of the same order: the one with the highest median, in the same turn. Memory that a
-virtual machine has given back to its host costs time when it is used again, which hits whoever takes new pages for the
-page cache next: that is the spread, and why jobs come in random order.
+Shares are those of the best plain way of the same order: the one with the highest median, in the same turn. Memory
+that a virtual machine has given back to its host costs time when it is used again, which hits whoever takes new pages
+for the page cache next: that is the spread, and why jobs come in random order.
 
 Example:
   python benchmarks/cold_disk.py /tmp/ddfast-cold --repeats 5
@@ -24,6 +24,7 @@ Example:
 from __future__ import annotations
 
 import argparse
+import asyncio
 import dataclasses
 import json
 import os
@@ -33,13 +34,18 @@ from functools import partial
 from pathlib import Path
 
 from datasets import DATASETS, ensure
-from far_storage import ALIGN, Job, RawReads, Row, measure, print_table, read_with_ddfast, row_of, spans_of
-from io_backends import PLAIN_READ, Run, drop_from_cache
+from far_storage import ALIGN, BATCH, Job, RawReads, Row, measure, print_table, row_of, spans_of
+from io_backends import PLAIN_READ, Clock, Run, drop_from_cache
 from measure import machine, machine_line
 
-SEQUENTIAL = ((1, 0), (2, 0), (4, 0), (1, os.O_DIRECT), (4, os.O_DIRECT))
-RANDOM = ((1, 0), (8, 0), (32, 0), (64, 0), (8, os.O_DIRECT), (32, os.O_DIRECT))
+from ddfast import AsyncReader
+from ddfast.options import IO, PREFETCH_BYTES
+
+SEQUENTIAL = ((1, 0), (2, 0), (4, 0), (8, 0), (4, os.O_DIRECT), (32, os.O_DIRECT))
+RANDOM = ((8, 0), (32, 0), (64, 0), (8, os.O_DIRECT), (32, os.O_DIRECT))
+WAYS: tuple[IO, ...] = ("auto", "direct")
 EVERYTHING = 1 << 62
+WARM_UP = 3 * PREFETCH_BYTES
 GOAL = 0.9
 
 
@@ -60,14 +66,34 @@ def read_spans(path: Path, threads: int, flags: int, seed: int) -> Run:
     return RawReads(path, spans_of(path, seed, EVERYTHING), threads, flags, advice).run()
 
 
+def read_batches(path: Path, shuffle: bool, io: IO, seed: int) -> Run:
+    """A pass of `batches` with a reader that has its memory."""
+
+    async def read() -> Run:
+        async with AsyncReader(path, io=io) as reader:
+            size = 0
+            async for batch in reader.batches(BATCH, shuffle=shuffle, seed=seed + 1):
+                size += sum(map(len, batch["image"]))
+                if size > WARM_UP:
+                    break
+            del batch
+            drop_from_cache(path)
+            clock = Clock()
+            samples = size = 0
+            async for batch in reader.batches(BATCH, shuffle=shuffle, seed=seed, columns=["label", "image"]):
+                samples += len(batch["label"])
+                size += sum(map(len, batch["image"]))
+            return clock.stop(samples, size)
+
+    return asyncio.run(read())
+
+
 def jobs_of(path: Path, shuffle: bool) -> tuple[dict[str, Job], dict[str, Job]]:
     """What ddfast does, and the plain ways, by name."""
     order, ways, read = (
         ("shuffled", RANDOM, read_spans) if shuffle else ("sequential", SEQUENTIAL, read_blocks)
     )
-    ours = {
-        f"{order}, {io}": read_with_ddfast(str(path), shuffle, EVERYTHING, io=io) for io in ("auto", "direct")
-    }
+    ours: dict[str, Job] = {f"{order}, {io}": partial(read_batches, path, shuffle, io) for io in WAYS}
     plain: dict[str, Job] = {
         f"plain {order}, {threads} threads" + (", O_DIRECT" if flags else ""): partial(
             read, path, threads, flags

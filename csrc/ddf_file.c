@@ -134,6 +134,14 @@ int ddf_file_check(const ddf_file *file, ddf_err *err) {
 
 int ddf_file_is_far(const ddf_file *file) { return file->far; }
 
+/* Have a descriptor beside the first one stand for the same file again. */
+static void follow(const ddf_file *file, atomic_int *slot, int (*open_again)(int fd)) {
+    int fd = atomic_load(slot), again = fd < 0 ? NONE : open_again(file->fd);
+    if (again >= 0 && ddf_sys_replace(fd, again) < 0) {
+        ddf_sys_close(again);
+    }
+}
+
 int ddf_file_reopen(ddf_file *file, ddf_err *err) {
     int fd = ddf_sys_open(file->path);
     ddf_stamp stamp;
@@ -146,6 +154,10 @@ int ddf_file_reopen(ddf_file *file, ddf_err *err) {
     }
     if (status < 0 && fd >= 0) {
         ddf_sys_close(fd);
+    }
+    if (status >= 0) {
+        follow(file, &file->planned, ddf_sys_open_planned);
+        follow(file, &file->direct, ddf_sys_open_direct);
     }
     return status < 0 ? status : DDF_OK;
 }
@@ -185,8 +197,8 @@ int ddf_file_is_entered(const ddf_file *file, uint64_t offset) {
            atomic_load_explicit(&file->windows[offset / WINDOW], memory_order_relaxed) == WARM;
 }
 
-/* The descriptor in `slot`, or a negative number. It is opened by whoever needs it first; a far file has but one, as all of
- * them would have to be opened again where a server forgets its handles. */
+/* The descriptor in `slot`, or a negative number. It is opened by whoever needs it first. A far file has but one: how its
+ * system reads ahead, and what it does past its cache, differs from one to the next. */
 static int beside(const ddf_file *file, atomic_int *slot, int (*open_again)(int fd)) {
     int fd = atomic_load(slot);
     if (DDF_LIKELY(fd != UNOPENED)) {

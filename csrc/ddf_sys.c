@@ -78,15 +78,20 @@ int ddf_sys_open_planned(int fd) {
     return status < 0 ? status : again;
 }
 
-/* statx(2) from Linux 6.1 on says what direct reads are to be aligned to. Where it does not, a read will tell. */
+/* Linux 6.1 and later say what direct reads are to be aligned to. Where they do not, a read will tell. */
 static int suits_direct(int fd) {
-    struct statx st = {0};
-    if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, 0x2000u, &st) < 0 || !(st.stx_mask & 0x2000u)) {
-        return 1;
+#ifdef SYS_statx
+    const uint32_t asked = 0x2000; /* STATX_DIOALIGN, which old headers lack */
+    struct {
+        uint32_t mask, unused[37], memory, offset; /* as in linux/stat.h; 0: there are no direct reads */
+        uint64_t rest[12];
+    } found = {0};
+    if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, asked, &found) >= 0 && (found.mask & asked) != 0) {
+        return found.memory != 0 && found.memory <= DDF_DIRECT_MEMORY && found.offset != 0 &&
+               found.offset <= DDF_DIRECT_BLOCK;
     }
-    uint32_t align[2]; /* of memory and of offsets; 0: there are no direct reads */
-    memcpy(align, (const char *)&st + 0x98, sizeof align);
-    return align[0] != 0 && align[0] <= DDF_DIRECT_MEMORY && align[1] != 0 && align[1] <= DDF_DIRECT_BLOCK;
+#endif
+    return 1;
 }
 
 int ddf_sys_open_direct(int fd) { return suits_direct(fd) ? open_again(fd, O_DIRECT) : -ENOTSUP; }

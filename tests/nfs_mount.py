@@ -1,7 +1,8 @@
 """A real NFS server on this machine, and what it exports as a folder, where all that takes is installed.
 
 The server is nfs-ganesha, the client libnfs by way of FUSE, see ``far/nfs_mount.c``: neither needs anything of the
-kernel but ``/dev/fuse``. Debian: nfs-ganesha-vfs, libnfs-dev, libfuse3-dev, fuse3, pkg-config, and a C compiler; for root alone.
+kernel but ``/dev/fuse``. Debian: nfs-ganesha-vfs, libnfs-dev, libfuse3-dev, fuse3, pkg-config, and a C compiler; for
+root alone.
 """
 
 from __future__ import annotations
