@@ -126,7 +126,7 @@ def memory_of(size: int) -> mmap.mmap:
     size = (
         -(-size // HUGE_PAGE) * HUGE_PAGE
     )  # Linux aligns what is made of whole large pages, and nothing else
-    memory = mmap.mmap(-1, size)
+    memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # large pages are rarely shared
     if hasattr(mmap, "MADV_HUGEPAGE"):
         memory.madvise(mmap.MADV_HUGEPAGE)
     memory[:] = bytes(size)

@@ -1,5 +1,7 @@
 #include "ddf_plan.h"
 
+#define PAGE ((uint64_t)4096)
+
 /* Stable radix sort by start, a byte at a time; bytes that all items share cost one counting pass only.
  * `items` and `spare` hold n each. Returns whichever of the two ends up sorted. */
 static ddf_plan_item *sort_by_start(ddf_plan_item *items, ddf_plan_item *spare, size_t n) {
@@ -81,12 +83,19 @@ int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, uint64
     return (int64_t)r.n;
 }
 
+/* Bytes of a piece of a read of which `left` are left from `offset` on. */
+static uint64_t piece_length(uint64_t offset, uint64_t left, uint64_t max_read) {
+    uint64_t past = max_read < 2 * PAGE ? 0 : offset % PAGE;
+    return left <= max_read ? left : max_read - past;
+}
+
 size_t ddf_plan_cut(const ddf_read *reads, size_t n, uint64_t max_read, const uint64_t *ends, size_t n_ends,
                     ddf_read *pieces) {
     size_t count = 0, k = 0;
     for (size_t i = 0; i < n; i++) {
         for (uint64_t done = 0; done < reads[i].length;) {
-            uint64_t left = reads[i].length - done, at = reads[i].at + done, length = left < max_read ? left : max_read;
+            uint64_t left = reads[i].length - done, at = reads[i].at + done;
+            uint64_t length = piece_length(reads[i].offset + done, left, max_read);
             uint64_t end = at + length;
             while (length < left && k < n_ends && ends[k] <= at + length) {
                 end = ends[k] > at ? ends[k] : end;

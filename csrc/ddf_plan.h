@@ -30,6 +30,7 @@ int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, uint64
                        uint64_t *landing, uint64_t *total, ddf_plan_item *scratch, const ddf_plan_item **sorted, ddf_err *err);
 
 /* Cut reads into pieces of at most `max_read` bytes (at least 1), so that several threads share a large one.
+ * They are cut where pages of the file begin, unless `max_read` is too short for that: no page is asked for twice.
  * `ends` are positions in the destination, `n_ends` of them, none below the one before: where one of them lies within
  * `max_read`, a piece ends at the last such. With `pieces` NULL only counts. Returns the number of pieces. */
 size_t ddf_plan_cut(const ddf_read *reads, size_t n, uint64_t max_read, const uint64_t *ends, size_t n_ends,
