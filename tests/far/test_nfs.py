@@ -1,6 +1,7 @@
 """A real NFS server is read, by way of what its client gives: whole passes, verified, as the local file has them."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,11 @@ def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A dataset on an NFS mount."""
     data, work = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("work")
     path = write(data / "x.msgpack", SAMPLES, "ddfast")
-    with exported(data, work) as folder:
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(exported(data, work))
+        except RuntimeError as error:
+            pytest.skip(f"no NFS here: {error}")
         yield folder / path.name
 
 
