@@ -12,9 +12,6 @@ first if it can be). What is measured, in turns, as medians:
 CPU is user and system time of the whole process, per GB. With ``--cap`` the shares are those of the cap, otherwise
 those of the plain reads.
 
-With ``--cold`` SOURCE is a folder on a local disk. The data file is dropped from the page cache before each run, and
-ddfast is compared with plain reads of 4 MiB, of samples at random with several queue depths, and with O_DIRECT.
-
 How to get storage that is far away, with public tools only:
 
   a network that is slow        tc qdisc add dev lo root netem delay 500us rate 10gbit limit 100000
@@ -40,6 +37,7 @@ import json
 import mmap
 import multiprocessing
 import os
+import random
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -49,7 +47,7 @@ from typing import Any
 
 import numpy as np
 from datasets import DATASETS, ensure
-from io_backends import Clock, Run, drop_from_cache
+from io_backends import Clock, Run
 from measure import Spread, machine, machine_line
 from tqdm import tqdm
 
@@ -59,8 +57,7 @@ BATCH = 256
 RAW_THREADS = 64
 RAW_PROCESSES = 4
 ALIGN = 4096
-PLAIN_READ = 4 << 20
-COLD_DEPTHS = (1, 8, 32, 64)
+HUGE_PAGE = 2 << 20
 
 Job = Callable[[int], Run]
 
@@ -124,6 +121,18 @@ def read_with_datadings(path: Path, seconds: float) -> Job:
     return read
 
 
+def memory_of(size: int) -> mmap.mmap:
+    """Memory to read into, of large pages where there are any; they are there before the clock runs."""
+    size = (
+        -(-size // HUGE_PAGE) * HUGE_PAGE
+    )  # Linux aligns what is made of whole large pages, and nothing else
+    memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # large pages are rarely shared
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    memory[:] = bytes(size)
+    return memory
+
+
 class RawReads:
     """Threads with nothing but `preadv` into a buffer of their own, over spans that they share.
 
@@ -148,13 +157,12 @@ class RawReads:
         )
         self._lock = threading.Lock()
         room = max(b - a for a, b in spans) + 2 * ALIGN
-        self._buffers = [memoryview(mmap.mmap(-1, room)) for _ in range(threads)]
-        for buffer in self._buffers:
-            buffer[:] = bytes(room)  # the pages are there before the clock runs
+        self._buffers = [memoryview(memory_of(room)) for _ in range(threads)]
         self._fd = os.open(path, os.O_RDONLY | flags)
         if advice is not None:
             os.posix_fadvise(self._fd, 0, 0, advice)
-        self._counts = [(0, 0)] * threads
+        self._counts = [0] * threads
+        self._wanted = sum(b - a for a, b in spans)  # not what they were widened by
 
     def run(self) -> Run:
         """Read all, once."""
@@ -164,12 +172,12 @@ class RawReads:
             thread.start()
         for thread in threads:
             thread.join()
-        run = clock.stop(sum(n for n, _ in self._counts), sum(size for _, size in self._counts))
+        run = clock.stop(sum(self._counts), self._wanted)
         os.close(self._fd)
         return run
 
     def _read(self, number: int) -> None:
-        buffer, samples, size = self._buffers[number], 0, 0
+        buffer, samples = self._buffers[number], 0
         while True:
             with self._lock:
                 span = next(self._spans, None)
@@ -178,9 +186,8 @@ class RawReads:
             start, stop = span
             while start < stop and (got := os.preadv(self._fd, [buffer[: stop - start]], start)):
                 start += got
-                size += got
             samples += 1
-        self._counts[number] = samples, size
+        self._counts[number] = samples
 
 
 def read_raw(path: Path, most: int) -> Job:
@@ -227,20 +234,14 @@ def spans_of(path: Path, seed: int | None, most: int) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in spans[:count]]
 
 
-def blocks_of(path: Path, most: int) -> list[tuple[int, int]]:
-    """The file front to back in large blocks, up to ``most`` bytes."""
-    size = min(path.stat().st_size, most)
-    return [(start, min(start + PLAIN_READ, size)) for start in range(0, size // ALIGN * ALIGN, PLAIN_READ)]
-
-
 def measure(jobs: dict[str, Job], repeats: int, before: Callable[[], None]) -> dict[str, list[Run]]:
-    """All jobs in turns."""
+    """All jobs in turns, each turn in another order: what one leaves behind may cost or serve the next."""
     found: dict[str, list[Run]] = {name: [] for name in jobs}
     for seed in tqdm(range(repeats), leave=False, disable=None):
-        for name, job in jobs.items():
+        for name in random.Random(seed).sample(list(jobs), len(jobs)):
             gc.collect()
             before()
-            found[name].append(job(seed))
+            found[name].append(jobs[name](seed))
     return found
 
 
@@ -277,40 +278,6 @@ def far_rows(args: argparse.Namespace, source: str, path: Path | None) -> list[R
     return [row_of(name, runs, against, goals.get(name)) for name, runs in found.items()]
 
 
-def cold_jobs(path: Path, most: int) -> dict[str, Job]:
-    """The passes over a local disk."""
-    jobs: dict[str, Job] = {
-        "sequential": read_with_ddfast(str(path), False, most),
-        "shuffled": read_with_ddfast(str(path), True, most),
-        "shuffled, 64 in flight": read_with_ddfast(str(path), True, most, queue_depth=64),
-        "plain sequential, 4 MiB, 1 thread": lambda _: RawReads(path, blocks_of(path, most), 1).run(),
-        "plain sequential, 4 MiB, 4 threads": lambda _: RawReads(path, blocks_of(path, most), 4).run(),
-        "plain sequential, 4 MiB, 4 threads, O_DIRECT": lambda _: RawReads(
-            path, blocks_of(path, most), 4, os.O_DIRECT
-        ).run(),
-    }
-    for depth in COLD_DEPTHS:
-        jobs[f"plain random, {depth} threads"] = lambda seed, depth=depth: RawReads(
-            path, spans_of(path, seed, most), depth, advice=os.POSIX_FADV_RANDOM
-        ).run()
-        jobs[f"plain random, {depth} threads, O_DIRECT"] = lambda seed, depth=depth: RawReads(
-            path, spans_of(path, seed, most), depth, os.O_DIRECT
-        ).run()
-    return jobs
-
-
-def cold_rows(args: argparse.Namespace, path: Path) -> list[Row]:
-    """The same from a disk, against the best of the plain reads of the same order in each turn."""
-    found = measure(cold_jobs(path, int(args.gigabytes * 1e9)), args.repeats, lambda: drop_from_cache(path))
-    rows = []
-    for name, runs in found.items():
-        order = "sequential" if "sequential" in name else "random"
-        plain = [of for other, of in found.items() if other.startswith(f"plain {order}")]
-        best = [max(run.size / run.seconds for run in turn) for turn in zip(*plain, strict=True)]
-        rows.append(row_of(name, runs, best, None if name.startswith("plain") else 0.9))
-    return rows
-
-
 def print_table(rows: Sequence[Row], share_of: str) -> None:
     """All rows as Markdown."""
     print(f"| | MB/s | share of {share_of} | goal | CPU s/GB | from disk |")
@@ -323,12 +290,11 @@ def print_table(rows: Sequence[Row], share_of: str) -> None:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("source", metavar="SOURCE", help="folder of a mount or of a disk, or URL of a folder")
+    parser.add_argument("source", metavar="SOURCE", help="folder of a mount, or URL of a folder")
     parser.add_argument(
         "--cap", type=float, help="bytes a second that the link gives; none: compare with plain reads"
     )
     parser.add_argument("--label", default="", help="what the table is called")
-    parser.add_argument("--cold", action="store_true", help="measure a local disk with an empty page cache")
     parser.add_argument("--repeats", type=int, default=5, help="turns (default: 5)")
     parser.add_argument(
         "--gigabytes",
@@ -354,10 +320,10 @@ def main() -> None:
     source = f"{args.source.rstrip('/')}/{DATASETS[0].name}-{DATASETS[0].n}.msgpack" if is_url else str(path)
     facts = machine()
     before = os.getloadavg()[0]
-    rows = cold_rows(args, path) if args.cold and path is not None else far_rows(args, source, path)
+    rows = far_rows(args, source, path)
     loads = [round(before, 2), round(os.getloadavg()[0], 2)]
     print(f"\n{args.label or source}; {machine_line(facts)}; load {loads[0]} before, {loads[1]} after\n")
-    print_table(rows, "the best plain reads" if args.cold else "the cap" if args.cap else "the plain reads")
+    print_table(rows, "the cap" if args.cap else "the plain reads")
     if args.json:
         figures = {"label": args.label, "cap": args.cap, "machine": facts, "load": loads}
         args.json.write_text(json.dumps({**figures, "rows": [asdict(row) for row in rows]}, indent=1) + "\n")

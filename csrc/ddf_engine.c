@@ -22,6 +22,7 @@ int ddf_engine_new(size_t queue_depth, size_t ready_threads, ddf_io io, ddf_engi
     }
     ddf_flow_init(&engine->flow, queue_depth > 1024 ? 1024 : queue_depth);
     engine->ready_threads = ready_threads < 1 ? ddf_sys_processors() : ready_threads;
+    engine->direct = io == DDF_IO_DIRECT;
     if (io == DDF_IO_URING) {
         status = ddf_uring_new(engine->flow.limit, &engine->ring);
         engine->ring_state = RING_READY;
@@ -90,6 +91,8 @@ void ddf_engine_cancel(ddf_engine *engine, ddf_job *job) {
     }
     pthread_mutex_unlock(&engine->lock);
 }
+
+int ddf_engine_is_direct(const ddf_engine *engine) { return engine->direct; }
 
 void ddf_engine_let_go(ddf_engine *engine, ddf_job *job, int may_wait) {
     pthread_mutex_lock(&engine->lock);

@@ -18,6 +18,7 @@ typedef enum ddf_io {
     DDF_IO_AUTO, /* threads: io_uring was not measured to be faster */
     DDF_IO_THREADS,
     DDF_IO_URING,
+    DDF_IO_DIRECT, /* threads, past the page cache where the file system does that */
 } ddf_io;
 
 /* `queue_depth` reads in flight at most (1 to 1024; 0: as many as are of use, see ddf_flow; 32 with io_uring),
@@ -38,6 +39,10 @@ int ddf_engine_run(ddf_engine *engine, ddf_job *job, int timeout_ms);
  * as long as that looks at what the caller owns, but for no read and for no finish. The caller holds a reference of its
  * own, and has submitted or run the job before. */
 void ddf_engine_cancel(ddf_engine *engine, ddf_job *job);
+
+/* 1 with DDF_IO_DIRECT: nothing is taken to be ready, and reads should land at addresses that are congruent to where they
+ * are in the file, modulo DDF_DIRECT_MEMORY. */
+int ddf_engine_is_direct(const ddf_engine *engine);
 
 /* Called by a preparation that looks at nothing of the caller's any more. One that may wait for storage from here on does
  * not count as a thread at work: others go on without it. */

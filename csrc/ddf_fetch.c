@@ -147,9 +147,9 @@ static void list_ends(const draft *d, size_t count) {
 }
 
 /* What is in memory already is best taken in short pieces, far storage is asked for long ones. */
-static uint64_t largest_read(const ddf_fetch *fetch) {
+static uint64_t largest_read(const ddf_fetch *fetch, int direct) {
     const ddf_shards *shards = fetch->request.shards;
-    int is_short = ddf_shards_can_be_ready(shards) && !ddf_shards_are_far(shards);
+    int is_short = !direct && ddf_shards_can_be_ready(shards) && !ddf_shards_are_far(shards);
     uint64_t most = fetch->request.max_read;
     return is_short && most > DDF_FILE_COPY_MAX ? DDF_FILE_COPY_MAX : most;
 }
@@ -206,11 +206,11 @@ static void check_list_fill(ddf_fetch *fetch, const draft *d) {
 }
 
 /* Everything that lives in the arena. The data comes first, so that its block is full of it. */
-static int fill_arena(ddf_fetch *fetch, const draft *d, size_t n_reads, uint64_t total) {
+static int fill_arena(ddf_fetch *fetch, const draft *d, size_t n_reads, uint64_t total, int direct) {
     size_t count = fetch->request.count, n_batches = fetch->n_batches;
     ddf_job *job = &fetch->job;
     size_t n_ends = d->sums == NULL ? 0 : count;
-    uint64_t max_read = largest_read(fetch);
+    uint64_t max_read = largest_read(fetch, direct);
     size_t n_pieces = ddf_plan_cut(d->reads, n_reads, max_read, d->ends, n_ends, NULL);
     size_t fixed = count * (sizeof(int64_t) + sizeof(ddf_slice) + CHECK_BYTES) + n_batches * sizeof(ddf_err) +
                    n_pieces * (sizeof(ddf_read) + 2 * sizeof(uint32_t) + sizeof(ddf_file *)) + 4 * DATA_ALIGN;
@@ -273,10 +273,11 @@ static int prepare(ddf_job *job, ddf_engine *engine) {
     }
     if (status >= 0) {
         uint64_t total = 0, most = ddf_shards_max_gap(r->shards), gap = r->max_gap < most ? r->max_gap : most;
-        int64_t n_reads = ddf_plan_reads(d.spans, r->count, gap, d.reads, d.landing, &total, d.scratch, &d.sorted,
-                                         &job->err);
+        int direct = ddf_engine_is_direct(engine); /* whole blocks land on whole pages */
+        int64_t n_reads = ddf_plan_reads(d.spans, r->count, gap, direct ? DDF_DIRECT_BLOCK : DDF_LANDING_ALIGN, d.reads,
+                                         d.landing, &total, d.scratch, &d.sorted, &job->err);
         list_ends(&d, n_reads < 0 ? 0 : r->count);
-        status = n_reads < 0 ? (int)n_reads : fill_arena(fetch, &d, (size_t)n_reads, total);
+        status = n_reads < 0 ? (int)n_reads : fill_arena(fetch, &d, (size_t)n_reads, total, direct);
     }
     draft_free(&d);
     return status;

@@ -2,7 +2,8 @@
  *
  * What the page cache holds is copied at once: small stretches out of a mapping (a copy costs a tenth of a system
  * call), larger ones by a read that does not wait. The rest takes a waiting read. The mapping is touched only where the
- * page cache was seen to hold a whole window of it, and only on local file systems.
+ * page cache was seen to hold a whole window of it, and only on local file systems. Reads of a plan have a descriptor of
+ * their own there, on which the system reads nothing ahead, and may go past the page cache.
  * Thread safe; the reference count may change from any thread. */
 #ifndef DDF_FILE_H
 #define DDF_FILE_H
@@ -55,12 +56,17 @@ size_t ddf_file_read_ready(ddf_file *file, uint8_t *buffer, size_t len, uint64_t
 /* Read exactly `len` bytes at `offset`, waiting. Returns 0, -errno, or DDF_E_EOF; err->pos = position in the file. */
 int ddf_file_read(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset, ddf_err *err);
 
-/* The same, into three places one after the other. */
+/* The same for a read of a plan. `direct`: past the page cache where the file system does that, if `buffer` and `offset`
+ * are congruent modulo DDF_DIRECT_MEMORY. */
+int ddf_file_read_planned(ddf_file *file, int direct, uint8_t *buffer, size_t len, uint64_t offset, ddf_err *err);
+
+/* As ddf_file_read, into three places one after the other. */
 int ddf_file_read_parts(ddf_file *file, const ddf_room parts[3], uint64_t offset, ddf_err *err);
 
-/* For those who read by themselves: the descriptor, and what a read of `len` bytes that `got` so many (or -errno) means:
+/* For those who read by themselves: the descriptor, that for reads of a plan, and what a read of `len` bytes that `got` so many (or -errno) means:
  * status and `err` as above. */
 int ddf_file_fd(const ddf_file *file);
+int ddf_file_planned_fd(ddf_file *file);
 int ddf_file_judge(int64_t got, uint64_t len, uint64_t offset, ddf_err *err);
 
 #endif

@@ -72,12 +72,13 @@ int ddf_job_read_ready(ddf_job *job, ddf_share share, uint32_t *missed, size_t *
     return status;
 }
 
-int ddf_job_read_waiting(ddf_job *job, const ddf_read *piece, const atomic_int *stop, ddf_err *err) {
+int ddf_job_read_waiting(ddf_job *job, const ddf_read *piece, int direct, const atomic_int *stop, ddf_err *err) {
     ddf_place place = ddf_shards_place(job->shards, piece->offset);
     ddf_file *file;
     int status = ddf_shards_take(job->shards, place.shard, &file, err);
     if (status >= 0) {
-        status = ddf_retry_read(file, job->base + piece->at, (size_t)piece->length, place.position, stop, err);
+        uint8_t *to = job->base + piece->at;
+        status = ddf_retry_read_planned(file, direct, to, (size_t)piece->length, place.position, stop, err);
         ddf_shards_give(job->shards, file);
     }
     if (status >= 0 && job->landed != NULL) {

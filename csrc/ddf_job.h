@@ -69,8 +69,9 @@ ddf_share ddf_job_take_ready(ddf_job *job);
  * number to `n`. Returns 0, or a status with err->item = shard. */
 int ddf_job_read_ready(ddf_job *job, ddf_share share, uint32_t *missed, size_t *n, ddf_err *err);
 
-/* Read one piece, waiting, and again where that may help until `*stop` is set. Returns as above. */
-int ddf_job_read_waiting(ddf_job *job, const ddf_read *piece, const atomic_int *stop, ddf_err *err);
+/* Read one piece, waiting, past the page cache if `direct`, and again where that may help until `*stop` is set. Returns as
+ * above. */
+int ddf_job_read_waiting(ddf_job *job, const ddf_read *piece, int direct, const atomic_int *stop, ddf_err *err);
 
 /* Lists, singly linked through job->next; a job is in at most one of them. */
 typedef struct ddf_jobs {

@@ -1,5 +1,7 @@
 #include "ddf_plan.h"
 
+#define PAGE ((uint64_t)4096)
+
 /* Stable radix sort by start, a byte at a time; bytes that all items share cost one counting pass only.
  * `items` and `spare` hold n each. Returns whichever of the two ends up sorted. */
 static ddf_plan_item *sort_by_start(ddf_plan_item *items, ddf_plan_item *spare, size_t n) {
@@ -30,20 +32,16 @@ static ddf_plan_item *sort_by_start(ddf_plan_item *items, ddf_plan_item *spare, 
     return items;
 }
 
-static uint64_t align_landing(uint64_t filled, uint64_t offset) {
-    return filled + ((offset - filled) & (DDF_LANDING_ALIGN - 1));
-}
-
 /* The read that is being put together, and where it ends in the file. */
 typedef struct run {
     ddf_read *reads;
     size_t n;
-    uint64_t stop, filled, max_gap;
+    uint64_t stop, filled, max_gap, align;
 } run;
 
 static uint64_t add_span(run *r, ddf_span span) {
     if (r->n == 0 || (span.start > r->stop && span.start - r->stop > r->max_gap)) {
-        uint64_t at = align_landing(r->filled, span.start);
+        uint64_t at = r->filled + ((span.start - r->filled) & (r->align - 1));
         r->reads[r->n++] = (ddf_read){span.start, 0, at};
         r->stop = span.start;
         r->filled = at;
@@ -57,8 +55,8 @@ static uint64_t add_span(run *r, ddf_span span) {
     return read->at + (span.start - read->offset);
 }
 
-int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, ddf_read *reads, uint64_t *landing,
-                       uint64_t *total, ddf_plan_item *scratch, const ddf_plan_item **sorted, ddf_err *err) {
+int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, uint64_t align, ddf_read *reads,
+                       uint64_t *landing, uint64_t *total, ddf_plan_item *scratch, const ddf_plan_item **sorted, ddf_err *err) {
     int in_order = 1;
     for (size_t i = 0; i < n; i++) {
         if (DDF_UNLIKELY(spans[i].stop < spans[i].start)) {
@@ -66,7 +64,7 @@ int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, ddf_re
         }
         in_order &= i == 0 || spans[i].start >= spans[i - 1].start;
     }
-    run r = {reads, 0, 0, 0, max_gap};
+    run r = {reads, 0, 0, 0, max_gap, align};
     *sorted = NULL;
     if (in_order) {
         for (size_t i = 0; i < n; i++) {
@@ -85,12 +83,19 @@ int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, ddf_re
     return (int64_t)r.n;
 }
 
+/* Bytes of a piece of a read of which `left` are left from `offset` on. */
+static uint64_t piece_length(uint64_t offset, uint64_t left, uint64_t max_read) {
+    uint64_t past = max_read < 2 * PAGE ? 0 : offset % PAGE;
+    return left <= max_read ? left : max_read - past;
+}
+
 size_t ddf_plan_cut(const ddf_read *reads, size_t n, uint64_t max_read, const uint64_t *ends, size_t n_ends,
                     ddf_read *pieces) {
     size_t count = 0, k = 0;
     for (size_t i = 0; i < n; i++) {
         for (uint64_t done = 0; done < reads[i].length;) {
-            uint64_t left = reads[i].length - done, at = reads[i].at + done, length = left < max_read ? left : max_read;
+            uint64_t left = reads[i].length - done, at = reads[i].at + done;
+            uint64_t length = piece_length(reads[i].offset + done, left, max_read);
             uint64_t end = at + length;
             while (length < left && k < n_ends && ends[k] <= at + length) {
                 end = ends[k] > at ? ends[k] : end;

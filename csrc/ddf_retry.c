@@ -71,6 +71,16 @@ int ddf_retry_read(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset,
     return status;
 }
 
+int ddf_retry_read_planned(ddf_file *file, int direct, uint8_t *buffer, size_t len, uint64_t offset,
+                           const atomic_int *stop, ddf_err *err) {
+    unsigned number = 0;
+    int status;
+    do {
+        status = ddf_file_read_planned(file, direct, buffer, len, offset, err);
+    } while (again(file, ++number, offset, stop, &status, err));
+    return status;
+}
+
 int ddf_retry_read_parts(ddf_file *file, const ddf_room parts[3], uint64_t offset, ddf_err *err) {
     unsigned number = 0;
     int status;

@@ -144,7 +144,7 @@ static int are_remote(const ddf_shard_spec *specs, size_t n) {
 }
 
 static size_t files_to_keep(size_t wanted) {
-    size_t most = wanted != 0 ? wanted : ddf_sys_descriptors() / 2;
+    size_t most = wanted != 0 ? wanted : ddf_sys_descriptors() / 4; /* a file takes up to two */
     return most < OPEN_LEAST ? OPEN_LEAST : most > OPEN_MOST ? OPEN_MOST : most;
 }
 

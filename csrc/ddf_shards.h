@@ -26,7 +26,7 @@ typedef struct ddf_shard_spec {
     ddf_stamp stamp; /* of the data file */
 } ddf_shard_spec;
 
-/* `n` shards, of which about `max_open` (0: half of what the process may open) stay open. Returns 0, -ENOMEM,
+/* `n` shards, of which about `max_open` (0: a quarter of what the process may open) stay open. Returns 0, -ENOMEM,
  * DDF_E_LIMIT if they are too many or too large to be addressed, or -EINVAL if some are remote and some are not, or the
  * tables of a remote one are files. */
 int ddf_shards_new(const ddf_shard_spec *specs, size_t n, size_t max_open, ddf_shards **out);

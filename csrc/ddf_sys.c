@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -58,6 +59,46 @@ int ddf_sys_open(const char *path) {
     } while (fd < 0 && errno == EINTR);
     return fd < 0 ? -errno : fd;
 }
+
+#ifdef __linux__
+/* A description of its own, even if the path names another file by now. */
+static int open_again(int fd, int flags) {
+    char path[32];
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int again = open(path, O_RDONLY | O_CLOEXEC | flags);
+    return again < 0 ? -errno : again;
+}
+
+int ddf_sys_open_planned(int fd) {
+    int again = open_again(fd, 0);
+    int status = again < 0 ? again : -posix_fadvise(again, 0, 0, POSIX_FADV_RANDOM);
+    if (status < 0 && again >= 0) {
+        ddf_sys_close(again);
+    }
+    return status < 0 ? status : again;
+}
+
+/* Linux 6.1 and later say what direct reads are to be aligned to. Where they do not, a read will tell. */
+static int suits_direct(int fd) {
+#ifdef SYS_statx
+    const uint32_t asked = 0x2000; /* STATX_DIOALIGN, which old headers lack */
+    struct {
+        uint32_t mask, unused[37], memory, offset; /* as in linux/stat.h; 0: there are no direct reads */
+        uint64_t rest[12];
+    } found = {0};
+    if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, asked, &found) >= 0 && (found.mask & asked) != 0) {
+        return found.memory != 0 && found.memory <= DDF_DIRECT_MEMORY && found.offset != 0 &&
+               found.offset <= DDF_DIRECT_BLOCK;
+    }
+#endif
+    return 1;
+}
+
+int ddf_sys_open_direct(int fd) { return suits_direct(fd) ? open_again(fd, O_DIRECT) : -ENOTSUP; }
+#else
+int ddf_sys_open_planned(int fd) { return (void)fd, -ENOTSUP; }
+int ddf_sys_open_direct(int fd) { return (void)fd, -ENOTSUP; }
+#endif
 
 void ddf_sys_close(int fd) { (void)close(fd); }
 
@@ -143,19 +184,23 @@ int64_t ddf_sys_read(int fd, void *buffer, size_t len, uint64_t offset) {
     return (int64_t)done;
 }
 
-int64_t ddf_sys_read_parts(int fd, const ddf_room parts[3], uint64_t offset) {
+int64_t ddf_sys_read_once(int fd, const ddf_room parts[3], uint64_t offset) {
     struct iovec vector[3];
-    int64_t total = 0;
     for (int i = 0; i < 3; i++) {
         vector[i] = (struct iovec){parts[i].data, parts[i].size};
-        total += (int64_t)parts[i].size;
     }
-    int64_t done;
+    int64_t got;
     do {
-        done = preadv(fd, vector, 3, (off_t)offset);
-    } while (done < 0 && errno == EINTR);
+        got = preadv(fd, vector, 3, (off_t)offset);
+    } while (got < 0 && errno == EINTR);
+    return got < 0 ? -errno : got;
+}
+
+int64_t ddf_sys_read_parts(int fd, const ddf_room parts[3], uint64_t offset) {
+    int64_t total = (int64_t)(parts[0].size + parts[1].size + parts[2].size);
+    int64_t done = ddf_sys_read_once(fd, parts, offset);
     if (done < 0) {
-        return -errno;
+        return done;
     }
     int64_t skipped = 0; /* what a short read left over is read part by part */
     for (int i = 0; i < 3 && done < total; i++) {

@@ -19,6 +19,16 @@ void ddf_sys_reuse_freed(size_t size);
 int ddf_sys_open(const char *path);
 void ddf_sys_close(int fd);
 
+/* Open the file of a descriptor once more, for reads of a plan: the system reads what it is asked for and nothing ahead, as
+ * nobody but the planner knows what comes next. Returns the descriptor, or -errno; -ENOTSUP where there is no such thing. */
+int ddf_sys_open_planned(int fd);
+
+/* The same for reads past the page cache, which begin and end at multiples of DDF_DIRECT_BLOCK in the file, in memory
+ * aligned to DDF_DIRECT_MEMORY. */
+#define DDF_DIRECT_BLOCK ((size_t)4096)
+#define DDF_DIRECT_MEMORY ((size_t)512)
+int ddf_sys_open_direct(int fd);
+
 /* Have the descriptor `fd` stand for what `other` stands for, at once for all threads, and close `other`. Reads that
  * are under way end as they began. Returns 0 or -errno, with both as they were. */
 int ddf_sys_replace(int fd, int other);
@@ -51,7 +61,10 @@ typedef struct ddf_room {
     size_t size;
 } ddf_room;
 
-/* The same, into three places one after the other. */
+/* One call that reads into three places one after the other. Returns how many bytes it gave. */
+int64_t ddf_sys_read_once(int fd, const ddf_room parts[3], uint64_t offset);
+
+/* As ddf_sys_read, into three places. */
 int64_t ddf_sys_read_parts(int fd, const ddf_room parts[3], uint64_t offset);
 
 /* Read what the page cache holds of `len` bytes at `offset` from its start on, without waiting. Returns how many bytes

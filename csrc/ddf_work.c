@@ -181,6 +181,11 @@ static void add_missed(ddf_engine *engine, ddf_job *job, const uint32_t *missed,
     }
 }
 
+/* Whether something may be copied without waiting. */
+static int can_be_ready(const ddf_engine *engine, const ddf_job *job) {
+    return !engine->direct && ddf_shards_can_be_ready(job->shards);
+}
+
 /* A file that is never ready: all that was not tried yet has to be waited for. The job may be gone afterwards. */
 static void miss_untried(ddf_engine *engine, ddf_job *job) {
     (void)ddf_jobs_unlink(&engine->fresh, job);
@@ -223,7 +228,7 @@ void ddf_work_prepare(ddf_engine *engine, ddf_job *job) {
     }
     if (status >= 0 && job->n_pieces > 0) {
         ddf_jobs_push_front(&engine->fresh, job); /* the oldest job goes first */
-        if (ddf_shards_can_be_ready(job->shards)) {
+        if (can_be_ready(engine, job)) {
             (void)ddf_work_call_threads(engine, helpers_for(engine, job));
         } else {
             miss_untried(engine, job);
@@ -290,7 +295,7 @@ static void run_waiting_piece(ddf_engine *engine, ddf_job *job, size_t number) {
         (void)ddf_work_call_threads(engine, 1); /* it was left to this thread, which is away for who knows how long */
     }
     pthread_mutex_unlock(&engine->lock);
-    int status = ddf_job_read_waiting(job, piece, &engine->hopeless, &err);
+    int status = ddf_job_read_waiting(job, piece, engine->direct, &engine->hopeless, &err);
     pthread_mutex_lock(&engine->lock);
     engine->progress++;
     note_read(engine, job, status, piece->length, started);
@@ -325,7 +330,7 @@ int ddf_work_leave_to_threads(ddf_engine *engine, ddf_job *job, size_t number) {
 int ddf_work_once_for(ddf_engine *engine, ddf_job *job) {
     ddf_jobs *queue = queue_of(engine, job);
     size_t left = queue == &engine->outside ? 0 : job->n_missed - job->missed_taken;
-    if (job->taken < job->n_pieces && !ddf_shards_can_be_ready(job->shards)) {
+    if (job->taken < job->n_pieces && !can_be_ready(engine, job)) {
         miss_untried(engine, job);
     } else if (job->taken < job->n_pieces) {
         run_ready_share(engine, job);
@@ -365,7 +370,7 @@ static int work_once(ddf_engine *engine) {
         return 1;
     }
     job = engine->fresh.head;
-    if (job != NULL && job->prepared && !ddf_shards_can_be_ready(job->shards)) {
+    if (job != NULL && job->prepared && !can_be_ready(engine, job)) {
         miss_untried(engine, job);
         return 1;
     }
@@ -377,14 +382,14 @@ static int work_once(ddf_engine *engine) {
 }
 
 /* Whether a caller may take a share: nothing in it may hang. */
-static int may_be_helped(const ddf_job *job) {
-    return job != NULL && job->shards != NULL && ddf_shards_can_be_ready(job->shards) &&
+static int may_be_helped(const ddf_engine *engine, const ddf_job *job) {
+    return job != NULL && job->shards != NULL && can_be_ready(engine, job) &&
            !ddf_shards_may_wait(job->shards) && !ddf_shards_are_far(job->shards);
 }
 
 int ddf_work_help(ddf_engine *engine) {
     ddf_job *job = engine->fresh.head;
-    if (!may_be_helped(job)) {
+    if (!may_be_helped(engine, job)) {
         return 0;
     }
     engine->helper = 0;

@@ -26,6 +26,7 @@ struct ddf_engine {
     ddf_jobs waiting;         /* jobs with missed pieces not yet taken */
     ddf_jobs outside;         /* the same of remote shards, for the feed */
     ddf_jobs ended;           /* jobs whose last share somebody else has read, to be ended by a worker */
+    int direct;           /* past the page cache: nothing is ready */
     size_t ready_threads; /* may copy at once */
     size_t helper;        /* 1 while a caller that has helped before is away: it will need a processor, too */
     size_t threads;

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CACHE_BYTES", "IO", "PREFETCH_BYTES", "QUEUE_DEPTH", "READ_TIMEOUT", "Far", "check_columns"]
 
-IO = Literal["auto", "threads", "uring"]
+IO = Literal["auto", "threads", "uring", "direct"]
 
 PREFETCH_BYTES = 256 << 20
 QUEUE_DEPTH: int | None = None

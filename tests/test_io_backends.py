@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
+import mmap
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -155,10 +157,77 @@ def test_where_there_is_no_io_uring_uring_says_so(path: Path) -> None:
         list(reader.batches(64))
 
 
+@pytest.mark.parametrize("shuffle", [False, True, "block"])
+@pytest.mark.parametrize("verify", [None, "sample"])
+def test_batches_are_the_same_past_the_page_cache(
+    path: Path, shuffle: Any, verify: Any, arun: Callable[..., Any]
+) -> None:
+    expected = blocking_batches(path, "threads", shuffle=shuffle, seed=3)
+    with MsgpackReader(path, io="direct", verify=verify) as reader:
+        found = [
+            (batch.indices.tolist(), [bytes(raw) for raw in batch["data"]])
+            for batch in reader.batches(64, shuffle=shuffle, seed=3)
+        ]
+    assert found == expected
+    assert arun(async_batches(path, "direct", shuffle=shuffle, seed=3)) == expected
+
+
+def test_any_samples_are_the_same_past_the_page_cache(path: Path) -> None:
+    with MsgpackReader(path, io="direct", queue_depth=2) as reader:
+        assert list(reader.get_many([5, 699, 5, 0, 333, -1])["label"]) == [5, 699, 5, 0, 333, 699]
+        assert list(reader.get_many([7])["label"]) == [7]
+
+
+def cached_bytes(path: Path) -> int:
+    """Bytes of a file that the page cache holds, as mincore(2) says."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as memory:
+        pages = -(-len(memory) // mmap.PAGESIZE)
+        resident = (ctypes.c_ubyte * pages)()
+        start = ctypes.c_char.from_buffer(memory)
+        status = ctypes.CDLL(None).mincore(
+            ctypes.c_void_p(ctypes.addressof(start)), ctypes.c_size_t(len(memory)), resident
+        )
+        del start
+    assert status == 0
+    return sum(page & 1 for page in resident) * mmap.PAGESIZE
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """A dataset that is in no cache, on a file system that can leave it there."""
+    path = tmp_path / "large.msgpack"
+    with FileWriter(path, disable=True) as writer:
+        for i in range(200):
+            writer.write({"key": str(i), "data": bytes([i]) * 50_000})
+    make_cold(path)
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_DIRECT))
+    except (OSError, AttributeError) as error:
+        pytest.skip(f"no direct reads here: {error}")
+    if cached_bytes(path):
+        pytest.skip("the page cache does not let go of files here")
+    return path
+
+
+def test_direct_reads_leave_nothing_in_the_page_cache(large: Path) -> None:
+    with MsgpackReader(large, io="direct") as reader:
+        assert sum(len(batch) for batch in reader.batches(20, shuffle=True)) == 200
+    assert cached_bytes(large) == 0
+
+
+def test_random_batches_have_nothing_read_that_they_do_not_need(large: Path) -> None:
+    with MsgpackReader(large) as reader:
+        reader.get_many([7])  # what is missed tells that the file is on disk
+        make_cold(large)
+        for start in range(0, 200, 40):
+            reader.get_many([start])
+    assert 5 * 50_000 <= cached_bytes(large) <= 5 * 60_000
+
+
 def test_auto_and_threads_read_everywhere(path: Path) -> None:
     assert blocking_batches(path, "auto") == blocking_batches(path, "threads")
 
 
 def test_an_unknown_io_is_refused(path: Path) -> None:
-    with pytest.raises(ValueError, match="'fast', not 'auto', 'threads' or 'uring'"):
+    with pytest.raises(ValueError, match="'fast', not 'auto', 'threads', 'uring' or 'direct'"):
         MsgpackReader(path, io="fast").get_many([0])  # type: ignore[arg-type]

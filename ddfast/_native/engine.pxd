@@ -15,6 +15,7 @@ cdef extern from "ddf_engine.h":
         DDF_IO_AUTO
         DDF_IO_THREADS
         DDF_IO_URING
+        DDF_IO_DIRECT
     int ddf_engine_new(size_t queue_depth, size_t ready_threads, ddf_io io, ddf_engine **out) nogil
     void ddf_engine_cancel(ddf_engine *engine, ddf_job *job) nogil
     int ddf_job_is_done(const ddf_job *job) nogil

@@ -9,8 +9,8 @@ class Engine:
         queue_depth: reads in flight at most, 1 to 1024; 0: 32, and 64 where storage is far and reads
             are small.
         ready_threads: threads that may copy cached data at once; 0 for one a processor.
-        io: what waits for storage: ``"threads"``, or ``"uring"``, one thread with Linux's io_uring. ``"auto"`` is
-            threads.
+        io: what waits for storage: ``"threads"``, or ``"uring"``, one thread with Linux's io_uring; or
+            ``"direct"``, threads that read past the page cache where the file system does that. ``"auto"`` is threads.
 
     Raises:
         ValueError: there is no such `io`.
@@ -18,7 +18,10 @@ class Engine:
     """
 
     def __init__(
-        self, queue_depth: int, ready_threads: int = 0, io: Literal["auto", "threads", "uring"] = "auto"
+        self,
+        queue_depth: int,
+        ready_threads: int = 0,
+        io: Literal["auto", "threads", "uring", "direct"] = "auto",
     ) -> None: ...
     def fileno(self) -> int:
         """The descriptor that turns readable when a fetch completes after `arm`."""

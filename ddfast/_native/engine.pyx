@@ -52,4 +52,6 @@ cdef ddf_io io_named(str name) except? DDF_IO_AUTO:
         return DDF_IO_THREADS
     if name == "uring":
         return DDF_IO_URING
-    raise ValueError(f"io is {name!r}, not 'auto', 'threads' or 'uring'")
+    if name == "direct":
+        return DDF_IO_DIRECT
+    raise ValueError(f"io is {name!r}, not 'auto', 'threads', 'uring' or 'direct'")

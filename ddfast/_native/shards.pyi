@@ -15,7 +15,7 @@ class Shards:
             remote one the table), the number of samples, size in bytes and time of the last change in ns of the data
             file, by which it is known again, and a file or table of checksums (as the offsets) if its samples are to
             be verified.
-        max_open: data files that stay open, about; 0 for half of what the process may open.
+        max_open: data files that stay open, about; 0 for a quarter of what the process may open.
 
     Raises:
         KernelError: they are too many or too large (E_LIMIT).

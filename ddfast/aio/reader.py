@@ -66,8 +66,9 @@ class AsyncReader:
         allow_pickle: unpickle arrays of dtype object. Unpickling runs whatever code the file asks for.
         timeout: seconds without any read completing after which storage is given up; for a URL, seconds after which a
             read is, all attempts included.
-        io: what waits for storage: ``"threads"``, or ``"uring"``, one thread with Linux's io_uring; ``"auto"`` is
-            threads, which are as fast.
+        io: what waits for storage: ``"threads"``, or ``"uring"``, one thread with Linux's io_uring;
+            ``"direct"`` is threads that read past the page cache (O_DIRECT): for datasets that memory cannot hold, at a
+            fraction of the processor time, but slower where the cache has them; ``"auto"`` is threads.
         verify: ``"sample"`` holds every sample that is read against its checksum in ``<path>.xxh3``; one whose bytes
             are not those that were written is a CorruptSampleError.
         on_error: what streams do with damaged samples, see `ddfast.policy`: ``"raise"`` their error, ``"skip"`` them,

@@ -61,7 +61,7 @@ class Job:
     blocking: bool = False
     buffering: int = 0
     queue_depth: int | None = None
-    io: Literal["auto", "threads", "uring"] = "auto"
+    io: Literal["auto", "threads", "uring", "direct"] = "auto"
     prefetch_bytes: int = 256 << 20
     epochs: int | None = None
     seconds: float | None = None

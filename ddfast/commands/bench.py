@@ -131,9 +131,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--queue-depth", type=positive, metavar="N", help="reads in flight (default: the reader's)")
     add(
         "--io",
-        choices=("auto", "threads", "uring"),
+        choices=("auto", "threads", "uring", "direct"),
         default="auto",
-        help="what waits for storage: threads, or Linux's io_uring (default: auto)",
+        help="what waits for storage: threads, Linux's io_uring, or threads past the page cache (default: auto)",
     )
     add(
         "--prefetch-bytes",

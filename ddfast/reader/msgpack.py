@@ -33,8 +33,9 @@ class MsgpackReader(DatasetReader):
         timeout: seconds without any read completing after which `batches` and `get_many` give storage up; for a URL,
             seconds after which a read is given up, all attempts included.
         io: what waits for storage in `batches` and `get_many`: ``"threads"``, or ``"uring"``, one thread with Linux's
-            io_uring (UnsupportedIOError where the system does not let this program use it); ``"auto"`` is threads,
-            which are as fast.
+            io_uring (UnsupportedIOError where the system does not let this program use it); ``"direct"`` is
+            threads that read past the page cache (O_DIRECT): for datasets that memory cannot hold anyway, at a fraction
+            of the processor time, but slower where the cache has them; ``"auto"`` is threads.
         verify: ``"sample"`` holds every sample that is read, in whatever way, against its checksum in
             ``<path>.xxh3``; one whose bytes are not those that were written is a CorruptSampleError.
         on_error: what iteration, slices and batches do with damaged samples, see `ddfast.policy`: ``"raise"`` their

@@ -654,9 +654,9 @@ static void stopping_amid_everything_ends_every_job(void) {
 }
 
 /* One that cannot be read from, as if the server had forgotten it. */
-static void spoil_handle(const ddf_file *file) {
+static void spoil_handle(ddf_file *file) {
     int other = open(path, O_WRONLY | O_CLOEXEC);
-    assert(other >= 0 && dup3(other, ddf_file_fd(file), O_CLOEXEC) >= 0);
+    assert(other >= 0 && dup3(other, ddf_file_planned_fd(file), O_CLOEXEC) >= 0);
     close(other);
 }
 

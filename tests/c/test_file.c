@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "ddf_file.h"
 
+#include <fcntl.h>
+
 #include "faults.h"
 
 #define SIZE ((size_t)1000003)
@@ -82,6 +84,57 @@ static void small_reads_come_to_be_copies(void) {
     ddf_file_release(file);
 }
 
+static void planned_reads_are_exact_whatever_their_edges(void) {
+    static const uint64_t edges[] = {0, 1, 63, 511, 512, 4095, 4096, 4097, 8191, 8192, 12288, 99999, SIZE - 4097, SIZE - 1, SIZE};
+    const size_t n = sizeof edges / sizeof *edges;
+    uint8_t *memory = aligned_alloc(DDF_DIRECT_BLOCK, 2 << 20);
+    ddf_err err;
+    ddf_file *file = file_of();
+    for (size_t i = 0; i < n * n * 6; i++) {
+        uint64_t start = edges[i % n], stop = edges[i / n % n];
+        int direct = i / n / n % 2 == 0;
+        if (stop < start) {
+            continue;
+        }
+        size_t len = (size_t)(stop - start), off = i / n / n / 2; /* congruent where that is 0 */
+        uint8_t *to = memory + 4096 + start % DDF_DIRECT_MEMORY + off;
+        faults.short_reads = i % 3 == 0 ? 5000 : 0;
+        memset(memory, 7, 2 << 20);
+        assert(ddf_file_read_planned(file, direct, to, len, start, &err) == 0 && is_as_written(to, start, len));
+        assert(to[-1] == 7 && to[len] == 7);
+    }
+    assert(ddf_file_read_planned(file, 1, memory + 64, 100, SIZE - 60, &err) == DDF_E_EOF && err.pos == SIZE);
+    faults.error = EIO;
+    assert(ddf_file_read_planned(file, 1, memory, 100, 4096, &err) == -EIO && err.pos == 4096);
+    ddf_file_release(file);
+    faults_reset();
+    free(memory);
+}
+
+static void a_far_file_has_one_descriptor(void) {
+    uint8_t buffer[100];
+    ddf_err err;
+    faults.far = 1;
+    ddf_file *file = file_of();
+    assert(ddf_file_planned_fd(file) == ddf_file_fd(file));
+    assert(ddf_file_read_planned(file, 1, buffer, 100, 5, &err) == 0 && is_as_written(buffer, 5, 100));
+    ddf_file_release(file);
+    faults_reset();
+}
+
+static void what_is_missed_is_read_on_another_descriptor_from_then_on(void) {
+    uint8_t buffer[100];
+    ddf_file *file = file_of();
+    int next = dup(0); /* the number that is free */
+    close(next);
+    faults.cache = CACHE_MISSES;
+    assert(ddf_file_read_ready(file, buffer, 100, 0) == 0 && fcntl(next, F_GETFD) == FD_CLOEXEC);
+    assert(ddf_file_planned_fd(file) == next && ddf_file_fd(file) != next);
+    ddf_file_release(file);
+    assert(fcntl(next, F_GETFD) == -1);
+    faults_reset();
+}
+
 static void what_is_no_file_is_refused(void) {
     ddf_file *file;
     assert(ddf_file_open("/tmp", &file) == -EISDIR && ddf_file_open("/dev/null", &file) == -EINVAL);
@@ -109,6 +162,9 @@ int main(void) {
     the_end_and_errors_are_told_with_their_position();
     ready_reads_never_wait();
     small_reads_come_to_be_copies();
+    planned_reads_are_exact_whatever_their_edges();
+    a_far_file_has_one_descriptor();
+    what_is_missed_is_read_on_another_descriptor_from_then_on();
     what_is_no_file_is_refused();
     a_remote_file_is_never_ready_and_cannot_be_read();
     unlink(path);

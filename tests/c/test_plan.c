@@ -26,7 +26,7 @@ static void any_spans_land_inside_their_reads(void) {
             spans[i].stop = spans[i].start + random_below(3) * random_below(2000);
         }
         const ddf_plan_item *sorted;
-        int64_t count = ddf_plan_reads(spans, n, gap, reads, landing, &total, scratch, &sorted, NULL);
+        int64_t count = ddf_plan_reads(spans, n, gap, DDF_LANDING_ALIGN, reads, landing, &total, scratch, &sorted, NULL);
         for (size_t i = 0; i < n; i++) {
             size_t before = i - (i > 0);
             assert(spans[sorted == NULL ? before : sorted[before].number].start <=
@@ -80,7 +80,7 @@ static void the_first_bad_span_is_named(void) {
     ddf_err err;
     uint64_t total;
     const ddf_plan_item *sorted;
-    assert(ddf_plan_reads(bad, 3, 0, reads, landing, &total, scratch, &sorted, &err) == DDF_E_SPAN && err.item == 1);
+    assert(ddf_plan_reads(bad, 3, 0, DDF_LANDING_ALIGN, reads, landing, &total, scratch, &sorted, &err) == DDF_E_SPAN && err.item == 1);
 }
 
 int main(void) {

@@ -115,6 +115,23 @@ static void a_stale_handle_is_replaced_for_all(void) {
     end(file);
 }
 
+static void the_handle_for_plans_follows(void) {
+    for (int direct = 0; direct < 2; direct++) {
+        ddf_err err;
+        ddf_file *file = file_of(0);
+        int fd = ddf_file_planned_fd(file);
+        replace(SIZE, modified(path));
+        struct stat before, after;
+        assert(fd != ddf_file_fd(file) && fstat(fd, &before) == 0);
+        faults.error = ESTALE;
+        faults.error_until = 1;
+        assert(ddf_retry_read_planned(file, direct, buffer, SIZE, 0, NULL, &err) == 0 && is_as_written(buffer, 0, SIZE));
+        assert(fstat(fd, &after) == 0 && before.st_ino != after.st_ino && ddf_file_planned_fd(file) == fd);
+        assert((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+        end(file);
+    }
+}
+
 static void another_file_is_refused(void) {
     int64_t time = modified(path);
     for (int kind = 0; kind < 2; kind++) {
@@ -161,6 +178,7 @@ int main(void) {
     pauses_double_and_differ();
     a_stop_ends_the_attempts();
     a_stale_handle_is_replaced_for_all();
+    the_handle_for_plans_follows();
     another_file_is_refused();
     a_file_that_is_gone_stays_stale();
     reads_into_parts_are_tried_again_too();

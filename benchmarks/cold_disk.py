@@ -1,0 +1,147 @@
+"""Read a dataset from a local disk that no cache holds, and compare with the best that plain reads get from it.
+
+The dataset of 105 kB samples is in FOLDER (written there first). Before each run its data file is dropped from the page
+cache with ``posix_fadvise(POSIX_FADV_DONTNEED)``, which needs no special rights; nothing else may have it open.
+"from disk" says what came of it: bytes that the process made the kernel fetch (``/proc/self/io``), as a share of the
+bytes delivered. Clearly under 100 % means that the cache was not cold, clearly over it that something was read in vain.
+A virtual machine's host may have a cache of its own, which this cannot empty.
+
+What is measured, in turns and in random order, as medians:
+
+- ddfast, ``batches(256)``, sequentially and truly shuffled, through the page cache (``io="auto"``) and past it
+  (``io="direct"``), each a whole pass with a reader that has read before, so that its memory is there;
+- threads with nothing but `preadv` into reused buffers: 4 MiB at a time front to back, and the spans of samples in
+  random order with POSIX_FADV_RANDOM, each with O_DIRECT, too.
+
+Shares are those of the best plain way of the same order: the one with the highest median, in the same turn. Memory
+that a virtual machine has given back to its host costs time when it is used again, which hits whoever takes new pages
+for the page cache next: that is the spread, and why jobs come in random order.
+
+Example:
+  python benchmarks/cold_disk.py /tmp/ddfast-cold --repeats 5
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+import json
+import os
+import statistics
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from datasets import DATASETS, ensure
+from far_storage import ALIGN, BATCH, Job, RawReads, Row, measure, print_table, row_of, spans_of
+from io_backends import PLAIN_READ, Clock, Run, drop_from_cache
+from measure import machine, machine_line
+
+from ddfast import AsyncReader
+from ddfast.options import IO, PREFETCH_BYTES
+
+SEQUENTIAL = ((1, 0), (2, 0), (4, 0), (8, 0), (4, os.O_DIRECT), (32, os.O_DIRECT))
+RANDOM = ((8, 0), (32, 0), (64, 0), (8, os.O_DIRECT), (32, os.O_DIRECT))
+WAYS: tuple[IO, ...] = ("auto", "direct")
+EVERYTHING = 1 << 62
+WARM_UP = 3 * PREFETCH_BYTES
+GOAL = 0.9
+
+
+def blocks_of(path: Path) -> list[tuple[int, int]]:
+    """The file front to back in large blocks; what is left at its end is not read."""
+    size = path.stat().st_size // ALIGN * ALIGN
+    return [(start, min(start + PLAIN_READ, size)) for start in range(0, size, PLAIN_READ)]
+
+
+def read_blocks(path: Path, threads: int, flags: int, _seed: int) -> Run:
+    """Plain reads in order."""
+    return RawReads(path, blocks_of(path), threads, flags).run()
+
+
+def read_spans(path: Path, threads: int, flags: int, seed: int) -> Run:
+    """Plain reads of samples at random."""
+    advice = None if flags else os.POSIX_FADV_RANDOM
+    return RawReads(path, spans_of(path, seed, EVERYTHING), threads, flags, advice).run()
+
+
+def read_batches(path: Path, shuffle: bool, io: IO, seed: int) -> Run:
+    """A pass of `batches` with a reader that has its memory."""
+
+    async def read() -> Run:
+        async with AsyncReader(path, io=io) as reader:
+            size = 0
+            async for batch in reader.batches(BATCH, shuffle=shuffle, seed=seed + 1):
+                size += sum(map(len, batch["image"]))
+                if size > WARM_UP:
+                    break
+            del batch
+            drop_from_cache(path)
+            clock = Clock()
+            samples = size = 0
+            async for batch in reader.batches(BATCH, shuffle=shuffle, seed=seed, columns=["label", "image"]):
+                samples += len(batch["label"])
+                size += sum(map(len, batch["image"]))
+            return clock.stop(samples, size)
+
+    return asyncio.run(read())
+
+
+def jobs_of(path: Path, shuffle: bool) -> tuple[dict[str, Job], dict[str, Job]]:
+    """What ddfast does, and the plain ways, by name."""
+    order, ways, read = (
+        ("shuffled", RANDOM, read_spans) if shuffle else ("sequential", SEQUENTIAL, read_blocks)
+    )
+    ours: dict[str, Job] = {f"{order}, {io}": partial(read_batches, path, shuffle, io) for io in WAYS}
+    plain: dict[str, Job] = {
+        f"plain {order}, {threads} threads" + (", O_DIRECT" if flags else ""): partial(
+            read, path, threads, flags
+        )
+        for threads, flags in ways
+    }
+    return ours, plain
+
+
+def rates_of(runs: Sequence[Run]) -> list[float]:
+    """Bytes a second."""
+    return [run.size / run.seconds for run in runs]
+
+
+def rows_of(path: Path, repeats: int) -> list[Row]:
+    """All ways, each against the best plain one of its order."""
+    orders = [jobs_of(path, shuffle) for shuffle in (False, True)]
+    jobs = {name: job for ours, plain in orders for name, job in (ours | plain).items()}
+    found = measure(jobs, repeats, lambda: drop_from_cache(path))
+    rows = []
+    for ours, plain in orders:
+        best = max((rates_of(found[name]) for name in plain), key=statistics.median)
+        rows += [row_of(name, found[name], best, GOAL) for name in ours]
+        rows += [row_of(name, found[name], best) for name in plain]
+    return rows
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="on the disk to be measured")
+    parser.add_argument("--samples", type=int, default=40_000, help="of the dataset (default: 40000, 4.2 GB)")
+    parser.add_argument("--repeats", type=int, default=5, help="turns (default: 5)")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    args = parser.parse_args()
+    path = ensure(dataclasses.replace(DATASETS[0], n=args.samples), args.folder)
+    facts = machine()
+    before = os.getloadavg()[0]
+    rows = rows_of(path, args.repeats)
+    loads = [round(before, 2), round(os.getloadavg()[0], 2)]
+    print(f"\n{path.name}; {machine_line(facts)}; load {loads[0]} before, {loads[1]} after\n")
+    print_table(rows, "the best plain reads")
+    if args.json:
+        figures = {"machine": facts, "load": loads, "rows": [dataclasses.asdict(row) for row in rows]}
+        args.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
