@@ -211,7 +211,7 @@ def test_what_does_not_pass_is_told_at_once(url, site, act):
             with pytest.raises(LASTING[act], match=r"0\.msgpack"):
                 read()
             assert len(site.requests) - count < 40
-        assert reader.stats().retries == 0
+        assert reader.stats().retries < 3  # of connections that broke off before the answer
 
 
 @pytest.mark.parametrize("face", ["blocking", "async"])
