@@ -34,18 +34,17 @@ from functools import partial
 from pathlib import Path
 
 from datasets import DATASETS, ensure
-from far_storage import ALIGN, BATCH, Job, RawReads, Row, measure, print_table, row_of, spans_of
+from far_storage import ALIGN, BATCH, Job, RawReads, Row, measure, print_table, row_of, spans_of, warm_up
 from io_backends import PLAIN_READ, Clock, Run, drop_from_cache
 from measure import machine, machine_line
 
 from ddfast import AsyncReader
-from ddfast.options import IO, PREFETCH_BYTES
+from ddfast.options import IO
 
 SEQUENTIAL = ((1, 0), (2, 0), (4, 0), (8, 0), (4, os.O_DIRECT), (32, os.O_DIRECT))
 RANDOM = ((8, 0), (32, 0), (64, 0), (8, os.O_DIRECT), (32, os.O_DIRECT))
 WAYS: tuple[IO, ...] = ("auto", "direct")
 EVERYTHING = 1 << 62
-WARM_UP = 3 * PREFETCH_BYTES
 GOAL = 0.9
 
 
@@ -71,12 +70,7 @@ def read_batches(path: Path, shuffle: bool, io: IO, seed: int) -> Run:
 
     async def read() -> Run:
         async with AsyncReader(path, io=io) as reader:
-            size = 0
-            async for batch in reader.batches(BATCH, shuffle=shuffle, seed=seed + 1):
-                size += sum(map(len, batch["image"]))
-                if size > WARM_UP:
-                    break
-            del batch
+            await warm_up(reader, shuffle, seed + 1)
             drop_from_cache(path)
             clock = Clock()
             samples = size = 0

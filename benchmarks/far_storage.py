@@ -3,8 +3,8 @@
 SOURCE is the folder of a mounted file system, or a URL of one, where the dataset of 105 kB samples is (written there
 first if it can be). What is measured, in turns, as medians:
 
-- ddfast, ``batches(256)``, sequentially and truly shuffled, each pass with a reader that is open already, from the
-  call to the last batch; every sample is counted, its bytes too;
+- ddfast, ``batches(256)``, sequentially and truly shuffled, each pass with a reader that has read before, so that
+  its memory is there and it knows the storage, from the call to the last batch; every sample is counted, its bytes too;
 - 64 threads with nothing but ``preadv`` into reused buffers, the spans of samples in random order: what the
   storage gives (for a mount only; in 4 processes, so that Python's lock does not slow them down);
 - datadings, ``MsgpackReader``, sample by sample in the same random order, for a few seconds (for a mount only).
@@ -52,12 +52,14 @@ from measure import Spread, machine, machine_line
 from tqdm import tqdm
 
 from ddfast import AsyncReader
+from ddfast.options import PREFETCH_BYTES
 
 BATCH = 256
 RAW_THREADS = 64
 RAW_PROCESSES = 4
 ALIGN = 4096
 HUGE_PAGE = 2 << 20
+WARM_UP = 2 * PREFETCH_BYTES
 
 Job = Callable[[int], Run]
 
@@ -83,11 +85,21 @@ class Row:
     goal: float | None = None
 
 
+async def warm_up(reader: AsyncReader, shuffle: bool, seed: int) -> None:
+    """Read so much that the memory of batches is there."""
+    size = 0
+    async for batch in reader.batches(BATCH, shuffle=shuffle, seed=seed):
+        size += sum(map(len, batch["image"]))
+        if size > WARM_UP:
+            break
+
+
 def read_with_ddfast(source: str, shuffle: bool, most: int, **options: Any) -> Job:
     """A pass of `batches`, up to about ``most`` bytes."""
 
     async def read(seed: int) -> Run:
         async with AsyncReader(source, **options) as reader:
+            await warm_up(reader, shuffle, seed + 1)
             clock = Clock()
             samples = size = 0
             async for batch in reader.batches(BATCH, shuffle=shuffle, seed=seed, columns=["label", "image"]):
