@@ -100,7 +100,8 @@ def run(args: argparse.Namespace, done: Callable[[list[dict[str, Any]]], None]) 
         started = time.perf_counter()
         for row in tqdm(rows, desc=f"turn {turn}", leave=False, disable=None):
             for path in row["files"]:
-                warm(path)
+                for file in path.parent.glob(f"{path.name}*"):  # its index, too
+                    warm(file)
             figures = measured(row["files"], row["point"], allowed[: row["processors"]], args.seconds)
             row["samples"] = int(figures.pop("samples"))
             row["runs"].append(figures)
