@@ -1,6 +1,7 @@
 """URLs, options and patterns."""
 
 import multiprocessing
+import operator
 import os
 import pickle
 import secrets
@@ -287,16 +288,12 @@ def test_errors_travel_between_processes():
 # -- processes
 
 
-def size_of(storage):
-    return storage.stat().size
-
-
 def test_storage_is_sent_to_a_new_process(tmp_path):
     (tmp_path / "x").write_bytes(b"12345")
     with open_storage(tmp_path / "x") as storage:
         storage.stat()
         with multiprocessing.get_context("spawn").Pool(1) as pool:
-            assert pool.apply(size_of, (storage,)) == 5
+            assert pool.apply_async(operator.methodcaller("stat"), (storage,)).get(60).size == 5
 
 
 def test_object_beside_of_a_forked_storage_is_refused_too(tmp_path):
