@@ -67,7 +67,7 @@ static void planned(const ddf_span *spans, size_t n, uint64_t gap, uint64_t most
     uint64_t landing[MOST], ends[MOST], total, end = 0, read = 0;
     ddf_plan_item scratch[2 * MOST];
     const ddf_plan_item *sorted;
-    int64_t n_reads = ddf_plan_reads(spans, n, gap, reads, landing, &total, scratch, &sorted, NULL);
+    int64_t n_reads = ddf_plan_reads(spans, n, gap, DDF_LANDING_ALIGN, reads, landing, &total, scratch, &sorted, NULL);
     REQUIRE(n_reads >= 0 && (size_t)n_reads <= n);
     for (size_t k = 0; k < n; k++) {
         size_t i = sorted == NULL ? k : (size_t)sorted[k].number;
