@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import os
+import re
 import threading
 from collections.abc import Mapping
 from datetime import timedelta
@@ -22,6 +24,10 @@ SCHEMES = (*WITH_CREDENTIALS, *HTTP, "memory")
 
 # Reads are attempted again by whoever asked for them, who knows how long there is.
 NO_RETRIES = {"max_retries": 0}
+
+# Options that name another server. obstore finds those of providers in the environment, too.
+ENDPOINT = re.compile(r"(aws_|azure_|azure_storage_)?endpoint(_url|_url_s3)?", re.IGNORECASE)
+PROVIDERS = ("AWS_", "AZURE_")
 
 # What is under memory://name, in this process.
 _memory: dict[str, Any] = {}
@@ -91,15 +97,21 @@ def _client_options(location: Location, options: Mapping[str, Any]) -> dict[str,
         name: timedelta(seconds=value) if _is_time(name) and isinstance(value, int | float) else value
         for name, value in given.items()
     }
-    endpoints = [value for name, value in options.items() if name.endswith("endpoint")]
-    plain = location.scheme == "http" or any(str(value).startswith("http://") for value in endpoints)
-    client.setdefault("allow_http", plain)
+    if location.scheme == "http" or any(value.startswith("http://") for value in _endpoints(options)):
+        client.setdefault("allow_http", True)
     user = location.root.rpartition("@")[0] if location.scheme in HTTP else ""
     if user:
         # obstore drops what stands before the host
         token = base64.b64encode(unquote(user).encode()).decode()
         client["default_headers"] = {"authorization": f"Basic {token}", **client.get("default_headers", {})}
     return client
+
+
+def _endpoints(options: Mapping[str, Any]) -> list[str]:
+    """The servers that options name, or else the environment."""
+    given = [str(value) for name, value in options.items() if ENDPOINT.fullmatch(name)]
+    known = [(name, value) for name, value in os.environ.items() if name.startswith(PROVIDERS)]
+    return given or [value for name, value in known if ENDPOINT.fullmatch(name)]
 
 
 def _is_time(name: str) -> bool:

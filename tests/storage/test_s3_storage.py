@@ -7,7 +7,7 @@ import obstore
 import pytest
 from rangeserver import serving
 
-from ddfast.errors import DatasetReplacedError, StorageDeniedError, StorageNotFoundError
+from ddfast.errors import DatasetReplacedError, StorageDeniedError, StorageError, StorageNotFoundError
 from ddfast.storage import expand, open_storage, open_upload
 
 CONTENT = secrets.token_bytes(12 << 20)
@@ -129,3 +129,31 @@ def test_expired_token_is_a_refusal(monkeypatch):
             assert storage.read_all() == b"12345"
             assert given == ["key0", "key1"]
             assert isinstance(storage._client.store, obstore.store.S3Store)
+
+
+# -- endpoints
+
+NAMES = ["AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"]
+
+
+@pytest.mark.parametrize("name", ["endpoint", "endpoint_url", *NAMES])
+def test_plain_http_is_for_options_that_name_it(name):
+    with serving({"/b/x": b"12345"}) as site, open_storage("s3://b/x", **KEYS, **{name: site.url}) as storage:
+        assert storage.read_all() == b"12345"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_plain_http_may_be_named_by_the_environment(monkeypatch, name):
+    with serving({"/b/x": b"12345"}) as site:
+        monkeypatch.setenv(name, site.url)
+        with open_storage("s3://b/x", **KEYS) as storage:
+            assert storage.read_all() == b"12345"
+
+
+def test_plain_http_may_be_forbidden(monkeypatch):
+    with serving({"/b/x": b"12345"}) as site:
+        monkeypatch.setenv(NAMES[0], site.url)
+        client = {"allow_http": False}
+        with open_storage("s3://b/x", **KEYS, client_options=client) as storage, pytest.raises(StorageError):
+            storage.read_all()
+        assert site.requests == []
