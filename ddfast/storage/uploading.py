@@ -13,7 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ddfast.errors import ClosedError, StorageError, StorageOptionError, UnsupportedIOError
+from ddfast.errors import (
+    ClosedError,
+    StorageError,
+    StorageNotFoundError,
+    StorageOptionError,
+    UnsupportedIOError,
+)
 from ddfast.storage.answers import passes_by, status_of
 from ddfast.storage.anywhere import open_file_system
 from ddfast.storage.failures import cut, denied, of_any, of_os_error
@@ -304,6 +310,5 @@ def unwritten(error: Exception, name: str, what: str = "written") -> StorageErro
     passing = of_any(error, name, None).passing or passes_by(error)
     where = f"part {part[1]} of {name}" if part else name
     often = f" after {attempts} attempts" if attempts > 1 else ""
-    return StorageError(
-        f"{where} could not be {what}{often}: {reason}", url=name, attempts=attempts, passing=passing
-    )
+    kind = StorageNotFoundError if isinstance(error, FileNotFoundError) else StorageError
+    return kind(f"{where} could not be {what}{often}: {reason}", url=name, attempts=attempts, passing=passing)

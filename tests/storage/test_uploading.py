@@ -12,6 +12,7 @@ from ddfast.errors import (
     ClosedError,
     StorageDeniedError,
     StorageError,
+    StorageNotFoundError,
     StorageOptionError,
     UnsupportedIOError,
 )
@@ -182,4 +183,14 @@ def test_store_that_refuses_is_told_as_such():
         upload = open_upload("s3://b/x", skip_signature=True, endpoint=site.url)
         with pytest.raises(StorageDeniedError, match="s3://b/x"):
             write_and_commit(upload, b"x")
+        upload.abort()
+
+
+def test_bucket_that_is_not_there_is_told_as_such():
+    with serving({}) as site:
+        site.act = lambda number: 404
+        upload = open_upload("s3://b/x", skip_signature=True, endpoint=site.url)
+        with pytest.raises(StorageNotFoundError, match=r"s3://b/x could not be written.*404") as caught:
+            write_and_commit(upload, b"x")
+        assert not caught.value.passing
         upload.abort()
