@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-SECONDS = 20.0
+from servers import answers, await_start, free_port, stop
 
 CONFIG = """
 NFS_CORE_PARAM {{ NFS_Port = {port}; MNT_Port = {other}; Protocols = 4; Bind_addr = 127.0.0.1;
@@ -44,60 +42,27 @@ def _flags() -> list[str]:
     return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split()
 
 
-def _free_port() -> int:
-    with socket.socket() as some:
-        some.bind(("127.0.0.1", 0))
-        return int(some.getsockname()[1])
-
-
-def _answers(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        return False
-    return True
-
-
-def _await(
-    process: subprocess.Popen[bytes], is_there: bool, port: int = 0, mount: Path | None = None
-) -> None:
-    end = time.monotonic() + SECONDS
-    while (_answers(port) if mount is None else mount.is_mount()) is not is_there:
-        if process.poll() is not None or time.monotonic() > end:
-            raise RuntimeError(f"{process.args!r} does not start")
-        time.sleep(0.02)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
 @contextmanager
 def exported(data: Path, work: Path) -> Iterator[Path]:
     """The folder `data` as an NFS client sees it; `work` is for what server and client need."""
-    port, folder, client = _free_port(), work / "mount", work / "nfs_mount"
+    port, folder, client = free_port(), work / "mount", work / "nfs_mount"
     source = Path(__file__).parent / "far" / "nfs_mount.c"
     subprocess.run(["cc", "-o", client, source, *_flags(), "-pthread"], check=True)
     config = work / "ganesha.conf"
-    config.write_text(CONFIG.format(port=port, other=_free_port(), data=data, folder=work))
+    config.write_text(CONFIG.format(port=port, other=free_port(), data=data, folder=work))
     folder.mkdir()
     log, pid = work / "ganesha.log", work / "ganesha.pid"
     with ExitStack() as stack, (work / "output").open("wb") as output:
         server = subprocess.Popen(
             ["ganesha.nfsd", "-F", "-f", config, "-L", log, "-p", pid], stdout=output, stderr=output
         )
-        stack.callback(_end, server)
-        _await(server, True, port)
+        stack.callback(stop, server)
+        await_start(server, lambda: answers(port))
         url = f"nfs://127.0.0.1/data?version=4&nfsport={port}"
         mount = subprocess.Popen(
             [client, url, folder, "-f", "-o", "ro,max_threads=34"], stdout=output, stderr=output
         )
-        stack.callback(_end, mount)
+        stack.callback(stop, mount)
         stack.callback(subprocess.run, ["fusermount3", "-u", "-z", folder], check=False)
-        _await(mount, True, mount=folder)
+        await_start(mount, folder.is_mount)
         yield folder

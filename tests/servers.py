@@ -1,0 +1,45 @@
+"""Servers that are installed on this machine, as processes of a test."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+
+SECONDS = 20.0
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens to."""
+    with socket.socket() as some:
+        some.bind(("127.0.0.1", 0))
+        return int(some.getsockname()[1])
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens to a port of this machine."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def await_start(process: subprocess.Popen[bytes], is_up: Callable[[], bool]) -> None:
+    """Wait for a server; RuntimeError if it ends, or takes too long."""
+    end = time.monotonic() + SECONDS
+    while not is_up():
+        if process.poll() is not None or time.monotonic() > end:
+            raise RuntimeError(f"{process.args!r} does not start")
+        time.sleep(0.02)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process, one that is over already as well."""
+    process.terminate()
+    try:
+        process.wait(SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
