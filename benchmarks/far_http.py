@@ -7,6 +7,11 @@ through something that adds the delay of a network:
     nginx -c ...                              # or any other server; 5 ms of delay: tc qdisc, toxiproxy, ...
     python -m benchmarks.far_http http://localhost:8080
 
+or into a bucket, for which the environment has what is needed (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, ...):
+
+    python -m benchmarks.far_http --make s3://BUCKET
+    python -m benchmarks.far_http s3://BUCKET
+
 Measured are samples a second of ddfast's `batches(256)` in true random order, and of the same samples as range requests
 that are made with obstore alone, by tasks of one loop (uvloop, where installed): 64 at a time for large samples
 (105 kB), and one at a time for small ones (2.8 kB). Both sides take turns. Each is counted for --seconds, after --warm
@@ -21,11 +26,10 @@ import argparse
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import numpy as np
 import obstore
-from obstore.store import HTTPStore
+from obstore.store import from_url
 
 from benchmarks.measure import Spread, Stopwatch, interleaved, ratios
 from ddfast import AsyncReader, FileWriter
@@ -35,11 +39,11 @@ LARGE, SMALL = ("large.msgpack", 105_000, 4_000), ("small.msgpack", 2_800, 200_0
 BATCH = 256
 
 
-def make(folder: Path) -> None:
-    """Write both datasets."""
+def make(folder: str) -> None:
+    """Write both datasets into a folder, or a bucket."""
     rng = np.random.default_rng(0)
     for name, size, count in (LARGE, SMALL):
-        with FileWriter(folder / name, overwrite=True) as writer:
+        with FileWriter(f"{folder}/{name}", overwrite=True) as writer:
             for i in range(count):
                 writer.write({"key": str(i), "data": rng.bytes(size)})
 
@@ -80,7 +84,7 @@ async def read_raw(url: str, watch: Watch, at_once: int) -> float:
     with open_storage(url + ".offsets") as storage:
         offsets = np.frombuffer(storage.read_all(), ">u8").astype(np.int64)
     root, _, key = url.rpartition("/")
-    store = HTTPStore.from_url(root, client_options={"allow_http": True})
+    store = from_url(root, client_options={"allow_http": True})
     order = itertools.cycle(np.random.default_rng(1).permutation(len(offsets) - 1).tolist())
     more = True
 
@@ -126,8 +130,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("url", metavar="URL", nargs="?", help="where the folder is served")
-    parser.add_argument("--make", type=Path, metavar="FOLDER", help="write the datasets")
+    parser.add_argument("url", metavar="URL", nargs="?", help="where the folder is served, or the bucket")
+    parser.add_argument("--make", metavar="FOLDER", help="write the datasets; a URL, too")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement (default: 3)")
     parser.add_argument("--warm", type=float, default=2.0, help="seconds before each (default: 2)")
     parser.add_argument("--repeats", type=int, default=5, help="measurements of each side (default: 5)")

@@ -29,8 +29,8 @@ KEY, SECRET = "reader", "a-secret-of-tests"
 NAME, OUTPUT = "client.gateway", "output"
 SHOWN = 2000
 
-# Changes of the cluster are agreed on at once, not collected for a second: with the defaults it takes long to start. What an OSD
-# tells the monitor of itself at its start is refused now and then, before it has heard which cluster it is.
+# paxos_*: with the defaults, every change of the cluster is put off for a moment, and it takes long to start.
+# osd_*_update_on_start: an OSD may say these before it knows of which cluster it is, is refused, and ends.
 CONFIG = """
 [global]
 fsid = {cluster}
