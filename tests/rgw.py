@@ -22,7 +22,7 @@ from email.utils import formatdate
 from pathlib import Path
 
 import requests
-from servers import SECONDS, answers, await_start, free_port, stop
+from servers import SECONDS, answers, await_start, free_port, kill, stop
 
 TOOLS = ("ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
 KEY, SECRET = "reader", "a-secret-of-tests"
@@ -107,7 +107,7 @@ class Gateway:
 
     def stop(self) -> None:
         """End it for good."""
-        stop(self._process)
+        kill(self._process)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -178,7 +178,7 @@ class Cluster:
 
     def _serve(self, name: str, *arguments: str) -> None:
         process = _started(self.command(name, *arguments, "-f"), self.folder / OUTPUT)
-        self._stack.callback(stop, process)
+        self._stack.callback(kill, process)
 
     def _run(self, name: str, *arguments: str) -> None:
         process = _started(self.command(name, *arguments), self.folder / OUTPUT)
@@ -187,7 +187,7 @@ class Cluster:
         except subprocess.TimeoutExpired:
             status = None
         finally:
-            stop(process)
+            kill(process)
         if status != 0:
             said = (self.folder / OUTPUT).read_text(errors="replace")[-SHOWN:]
             raise RuntimeError(f"{name} {' '.join(arguments[:2])} ended with {status}: {said}")

@@ -41,5 +41,10 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(SECONDS)
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        kill(process)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process that has nothing to lose."""
+    process.kill()
+    process.wait()
