@@ -9,6 +9,14 @@
 
 #define BLOCK_STEP ((size_t)64 << 10)
 
+/* From here on blocks are whole large pages: Linux aligns only those, so that they lie in large pages throughout. */
+#define LARGE_BLOCK ((size_t)16 << 20)
+#define LARGE_STEP ((size_t)2 << 20)
+
+/* Batches of a dataset differ by a few percent. With so large a part to spare, the block of one does for the others. What
+ * is never touched takes no memory. */
+#define SPARE 32
+
 /* A free block is taken for a request down to a quarter of its size: batches differ, and fresh pages cost more. */
 #define LARGEST_WASTE 4
 
@@ -135,15 +143,21 @@ static void blocks_free(block *b) {
     }
 }
 
+/* How large a new block for `size` bytes is made. */
+static size_t size_of_block(size_t size) {
+    size_t step = size < LARGE_BLOCK ? BLOCK_STEP : LARGE_STEP;
+    return (size + size / SPARE) / step * step + step;
+}
+
 static block *pool_take(ddf_pool *pool, size_t size) {
-    if (size > SIZE_MAX - BLOCK_STEP) {
+    if (size > SIZE_MAX / 2) {
         return NULL;
     }
-    size = size == 0 ? BLOCK_STEP : (size + BLOCK_STEP - 1) / BLOCK_STEP * BLOCK_STEP;
     pthread_mutex_lock(&pool->lock);
     block *evicted = NULL;
     block *b = pool_find(pool, size);
     if (b == NULL) {
+        size = size_of_block(size);
         evicted = pool_evict(pool, size);
     }
     pool->used += b == NULL ? size : b->size;

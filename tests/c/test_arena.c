@@ -63,6 +63,28 @@ static void blocks_come_back(void) {
     ddf_pool_release(pool);
 }
 
+static void the_block_of_a_batch_does_for_one_that_is_a_little_larger(void) {
+    const size_t sizes[] = {MIB, 5 * MIB, 27 * MIB, 300 * MIB};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        ddf_pool *pool = pool_of(400 * MIB);
+        ddf_arena *arena = arena_of(pool, sizes[i]);
+        void *first = ddf_arena_alloc(arena, 100, 1, 0);
+        ddf_arena_release(arena);
+        arena = arena_of(pool, sizes[i] + sizes[i] / 33);
+        assert(ddf_pool_kept(pool) == 0 && ddf_arena_alloc(arena, 100, 1, 0) == first);
+        ddf_arena_release(arena);
+        ddf_pool_release(pool);
+    }
+}
+
+static void large_blocks_are_whole_large_pages(void) {
+    ddf_pool *pool = pool_of(64 * MIB);
+    ddf_arena *arena = arena_of(pool, 27 * MIB + 12345);
+    assert(ddf_arena_size(arena) % (2 * MIB) == 0);
+    ddf_arena_release(arena);
+    ddf_pool_release(pool);
+}
+
 static void kept_blocks_stay_within_the_limit(void) {
     ddf_pool *pool = pool_of(2 * MIB);
     ddf_arena *one = arena_of(pool, 2 * MIB);
@@ -168,6 +190,8 @@ int main(void) {
     memory_lands_congruent_to_its_offset();
     allocations_do_not_overlap_or_move();
     blocks_come_back();
+    the_block_of_a_batch_does_for_one_that_is_a_little_larger();
+    large_blocks_are_whole_large_pages();
     kept_blocks_stay_within_the_limit();
     arenas_outlive_their_pools_last_user();
     impossible_sizes_are_refused();
