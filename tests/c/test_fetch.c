@@ -107,7 +107,7 @@ static ddf_fetch *fetch_of(bench b, uint64_t seed, size_t count) {
     ddf_fetch_request request = {
         .shards = b.shards,
         .pool = b.pool,
-        .order = {DDF_ORDER_SHUFFLED, COUNT, seed, 0, 1, 1},
+        .order = {DDF_ORDER_SHUFFLED, COUNT, seed, 0, 1, 1, NULL},
         .stride = 32,
         .count = count,
         .batch_size = 32,
