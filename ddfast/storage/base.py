@@ -99,6 +99,14 @@ class Storage(ABC):
     async def read_async(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
         """As `read`. When it was cancelled, the buffers are not touched any more."""
 
+    def read_at_hand(self, spans: Sequence[Span], into: Sequence[memoryview]) -> bool:
+        """As `read`, where all of it is in this machine's memory: no request is sent, and nothing is waited for.
+
+        Returns:
+            False where it is not, and the buffers hold anything; so for a storage that keeps nothing.
+        """
+        return False
+
     async def read_over_async(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
         """As `read_async`, by reading all from the first byte to the last, and what lies between the spans as well.
 

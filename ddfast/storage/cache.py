@@ -13,7 +13,7 @@ from typing import Any
 from ddfast.storage.base import Span, Stat, Storage, paired
 from ddfast.storage.blockcache import BlockCache, shared_cache
 from ddfast.storage.blocks import PAGE_BYTES, Address, Block, footprint
-from ddfast.storage.errand import CacheTraffic, Errand, windows
+from ddfast.storage.errand import CacheTraffic, Errand, glance, is_small, wanted_of, windows
 
 __all__ = ["BLOCK_BYTES", "CacheTraffic", "CachedStorage"]
 
@@ -135,6 +135,20 @@ class CachedStorage(Storage):
                 self.storage.read(*errand.late)
         self._count(errand.traffic)
 
+    def read_at_hand(self, spans: Sequence[Span], into: Sequence[memoryview]) -> bool:
+        """As `read`, where the system has all of it in memory, as blocks of the directory."""
+        self.check_usable()
+        if self.seen is None or not is_small(spans):
+            return False
+        pairs, traffic = paired(spans, into), CacheTraffic()
+        with self._cache.held() as cache:
+            address = self._address(cache, self.seen, pairs)
+            if address is None:
+                return False
+            found = glance(cache, address, wanted_of(pairs, self.block_bytes), traffic)
+        self._count(traffic)
+        return found
+
     async def read_async(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
         """As `read`. When it was cancelled, the buffers are not touched any more."""
         self.check_usable()
@@ -149,8 +163,7 @@ class CachedStorage(Storage):
 
     async def _run_async(self, cache: BlockCache, errand: Errand) -> None:
         try:
-            if not errand.glance():
-                await cache.in_thread(errand.look)
+            await cache.in_thread(errand.look)
             if errand.spans:
                 await self.storage.read_async(errand.spans, errand.buffers)
                 await cache.in_thread(errand.land)

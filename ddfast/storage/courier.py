@@ -224,8 +224,12 @@ class Courier:
     async def _read(self, request: Request) -> Exception | None:
         ledger = self._ledger
         try:
+            storage = self._storage_of(request.shard)
+            if storage.read_at_hand(request.spans, request.into):
+                await asyncio.sleep(0)  # what others have asked for may have come
+                return None
             await attempts.read(
-                self._storage_of(request.shard),
+                storage,
                 request.spans,
                 request.into,
                 ledger.policy,

@@ -12,13 +12,13 @@ from ddfast.storage.blockcache import BlockCache
 from ddfast.storage.blocks import Address, Part
 from ddfast.storage.flights import Flight
 
-__all__ = ["CacheTraffic", "Errand", "Wanted", "windows"]
+__all__ = ["CacheTraffic", "Errand", "Wanted", "glance", "is_small", "wanted_of", "windows"]
 
 # Missing blocks are fetched to memory of their own first; a read of a whole file must not take as much again.
 WINDOW_BYTES = 32 << 20
 
-# Copying more than this from the system's memory takes longer than handing it to a thread.
-GLANCE_BYTES = 512 << 10
+# So much is copied from the system's memory in the event loop: handing 1 MB to a thread takes as long again.
+GLANCE_BYTES = 2 << 20
 
 Wanted = dict[int, list[Part]]
 
@@ -53,8 +53,8 @@ class CacheTraffic:
         self.stored += other.stored
 
 
-def windows(pairs: Sequence[tuple[Span, memoryview]], block_bytes: int) -> Iterator[Wanted]:
-    """What is wanted of which block, a bounded number of blocks at a time; no span is empty."""
+def wanted_of(pairs: Sequence[tuple[Span, memoryview]], block_bytes: int) -> Wanted:
+    """What is wanted of which block; no span is empty."""
     wanted: Wanted = {}
     for (start, stop), memory in pairs:
         for number in range(start // block_bytes, -(-stop // block_bytes)):
@@ -62,10 +62,35 @@ def windows(pairs: Sequence[tuple[Span, memoryview]], block_bytes: int) -> Itera
             first, last = max(start, base), min(stop, base + block_bytes)
             part = Part(first - base, last - base, memory[first - start : last - start])
             wanted.setdefault(number, []).append(part)
+    return wanted
+
+
+def windows(pairs: Sequence[tuple[Span, memoryview]], block_bytes: int) -> Iterator[Wanted]:
+    """The same, a bounded number of blocks at a time."""
+    wanted = wanted_of(pairs, block_bytes)
     numbers = sorted(wanted)
     many = max(1, WINDOW_BYTES // block_bytes)
     for at in range(0, len(numbers), many):
         yield {number: wanted[number] for number in numbers[at : at + many]}
+
+
+def is_small(spans: Sequence[Span]) -> bool:
+    """Whether these are worth a `glance`."""
+    return sum(stop - start for start, stop in spans) <= GLANCE_BYTES
+
+
+def glance(cache: BlockCache, address: Address, wanted: Wanted, traffic: CacheTraffic) -> bool:
+    """Take what the directory has, without waiting for a disk; whether that was all."""
+    try:
+        for number, parts in wanted.items():
+            found = cache.load(address.block(number), parts, wait=False)
+            if not found:
+                traffic.damaged += found is None
+                return False
+    except BlockingIOError:
+        return False
+    traffic.local += len(wanted)
+    return True
 
 
 class Errand:
@@ -94,19 +119,6 @@ class Errand:
         self.late: tuple[list[Span], list[memoryview]] = ([], [])
         self.traffic = CacheTraffic()
 
-    def glance(self) -> bool:
-        """Take what the directory has, without waiting for a disk; whether that was all. If not, `look` for all."""
-        parts = [part for parts in self._wanted.values() for part in parts]
-        if sum(part.stop - part.start for part in parts) > GLANCE_BYTES:
-            return False
-        try:
-            if all(self._load(number, wait=False) for number in self._wanted):
-                return True
-        except BlockingIOError:
-            pass
-        self.traffic.local = 0
-        return False
-
     def look(self) -> None:
         """Take what the directory has; find out what to fetch, and what others are fetching."""
         missing = self._not_there(self._wanted)
@@ -123,8 +135,8 @@ class Errand:
     def _not_there(self, numbers: Iterable[int]) -> list[int]:
         return [number for number in numbers if not self._load(number)]
 
-    def _load(self, number: int, wait: bool = True) -> bool:
-        found = self._cache.load(self._blocks[number], self._wanted[number], wait)
+    def _load(self, number: int) -> bool:
+        found = self._cache.load(self._blocks[number], self._wanted[number], wait=True)
         self.traffic.local += found is True
         self.traffic.damaged += found is None
         return found is True

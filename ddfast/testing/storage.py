@@ -113,6 +113,15 @@ class StorageTests:
     ) -> None:
         assert self.read(storage, spans, way) == [content[start:stop] for start, stop in spans]
 
+    @pytest.mark.parametrize("spans", SPANS, ids=len)
+    def test_what_is_at_hand_is_what_a_read_gives(
+        self, storage: Storage, content: bytes, spans: list[Span]
+    ) -> None:
+        self.read(storage, spans, "blocking")
+        into = buffers(spans)
+        if storage.read_at_hand(spans, into):
+            assert [bytes(buffer) for buffer in into] == [content[start:stop] for start, stop in spans]
+
     def test_the_last_bytes_are_read(self, storage: Storage, content: bytes, way: str) -> None:
         assert self.read(storage, [(len(content) - 3, len(content))], way) == [content[-3:]]
 

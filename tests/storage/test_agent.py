@@ -111,6 +111,24 @@ def test_pieces_that_must_wait_go_together(feed):
         )
 
 
+def test_what_is_at_hand_takes_no_request_and_holds_nothing_up(feed):
+    class Near(Memory):
+        def read_at_hand(self, spans, into):
+            if spans[0][0] == 0:
+                return False
+            for (start, stop), buffer in zip(spans, into, strict=True):
+                buffer[:] = DATA[start:stop]
+            return True
+
+    with Agent([Near(DATA, lambda number: 0.001)], feed, QUICK) as agent:
+        agent.start()
+        wanted = pieces(400)
+        feed.put(*wanted)
+        check(wanted)
+        assert agent.traffic.requests == 1 + agent.traffic.hedged
+        assert agent.traffic.in_flight == 0
+
+
 def test_a_large_piece_is_shared_by_several_requests(feed):
     data = DATA * 8
     with Agent([Memory(data)], feed, QUICK) as agent:

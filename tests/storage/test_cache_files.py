@@ -16,7 +16,7 @@ import pytest
 from far_storage import CountingStorage, pseudo_random, read, read_async
 
 import ddfast
-from ddfast.storage import CachedStorage, blockcache, blocks, cache_usage, ledger
+from ddfast.storage import CachedStorage, blockcache, blocks, cache_usage, errand, ledger
 from ddfast.storage.blocks import Address
 
 BLOCK = 16384 * 2
@@ -432,8 +432,15 @@ def test_processes_killed_at_any_moment_leave_nothing_that_is_read_wrongly(tmp_p
     assert last.returncode == 0
 
 
+def at_hand(cached, *spans):
+    """What can be read at once, or None."""
+    buffers = [bytearray(stop - start) for start, stop in spans]
+    found = cached.read_at_hand(spans, [memoryview(buffer) for buffer in buffers])
+    return [bytes(buffer) for buffer in buffers] if found else None
+
+
 @pytest.mark.parametrize("way", ["not in memory", "partly in memory", "cannot tell", "no such flag"])
-def test_event_loop_reads_in_a_thread_what_the_system_does_not_have_in_memory(filled, arun, monkeypatch, way):
+def test_what_the_system_does_not_have_in_memory_is_read_in_a_thread(filled, arun, monkeypatch, way):
     real = os.preadv
 
     def preadv(file, buffers, at, flags):
@@ -449,22 +456,47 @@ def test_event_loop_reads_in_a_thread_what_the_system_does_not_have_in_memory(fi
     if way == "no such flag":
         monkeypatch.setattr(blocks, "NO_WAIT", None)
     cached = filled.open()
+    cached.stat()
+    assert at_hand(cached, (5, BLOCK + 5)) is None
     assert arun(read_async(cached, (5, BLOCK + 5))) == [CONTENT[5 : BLOCK + 5]]
     assert cached.storage.asked == []
     assert (cached.traffic.local, cached.traffic.damaged) == (2, 0)
 
 
-def test_event_loop_reads_in_place_what_the_system_has_in_memory(filled, arun, monkeypatch):
+@pytest.fixture
+def warm(filled):
+    """A cache whose blocks the system has in memory, and says so."""
     cached = filled.open()
+    cached.stat()
+    if at_hand(cached, WHOLE) is None:
+        pytest.skip("this system, or its file system, cannot tell")
+    return cached
 
-    async def refuse(*args):
-        raise AssertionError("a thread was asked")
 
-    if not hasattr(os, "RWF_NOWAIT"):
-        pytest.skip("this system cannot tell")
-    monkeypatch.setattr(cached._cache, "in_thread", refuse)
-    try:
-        got = arun(read_async(cached, (5, 100)))
-    except AssertionError:
-        pytest.skip("this file system cannot tell")
-    assert got == [CONTENT[5:100]]
+def test_what_the_system_has_in_memory_is_at_hand(warm):
+    assert at_hand(warm, (5, 100), (BLOCK - 1, 3 * BLOCK)) == [CONTENT[5:100], CONTENT[BLOCK - 1 : 3 * BLOCK]]
+    assert warm.storage.asked == []
+    assert warm.traffic.local == 7 + 3
+
+
+def test_nothing_is_at_hand_before_the_version_is_known(warm, filled):
+    assert at_hand(filled.open(), (5, 100)) is None
+
+
+def test_a_block_that_is_gone_is_not_at_hand(warm, filled):
+    filled.file(1).unlink()
+    assert at_hand(warm, (0, 2 * BLOCK)) is None
+    assert (warm.traffic.local, warm.traffic.damaged) == (7, 0)
+
+
+def test_a_damaged_block_is_not_at_hand_and_is_dropped(warm, filled):
+    flip(-1)(filled.file(1), filled)
+    assert at_hand(warm, (0, 2 * BLOCK)) is None
+    assert (warm.traffic.local, warm.traffic.damaged) == (7, 1)
+    assert not filled.file(1).exists()
+
+
+def test_more_than_is_quick_to_copy_is_not_at_hand(warm, monkeypatch):
+    monkeypatch.setattr(errand, "GLANCE_BYTES", 99)
+    assert at_hand(warm, (0, 99)) == [CONTENT[:99]]
+    assert at_hand(warm, (0, 50), (100, 150)) is None
