@@ -182,7 +182,7 @@ static void pool_give(ddf_pool *pool, block *b) {
     }
     pthread_mutex_lock(&pool->lock);
     pool->used -= b->size;
-    int keep = pool->used + pool->kept + b->size <= pool->limit;
+    int keep = b->size <= pool->limit && pool->used + pool->kept <= pool->limit;
     if (keep) {
         b->next = pool->free;
         pool->free = b;

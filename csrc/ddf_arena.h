@@ -15,7 +15,8 @@
 typedef struct ddf_pool ddf_pool;
 typedef struct ddf_arena ddf_arena;
 
-/* A pool that keeps free blocks for reuse as long as used and free blocks together stay within `limit` bytes.
+/* A pool that keeps free blocks for reuse as long as used and free blocks together stay within `limit` bytes, the one that
+ * came back last excepted: who works on one batch while others are fetched ahead uses so much at a time.
  * The pool starts with one reference; every arena made from it holds one more. Returns 0 or -ENOMEM. */
 int ddf_pool_new(uint64_t limit, ddf_pool **out);
 void ddf_pool_retain(ddf_pool *pool);

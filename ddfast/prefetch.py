@@ -30,8 +30,6 @@ __all__ = ["Fetcher"]
 
 POLL_SECONDS = 0.1
 STOP_SECONDS = 5.0
-# Memory is kept for reuse up to the limit and so large a part of it.
-SPARE = 8
 
 
 class Fetcher:
@@ -66,8 +64,7 @@ class Fetcher:
         self.dataset = dataset
         self.policy = policy or Policy()
         self.prefetch_bytes = prefetch_bytes
-        # What was delivered last does not count, and must not have its memory given back each time to be got anew.
-        self.pool = Pool(prefetch_bytes + prefetch_bytes // SPARE)
+        self.pool = Pool(prefetch_bytes)
         self._shards = dataset.shards
         self.engine = _new_engine(queue_depth or QUEUE_DEPTH, io)
         self._server = dataset.serve(self.engine)

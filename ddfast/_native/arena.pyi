@@ -2,7 +2,7 @@ class Pool:
     """Blocks of memory for arenas, kept for reuse within a limit. Safe to share between threads.
 
     Parameters:
-        limit: bytes of used and kept blocks above which a freed block goes back to the system.
+        limit: bytes of used and kept blocks above which freed blocks go back to the system, the last one excepted.
     """
 
     def __init__(self, limit: int) -> None: ...
