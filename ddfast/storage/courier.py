@@ -60,7 +60,7 @@ class Ledger:
     @property
     def gap(self) -> int:
         """Bytes between two spans that are worth reading over, now."""
-        return self.latency.gap(self.flow.limit)
+        return self.flow.gap.size
 
     @property
     def cut(self) -> int:

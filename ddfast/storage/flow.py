@@ -2,10 +2,12 @@
 
 The limit doubles round by round as long as the link answers with more throughput, then it is probed in small steps:
 what brought nothing is taken back. Too many reads in flight cost little, too few cost throughput in proportion, so
-that doubts are resolved upwards: the last doubling stays.
+that doubts are resolved upwards: the last doubling stays. While the limit rests, gaps to read over are tried.
 """
 
 from __future__ import annotations
+
+from ddfast.storage.gap import Gap
 
 __all__ = ["Flow"]
 
@@ -38,6 +40,7 @@ class Flow:
     Attributes:
         limit: reads that may be in flight.
         in_flight: reads that are.
+        gap: which gaps are worth reading over.
     """
 
     def __init__(self, start: int = START, most: int = MOST) -> None:
@@ -46,6 +49,7 @@ class Flow:
         self.limit = min(start, most)
         self.in_flight = 0
         self.most = most
+        self.gap = Gap()
         self._doubling = True
         self._before = 0  # the limit that a step was taken from, 0 if the last round took none
         self._best = 0.0  # throughput before that step
@@ -93,6 +97,8 @@ class Flow:
         self._rest = REST
 
     def _change(self, now: float, limit: int) -> None:
+        if limit != self.limit:
+            self.gap.drop()
         self.limit = limit
         self._settling = max(self.in_flight, 1)
         self._begin_round(now)
@@ -105,6 +111,8 @@ class Flow:
         # With fewer reads at hand than the limit allows, throughput says nothing about the limit.
         if self._filled * 2 >= self._reads:
             self._judge(now, self._bytes / (now - self._began))
+        else:
+            self.gap.drop()
         if not self._settling:
             self._begin_round(now)
 
@@ -115,12 +123,17 @@ class Flow:
         elif self._before and rate < self._best * STEP_GAIN:
             self._change(now, self._before)
             self._before, self._rest = 0, REST
-        elif self._rest > 0:
-            self._rest -= 1
-        elif self.limit < self.most:
+        elif self._rest > 0 or self.limit == self.most:
+            self._before = 0
+            self._try_gap(now)
+        else:
             self._before = 0 if self._doubling else self.limit
             self._best = rate
             step = self.limit if self._doubling else max(1, self.limit // STEP)
             self._change(now, min(self.most, self.limit + step))
-        else:
-            self._before = 0
+
+    def _try_gap(self, now: float) -> None:
+        if self.gap.add(self._bytes, now - self._began):
+            self._change(now, self.limit)
+        if not self.gap.is_tried:
+            self._rest = max(0, self._rest - 1)

@@ -1,4 +1,4 @@
-"""What recent reads took, and what follows from it: when a read is late, which gaps are worth reading over."""
+"""What recent reads took, and what follows from it: when a read is late, how large reads are cut."""
 
 from __future__ import annotations
 
@@ -16,11 +16,6 @@ WINDOW = 0.05
 FADE = 0.98
 RISE = 1.0002
 
-# What a request costs those who send and answer it, in seconds, however short the way.
-REQUEST_SECONDS = 50e-6
-
-MIN_GAP = 16 << 10
-MAX_GAP = 256 << 10
 CUT = 1 << 20
 MAX_CUT = 8 << 20
 
@@ -91,17 +86,6 @@ class Latency:
         """
         seconds = self.quantile(q)
         return seconds * max(1.0, size / self._mean) if self._mean else seconds
-
-    def gap(self, in_flight: int) -> int:
-        """Bytes between two spans that cost less to read over than a request of their own.
-
-        With `in_flight` requests at a time, one more costs that share of the latency; what the link carries
-        meanwhile may be thrown away instead. No less than `REQUEST_SECONDS` are counted.
-        """
-        if not self.is_known:
-            return MIN_GAP
-        worth = self.bandwidth * max(REQUEST_SECONDS, self.least / max(1, in_flight))
-        return max(MIN_GAP, min(MAX_GAP, int(worth)))
 
     def cut(self, in_flight: int) -> int:
         """Bytes at which large reads are cut, so that several connections share them.

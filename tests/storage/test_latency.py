@@ -8,8 +8,6 @@ import pytest
 
 from ddfast.storage.latency import Latency
 
-KB = 1 << 10
-
 
 def seen(latency: float, bandwidth: float, in_flight: int, size: int = 100_000, reads: int = 5000) -> Latency:
     """After steady reading over a link that takes `latency` and carries `bandwidth`."""
@@ -56,22 +54,6 @@ def test_a_pause_of_the_consumer_does_not_lower_bandwidth():
     for number in range(100):
         known.add(1000.0 + number, 0.001, 100_000)
     assert known.bandwidth == pytest.approx(before, rel=0.05)
-
-
-def test_a_gap_is_worth_what_the_link_carries_in_the_share_of_latency_that_a_request_costs():
-    known = seen(0.005, 1.25e9, 62)
-    assert known.gap(32) == pytest.approx(1.25e9 * 0.005 / 32, rel=0.1)
-
-
-def test_a_request_is_worth_a_gap_even_where_the_way_is_short():
-    known = seen(0.0001, 1e9, 64, size=1000, reads=100_000)
-    assert known.gap(64) == pytest.approx(64 * 1000 / 0.0001 * 50e-6, rel=0.1)
-
-
-def test_gaps_stay_within_bounds():
-    assert Latency().gap(64) == 16 * KB
-    assert seen(0.0001, 1e7, 1, size=1000).gap(64) == 16 * KB
-    assert seen(1.0, 1e10, 64, size=100_000_000).gap(1) == 256 * KB
 
 
 def test_queueing_on_a_full_link_is_not_taken_for_latency():
