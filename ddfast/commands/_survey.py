@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ KEYS_SHOWN = 3
 # Sizes that differ by more are shown in bins that grow.
 WIDE = 100
 
+# Bytes of samples that are read together, about.
+TOGETHER = 16 << 20
 
 Shape = tuple[int, ...]
 
@@ -136,11 +138,12 @@ def survey(places: Sequence[Place], samples: int = 1000) -> Survey:
         for place, table in zip(places, tables, strict=True):
             count = len(table) - 1
             with _opened(place) as reader:
-                for index in (chosen[(chosen >= first) & (chosen < first + count)] - first).tolist():
-                    try:
-                        _describe(reader.get(index), fields)
-                    except (CorruptSampleError, PickleRefusedError) as error:
-                        unreadable.append(str(error))
+                own = chosen[(chosen >= first) & (chosen < first + count)]
+                for sample in _samples(reader, own - first, sizes[own]):
+                    if isinstance(sample, Exception):
+                        unreadable.append(str(sample))
+                    else:
+                        _describe(sample, fields)
                     bar()
                 shards.append(_shard(place, count, reader))
             first += count
@@ -162,6 +165,24 @@ def _opened(place: Place) -> MsgpackReader:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # which index files there are is told anyway
         return MsgpackReader(place.source, storage_options=place.options)
+
+
+def _samples(reader: MsgpackReader, indices: NDArray[np.int64], sizes: NDArray[np.int64]) -> Iterator[Any]:
+    """Samples, or why they cannot be decoded."""
+    groups = np.cumsum(sizes) // TOGETHER
+    for together in np.split(indices, np.flatnonzero(np.diff(groups)) + 1):
+        try:
+            yield from list(reader.get_many(together))
+        except (CorruptSampleError, PickleRefusedError):
+            for index in together.tolist():
+                yield _sample(reader, index)
+
+
+def _sample(reader: MsgpackReader, index: int) -> Any:
+    try:
+        return reader.get(index)
+    except (CorruptSampleError, PickleRefusedError) as error:
+        return error
 
 
 def _shard(place: Place, count: int, reader: MsgpackReader) -> Shard:

@@ -91,8 +91,8 @@ def test_sampled_samples_are_spread_evenly(path, monkeypatch):
     from ddfast.reader import MsgpackReader
 
     asked = []
-    get = MsgpackReader.get
-    monkeypatch.setattr(MsgpackReader, "get", lambda self, i: asked.append(i) or get(self, i))
+    get = MsgpackReader.get_many
+    monkeypatch.setattr(MsgpackReader, "get_many", lambda self, some: asked.extend(some) or get(self, some))
     assert info([path], samples=4).sampled == 4
     assert asked == [0, 99, 199, 299]
 
@@ -163,6 +163,20 @@ def test_samples_that_cannot_be_decoded_are_told(tmp_path, capsys):
     damage(path, 1)
     assert run(path) == 0
     assert "1 cannot be decoded, the first: " in capsys.readouterr().out
+
+
+def test_samples_beside_one_that_cannot_be_decoded_are_counted(tmp_path):
+    path = write(tmp_path / "x.msgpack", [{"key": str(i)} for i in range(5)])
+    damage(path, 2)
+    found = info([path])
+    assert (found.sampled, len(found.unreadable), found.fields["key"][0].count) == (5, 1, 4)
+
+
+def test_samples_too_large_to_be_read_together_are_read_all(tmp_path, monkeypatch):
+    monkeypatch.setattr("ddfast.commands._survey.TOGETHER", 50)
+    samples = [{"key": str(i), "data": b"x" * (10 * i)} for i in range(20)]
+    found = info([write(tmp_path / "x.msgpack", samples)])
+    assert kinds(found, "data") == [("bytes", 20, (0,), (190,))]
 
 
 def test_missing_index_is_told_with_the_way_out(tmp_path, capsys):

@@ -58,7 +58,7 @@ def test_gaps_are_read_over_where_no_more_reads_may_be_in_flight(latency):
 @pytest.mark.parametrize("bandwidth", [12.5e6, 125e6])
 @pytest.mark.parametrize("apart", [20 * KB, 40 * KB, 100 * KB])
 def test_gaps_are_not_read_over_where_bytes_are_what_takes_time(bandwidth, apart):
-    flow, rate = reading(Scattered(0.002, bandwidth, each=20e-6, apart=apart, jitter=1.0))
+    _, rate = reading(Scattered(0.002, bandwidth, each=20e-6, apart=apart, jitter=1.0))
     assert rate >= 0.95 / (20e-6 / PIECE + 1 / bandwidth)
 
 
