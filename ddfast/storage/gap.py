@@ -36,7 +36,11 @@ class Gap:
         self._at = 0
         self._step = 1  # the trial is of the size so many places further
         self._rest = 0.0
-        self._begin_trial()
+        self.size = SIZES[0]
+        # The trial: its rounds, and what they brought in how many seconds, with the present size and with the other.
+        self._rounds = 0
+        self._wanted = [0, 0]
+        self._seconds = [0.0, 0.0]
 
     @property
     def is_tried(self) -> bool:
@@ -64,7 +68,10 @@ class Gap:
 
     def drop(self) -> None:
         """What has been seen of the trial under way says nothing."""
-        self._begin_trial()
+        self.size = SIZES[self._at]
+        self._rounds = 0
+        self._wanted = [0, 0]
+        self._seconds = [0.0, 0.0]
 
     @property
     def _is_other(self) -> bool:
@@ -81,15 +88,9 @@ class Gap:
             self._turn_back(gain)
         if not 0 <= self._at + self._step < len(SIZES):
             self._turn_back(gain)
-        self._begin_trial()
+        self.drop()
 
     def _turn_back(self, gain: float) -> None:
         self._rest = REST * self._seconds[1] * max(LEAST, 1 - gain)
         if 0 <= self._at - self._step < len(SIZES):
             self._step = -self._step
-
-    def _begin_trial(self) -> None:
-        self.size = SIZES[self._at]
-        self._rounds = 0
-        self._wanted = [0, 0]
-        self._seconds = [0.0, 0.0]
