@@ -59,8 +59,6 @@ class Fetcher:
         io: IO = "auto",
         policy: Policy | None = None,
     ) -> None:
-        if prefetch_bytes < 1 or (queue_depth is not None and queue_depth < 1) or timeout <= 0:
-            raise ValueError("prefetch_bytes and queue_depth are at least 1, and timeout is above 0")
         self.dataset = dataset
         self.policy = policy or Policy()
         self.prefetch_bytes = prefetch_bytes
