@@ -144,7 +144,9 @@ class Dataset(AnyDataset):
         try:
             status = self.path.stat()
         except FileNotFoundError:
-            raise DatasetNotFoundError(f"{self.path} not found") from None
+            is_pattern = any(character in str(self.path) for character in "*?[")
+            hint = ". ShardedReader and AsyncReader read all files of a pattern" if is_pattern else ""
+            raise DatasetNotFoundError(f"{self.path} not found{hint}") from None
         return status.st_dev, status.st_ino
 
     def _lacks_offsets(self, error: DdfastError) -> bool:
