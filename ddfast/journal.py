@@ -129,11 +129,6 @@ class Journal:
         """Whether the lock is held."""
         return self._file >= 0
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was ever written to it."""
-        return os.fstat(self._file).st_size == 0
-
     def begin(self) -> None:
         """Forget everything."""
         os.ftruncate(self._file, 0)
