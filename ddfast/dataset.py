@@ -100,10 +100,12 @@ class Dataset(AnyDataset):
         self.decoder = Decoder(allow_pickle=allow_pickle)
         try:
             self._open_whole()
-        except (DatasetNotFoundError, IndexFileError):
-            from ddfast.journal import finish_for_reader
+        except (DatasetNotFoundError, IndexFileError) as error:
+            from ddfast.journal import finish_for_reader, hint_of_draft
 
             if not finish_for_reader(self.path):
+                if isinstance(error, DatasetNotFoundError) and (hint := hint_of_draft(self.path)):
+                    raise DatasetNotFoundError(f"{error}. {hint}") from None
                 raise
             self._open_whole()
         if "keys" not in self.__dict__ and first is None:

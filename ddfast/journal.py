@@ -311,6 +311,16 @@ def finish(path: Path, journal: Journal) -> bool:
     return True
 
 
+def hint_of_draft(path: Path) -> str:
+    """What to tell somebody who finds no dataset where a writer has begun one; empty where there is no draft."""
+    if not draft_path(path).exists():
+        return ""
+    return (
+        "A writer has begun it: wait until that is done; or if it was stopped, "
+        f"`ddfast recover {path}` makes a dataset of what it has written"
+    )
+
+
 def finish_for_reader(path: Path) -> bool:
     """As `finish`, for somebody who only wants to read and finds no dataset.
 
