@@ -14,7 +14,6 @@ __all__ = [
     "CACHE_BYTES",
     "IO",
     "PREFETCH_BYTES",
-    "QUEUE_DEPTH",
     "READ_TIMEOUT",
     "Far",
     "check_columns",
@@ -24,7 +23,6 @@ __all__ = [
 IO = Literal["auto", "threads", "uring", "direct"]
 
 PREFETCH_BYTES = 256 << 20
-QUEUE_DEPTH: int | None = None
 READ_TIMEOUT = 120.0
 CACHE_BYTES = 64 << 30
 

@@ -21,7 +21,7 @@ from ddfast.errors import (
     StorageTimeoutError,
     UnsupportedIOError,
 )
-from ddfast.options import IO, QUEUE_DEPTH
+from ddfast.options import IO
 from ddfast.order import Order, Part, Shuffle, epoch_order, listed_order
 from ddfast.policy import Policy
 from ddfast.stream import Stream
@@ -64,7 +64,7 @@ class Fetcher:
         self.prefetch_bytes = prefetch_bytes
         self.pool = Pool(prefetch_bytes)
         self._shards = dataset.shards
-        self.engine = _new_engine(queue_depth or QUEUE_DEPTH, io)
+        self.engine = _new_engine(queue_depth, io)
         self._server = dataset.serve(self.engine)
         self.timeout = max(timeout, dataset.patience)
         self.closed = False
