@@ -427,6 +427,9 @@ class BatchStream(AsyncIterator[Batch]):
     def __len__(self) -> int:
         return len(self._stream)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {len(self):,} batches>"
+
     async def __anext__(self) -> Batch:
         stream = self._stream
         if time.monotonic() - self._slept > GIVE_WAY_SECONDS:

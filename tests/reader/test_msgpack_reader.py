@@ -239,6 +239,10 @@ def test_a_pattern_names_the_readers_that_take_it(tmp_path):
         MsgpackReader(tmp_path / "*.msgpack")
 
 
+def test_batches_tell_how_many_they_are(reader):
+    assert repr(reader.batches(20)) == "<StreamBatches: 3 batches>"
+
+
 def test_closed_batches_end(reader):
     batches = reader.batches(4)
     next(batches)

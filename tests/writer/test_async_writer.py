@@ -235,6 +235,18 @@ def test_user_is_asked(path, monkeypatch):
     assert files(path) == old
 
 
+def test_writers_tell_where_they_write_and_how_much(path, arun):
+    with FileWriter(path, disable=True) as writer:
+        writer.write({"key": "a"})
+        assert repr(writer) == f"<FileWriter {str(path)!r}: 1 samples>"
+
+    async def main():
+        async with AsyncFileWriter(path, overwrite=True, disable=True) as writer:
+            return repr(writer)
+
+    assert arun(main()) == f"<AsyncFileWriter {str(path)!r}: 0 samples>"
+
+
 @pytest.mark.parametrize("make", [FileWriter, AsyncFileWriter])
 def test_where_nobody_can_be_asked_the_way_out_is_told(path, monkeypatch, make):
     old = write_blocking(path, SAMPLES[:1])
