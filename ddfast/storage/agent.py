@@ -194,7 +194,7 @@ class Agent:
 
     def wait(self, future: concurrent.futures.Future[T]) -> T:
         """The result of something that was submitted; waits no longer than patience lasts."""
-        limit, traffic = self.policy.timeout + SLACK, self.traffic
+        limit, traffic = min(self.policy.timeout + SLACK, threading.TIMEOUT_MAX), self.traffic
         try:
             while True:
                 seen = traffic.requests
