@@ -1,7 +1,9 @@
 """Read a dataset from a local disk that no cache holds, and compare with the best that plain reads get from it.
 
 The dataset of 105 kB samples is in FOLDER (written there first). Before each run its data file is dropped from the page
-cache with ``posix_fadvise(POSIX_FADV_DONTNEED)``, which needs no special rights; nothing else may have it open.
+cache with ``posix_fadvise(POSIX_FADV_DONTNEED)``, which needs no special rights; nothing else may have it open. Then
+as much memory is taken and given back: a virtual machine's host takes what lies idle, and pages of the cache that it
+has to give again cost several times what reading into them does.
 "from disk" says what came of it: bytes that the process made the kernel fetch (``/proc/self/io``), as a share of the
 bytes delivered. Clearly under 100 % means that the cache was not cold, clearly over it that something was read in vain.
 A virtual machine's host may have a cache of its own, which this cannot empty.
@@ -13,9 +15,9 @@ What is measured, in turns and in random order, as medians:
 - threads with nothing but `preadv` into reused buffers: 4 MiB at a time front to back, and the spans of samples in
   random order with POSIX_FADV_RANDOM, each with O_DIRECT, too.
 
-Shares are those of the best plain way of the same order: the one with the highest median, in the same turn. Memory
-that a virtual machine has given back to its host costs time when it is used again, which hits whoever takes new pages
-for the page cache next: that is the spread, and why jobs come in random order.
+Shares are those of the best plain way of the same order and the same way round the cache: the one with the highest
+median, in the same turn. Jobs come in random order. A pass that takes longer than a host leaves memory alone (some
+seconds) tells more of the host than of the disk: give fewer ``--samples`` then.
 
 Example:
   python benchmarks/cold_disk.py /tmp/ddfast-cold --repeats 5
@@ -34,24 +36,50 @@ from functools import partial
 from pathlib import Path
 
 from datasets import DATASETS, ensure
-from far_storage import ALIGN, BATCH, Job, RawReads, Row, measure, print_table, row_of, spans_of, warm_up
+from far_storage import (
+    ALIGN,
+    BATCH,
+    Job,
+    RawReads,
+    Row,
+    measure,
+    memory_of,
+    print_table,
+    row_of,
+    spans_of,
+    warm_up,
+)
 from io_backends import PLAIN_READ, Clock, Run, drop_from_cache
 from measure import machine, machine_line
 
 from ddfast import AsyncReader
 from ddfast.options import IO
 
-SEQUENTIAL = ((1, 0), (2, 0), (4, 0), (8, 0), (4, os.O_DIRECT), (32, os.O_DIRECT))
-RANDOM = ((8, 0), (32, 0), (64, 0), (8, os.O_DIRECT), (32, os.O_DIRECT))
-WAYS: tuple[IO, ...] = ("auto", "direct")
+# Threads of the plain ways, by shuffle and io.
+DEPTHS: dict[tuple[bool, IO], tuple[int, ...]] = {
+    (False, "auto"): (1, 2, 4, 8),
+    (False, "direct"): (4, 8, 32),
+    (True, "auto"): (8, 32, 64),
+    (True, "direct"): (8, 32, 64),
+}
 EVERYTHING = 1 << 62
 GOAL = 0.9
+CHUNK = 64 << 20
+SPARE = 8  # chunks beyond the file's size
 
 
 def blocks_of(path: Path) -> list[tuple[int, int]]:
     """The file front to back in large blocks; what is left at its end is not read."""
     size = path.stat().st_size // ALIGN * ALIGN
     return [(start, min(start + PLAIN_READ, size)) for start in range(0, size, PLAIN_READ)]
+
+
+def make_cold(path: Path) -> None:
+    """Have nothing of the file in memory, and the memory that it takes be the machine's own."""
+    drop_from_cache(path)
+    taken = [memory_of(CHUNK) for _ in range(path.stat().st_size // CHUNK + SPARE)]
+    for memory in taken:
+        memory.close()
 
 
 def read_blocks(path: Path, threads: int, flags: int, _seed: int) -> Run:
@@ -71,7 +99,7 @@ def read_batches(path: Path, shuffle: bool, io: IO, seed: int) -> Run:
     async def read() -> Run:
         async with AsyncReader(path, io=io) as reader:
             await warm_up(reader, shuffle, seed + 1)
-            drop_from_cache(path)
+            make_cold(path)
             clock = Clock()
             samples = size = 0
             async for batch in reader.batches(BATCH, shuffle=shuffle, seed=seed, columns=["label", "image"]):
@@ -82,19 +110,16 @@ def read_batches(path: Path, shuffle: bool, io: IO, seed: int) -> Run:
     return asyncio.run(read())
 
 
-def jobs_of(path: Path, shuffle: bool) -> tuple[dict[str, Job], dict[str, Job]]:
-    """What ddfast does, and the plain ways, by name."""
-    order, ways, read = (
-        ("shuffled", RANDOM, read_spans) if shuffle else ("sequential", SEQUENTIAL, read_blocks)
-    )
-    ours: dict[str, Job] = {f"{order}, {io}": partial(read_batches, path, shuffle, io) for io in WAYS}
-    plain: dict[str, Job] = {
-        f"plain {order}, {threads} threads" + (", O_DIRECT" if flags else ""): partial(
-            read, path, threads, flags
-        )
-        for threads, flags in ways
-    }
-    return ours, plain
+def jobs_of(path: Path, shuffle: bool, io: IO) -> tuple[str, dict[str, Job]]:
+    """What ddfast does by its name, and the plain ways to do the same."""
+    order = "shuffled" if shuffle else "sequential"
+    read = read_spans if shuffle else read_blocks
+    flags = os.O_DIRECT if io == "direct" else 0
+    jobs: dict[str, Job] = {f"{order}, {io}": partial(read_batches, path, shuffle, io)}
+    for threads in DEPTHS[shuffle, io]:
+        name = f"plain {order}, {threads} threads" + (", O_DIRECT" if flags else "")
+        jobs[name] = partial(read, path, threads, flags)
+    return f"{order}, {io}", jobs
 
 
 def rates_of(runs: Sequence[Run]) -> list[float]:
@@ -103,15 +128,15 @@ def rates_of(runs: Sequence[Run]) -> list[float]:
 
 
 def rows_of(path: Path, repeats: int) -> list[Row]:
-    """All ways, each against the best plain one of its order."""
-    orders = [jobs_of(path, shuffle) for shuffle in (False, True)]
-    jobs = {name: job for ours, plain in orders for name, job in (ours | plain).items()}
-    found = measure(jobs, repeats, lambda: drop_from_cache(path))
+    """All ways, ours against the best plain one for the same."""
+    groups = [jobs_of(path, shuffle, io) for shuffle, io in DEPTHS]
+    found = measure(
+        {name: job for _, jobs in groups for name, job in jobs.items()}, repeats, lambda: make_cold(path)
+    )
     rows = []
-    for ours, plain in orders:
-        best = max((rates_of(found[name]) for name in plain), key=statistics.median)
-        rows += [row_of(name, found[name], best, GOAL) for name in ours]
-        rows += [row_of(name, found[name], best) for name in plain]
+    for ours, jobs in groups:
+        best = max((rates_of(found[name]) for name in jobs if name != ours), key=statistics.median)
+        rows += [row_of(name, found[name], best, GOAL if name == ours else None) for name in jobs]
     return rows
 
 
@@ -121,7 +146,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="on the disk to be measured")
-    parser.add_argument("--samples", type=int, default=40_000, help="of the dataset (default: 40000, 4.2 GB)")
+    parser.add_argument("--samples", type=int, default=16_000, help="of the dataset (default: 16000, 1.7 GB)")
     parser.add_argument("--repeats", type=int, default=5, help="turns (default: 5)")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     args = parser.parse_args()

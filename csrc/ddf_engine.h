@@ -41,7 +41,7 @@ int ddf_engine_run(ddf_engine *engine, ddf_job *job, int timeout_ms);
 void ddf_engine_cancel(ddf_engine *engine, ddf_job *job);
 
 /* 1 with DDF_IO_DIRECT: nothing is taken to be ready, and reads should land at addresses that are congruent to where they
- * are in the file, modulo DDF_DIRECT_MEMORY. */
+ * are in the file, modulo DDF_DIRECT_BLOCK, with whole blocks of memory to themselves. */
 int ddf_engine_is_direct(const ddf_engine *engine);
 
 /* Called by a preparation that looks at nothing of the caller's any more. One that may wait for storage from here on does

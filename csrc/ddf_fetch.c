@@ -209,7 +209,7 @@ static void check_list_fill(ddf_fetch *fetch, const draft *d) {
 static int fill_arena(ddf_fetch *fetch, const draft *d, size_t n_reads, uint64_t total, int direct) {
     size_t count = fetch->request.count, n_batches = fetch->n_batches;
     ddf_job *job = &fetch->job;
-    size_t n_ends = d->sums == NULL ? 0 : count;
+    size_t n_ends = d->sums == NULL || direct ? 0 : count; /* direct reads are cut where blocks begin */
     uint64_t max_read = largest_read(fetch, direct);
     size_t n_pieces = ddf_plan_cut(d->reads, n_reads, max_read, d->ends, n_ends, NULL);
     size_t fixed = count * (sizeof(int64_t) + sizeof(ddf_slice) + CHECK_BYTES) + n_batches * sizeof(ddf_err) +
@@ -255,6 +255,16 @@ static int fill_arena(ddf_fetch *fetch, const draft *d, size_t n_reads, uint64_t
     return DDF_OK;
 }
 
+/* Whether reads take most of what lies between the first and the last: there is more than one sample, or it is not known. */
+static int are_dense(const ddf_read *reads, size_t n_reads, size_t n_samples) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < n_reads; i++) {
+        bytes += reads[i].length;
+    }
+    uint64_t stop = reads[n_reads - 1].offset + reads[n_reads - 1].length;
+    return n_samples > 1 && bytes > (stop - reads[0].offset) / 2;
+}
+
 static int prepare(ddf_job *job, ddf_engine *engine) {
     ddf_fetch *fetch = (ddf_fetch *)job;
     const ddf_fetch_request *r = &fetch->request;
@@ -277,6 +287,9 @@ static int prepare(ddf_job *job, ddf_engine *engine) {
         int64_t n_reads = ddf_plan_reads(d.spans, r->count, gap, direct ? DDF_DIRECT_BLOCK : DDF_LANDING_ALIGN, d.reads,
                                          d.landing, &total, d.scratch, &d.sorted, &job->err);
         list_ends(&d, n_reads < 0 ? 0 : r->count);
+        if (n_reads > 0 && !direct && ddf_shards_read_ahead(r->shards) && are_dense(d.reads, (size_t)n_reads, r->count)) {
+            job->access = DDF_DENSE;
+        }
         status = n_reads < 0 ? (int)n_reads : fill_arena(fetch, &d, (size_t)n_reads, total, direct);
     }
     draft_free(&d);

@@ -13,18 +13,23 @@
 #define ENTER_COST 220
 #define READ_COST(len) (4 + (len) / 3072)
 
+/* With this much or more, the system's readahead keeps a disk busy, in large pages, as long as few threads read in order.
+ * With less (128 KiB is usual), many reads at a time are faster. */
+#define FAR_AHEAD ((uint64_t)2 << 20)
+
 /* What stands for a descriptor beside the first one. */
 #define UNOPENED (-1)
 #define NONE (-2)
 
 struct ddf_file {
     int fd;            /* negative: remote */
-    atomic_int planned; /* for reads of a plan; UNOPENED until something has to be waited for */
-    atomic_int direct;  /* past the page cache; UNOPENED until it is wanted */
+    atomic_int scattered; /* UNOPENED until something has to be waited for */
+    atomic_int direct;    /* UNOPENED until it is wanted */
     uint64_t size;
     ddf_stamp stamp; /* when it was opened, as is: */
     char *path;
     int far;
+    int reads_ahead;
     const uint8_t *map;        /* NULL: no mapping is used */
     atomic_uchar *windows;     /* one state a window, NULL without a mapping */
     atomic_int nowait;         /* reads that do not wait are supported */
@@ -34,6 +39,7 @@ struct ddf_file {
 /* Failing to map costs speed only. */
 static void map_if_local(ddf_file *file) {
     file->far = !ddf_sys_is_local(file->fd);
+    file->reads_ahead = !file->far && ddf_sys_readahead(file->fd) >= FAR_AHEAD;
     if (file->size == 0 || file->size > SIZE_MAX || file->far) {
         return;
     }
@@ -65,7 +71,7 @@ int ddf_file_open(const char *path, ddf_file **out) {
         return status;
     }
     file->fd = fd;
-    atomic_init(&file->planned, UNOPENED);
+    atomic_init(&file->scattered, UNOPENED);
     atomic_init(&file->direct, UNOPENED);
     file->size = (uint64_t)size;
     file->path = memcpy(copy, path, length);
@@ -82,7 +88,7 @@ int ddf_file_remote(uint64_t size, ddf_file **out) {
         return -ENOMEM;
     }
     file->fd = -1;
-    atomic_init(&file->planned, NONE);
+    atomic_init(&file->scattered, NONE);
     atomic_init(&file->direct, NONE);
     file->size = size;
     atomic_init(&file->references, 1);
@@ -103,7 +109,7 @@ void ddf_file_release(ddf_file *file) {
         ddf_sys_unmap(file->map, (size_t)file->size);
         free((void *)file->windows);
     }
-    const int fds[] = {file->fd, atomic_load(&file->planned), atomic_load(&file->direct)};
+    const int fds[] = {file->fd, atomic_load(&file->scattered), atomic_load(&file->direct)};
     for (size_t i = 0; i < 3; i++) {
         if (fds[i] >= 0) {
             ddf_sys_close(fds[i]);
@@ -134,6 +140,8 @@ int ddf_file_check(const ddf_file *file, ddf_err *err) {
 
 int ddf_file_is_far(const ddf_file *file) { return file->far; }
 
+int ddf_file_reads_ahead(const ddf_file *file) { return file->reads_ahead; }
+
 /* Have a descriptor beside the first one stand for the same file again. */
 static void follow(const ddf_file *file, atomic_int *slot, int (*open_again)(int fd)) {
     int fd = atomic_load(slot), again = fd < 0 ? NONE : open_again(file->fd);
@@ -156,7 +164,7 @@ int ddf_file_reopen(ddf_file *file, ddf_err *err) {
         ddf_sys_close(fd);
     }
     if (status >= 0) {
-        follow(file, &file->planned, ddf_sys_open_planned);
+        follow(file, &file->scattered, ddf_sys_open_scattered);
         follow(file, &file->direct, ddf_sys_open_direct);
     }
     return status < 0 ? status : DDF_OK;
@@ -215,12 +223,12 @@ static int beside(const ddf_file *file, atomic_int *slot, int (*open_again)(int 
     return fd;
 }
 
-int ddf_file_planned_fd(ddf_file *file) {
-    int fd = beside(file, &file->planned, ddf_sys_open_planned);
+int ddf_file_planned_fd(ddf_file *file, ddf_access access) {
+    int fd = access == DDF_DENSE ? NONE : beside(file, &file->scattered, ddf_sys_open_scattered);
     return fd < 0 ? file->fd : fd;
 }
 
-size_t ddf_file_read_ready(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset) {
+size_t ddf_file_read_ready(ddf_file *file, ddf_access access, uint8_t *buffer, size_t len, uint64_t offset) {
     const uint8_t *view = len <= DDF_FILE_COPY_MAX ? ddf_file_view(file, len, offset) : NULL;
     if (view != NULL) {
         memcpy(buffer, view, len);
@@ -232,12 +240,12 @@ size_t ddf_file_read_ready(ddf_file *file, uint8_t *buffer, size_t len, uint64_t
     if (!atomic_load_explicit(&file->nowait, memory_order_relaxed)) {
         return 0;
     }
-    int planned = atomic_load(&file->planned);
-    int64_t got = ddf_sys_read_cached(planned < 0 ? file->fd : planned, buffer, len, offset);
+    int scattered = access == DDF_DENSE ? NONE : atomic_load(&file->scattered);
+    int64_t got = ddf_sys_read_cached(scattered < 0 ? file->fd : scattered, buffer, len, offset);
     if (got == -ENOTSUP) {
         atomic_store_explicit(&file->nowait, 0, memory_order_relaxed);
-    } else if (got >= 0 && (size_t)got < len && planned == UNOPENED) {
-        (void)ddf_file_planned_fd(file); /* it is on disk, and so may others be */
+    } else if (got >= 0 && (size_t)got < len && scattered == UNOPENED) {
+        (void)ddf_file_planned_fd(file, access); /* it is on disk, and so may others be */
     }
     return got < 0 ? 0 : (size_t)got; /* other errors come again, and are told, when the rest is read */
 }
@@ -265,34 +273,24 @@ int ddf_file_read(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset, 
     return ddf_file_judge(ddf_sys_read(file->fd, buffer, len, offset), len, offset, err);
 }
 
-/* Read the whole blocks around `[offset, offset + len)` in one call: those inside straight to where they belong, the two at
- * the edges by way of memory that has room for them. Returns `len`, or -errno; -EINVAL if the file gave less. */
+/* Read the whole blocks around `[offset, offset + len)`. Returns `len`, or -errno; -EINVAL if the file gave less. */
 static int64_t read_direct(int fd, uint8_t *buffer, size_t len, uint64_t offset) {
-    _Alignas(DDF_DIRECT_BLOCK) uint8_t edges[2][DDF_DIRECT_BLOCK];
-    size_t skip = (size_t)(offset % DDF_DIRECT_BLOCK), room = DDF_DIRECT_BLOCK - skip;
-    size_t head = skip == 0 ? 0 : len < room ? len : room;
-    size_t tail = (len - head) % DDF_DIRECT_BLOCK, whole = len - head - tail;
-    const ddf_room parts[3] = {
-        {edges[0], head == 0 ? 0 : DDF_DIRECT_BLOCK}, {buffer + head, whole}, {edges[1], tail == 0 ? 0 : DDF_DIRECT_BLOCK}};
-    int64_t got = ddf_sys_read_once(fd, parts, offset - skip);
-    if (got < 0 || (uint64_t)got < skip + len) {
-        return got < 0 ? got : -EINVAL;
-    }
-    memcpy(buffer, edges[0] + skip, head);
-    memcpy(buffer + head + whole, edges[1], tail);
-    return (int64_t)len;
+    size_t before = (size_t)(offset % DDF_DIRECT_BLOCK), past = (before + len) % DDF_DIRECT_BLOCK;
+    size_t whole = before + len + (past == 0 ? 0 : DDF_DIRECT_BLOCK - past);
+    int64_t got = ddf_sys_read_once(fd, buffer - before, whole, offset - before);
+    return got < 0 ? got : (uint64_t)got < before + len ? -EINVAL : (int64_t)len;
 }
 
-int ddf_file_read_planned(ddf_file *file, int direct, uint8_t *buffer, size_t len, uint64_t offset, ddf_err *err) {
+int ddf_file_read_planned(ddf_file *file, ddf_access access, uint8_t *buffer, size_t len, uint64_t offset, ddf_err *err) {
     if (DDF_UNLIKELY(ddf_file_is_remote(file))) {
         return fail_remote(offset, err);
     }
-    int fd = direct && ((uintptr_t)buffer - offset) % DDF_DIRECT_MEMORY == 0
+    int fd = access == DDF_DIRECT && ((uintptr_t)buffer - offset) % DDF_DIRECT_BLOCK == 0
                  ? beside(file, &file->direct, ddf_sys_open_direct)
                  : NONE;
     int64_t got = fd < 0 ? -EINVAL : read_direct(fd, buffer, len, offset);
     if (got == -EINVAL) { /* what direct reads cannot give may come through the page cache */
-        got = ddf_sys_read(ddf_file_planned_fd(file), buffer, len, offset);
+        got = ddf_sys_read(ddf_file_planned_fd(file, access), buffer, len, offset);
     }
     return ddf_file_judge(got, len, offset, err);
 }

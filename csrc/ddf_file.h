@@ -32,6 +32,9 @@ int ddf_file_check(const ddf_file *file, ddf_err *err);
 /* 1 if the file lies on no local disk, as far as the system says. */
 int ddf_file_is_far(const ddf_file *file);
 
+/* 1 if the system reads far ahead on the file's local disk. */
+int ddf_file_reads_ahead(const ddf_file *file);
+
 /* Open the file at its path again, for all who use it, where the server has forgotten the old handle. Returns 0, -errno,
  * or DDF_E_CHANGED with err->pos = the size of the other file that is there by now; nothing is changed then. */
 int ddf_file_reopen(ddf_file *file, ddf_err *err);
@@ -50,23 +53,30 @@ int ddf_file_is_entered(const ddf_file *file, uint64_t offset);
  * read: it stays in a processor's own cache. */
 #define DDF_FILE_COPY_MAX ((size_t)256 << 10)
 
+/* How a read of a plan gets at what is on disk. */
+typedef enum ddf_access {
+    DDF_SCATTERED, /* what is asked for and nothing ahead: nobody but the planner knows what comes next */
+    DDF_DENSE,     /* what lies behind is wanted next: the system reads ahead, which gives it large pages to fill */
+    DDF_DIRECT,    /* past the page cache, where the file system does that */
+} ddf_access;
+
 /* Copy what needs no waiting of `len` bytes at `offset`, from the start of the range on. Returns how many, 0 to len. */
-size_t ddf_file_read_ready(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset);
+size_t ddf_file_read_ready(ddf_file *file, ddf_access access, uint8_t *buffer, size_t len, uint64_t offset);
 
 /* Read exactly `len` bytes at `offset`, waiting. Returns 0, -errno, or DDF_E_EOF; err->pos = position in the file. */
 int ddf_file_read(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset, ddf_err *err);
 
-/* The same for a read of a plan. `direct`: past the page cache where the file system does that, if `buffer` and `offset`
- * are congruent modulo DDF_DIRECT_MEMORY. */
-int ddf_file_read_planned(ddf_file *file, int direct, uint8_t *buffer, size_t len, uint64_t offset, ddf_err *err);
+/* The same for a read of a plan. With DDF_DIRECT, whole blocks of memory are written where `buffer` and `offset` are congruent
+ * modulo DDF_DIRECT_BLOCK; where they are not, it is DDF_SCATTERED. */
+int ddf_file_read_planned(ddf_file *file, ddf_access access, uint8_t *buffer, size_t len, uint64_t offset, ddf_err *err);
 
 /* As ddf_file_read, into three places one after the other. */
 int ddf_file_read_parts(ddf_file *file, const ddf_room parts[3], uint64_t offset, ddf_err *err);
 
-/* For those who read by themselves: the descriptor, that for reads of a plan, and what a read of `len` bytes that `got` so many (or -errno) means:
- * status and `err` as above. */
+/* For those who read by themselves: the descriptor, that for reads of a plan through the page cache, and what a read of
+ * `len` bytes that `got` so many (or -errno) means: status and `err` as above. */
 int ddf_file_fd(const ddf_file *file);
-int ddf_file_planned_fd(ddf_file *file);
+int ddf_file_planned_fd(ddf_file *file, ddf_access access);
 int ddf_file_judge(int64_t got, uint64_t len, uint64_t offset, ddf_err *err);
 
 #endif

@@ -7,6 +7,7 @@ void ddf_job_init(ddf_job *job) {
     job->status = DDF_OK;
     job->next = NULL;
     job->landed = NULL;
+    job->access = DDF_SCATTERED;
     job->n_pieces = job->taken = job->running = job->n_missed = job->missed_taken = 0;
     job->waited = 0;
     job->prepared = job->preparing = job->looking = job->counted = job->away = job->cancelled = job->finishing = 0;
@@ -59,7 +60,7 @@ int ddf_job_read_ready(ddf_job *job, ddf_share share, uint32_t *missed, size_t *
         }
         size_t size = (size_t)piece->length, got = 0;
         if (status >= 0 && file != NULL) {
-            got = ddf_file_read_ready(file, job->base + piece->at, size, place.position);
+            got = ddf_file_read_ready(file, job->access, job->base + piece->at, size, place.position);
         }
         if (got < size) {
             *piece = (ddf_read){piece->offset + got, size - got, piece->at + got};
@@ -78,7 +79,8 @@ int ddf_job_read_waiting(ddf_job *job, const ddf_read *piece, int direct, const 
     int status = ddf_shards_take(job->shards, place.shard, &file, err);
     if (status >= 0) {
         uint8_t *to = job->base + piece->at;
-        status = ddf_retry_read_planned(file, direct, to, (size_t)piece->length, place.position, stop, err);
+        ddf_access access = direct ? DDF_DIRECT : job->access;
+        status = ddf_retry_read_planned(file, access, to, (size_t)piece->length, place.position, stop, err);
         ddf_shards_give(job->shards, file);
     }
     if (status >= 0 && job->landed != NULL) {
@@ -98,6 +100,19 @@ void ddf_jobs_push(ddf_jobs *jobs, ddf_job *job) {
         jobs->tail->next = job;
     }
     jobs->tail = job;
+}
+
+void ddf_jobs_insert(ddf_jobs *jobs, ddf_job *job) {
+    if (jobs->tail == NULL || jobs->tail->number < job->number) {
+        ddf_jobs_push(jobs, job);
+        return;
+    }
+    ddf_job **at = &jobs->head;
+    while ((*at)->number < job->number) {
+        at = &(*at)->next;
+    }
+    job->next = *at;
+    *at = job;
 }
 
 void ddf_jobs_push_front(ddf_jobs *jobs, ddf_job *job) {

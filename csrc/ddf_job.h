@@ -30,6 +30,7 @@ struct ddf_job {
     uint32_t *missed;   /* room for n_pieces numbers */
     ddf_file **held;    /* room for n_pieces files */
     size_t n_pieces;
+    ddf_access access; /* how they are read where nothing else is asked of the engine */
     uint8_t *base;    /* where landing position 0 is */
     ddf_arena *arena; /* which that lies in, or NULL: for who holds on to the memory of a piece */
 
@@ -45,6 +46,7 @@ struct ddf_job {
 
     /* The engine's own. */
     ddf_job *next;
+    uint64_t number; /* of its submission */
     size_t taken, running, n_missed, missed_taken;
     int prepared, preparing, looking, counted, away, cancelled, finishing;
 };
@@ -80,6 +82,7 @@ typedef struct ddf_jobs {
 
 void ddf_jobs_push(ddf_jobs *jobs, ddf_job *job);
 void ddf_jobs_push_front(ddf_jobs *jobs, ddf_job *job);
+void ddf_jobs_insert(ddf_jobs *jobs, ddf_job *job);  /* before those that were submitted later */
 ddf_job *ddf_jobs_pop(ddf_jobs *jobs);             /* there must be one */
 int ddf_jobs_unlink(ddf_jobs *jobs, ddf_job *job); /* 1 if it was there */
 

@@ -39,9 +39,11 @@ typedef struct run {
     uint64_t stop, filled, max_gap, align;
 } run;
 
+static uint64_t whole(uint64_t size, uint64_t align) { return (size + align - 1) & ~(align - 1); }
+
 static uint64_t add_span(run *r, ddf_span span) {
     if (r->n == 0 || (span.start > r->stop && span.start - r->stop > r->max_gap)) {
-        uint64_t at = r->filled + ((span.start - r->filled) & (r->align - 1));
+        uint64_t at = whole(r->filled, r->align) + (span.start & (r->align - 1));
         r->reads[r->n++] = (ddf_read){span.start, 0, at};
         r->stop = span.start;
         r->filled = at;
@@ -79,7 +81,7 @@ int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, uint64
             landing[items[i].number] = add_span(&r, spans[items[i].number]);
         }
     }
-    *total = r.filled;
+    *total = whole(r.filled, align);
     return (int64_t)r.n;
 }
 

@@ -16,14 +16,14 @@ typedef struct ddf_plan_item {
     uint64_t number;
 } ddf_plan_item;
 
-/* A read lands at a position congruent to its file offset modulo this, or a multiple of it: copies out of the page cache are several times
- * slower where source and destination differ by 1 to 31 bytes modulo the page size. */
+/* A read lands at a position congruent to its file offset modulo this, or a multiple of it: copies out of the page cache
+ * are several times slower where source and destination differ by 1 to 31 bytes modulo the page size. */
 #define DDF_LANDING_ALIGN 64
 
 /* Merge `n` spans into at most `n` reads, in file order.
  * Spans that touch, overlap or lie within `max_gap` bytes of each other share a read. `landing[i]` becomes the position
- * of span i in a destination whose address is a multiple of `align`, a power of two; `*total` is the size that destination
- * needs. `reads` and `landing` hold n items, `scratch` 2 n; the caller owns all. `*sorted` becomes the spans in file order
+ * of span i in a destination whose address is a multiple of `align`, a power of two; no two reads share a block of that
+ * size there. `*total` is the size the destination needs, in whole blocks. `reads` and `landing` hold n items, `scratch` 2 n; the caller owns all. `*sorted` becomes the spans in file order
  * (n items of the scratch), or NULL when they come in that order.
  * Returns the number of reads, or DDF_E_SPAN with err->item = the first span whose stop is below its start. */
 int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, uint64_t align, ddf_read *reads,

@@ -71,12 +71,12 @@ int ddf_retry_read(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset,
     return status;
 }
 
-int ddf_retry_read_planned(ddf_file *file, int direct, uint8_t *buffer, size_t len, uint64_t offset,
+int ddf_retry_read_planned(ddf_file *file, ddf_access access, uint8_t *buffer, size_t len, uint64_t offset,
                            const atomic_int *stop, ddf_err *err) {
     unsigned number = 0;
     int status;
     do {
-        status = ddf_file_read_planned(file, direct, buffer, len, offset, err);
+        status = ddf_file_read_planned(file, access, buffer, len, offset, err);
     } while (again(file, ++number, offset, stop, &status, err));
     return status;
 }

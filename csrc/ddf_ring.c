@@ -18,8 +18,8 @@ static void feed_ring(ddf_engine *engine) {
         pthread_mutex_unlock(&engine->lock);
         int status = ddf_shards_take(job->shards, place.shard, file, &err);
         if (status >= 0) {
-            ddf_uring_read(engine->ring, ddf_file_planned_fd(*file), job->base + piece->at, (size_t)piece->length,
-                           place.position, job, number);
+            ddf_uring_read(engine->ring, ddf_file_planned_fd(*file, job->access), job->base + piece->at,
+                           (size_t)piece->length, place.position, job, number);
         }
         pthread_mutex_lock(&engine->lock);
         if (status < 0) {

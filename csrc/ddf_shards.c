@@ -48,6 +48,7 @@ struct ddf_shards {
     atomic_size_t missing; /* tables that are not loaded yet */
     atomic_int never_ready; /* some file was on storage where nothing can be read without waiting */
     atomic_int far;         /* some file was on no local disk */
+    atomic_int reads_ahead; /* the file used last was where the system reads far ahead */
 
     pthread_mutex_t lock;
     size_t open;
@@ -68,6 +69,7 @@ static ddf_shards *shards_of(size_t n) {
     atomic_init(&shards->missing, 0);
     atomic_init(&shards->never_ready, 0);
     atomic_init(&shards->far, 0);
+    atomic_init(&shards->reads_ahead, 0);
     pthread_mutex_init(&shards->lock, NULL);
     shards->members = members;
     shards->n = n;
@@ -359,12 +361,20 @@ void ddf_shards_give(ddf_shards *shards, ddf_file *file) {
     if (ddf_file_is_far(file)) {
         atomic_store_explicit(&shards->far, 1, memory_order_relaxed);
     }
+    if (ddf_file_reads_ahead(file) != atomic_load_explicit(&shards->reads_ahead, memory_order_relaxed)) {
+        atomic_store_explicit(&shards->reads_ahead, ddf_file_reads_ahead(file), memory_order_relaxed);
+    }
     ddf_file_release(file);
 }
 
 int ddf_shards_can_be_ready(const ddf_shards *shards) {
     return shards->only != NULL ? ddf_file_can_be_ready(shards->only)
                                 : !atomic_load_explicit(&shards->never_ready, memory_order_relaxed);
+}
+
+int ddf_shards_read_ahead(const ddf_shards *shards) {
+    return shards->only != NULL ? ddf_file_reads_ahead(shards->only)
+                                : atomic_load_explicit(&shards->reads_ahead, memory_order_relaxed);
 }
 
 int ddf_shards_are_far(const ddf_shards *shards) {

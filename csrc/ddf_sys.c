@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -16,6 +17,7 @@
 #include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #endif
 
@@ -69,7 +71,7 @@ static int open_again(int fd, int flags) {
     return again < 0 ? -errno : again;
 }
 
-int ddf_sys_open_planned(int fd) {
+int ddf_sys_open_scattered(int fd) {
     int again = open_again(fd, 0);
     int status = again < 0 ? again : -posix_fadvise(again, 0, 0, POSIX_FADV_RANDOM);
     if (status < 0 && again >= 0) {
@@ -87,7 +89,7 @@ static int suits_direct(int fd) {
         uint64_t rest[12];
     } found = {0};
     if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, asked, &found) >= 0 && (found.mask & asked) != 0) {
-        return found.memory != 0 && found.memory <= DDF_DIRECT_MEMORY && found.offset != 0 &&
+        return found.memory != 0 && found.memory <= DDF_DIRECT_BLOCK && found.offset != 0 &&
                found.offset <= DDF_DIRECT_BLOCK;
     }
 #endif
@@ -96,7 +98,7 @@ static int suits_direct(int fd) {
 
 int ddf_sys_open_direct(int fd) { return suits_direct(fd) ? open_again(fd, O_DIRECT) : -ENOTSUP; }
 #else
-int ddf_sys_open_planned(int fd) { return (void)fd, -ENOTSUP; }
+int ddf_sys_open_scattered(int fd) { return (void)fd, -ENOTSUP; }
 int ddf_sys_open_direct(int fd) { return (void)fd, -ENOTSUP; }
 #endif
 
@@ -167,40 +169,40 @@ int64_t ddf_sys_end(int fd) {
     return end < 0 ? -(int64_t)errno : (int64_t)end;
 }
 
-int64_t ddf_sys_read(int fd, void *buffer, size_t len, uint64_t offset) {
-    size_t done = 0;
-    while (done < len) {
-        size_t want = len - done < CALL_MAX ? len - done : CALL_MAX;
-        ssize_t got = pread(fd, (uint8_t *)buffer + done, want, (off_t)(offset + done));
-        if (got == 0) {
-            break;
-        }
-        if (got > 0) {
-            done += (size_t)got;
-        } else if (errno != EINTR) {
-            return -errno;
-        }
-    }
-    return (int64_t)done;
-}
-
-int64_t ddf_sys_read_once(int fd, const ddf_room parts[3], uint64_t offset) {
-    struct iovec vector[3];
-    for (int i = 0; i < 3; i++) {
-        vector[i] = (struct iovec){parts[i].data, parts[i].size};
-    }
-    int64_t got;
+int64_t ddf_sys_read_once(int fd, void *buffer, size_t len, uint64_t offset) {
+    ssize_t got;
     do {
-        got = preadv(fd, vector, 3, (off_t)offset);
+        got = pread(fd, buffer, len < CALL_MAX ? len : CALL_MAX, (off_t)offset);
     } while (got < 0 && errno == EINTR);
     return got < 0 ? -errno : got;
 }
 
+int64_t ddf_sys_read(int fd, void *buffer, size_t len, uint64_t offset) {
+    size_t done = 0;
+    while (done < len) {
+        int64_t got = ddf_sys_read_once(fd, (uint8_t *)buffer + done, len - done, offset + done);
+        if (got < 0) {
+            return got;
+        }
+        if (got == 0) {
+            break;
+        }
+        done += (size_t)got;
+    }
+    return (int64_t)done;
+}
+
 int64_t ddf_sys_read_parts(int fd, const ddf_room parts[3], uint64_t offset) {
-    int64_t total = (int64_t)(parts[0].size + parts[1].size + parts[2].size);
-    int64_t done = ddf_sys_read_once(fd, parts, offset);
+    struct iovec vector[3];
+    for (int i = 0; i < 3; i++) {
+        vector[i] = (struct iovec){parts[i].data, parts[i].size};
+    }
+    int64_t total = (int64_t)(parts[0].size + parts[1].size + parts[2].size), done;
+    do {
+        done = preadv(fd, vector, 3, (off_t)offset);
+    } while (done < 0 && errno == EINTR);
     if (done < 0) {
-        return done;
+        return -errno;
     }
     int64_t skipped = 0; /* what a short read left over is read part by part */
     for (int i = 0; i < 3 && done < total; i++) {
@@ -259,6 +261,33 @@ int ddf_sys_is_local(int fd) {
     default:
         return 0;
     }
+#else
+    (void)fd;
+    return 0;
+#endif
+}
+
+uint64_t ddf_sys_readahead(int fd) {
+#ifdef __linux__
+    static atomic_uint_fast64_t known; /* what was asked last: the device, and KiB below it. Shards share one. */
+    struct stat st;
+    if (fstat(fd, &st) < 0) {
+        return 0;
+    }
+    uint64_t device = (uint64_t)(uint32_t)st.st_dev << 32, found = atomic_load(&known);
+    if (found == 0 || (found & ~(uint64_t)UINT32_MAX) != device) {
+        char path[64], text[24] = "";
+        (void)snprintf(path, sizeof path, "/sys/class/bdi/%u:%u/read_ahead_kb", major(st.st_dev), minor(st.st_dev));
+        int file = ddf_sys_open(path);
+        if (file >= 0) {
+            ssize_t got = read(file, text, sizeof text - 1);
+            text[got < 0 ? 0 : got] = 0;
+            ddf_sys_close(file);
+        }
+        found = device | (uint32_t)strtoul(text, NULL, 10);
+        atomic_store(&known, found);
+    }
+    return (found & UINT32_MAX) << 10;
 #else
     (void)fd;
     return 0;

@@ -19,14 +19,13 @@ void ddf_sys_reuse_freed(size_t size);
 int ddf_sys_open(const char *path);
 void ddf_sys_close(int fd);
 
-/* Open the file of a descriptor once more, for reads of a plan: the system reads what it is asked for and nothing ahead, as
- * nobody but the planner knows what comes next. Returns the descriptor, or -errno; -ENOTSUP where there is no such thing. */
-int ddf_sys_open_planned(int fd);
+/* Open the file of a descriptor once more, for scattered reads: the system reads what it is asked for and nothing ahead.
+ * Returns the descriptor, or -errno; -ENOTSUP where there is no such thing. */
+int ddf_sys_open_scattered(int fd);
 
 /* The same for reads past the page cache, which begin and end at multiples of DDF_DIRECT_BLOCK in the file, in memory
- * aligned to DDF_DIRECT_MEMORY. */
+ * aligned to the same. */
 #define DDF_DIRECT_BLOCK ((size_t)4096)
-#define DDF_DIRECT_MEMORY ((size_t)512)
 int ddf_sys_open_direct(int fd);
 
 /* Have the descriptor `fd` stand for what `other` stands for, at once for all threads, and close `other`. Reads that
@@ -55,14 +54,14 @@ size_t ddf_sys_descriptors(void);
 /* Read `len` bytes at `offset`, waiting for storage. Returns how many there were: fewer than `len` at the end only. */
 int64_t ddf_sys_read(int fd, void *buffer, size_t len, uint64_t offset);
 
+/* The same with one call, which may give fewer anywhere. */
+int64_t ddf_sys_read_once(int fd, void *buffer, size_t len, uint64_t offset);
+
 /* Memory to be written to. */
 typedef struct ddf_room {
     void *data;
     size_t size;
 } ddf_room;
-
-/* One call that reads into three places one after the other. Returns how many bytes it gave. */
-int64_t ddf_sys_read_once(int fd, const ddf_room parts[3], uint64_t offset);
 
 /* As ddf_sys_read, into three places. */
 int64_t ddf_sys_read_parts(int fd, const ddf_room parts[3], uint64_t offset);
@@ -73,6 +72,9 @@ int64_t ddf_sys_read_cached(int fd, void *buffer, size_t len, uint64_t offset);
 
 /* 1 if the file lies on a local disk or in memory, where touching a mapped page in the page cache cannot hang. */
 int ddf_sys_is_local(int fd);
+
+/* How many bytes the system reads ahead of sequential reads on the device of the file; 0 where it does not tell. */
+uint64_t ddf_sys_readahead(int fd);
 
 /* Map `size` bytes of the file read-only and shared. NULL: not possible. */
 const uint8_t *ddf_sys_map(int fd, size_t size);

@@ -56,13 +56,20 @@ int ddf_work_call_threads(ddf_engine *engine, size_t n) {
     return status;
 }
 
-/* Have `n` more missed pieces waited for. */
-static void call_waiters(ddf_engine *engine, size_t n) {
+/* How many threads may wait for a job's missed pieces. Where the system reads ahead, what is left to do is to copy: more
+ * threads than processors would only push what has been read out of their caches. */
+static size_t waiters_for(const ddf_engine *engine, const ddf_job *job) {
+    int is_copied = job->access == DDF_DENSE && engine->ready_threads < engine->flow.limit;
+    return is_copied ? engine->ready_threads : engine->flow.limit;
+}
+
+/* Have `n` more missed pieces of a job waited for. */
+static void call_waiters(ddf_engine *engine, const ddf_job *job, size_t n) {
     if (engine->ring_state == RING_READY) {
         engine->ring_state = start_thread(engine, ddf_ring_run) < 0 ? RING_NONE : RING_RUNS;
     }
     if (threads_wait(engine)) {
-        size_t room = engine->flow.limit > engine->reading ? engine->flow.limit - engine->reading : 0;
+        size_t most = waiters_for(engine, job), room = most > engine->reading ? most - engine->reading : 0;
         (void)ddf_work_call_threads(engine, n < room ? n : room);
     } else if (engine->ring_asleep) {
         engine->ring_asleep = 0;
@@ -157,8 +164,8 @@ static void queue_missed(ddf_engine *engine, ddf_job *job) {
         queue_outside(engine, job);
         return;
     }
-    ddf_jobs_push(&engine->waiting, job);
-    call_waiters(engine, job->n_missed - job->missed_taken);
+    ddf_jobs_insert(&engine->waiting, job);
+    call_waiters(engine, job, job->n_missed - job->missed_taken);
 }
 
 /* Note pieces that have to be waited for. */
@@ -175,15 +182,17 @@ static void add_missed(ddf_engine *engine, ddf_job *job, const uint32_t *missed,
         return; /* still in `fresh`: it moves over when its last fresh share is taken */
     }
     if (queued) {
-        call_waiters(engine, n);
+        call_waiters(engine, job, n);
     } else {
         queue_missed(engine, job);
     }
 }
 
-/* Whether something may be copied without waiting. */
+/* Whether something may be copied without waiting. Dense reads stay in line behind those that wait: reads out of order
+ * would have the system read ahead in small steps. */
 static int can_be_ready(const ddf_engine *engine, const ddf_job *job) {
-    return !engine->direct && ddf_shards_can_be_ready(job->shards);
+    int in_line = job->access == DDF_DENSE && engine->waiting.head != NULL;
+    return !engine->direct && !in_line && ddf_shards_can_be_ready(job->shards);
 }
 
 /* A file that is never ready: all that was not tried yet has to be waited for. The job may be gone afterwards. */
@@ -213,10 +222,12 @@ static size_t helpers_for(const ddf_engine *engine, const ddf_job *job) {
 
 void ddf_work_prepare(ddf_engine *engine, ddf_job *job) {
     job->running++;
+    engine->preparing++;
     job->preparing = job->looking = 1;
     pthread_mutex_unlock(&engine->lock);
     int status = job->prepare(job, engine);
     pthread_mutex_lock(&engine->lock);
+    engine->preparing--;
     job->preparing = job->looking = 0;
     engine->copying += (size_t)job->away;
     engine->away -= (size_t)job->away;
@@ -260,6 +271,9 @@ static void run_ready_share(ddf_engine *engine, ddf_job *job) {
     }
     if (status >= 0) {
         add_missed(engine, job, missed, n);
+    }
+    if (n > 0 && job->access == DDF_DENSE && job->taken < job->n_pieces) {
+        miss_untried(engine, job); /* what lies behind is on disk, too, and is read ahead once somebody waits for it */
     }
     ddf_work_end_share(engine, job, status, &err);
     engine->copying--;
@@ -319,7 +333,7 @@ int ddf_work_leave_to_threads(ddf_engine *engine, ddf_job *job, size_t number) {
         return 0;
     }
     if (job->missed_taken == job->n_missed) {
-        ddf_jobs_push(&engine->waiting, job);
+        ddf_jobs_insert(&engine->waiting, job);
     }
     job->missed[--job->missed_taken] = (uint32_t)number;
     job->running--;
@@ -355,6 +369,12 @@ static void run_fresh(ddf_engine *engine, ddf_job *job) {
     engine->copying--;
 }
 
+/* Whether the next job is to be prepared now: the last one that waits is being read, and storage shall not run dry. */
+static int is_running_dry(const ddf_engine *engine) {
+    return engine->waiting.head != NULL && engine->waiting.head == engine->waiting.tail && engine->preparing == 0 &&
+           ddf_work_may_copy(engine) && !engine->fresh.head->prepared;
+}
+
 /* Do one thing that there is to do. Returns 0 if there was none. */
 static int work_once(ddf_engine *engine) {
     ddf_job *job = engine->ended.head;
@@ -362,10 +382,19 @@ static int work_once(ddf_engine *engine) {
         ddf_work_end_share(engine, ddf_jobs_pop(&engine->ended), DDF_OK, NULL);
         return 1;
     }
+    if (is_running_dry(engine)) {
+        run_fresh(engine, engine->fresh.head);
+        return 1;
+    }
     job = engine->waiting.head;
-    if (job != NULL && engine->ring_state != RING_RUNS && engine->reading < engine->flow.limit) {
+    if (job != NULL && engine->ring_state != RING_RUNS && engine->reading < waiters_for(engine, job)) {
         engine->reading++;
-        run_waiting_piece(engine, job, ddf_work_take_missed(&engine->waiting, job));
+        size_t number = ddf_work_take_missed(&engine->waiting, job);
+        const ddf_job *next = engine->waiting.head;
+        if (next != NULL && next != job) { /* more may wait for it than did for this one */
+            call_waiters(engine, next, next->n_missed - next->missed_taken);
+        }
+        run_waiting_piece(engine, job, number);
         engine->reading--;
         return 1;
     }

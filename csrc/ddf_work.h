@@ -33,6 +33,8 @@ struct ddf_engine {
     size_t idle;     /* asleep and not yet called */
     size_t called;   /* called, but not yet awake */
     size_t copying;  /* at work on what is ready */
+    size_t preparing;
+    uint64_t submitted; /* jobs */
     size_t away;     /* in preparations that may wait for storage */
     size_t reading;  /* workers that wait for a piece */
     ddf_flow flow;   /* how many of these there may be */

@@ -353,10 +353,18 @@ class Batch(Sequence[Any]):
         if self._table.raw:
             return f"no column {name!r}: this batch is raw, read it without raw=True to have columns"
         names = [str(known) for known in self.columns]
-        close = difflib.get_close_matches(str(name), names, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else "."
-        left_out = " (others were left out by columns=...)" if self._table.selected else ""
+        others = [field for field in self._fields_of_first() if field not in names]
+        close = difflib.get_close_matches(str(name), [*names, *others], n=1)
+        hint = f"; did you mean {close[0]!r}?" if close and close[0] != name else "."
+        left_out = f" (columns=... left out {', '.join(others)})" if others else ""
         return f"no column {name!r}{hint} The columns are: {', '.join(names) or 'none'}{left_out}"
+
+    def _fields_of_first(self) -> list[str]:
+        """The fields of one sample, for a message; none where it cannot be decoded."""
+        try:
+            return [str(field) for field in self._decoded(0)] if len(self) else []
+        except (DdfastError, TypeError):
+            return []
 
     # -- the rest
 

@@ -100,10 +100,12 @@ class Dataset(AnyDataset):
         self.decoder = Decoder(allow_pickle=allow_pickle)
         try:
             self._open_whole()
-        except (DatasetNotFoundError, IndexFileError):
-            from ddfast.journal import finish_for_reader
+        except (DatasetNotFoundError, IndexFileError) as error:
+            from ddfast.journal import finish_for_reader, hint_of_draft
 
             if not finish_for_reader(self.path):
+                if isinstance(error, DatasetNotFoundError) and (hint := hint_of_draft(self.path)):
+                    raise DatasetNotFoundError(f"{error}. {hint}") from None
                 raise
             self._open_whole()
         if "keys" not in self.__dict__ and first is None:
@@ -144,7 +146,9 @@ class Dataset(AnyDataset):
         try:
             status = self.path.stat()
         except FileNotFoundError:
-            raise DatasetNotFoundError(f"{self.path} not found") from None
+            is_pattern = any(character in str(self.path) for character in "*?[")
+            hint = ". ShardedReader and AsyncReader read all files of a pattern" if is_pattern else ""
+            raise DatasetNotFoundError(f"{self.path} not found{hint}") from None
         return status.st_dev, status.st_ino
 
     def _lacks_offsets(self, error: DdfastError) -> bool:

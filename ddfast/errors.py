@@ -41,6 +41,10 @@ class DatasetNotFoundError(DdfastError, FileNotFoundError):
     """The data file, or every file that could serve as its index, is missing."""
 
 
+class NobodyAnswersError(DdfastError, FileExistsError, EOFError):
+    """A dataset exists, and there is no terminal where a user could say whether to overwrite it."""
+
+
 class IndexFileError(DdfastError, ValueError):
     """An index file is damaged or belongs to another data file."""
 

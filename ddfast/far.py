@@ -53,9 +53,12 @@ def open_far(
         IndexFileError: an index file is damaged or belongs to another data file.
         ChecksumsNotFoundError: samples are to be verified, and those of a file have no checksums.
         StorageError: storage does not give them.
+        TypeError: `far.attempts` is no policy.
     """
     verify = check_verify(verify)
-    attempts = far.attempts or Policy.within(far.timeout)
+    attempts = Policy.within(far.timeout) if far.attempts is None else far.attempts
+    if not isinstance(attempts, Policy):
+        raise TypeError(f"attempts is {attempts!r}, not a ddfast.storage.Policy such as Policy(retries=3)")
     storages = _open_storages(urls, far, attempts)
     link = StorageLink(storages, attempts, far.queue_depth or MOST, far.prefetch_bytes)
     try:

@@ -129,11 +129,6 @@ class Journal:
         """Whether the lock is held."""
         return self._file >= 0
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was ever written to it."""
-        return os.fstat(self._file).st_size == 0
-
     def begin(self) -> None:
         """Forget everything."""
         os.ftruncate(self._file, 0)
@@ -314,6 +309,16 @@ def finish(path: Path, journal: Journal) -> bool:
         raise _unfinished(path, error) from error
     journal.add("named")
     return True
+
+
+def hint_of_draft(path: Path) -> str:
+    """What to tell somebody who finds no dataset where a writer has begun one; empty where there is no draft."""
+    if not draft_path(path).exists():
+        return ""
+    return (
+        "A writer has begun it: wait until that is done; or if it was stopped, "
+        f"`ddfast recover {path}` makes a dataset of what it has written"
+    )
 
 
 def finish_for_reader(path: Path) -> bool:

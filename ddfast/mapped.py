@@ -26,6 +26,9 @@ Content = mmap.mmap | bytes | memoryview
 ITEM_SIZE = 8  # of offsets, hashes and checksums
 SALT_SIZE = 8
 
+CUT_REMEDY = (
+    "Restore both from a copy; where the data file was cut, `ddfast recover` saves what is left of it."
+)
 HASHES_REMEDY = "Write it again from the keys with ddfast.index.write_key_hashes."
 CHECKSUMS_REMEDY = "If the data file is sound, `ddfast index --checksums` makes it again."
 
@@ -47,8 +50,10 @@ def offset_table(name: Path | str, content: Content, data_size: int) -> OffsetTa
     try:
         table.check_ends()
     except KernelError as error:
-        reason = f"{error.reason}, which has {data_size:,} bytes" if error.item else error.reason
-        raise damaged(name, len(content), f"{reason} (entry {error.item:,})") from None
+        if not error.item:
+            raise damaged(name, len(content), f"{error.reason} (entry 0)") from None
+        reason = f"{error.reason}, which has {data_size:,} bytes (entry {error.item:,})"
+        raise damaged(name, len(content), reason, CUT_REMEDY) from None
     return table
 
 

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from numbers import Real
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 if TYPE_CHECKING:
     from ddfast.storage.attempts import Policy as Attempts
 
-__all__ = ["CACHE_BYTES", "IO", "PREFETCH_BYTES", "QUEUE_DEPTH", "READ_TIMEOUT", "Far", "check_columns"]
+__all__ = [
+    "CACHE_BYTES",
+    "IO",
+    "PREFETCH_BYTES",
+    "READ_TIMEOUT",
+    "Far",
+    "check_columns",
+    "check_reading",
+]
 
 IO = Literal["auto", "threads", "uring", "direct"]
 
 PREFETCH_BYTES = 256 << 20
-QUEUE_DEPTH: int | None = None
 READ_TIMEOUT = 120.0
 CACHE_BYTES = 64 << 30
 
@@ -50,3 +58,22 @@ def check_columns(columns: Sequence[str] | None) -> tuple[str, ...] | None:
     if isinstance(columns, str) or not all(isinstance(name, str) for name in columns):
         raise TypeError(f"columns is {columns!r}, not a sequence of names such as ['label']")
     return tuple(columns)
+
+
+def check_reading(prefetch_bytes: int, queue_depth: int | None, timeout: float, io: str) -> None:
+    """Refuse what no reader can be told when it is made, not when it reads its first batch.
+
+    Raises:
+        ValueError: a number is not above 0, or there is no such `io`.
+        TypeError: it is no number.
+    """
+    numbers = {"prefetch_bytes": prefetch_bytes, "queue_depth": queue_depth, "timeout": timeout}
+    for name, value in numbers.items():
+        if name == "queue_depth" and value is None:
+            continue
+        if not isinstance(value, Real):
+            raise TypeError(f"{name} is {value!r}, not a number")
+        if not value > 0:
+            raise ValueError(f"{name} is {value}, and must be above 0")
+    if io not in get_args(IO):
+        raise ValueError(f"io is {io!r}, not 'auto', 'threads', 'uring' or 'direct'")

@@ -9,7 +9,8 @@ batch size or another number of ranks.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from operator import index
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,11 +39,24 @@ def epoch_order(n: int, data_size: int, shuffle: Shuffle, seed: int, epoch: int)
             consecutive samples and mixes the samples of 64 blocks at a time.
         seed: any integer.
         epoch: pass over the dataset, from 0.
+
+    Raises:
+        ValueError: there is no such shuffle.
+        TypeError: seed or epoch is no integer.
     """
     if shuffle not in (False, True, "block"):
         raise ValueError(f'shuffle is {shuffle!r}, not False, True or "block"')
     block = max(1, round(BLOCK_BYTES * n / max(1, data_size)))
+    seed, epoch = _integer("seed", seed), _integer("epoch", epoch)
     return Order(n, shuffle, seed % SEEDS, epoch % SEEDS, min(block, max(1, n)), WINDOW_BLOCKS)
+
+
+def _integer(name: str, value: Any) -> int:
+    """The argument of this name as an int of Python, which has room for whatever is computed from it."""
+    try:
+        return index(value)
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}, not an integer") from None
 
 
 def listed_order(indices: NDArray[np.int64], shuffle: Shuffle = False) -> Order:
@@ -98,6 +112,7 @@ class Part:
 
     Raises:
         ValueError: an argument is out of range.
+        TypeError: it is no integer.
     """
 
     n: int
@@ -108,6 +123,8 @@ class Part:
     drop_last: bool = False
 
     def __post_init__(self) -> None:
+        for name in ("batch_size", "start", "rank", "world_size"):
+            _integer(name, getattr(self, name))
         if self.batch_size < 1:
             raise ValueError(f"batch_size is {self.batch_size}, a batch has at least one sample")
         if not 0 <= self.start <= self.n:

@@ -21,7 +21,7 @@ from ddfast.errors import (
     StorageTimeoutError,
     UnsupportedIOError,
 )
-from ddfast.options import IO, QUEUE_DEPTH
+from ddfast.options import IO
 from ddfast.order import Order, Part, Shuffle, epoch_order, listed_order
 from ddfast.policy import Policy
 from ddfast.stream import Stream
@@ -59,14 +59,12 @@ class Fetcher:
         io: IO = "auto",
         policy: Policy | None = None,
     ) -> None:
-        if prefetch_bytes < 1 or (queue_depth is not None and queue_depth < 1) or timeout <= 0:
-            raise ValueError("prefetch_bytes and queue_depth are at least 1, and timeout is above 0")
         self.dataset = dataset
         self.policy = policy or Policy()
         self.prefetch_bytes = prefetch_bytes
         self.pool = Pool(prefetch_bytes)
         self._shards = dataset.shards
-        self.engine = _new_engine(queue_depth or QUEUE_DEPTH, io)
+        self.engine = _new_engine(queue_depth, io)
         self._server = dataset.serve(self.engine)
         self.timeout = max(timeout, dataset.patience)
         self.closed = False

@@ -14,12 +14,14 @@ from ddfast._native.decode import Decoder
 from ddfast._native.keys import KeyTable
 from ddfast._native.offsets import OffsetTable
 from ddfast._native.shards import Shards
-from ddfast._native.status import E_CANCELLED, E_CHECKSUM, E_INDEX, E_SPAN
+from ddfast._native.status import E_CANCELLED, E_CHECKSUM, E_FIELDS, E_INDEX, E_SPAN
 from ddfast._native.xxh3 import ChecksumTable
 from ddfast.anydataset import AnyDataset, Failure, Server
+from ddfast.dataset import RESTORE, too_many_fields
 from ddfast.errors import (
     ClosedError,
     CorruptSampleError,
+    CorruptSpanError,
     IndexFileError,
     KernelError,
     PickleRefusedError,
@@ -202,14 +204,17 @@ class RemoteDataset(AnyDataset):
         if error.code == E_INDEX:
             return self.out_of_range(index)
         if error.code == E_SPAN:
-            return IndexFileError(
-                f"{name}: its offsets are no range of bytes in the data file ({error.reason})"
+            return (IndexFileError if index is None else CorruptSpanError)(
+                f"{name}: its offsets are no range of bytes in the data file ({error.reason}). "
+                "Restore the offsets file from a copy, or write the dataset again."
             )
+        if error.code == E_FIELDS:
+            return too_many_fields(name, error)
         if error.code == E_CHECKSUM:
             return CorruptSampleError(
-                f"{name} is damaged: its bytes do not have the checksum that was stored"
+                f"{name} is damaged: its bytes do not have the checksum that was stored. {RESTORE}"
             )
-        return CorruptSampleError(f"{name} is damaged at byte {error.pos:,}: {error.reason}")
+        return CorruptSampleError(f"{name} is damaged at byte {error.pos:,}: {error.reason}. {RESTORE}")
 
     def explain_read(self, error: KernelError | OSError, indices: NDArray[np.int64] | None) -> Exception:
         """What to raise for a read that failed."""

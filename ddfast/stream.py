@@ -85,13 +85,11 @@ class Stream:
         self._at = 0  # next batch of the head fetch
         self._rescue: Rescue | None = None  # of a batch that is due
         self._window = self._warm_window()
-        self._ramp = (
-            1  # batches of the next group: the first ones are small, so that the first batch comes soon
-        )
+        # Batches of the next group: the first ones are small, so that the first batch comes soon.
+        self._ramp = 1
         self._delivered = 0  # bytes of the group that was delivered last
-        self._bloat = (
-            1.0  # what groups take in memory, gaps between samples included, by their samples' sizes
-        )
+        # What groups take in memory, gaps between samples included, by their samples' sizes.
+        self._bloat = 1.0
 
     def __len__(self) -> int:
         """Number of batches, delivered ones included."""

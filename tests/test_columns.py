@@ -274,7 +274,13 @@ def test_an_unknown_column_names_the_others():
     batch = batch_of([{"label": 1, "image": b""}])
     with pytest.raises(ColumnNameError, match=r"no column 'lable'; did you mean 'label'\?.*label, image"):
         batch["lable"]
-    with pytest.raises(KeyError, match="left out"):
-        batch_of([{"label": 1, "image": b""}], ["label"])["image"]
+    chosen = batch_of([{"label": 1, "image": b""}], ["label"])
+    with pytest.raises(
+        KeyError, match=r"no column 'image'\. .* are: label \(columns=\.\.\. left out image\)"
+    ):
+        chosen["image"]
+    mistaken = batch_of([{"label": 1}], ["lable"])
+    with pytest.raises(KeyError, match=r"no column 'lable'; did you mean 'label'\?.*none .* left out label"):
+        mistaken["lable"]
     with pytest.raises(KeyError, match="raw"):
         batch_of([{"label": 1}], raw=True)["label"]

@@ -230,4 +230,4 @@ def test_auto_and_threads_read_everywhere(path: Path) -> None:
 
 def test_an_unknown_io_is_refused(path: Path) -> None:
     with pytest.raises(ValueError, match="'fast', not 'auto', 'threads', 'uring' or 'direct'"):
-        MsgpackReader(path, io="fast").get_many([0])  # type: ignore[arg-type]
+        MsgpackReader(path, io="fast")  # type: ignore[arg-type]

@@ -77,6 +77,13 @@ def test_arguments_out_of_range_are_told(bad, says):
         Part(10, **bad)
 
 
+@pytest.mark.parametrize("name", ["batch_size", "start", "rank", "world_size"])
+@pytest.mark.parametrize("value", ["5", 2.0, None])
+def test_arguments_that_are_no_integers_are_named(name, value):
+    with pytest.raises(TypeError, match=f"{name} is {value!r}, not an integer"):
+        Part(10, **{"batch_size": 1, name: value})
+
+
 def test_block_orders_take_blocks_of_a_mebibyte():
     samples = epoch_order(10_000, 10_000 << 14, "block", seed=1, epoch=0).indices(0, 64 * 64)
     expected = Order(10_000, "block", 1, 0, 64, 64).indices(0, 64 * 64)
@@ -86,6 +93,19 @@ def test_block_orders_take_blocks_of_a_mebibyte():
 @pytest.mark.parametrize("seed", [-1, 2**64, 10**30])
 def test_any_integer_is_a_seed(seed):
     assert sorted(epoch_order(50, 5000, True, seed, 0).indices(0, 50)) == list(range(50))
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, np.uint64])
+def test_seeds_and_epochs_may_be_numbers_of_numpy(kind):
+    order = epoch_order(50, 5000, True, kind(7), kind(3))
+    assert np.array_equal(order.indices(0, 50), epoch_order(50, 5000, True, 7, 3).indices(0, 50))
+
+
+@pytest.mark.parametrize("name", ["seed", "epoch"])
+@pytest.mark.parametrize("value", [None, 1.5, "7"])
+def test_seeds_and_epochs_that_are_no_integers_are_named(name, value):
+    with pytest.raises(TypeError, match=f"{name} is {value!r}, not an integer"):
+        epoch_order(5, 5, True, **{"seed": 0, "epoch": 0, name: value})
 
 
 def test_unknown_shuffles_are_refused():

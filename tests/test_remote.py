@@ -20,7 +20,14 @@ from ddfast._native.engine import Engine
 from ddfast._native.feed import Piece
 from ddfast._native.offsets import OffsetTable
 from ddfast.anydataset import AnyDataset
-from ddfast.errors import CorruptSampleError, ReadError, SampleIndexError, StorageTimeoutError
+from ddfast.errors import (
+    CorruptSampleError,
+    CorruptSpanError,
+    ReadError,
+    SampleIndexError,
+    StorageTimeoutError,
+    TooManyFieldsError,
+)
 from ddfast.index import build_key_table, open_checksums, open_offsets
 from ddfast.keys import Keys
 from ddfast.reader.sharded import ShardedReader
@@ -236,9 +243,20 @@ def test_damaged_offsets_are_told(path: Path) -> None:
     shard = RemoteShard("far/x", len(content), OffsetTable(table.tobytes(), len(content)))
     dataset = RemoteDataset("far", [shard], Link([content]), keys=list, key_table=lambda: build_key_table([]))
     with RemoteReader(dataset) as reader:
-        with pytest.raises(ValueError, match="far/x: sample 7: its offsets are no range"):
+        with pytest.raises(CorruptSpanError, match=r"far/x: sample 7: its offsets are no range.*Restore"):
             reader.get(7)
         assert reader.get(6)["label"] == 6
+
+
+def test_too_many_fields_are_told_as_of_files(tmp_path: Path) -> None:
+    path = tmp_path / "x.msgpack"
+    with FileWriter(path, disable=True) as writer:
+        writer.write({"key": "a", **{f"field {i}": i for i in range(5000)}})
+    with (
+        RemoteReader(remote([path])) as reader,
+        pytest.raises(TooManyFieldsError, match=r"far/x\.msgpack: sample 0.*Choose columns="),
+    ):
+        reader.get_many([0])
 
 
 def test_the_error_behind_a_failed_read_is_raised(path: Path) -> None:

@@ -16,6 +16,10 @@ cdef extern from "ddf_sys.h":
 cdef extern from "ddf_file.h":
     ctypedef struct ddf_file:
         pass
+    ctypedef enum ddf_access:
+        DDF_SCATTERED
+        DDF_DENSE
+        DDF_DIRECT
     int ddf_file_open(const char *path, ddf_file **out) nogil
     int ddf_file_remote(uint64_t size, ddf_file **out) nogil
     void ddf_file_retain(ddf_file *file) nogil
@@ -24,7 +28,7 @@ cdef extern from "ddf_file.h":
     int ddf_file_check(const ddf_file *file, ddf_err *err) nogil
     int ddf_file_can_be_ready(const ddf_file *file) nogil
     const uint8_t *ddf_file_view(ddf_file *file, size_t len, uint64_t offset) nogil
-    size_t ddf_file_read_ready(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset) nogil
+    size_t ddf_file_read_ready(ddf_file *file, ddf_access access, uint8_t *buffer, size_t len, uint64_t offset) nogil
 
 
 cdef extern from "ddf_retry.h":

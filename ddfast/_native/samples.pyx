@@ -4,7 +4,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from ddfast._native.file cimport ddf_file_read_ready, ddf_file_view, ddf_room, read_into, read_parts
+from ddfast._native.file cimport DDF_SCATTERED, ddf_file_read_ready, ddf_file_view, ddf_room, read_into, read_parts
 from ddfast._native.offsets cimport ddf_span
 from ddfast._native.shards cimport ddf_found_span, ddf_found_sum, ddf_shards_give
 from ddfast._native.status cimport check, ddf_err, ddf_slice
@@ -126,7 +126,7 @@ cdef class Samples:
         cdef ddf_span span = found.span
         cdef uint8_t byte
         try:
-            return span.stop <= span.start or ddf_file_read_ready(found.file, &byte, 1, span.stop - 1) == 1
+            return span.stop <= span.start or ddf_file_read_ready(found.file, DDF_SCATTERED, &byte, 1, span.stop - 1) == 1
         finally:
             ddf_shards_give(self.shards.ptr, found.file)
 

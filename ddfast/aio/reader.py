@@ -19,7 +19,7 @@ from ddfast._native.fetch import Fetch
 from ddfast.anydataset import AnyDataset, Verify, check_verify
 from ddfast.batch import Batch
 from ddfast.errors import ClosedError, DdfastError
-from ddfast.options import CACHE_BYTES, IO, PREFETCH_BYTES, READ_TIMEOUT, Far, check_columns
+from ddfast.options import CACHE_BYTES, IO, PREFETCH_BYTES, READ_TIMEOUT, Far, check_columns, check_reading
 from ddfast.order import Shuffle
 from ddfast.policy import BadSample, OnError, Policy
 from ddfast.prefetch import STOP_SECONDS, Fetcher, Patience
@@ -105,6 +105,7 @@ class AsyncReader:
         attempts: Attempts | None = None,
     ) -> None:
         self._policy = Policy(on_error)
+        check_reading(prefetch_bytes, queue_depth, timeout, io)
         self._far = Far(storage_options, cache, cache_bytes, attempts, prefetch_bytes, queue_depth, timeout)
         self._source = path if isinstance(path, str | os.PathLike) else [os.fspath(item) for item in path]
         self.path = name_of(self._source, self._source if isinstance(self._source, list) else [])
@@ -425,6 +426,9 @@ class BatchStream(AsyncIterator[Batch]):
 
     def __len__(self) -> int:
         return len(self._stream)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {len(self):,} batches>"
 
     async def __anext__(self) -> Batch:
         stream = self._stream

@@ -133,7 +133,7 @@ def _missing(left: Leftover, saved: int) -> list[Lost]:
 
 def report(result: Recovered) -> str:
     """The result for people."""
-    lines = [f"{result.path}: {result.what}: {result.samples:,} samples saved, {len(result.lost):,} losses"]
+    lines = [f"{result.path}: {result.what}: {result.samples:,} samples saved, {len(result.lost):,} lost"]
     lines += [f"  {lost}" for lost in result.lost[:SHOWN]]
     if len(result.lost) > SHOWN:
         lines.append(f"  and {len(result.lost) - SHOWN:,} more; --json tells all")

@@ -30,6 +30,9 @@ class Batches(Iterator[Batch]):
     @abstractmethod
     def __len__(self) -> int: ...
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {len(self):,} batches>"
+
     @abstractmethod
     def close(self) -> None:
         """Give up the rest, and what is read ahead. Dropping the iterator does the same."""

@@ -12,7 +12,7 @@ from ddfast.anydataset import AnyDataset, Verify, check_verify
 from ddfast.errors import KernelError, PickleRefusedError, SampleIndexError
 from ddfast.once import lazy
 from ddfast.opening import shown_name
-from ddfast.options import CACHE_BYTES, IO, Far, check_columns
+from ddfast.options import CACHE_BYTES, IO, Far, check_columns, check_reading
 from ddfast.policy import OnError, Place
 from ddfast.reader.abc import Reader
 from ddfast.reader.form import Form
@@ -67,6 +67,7 @@ class DatasetReader(Reader):
         attempts: Attempts | None = None,
     ) -> None:
         super().__init__(on_error=on_error)
+        check_reading(prefetch_bytes, queue_depth, timeout, io)
         self._far = Far(storage_options, cache, cache_bytes, attempts, prefetch_bytes, queue_depth, timeout)
         self._name = name
         self._allow_pickle = allow_pickle

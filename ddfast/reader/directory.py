@@ -124,7 +124,9 @@ def collect(
             if is_included(path)
         )
         if len(samples) == before:
-            warnings.warn(f"no file matches {pattern!r}, or none is included", stacklevel=3)
+            is_folder = os.path.isdir(pattern)  # noqa: PTH112  # as cheap as it gets
+            hint = f"; it is a folder, whose files are {f'{pattern}/**'!r}" if is_folder else ""
+            warnings.warn(f"no file matches {pattern!r}, or none is included{hint}", stacklevel=3)
     return samples
 
 

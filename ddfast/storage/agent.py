@@ -137,13 +137,6 @@ class Agent:
         self.wait(self.submit([span], [memoryview(whole)], shard))
         return whole
 
-    def fetch_all(self, storage: Storage) -> memoryview:
-        """The whole of a storage, which need not be that of a shard, in read-only memory. Errors as `read`.
-
-        A large one is read in several ranges at a time.
-        """
-        return self.wait(self._submit(self.whole(storage)))
-
     def for_each(self, work: Callable[[S], Coroutine[Any, Any, T]], items: Sequence[S]) -> list[T]:
         """What `work` gives for each item, in their order, carried out in the agent's loop, some at a time.
 
@@ -201,7 +194,7 @@ class Agent:
 
     def wait(self, future: concurrent.futures.Future[T]) -> T:
         """The result of something that was submitted; waits no longer than patience lasts."""
-        limit, traffic = self.policy.timeout + SLACK, self.traffic
+        limit, traffic = min(self.policy.timeout + SLACK, threading.TIMEOUT_MAX), self.traffic
         try:
             while True:
                 seen = traffic.requests
@@ -230,7 +223,10 @@ class Agent:
         return await attempts.stat(storage, self.policy, self.traffic)
 
     async def whole(self, storage: Storage) -> memoryview:
-        """The same as `fetch_all`, to be awaited in the agent's loop."""
+        """All of a storage, which need not be that of a shard, in read-only memory; awaited in the agent's loop.
+
+        A large one is read in several ranges at a time. Errors are those of `read`.
+        """
         size = (await self.looked_at(storage)).size
         view = memoryview(bytearray(size))
 

@@ -25,6 +25,11 @@ WRONG_RANGE = re.compile(r"Requested \d+\.\.\d+, got |Wanted range starting at \
 RANGE_STATUS = 416
 NO_SUCH_METHOD = (405, 501)
 
+NO_RANGES = (
+    "the server gives whole objects only, no ranges of bytes, as `python -m http.server` does. Copy the dataset to a "
+    "disk, or have it served by one that knows ranges, such as nginx"
+)
+
 
 def is_failure(error: Exception) -> bool:
     """Whether an exception came from obstore; what is explained already did not, nor do mistakes in the program."""
@@ -75,9 +80,7 @@ def explained(error: Exception, storage: Storage, span: Span | None) -> StorageE
     if isinstance(error, FileNotFoundError):
         return not_found(url, span, reason)
     if isinstance(error, exceptions.NotSupportedError) and span is not None:
-        return failed(
-            url, span, "the server gives whole objects only, no ranges of bytes. Copy the object first", False
-        )
+        return failed(url, span, NO_RANGES, False)
     if status is not None:
         return of_status(status, url, span, reason)
     if "kind: Timeout" in debug:

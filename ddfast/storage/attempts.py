@@ -170,7 +170,9 @@ def _speak_for_all(error: StorageError, span: Span | None, attempts: int, second
     error.attempts = attempts
     error.span = error.span or span
     if attempts > 1:
-        error.args = (f"{error} (the last of {attempts} attempts in {seconds:.1f} s)",)
+        tries = f"the last of {attempts} attempts in {seconds:.1f} s"
+        advice = ". Look whether the server is up, and its name right" if error.passing else ""
+        error.args = (f"{error} ({tries}){advice}",)
 
 
 def _out_of_time(

@@ -10,6 +10,7 @@ from torch.utils.data import Dataset as _Dataset
 from torch.utils.data import IterableDataset as _IterableDataset
 
 from ddfast.errors import MissingFieldError, UnevenBatchesError
+from ddfast.torch.compose import Compose
 from ddfast.torch.place import this_rank, this_worker
 
 Transforms = Mapping[str, Callable[[Any, Any], Any]] | Callable[[Any], Any]
@@ -66,6 +67,10 @@ class DatasetBase:
                     error.add_note(
                         f"This happened in the transform of {name!r} of sample {sample.get('key')!r}."
                     )
+                    if isinstance(error, TypeError) and not isinstance(function, Compose):
+                        error.add_note(
+                            "It was called with two arguments, value and parameters; Compose(f) calls f(value)."
+                        )
                 raise
         return sample
 

@@ -85,6 +85,9 @@ class AsyncWriter(ABC):
         """Whether a sample with this key is written."""
         return key in self._book
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._making.target.where!r}: {self.written:,} samples>"
+
     @property
     def written(self) -> int:
         """Number of samples so far."""

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Iterator
 
-from ddfast.errors import DdfastError
+from ddfast.errors import DdfastError, NobodyAnswersError
 from ddfast.tools import query_user
 from ddfast.writer.book import Book, Piece
 from ddfast.writer.digest import Digest
@@ -123,9 +123,16 @@ def ask(name: str, where: object) -> None:
 
     Raises:
         FileExistsError: the user wants to keep what exists.
+        NobodyAnswersError: there is no user; also a `FileExistsError`.
         KeyboardInterrupt: the user wants to stop.
     """
-    answer = query_user(f"{name} exists, overwrite?")
+    try:
+        answer = query_user(f"{name} exists, overwrite?")
+    except EOFError as error:
+        print()
+        raise NobodyAnswersError(
+            f"{where} exists, and nobody answers whether to overwrite it. Say overwrite=True to do so"
+        ) from error
     if answer == "no":
         raise FileExistsError(where)
     if answer == "abort":

@@ -27,7 +27,7 @@ static struct {
     atomic_int stuck_at; /* waiting reads that do not hang before */
     atomic_int far; /* the file system is none that files are mapped from */
     atomic_int threads_refused;
-    atomic_int reads, in_flight, in_flight_max, copies, copies_max;
+    atomic_int reads, missed, in_flight, in_flight_max, copies, copies_max;
 } faults;
 
 static inline void faults_reset(void) { memset((void *)&faults, 0, sizeof faults); }
@@ -112,6 +112,7 @@ ssize_t __wrap_preadv2(int fd, const struct iovec *parts, int n, off_t offset, i
     }
     int cache = atomic_load(&faults.cache);
     if (cache != CACHE_ASKED) {
+        atomic_fetch_add(&faults.missed, 1);
         return refuse(cache == CACHE_MISSES ? EAGAIN : EOPNOTSUPP);
     }
     enter(&faults.copies, &faults.copies_max);

@@ -21,6 +21,7 @@ typedef struct task {
     atomic_int references, finished, dropped;
     atomic_int prepare_waits, finish_waits, preparing, finishing;
     int prepare_status, lets_go;
+    ddf_access access;
     ddf_file *opened;
     size_t first, count;
 } task;
@@ -72,6 +73,7 @@ static int task_prepare(ddf_job *job, ddf_engine *engine) {
         job->pieces[i] = (ddf_read){(t->first + i) * PIECE, PIECE, i * PIECE};
     }
     job->n_pieces = t->count;
+    job->access = t->access;
     return 0;
 }
 
@@ -136,6 +138,7 @@ static void read_all(size_t depth, size_t ready, int inline_too) {
     task *jobs[8];
     for (size_t i = 0; i < 8; i++) {
         jobs[i] = task_new(file, i * 7, i == 5 ? 0 : 100 + i);
+        jobs[i]->access = i % 3 == 0 ? DDF_DENSE : DDF_SCATTERED;
         if (inline_too && i % 2 == 1) {
             (void)ddf_engine_run(engine, &jobs[i]->job, 0);
         } else {
@@ -175,6 +178,22 @@ static void slow_reads_fill_the_queue(int cache, int far) {
     assert(t->job.waited == 200 * PIECE && faults.in_flight_max == 24 && ddf_engine_progress(engine) == 200);
     task_release(t);
     expect_end(engine, file);
+}
+
+static void what_lies_behind_a_dense_miss_is_waited_for_untried(void) {
+    for (ddf_access access = DDF_SCATTERED; access <= DDF_DENSE; access++) {
+        ddf_engine *engine = engine_of(4, 1);
+        ddf_file *file = file_of();
+        faults.cache = CACHE_MISSES;
+        task *t = task_new(file, 0, 4 * DDF_SHARE_PIECES);
+        t->access = access;
+        ddf_engine_submit(engine, &t->job);
+        assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0);
+        expect_bytes(t);
+        assert(access == DDF_DENSE ? faults.missed <= DDF_SHARE_PIECES : faults.missed == 4 * DDF_SHARE_PIECES);
+        task_release(t);
+        expect_end(engine, file);
+    }
 }
 
 static void copies_stay_within_ready_threads(void) {
@@ -656,7 +675,7 @@ static void stopping_amid_everything_ends_every_job(void) {
 /* One that cannot be read from, as if the server had forgotten it. */
 static void spoil_handle(ddf_file *file) {
     int other = open(path, O_WRONLY | O_CLOEXEC);
-    assert(other >= 0 && dup3(other, ddf_file_planned_fd(file), O_CLOEXEC) >= 0);
+    assert(other >= 0 && dup3(other, ddf_file_planned_fd(file, DDF_SCATTERED), O_CLOEXEC) >= 0);
     close(other);
 }
 
@@ -736,6 +755,7 @@ int main(void) {
     slow_reads_fill_the_queue(CACHE_MISSES, 0);
     slow_reads_fill_the_queue(CACHE_UNKNOWN, 0);
     slow_reads_fill_the_queue(CACHE_UNKNOWN, 1);
+    what_lies_behind_a_dense_miss_is_waited_for_untried();
     copies_stay_within_ready_threads();
     more_small_reads_are_in_flight_where_storage_is_far();
     storage_that_recovers_is_not_told_of();

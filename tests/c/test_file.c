@@ -56,14 +56,14 @@ static void ready_reads_never_wait(void) {
     faults.far = 1;
     ddf_file *file = file_of();
     assert(ddf_file_can_be_ready(file) && ddf_file_view(file, 10, 0) == NULL);
-    size_t got = ddf_file_read_ready(file, buffer, SIZE, 0);
+    size_t got = ddf_file_read_ready(file, DDF_SCATTERED, buffer, SIZE, 0);
     assert(got <= SIZE && is_as_written(buffer, 0, got));
     faults.cache = CACHE_MISSES;
-    assert(ddf_file_read_ready(file, buffer, SIZE, 0) == 0 && ddf_file_can_be_ready(file));
+    assert(ddf_file_read_ready(file, DDF_SCATTERED, buffer, SIZE, 0) == 0 && ddf_file_can_be_ready(file));
     faults.cache = CACHE_UNKNOWN;
-    assert(ddf_file_read_ready(file, buffer, SIZE, 0) == 0 && !ddf_file_can_be_ready(file));
+    assert(ddf_file_read_ready(file, DDF_SCATTERED, buffer, SIZE, 0) == 0 && !ddf_file_can_be_ready(file));
     faults.cache = CACHE_ASKED;
-    assert(ddf_file_read_ready(file, buffer, SIZE, 0) == 0 && faults.reads == 0); /* not asked again */
+    assert(ddf_file_read_ready(file, DDF_SCATTERED, buffer, SIZE, 0) == 0 && faults.reads == 0); /* not asked again */
     ddf_file_release(file);
     faults_reset();
     free(buffer);
@@ -76,7 +76,7 @@ static void small_reads_come_to_be_copies(void) {
     assert(ddf_file_view(file, SIZE_MAX, 5) == NULL && ddf_file_view(file, 0, 5) == NULL);
     for (uint64_t i = 0; i < 20000; i++) {
         uint64_t offset = i * 7919 % (SIZE - 64);
-        size_t got = ddf_file_read_ready(file, buffer, 64, offset);
+        size_t got = ddf_file_read_ready(file, DDF_SCATTERED, buffer, 64, offset);
         assert(got <= 64 && is_as_written(buffer, offset, got));
         const uint8_t *view = ddf_file_view(file, 64, offset);
         assert(view == NULL || is_as_written(view, offset, 64));
@@ -90,22 +90,24 @@ static void planned_reads_are_exact_whatever_their_edges(void) {
     uint8_t *memory = aligned_alloc(DDF_DIRECT_BLOCK, 2 << 20);
     ddf_err err;
     ddf_file *file = file_of();
-    for (size_t i = 0; i < n * n * 6; i++) {
+    for (size_t i = 0; i < n * n * 9; i++) {
         uint64_t start = edges[i % n], stop = edges[i / n % n];
-        int direct = i / n / n % 2 == 0;
+        ddf_access access = i / n / n % 3;
         if (stop < start) {
             continue;
         }
-        size_t len = (size_t)(stop - start), off = i / n / n / 2; /* congruent where that is 0 */
-        uint8_t *to = memory + 4096 + start % DDF_DIRECT_MEMORY + off;
+        size_t len = (size_t)(stop - start), off = i / n / n / 3; /* congruent where that is 0 */
+        uint8_t *to = memory + 4096 + start % DDF_DIRECT_BLOCK + off;
         faults.short_reads = i % 3 == 0 ? 5000 : 0;
         memset(memory, 7, 2 << 20);
-        assert(ddf_file_read_planned(file, direct, to, len, start, &err) == 0 && is_as_written(to, start, len));
-        assert(to[-1] == 7 && to[len] == 7);
+        assert(ddf_file_read_planned(file, access, to, len, start, &err) == 0 && is_as_written(to, start, len));
+        int in_blocks = access == DDF_DIRECT && off == 0;
+        size_t before = in_blocks ? start % DDF_DIRECT_BLOCK : 0, past = in_blocks ? -stop % DDF_DIRECT_BLOCK : 0;
+        assert(to[-1 - (ptrdiff_t)before] == 7 && to[len + past] == 7);
     }
-    assert(ddf_file_read_planned(file, 1, memory + 64, 100, SIZE - 60, &err) == DDF_E_EOF && err.pos == SIZE);
+    assert(ddf_file_read_planned(file, DDF_DIRECT, memory + (SIZE - 60) % DDF_DIRECT_BLOCK, 100, SIZE - 60, &err) == DDF_E_EOF && err.pos == SIZE);
     faults.error = EIO;
-    assert(ddf_file_read_planned(file, 1, memory, 100, 4096, &err) == -EIO && err.pos == 4096);
+    assert(ddf_file_read_planned(file, DDF_DIRECT, memory, 100, 4096, &err) == -EIO && err.pos == 4096);
     ddf_file_release(file);
     faults_reset();
     free(memory);
@@ -116,20 +118,23 @@ static void a_far_file_has_one_descriptor(void) {
     ddf_err err;
     faults.far = 1;
     ddf_file *file = file_of();
-    assert(ddf_file_planned_fd(file) == ddf_file_fd(file));
-    assert(ddf_file_read_planned(file, 1, buffer, 100, 5, &err) == 0 && is_as_written(buffer, 5, 100));
+    assert(ddf_file_planned_fd(file, DDF_SCATTERED) == ddf_file_fd(file));
+    assert(ddf_file_read_planned(file, DDF_DIRECT, buffer, 100, 5, &err) == 0 && is_as_written(buffer, 5, 100));
     ddf_file_release(file);
     faults_reset();
 }
 
-static void what_is_missed_is_read_on_another_descriptor_from_then_on(void) {
+static void what_is_missed_here_and_there_is_read_on_another_descriptor_from_then_on(void) {
     uint8_t buffer[100];
     ddf_file *file = file_of();
     int next = dup(0); /* the number that is free */
     close(next);
     faults.cache = CACHE_MISSES;
-    assert(ddf_file_read_ready(file, buffer, 100, 0) == 0 && fcntl(next, F_GETFD) == FD_CLOEXEC);
-    assert(ddf_file_planned_fd(file) == next && ddf_file_fd(file) != next);
+    assert(ddf_file_read_ready(file, DDF_DENSE, buffer, 100, 0) == 0 && fcntl(next, F_GETFD) == -1);
+    assert(ddf_file_planned_fd(file, DDF_DENSE) == ddf_file_fd(file));
+    assert(ddf_file_read_ready(file, DDF_SCATTERED, buffer, 100, 0) == 0 && fcntl(next, F_GETFD) == FD_CLOEXEC);
+    assert(ddf_file_planned_fd(file, DDF_SCATTERED) == next && ddf_file_fd(file) != next);
+    assert(ddf_file_planned_fd(file, DDF_DENSE) == ddf_file_fd(file));
     ddf_file_release(file);
     assert(fcntl(next, F_GETFD) == -1);
     faults_reset();
@@ -147,7 +152,7 @@ static void a_remote_file_is_never_ready_and_cannot_be_read(void) {
     ddf_err err;
     assert(ddf_file_remote(100, &file) == 0 && ddf_file_is_remote(file) && ddf_file_size(file) == 100);
     assert(ddf_file_check(file, &err) == 0 && !ddf_file_can_be_ready(file) && !ddf_file_is_entered(file, 5));
-    assert(ddf_file_view(file, 3, 5) == NULL && ddf_file_read_ready(file, bytes, 3, 5) == 0);
+    assert(ddf_file_view(file, 3, 5) == NULL && ddf_file_read_ready(file, DDF_SCATTERED, bytes, 3, 5) == 0);
     assert(ddf_file_read(file, bytes, 3, 5, &err) == -ENOTSUP && err.pos == 5);
     ddf_room parts[3] = {{bytes, 1}, {bytes + 1, 1}, {bytes + 2, 1}};
     assert(ddf_file_read_parts(file, parts, 7, &err) == -ENOTSUP && err.pos == 7);
@@ -164,7 +169,7 @@ int main(void) {
     small_reads_come_to_be_copies();
     planned_reads_are_exact_whatever_their_edges();
     a_far_file_has_one_descriptor();
-    what_is_missed_is_read_on_another_descriptor_from_then_on();
+    what_is_missed_here_and_there_is_read_on_another_descriptor_from_then_on();
     what_is_no_file_is_refused();
     a_remote_file_is_never_ready_and_cannot_be_read();
     unlink(path);

@@ -21,22 +21,23 @@ static void any_spans_land_inside_their_reads(void) {
     for (int round = 0; round < 2000; round++) {
         size_t n = (size_t)random_below(N);
         uint64_t far = (uint64_t)1 << random_below(48), gap = random_below(2) ? random_below(5000) : 0, total;
+        uint64_t align = random_below(2) ? DDF_LANDING_ALIGN : 4096;
         for (size_t i = 0; i < n; i++) {
             spans[i].start = (random_below((uint64_t)1 << 30) << 18 | random_below(1 << 18)) % far;
             spans[i].stop = spans[i].start + random_below(3) * random_below(2000);
         }
         const ddf_plan_item *sorted;
-        int64_t count = ddf_plan_reads(spans, n, gap, DDF_LANDING_ALIGN, reads, landing, &total, scratch, &sorted, NULL);
+        int64_t count = ddf_plan_reads(spans, n, gap, align, reads, landing, &total, scratch, &sorted, NULL);
         for (size_t i = 0; i < n; i++) {
             size_t before = i - (i > 0);
             assert(spans[sorted == NULL ? before : sorted[before].number].start <=
                    spans[sorted == NULL ? i : sorted[i].number].start);
         }
-        assert(count >= 0 && (size_t)count <= n);
+        assert(count >= 0 && (size_t)count <= n && total % align == 0);
         for (int64_t r = 0; r < count; r++) {
-            assert(reads[r].at + reads[r].length <= total && (reads[r].at - reads[r].offset) % DDF_LANDING_ALIGN == 0);
+            assert(reads[r].at + reads[r].length <= total && (reads[r].at - reads[r].offset) % align == 0);
             assert(r == 0 || (reads[r].offset > reads[r - 1].offset + reads[r - 1].length + gap &&
-                              reads[r].at >= reads[r - 1].at + reads[r - 1].length));
+                              reads[r].at - reads[r].at % align >= reads[r - 1].at + reads[r - 1].length));
         }
         for (size_t i = 0; i < n; i++) {
             int found = 0;

@@ -116,17 +116,17 @@ static void a_stale_handle_is_replaced_for_all(void) {
 }
 
 static void the_handle_for_plans_follows(void) {
-    for (int direct = 0; direct < 2; direct++) {
+    for (ddf_access access = DDF_SCATTERED; access <= DDF_DIRECT; access++) {
         ddf_err err;
         ddf_file *file = file_of(0);
-        int fd = ddf_file_planned_fd(file);
+        int fd = ddf_file_planned_fd(file, DDF_SCATTERED);
         replace(SIZE, modified(path));
         struct stat before, after;
         assert(fd != ddf_file_fd(file) && fstat(fd, &before) == 0);
         faults.error = ESTALE;
         faults.error_until = 1;
-        assert(ddf_retry_read_planned(file, direct, buffer, SIZE, 0, NULL, &err) == 0 && is_as_written(buffer, 0, SIZE));
-        assert(fstat(fd, &after) == 0 && before.st_ino != after.st_ino && ddf_file_planned_fd(file) == fd);
+        assert(ddf_retry_read_planned(file, access, buffer, SIZE, 0, NULL, &err) == 0 && is_as_written(buffer, 0, SIZE));
+        assert(fstat(fd, &after) == 0 && before.st_ino != after.st_ino && ddf_file_planned_fd(file, DDF_SCATTERED) == fd);
         assert((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
         end(file);
     }

@@ -347,7 +347,7 @@ static void far_files_are_not_opened_where_waiting_is_not_wanted(void) {
     faults.cache = CACHE_UNKNOWN;
     assert(ddf_shards_take_ready(shards, 1, &file, &err) == 0 && file != NULL);
     assert(ddf_shards_can_be_ready(shards));
-    assert(ddf_file_read_ready(file, &byte, 1, 0) == 0);
+    assert(ddf_file_read_ready(file, DDF_SCATTERED, &byte, 1, 0) == 0);
     ddf_shards_give(shards, file);
     assert(!ddf_shards_can_be_ready(shards) && ddf_shards_may_wait(shards));
     assert(ddf_shards_take_ready(shards, 2, &file, &err) == 0 && file == NULL);

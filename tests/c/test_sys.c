@@ -2,6 +2,8 @@
 #include "ddf_sys.h"
 
 #include <poll.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <stdio.h>
 
 #include "faults.h"
@@ -63,11 +65,34 @@ static void pages_behind_the_end_are_an_error_and_no_signal(void) {
     unlink(path);
 }
 
+static void readahead_is_that_of_the_device(void) {
+    char path[32], setting[64];
+    struct stat st;
+    unsigned long kib = 0;
+    sample_file(path, 10);
+    int fd = ddf_sys_open(path);
+    assert(fstat(fd, &st) == 0);
+    snprintf(setting, sizeof setting, "/sys/class/bdi/%u:%u/read_ahead_kb", major(st.st_dev), minor(st.st_dev));
+    FILE *file = fopen(setting, "r");
+    if (file != NULL) {
+        assert(fscanf(file, "%lu", &kib) == 1);
+        fclose(file);
+    }
+    int other = ddf_sys_open("/proc/self/stat"); /* on no device that reads ahead */
+    for (int i = 0; i < 3; i++) {
+        assert(ddf_sys_readahead(fd) == (uint64_t)kib << 10 && ddf_sys_readahead(other) == 0 && ddf_sys_readahead(-1) == 0);
+    }
+    ddf_sys_close(other);
+    ddf_sys_close(fd);
+    unlink(path);
+}
+
 int main(void) {
     memory_is_zeroed_and_aligned();
     a_notifier_stays_readable_until_cleared();
     cached_reads_stop_where_waiting_begins();
     pages_behind_the_end_are_an_error_and_no_signal();
+    readahead_is_that_of_the_device();
     assert(ddf_sys_processors() >= 1);
     return 0;
 }

@@ -48,7 +48,7 @@ def contents(path):
 def test_left_samples_become_the_dataset(left, capsys):
     status, out, _ = run(capsys, left)
     assert (status, keys(left)) == (0, keys_of(SAMPLES[:10]))
-    assert "what a writer left: 10 samples saved, 0 losses" in out
+    assert "what a writer left: 10 samples saved, 0 lost" in out
 
 
 def test_left_samples_are_copied_to_another_dataset(left, capsys):

@@ -405,6 +405,18 @@ def test_batches_stay_valid_when_the_reader_is_closed(urls):
     assert list(batch.keys)[1] == "sample 1 ß"
 
 
+def test_a_read_may_take_as_long_as_it_likes(urls):
+    with MsgpackReader(urls[0], timeout=float("inf")) as reader:
+        assert reader.get(5)["label"] == 5
+        assert len(next(reader.batches(16))) == 16
+
+
+@pytest.mark.parametrize("attempts", [3, 0])
+def test_attempts_that_are_no_policy_are_refused(urls, attempts):
+    with pytest.raises(TypeError, match=rf"attempts is {attempts}, not a ddfast\.storage\.Policy"):
+        MsgpackReader(urls[0], attempts=attempts)
+
+
 def test_copies_and_pickles_read_the_same(urls):
     options = {"client_options": {"timeout": 10}}
     with MsgpackReader(urls[0], storage_options=options, attempts=Policy(retries=1)) as reader:

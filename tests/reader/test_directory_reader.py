@@ -269,6 +269,12 @@ def test_a_pattern_without_files_gives_a_warning_that_names_it(tree, options):
     assert caught[0].filename == __file__
 
 
+def test_a_folder_as_a_pattern_is_told_to_be_one(tmp_path):
+    (tmp_path / "photos").mkdir()
+    with pytest.warns(UserWarning, match=r"it is a folder, whose files are '.*photos/\*\*'"):
+        assert len(DirectoryReader(str(tmp_path / "photos"))) == 0
+
+
 def refuse(number, folder):
     """An `os.scandir` that fails for one folder."""
     scandir = os.scandir

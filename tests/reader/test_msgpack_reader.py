@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import samples as any_sample
 
-from ddfast.errors import PickleRefusedError, SampleIndexError, SampleKeyError
+from ddfast import AsyncReader
+from ddfast.errors import DatasetNotFoundError, PickleRefusedError, SampleIndexError, SampleKeyError
 from ddfast.reader import MsgpackReader
 from ddfast.testing import assert_same_sample
 
@@ -214,10 +215,32 @@ def test_batches_refuse_arguments_out_of_range(reader, arguments):
         reader.batches(**{"batch_size": 4, **arguments})
 
 
-@pytest.mark.parametrize("option", [{"prefetch_bytes": 0}, {"queue_depth": 0}, {"timeout": 0}])
-def test_options_out_of_range_are_refused(path, option):
-    with MsgpackReader(path, **option) as reader, pytest.raises((ValueError, OSError)):
-        next(reader.batches(4))
+@pytest.mark.parametrize("make", [MsgpackReader, AsyncReader])
+@pytest.mark.parametrize(
+    ("option", "error"),
+    [
+        ({"prefetch_bytes": 0}, ValueError),
+        ({"prefetch_bytes": "1GB"}, TypeError),
+        ({"queue_depth": 0}, ValueError),
+        ({"timeout": 0}, ValueError),
+        ({"timeout": float("nan")}, ValueError),
+        ({"timeout": None}, TypeError),
+        ({"io": "magic"}, ValueError),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_at_once(path, make, option, error):
+    ((name, value),) = option.items()
+    with pytest.raises(error, match=f"{name} is {value!r}, (not|and must be)"):
+        make(path, **option)
+
+
+def test_a_pattern_names_the_readers_that_take_it(tmp_path):
+    with pytest.raises(DatasetNotFoundError, match=r"\*\.msgpack not found. ShardedReader and AsyncReader"):
+        MsgpackReader(tmp_path / "*.msgpack")
+
+
+def test_batches_tell_how_many_they_are(reader):
+    assert repr(reader.batches(20)) == "<StreamBatches: 3 batches>"
 
 
 def test_closed_batches_end(reader):

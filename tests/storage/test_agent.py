@@ -324,7 +324,7 @@ def test_a_read_that_is_under_way_when_the_agent_is_closed_is_cancelled():
 def test_a_whole_object_is_fetched_in_few_requests(times):
     storage = Memory(DATA * times)
     with Agent([]) as agent:
-        whole = agent.fetch_all(storage)
+        whole = agent.for_each(agent.whole, [storage])[0]
     assert whole.readonly
     assert whole == DATA * times
     assert len(storage.asked) == {0: 1, 1: 2, 20: 4}[times]
@@ -338,7 +338,7 @@ def test_an_object_of_which_a_part_cannot_be_had_is_not_fetched():
 
     storage = Memory(DATA * 20, deal)
     with Agent([]) as agent, pytest.raises(StorageDeniedError, match="no"):
-        agent.fetch_all(storage)
+        agent.for_each(agent.whole, [storage])[0]
     assert storage.at_work == 0
 
 

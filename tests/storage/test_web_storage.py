@@ -96,6 +96,7 @@ def test_server_that_knows_no_ranges_is_refused(site, storage, read):
     error = refused(storage, read)
     assert not error.passing
     assert "whole objects only" in str(error)
+    assert "nginx" in str(error)
 
 
 def test_answer_without_a_length_is_refused(site, storage, read):

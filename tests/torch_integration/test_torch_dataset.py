@@ -250,6 +250,14 @@ def test_an_error_of_a_transform_is_its_own_and_notes_the_sample():
     assert caught.value.__notes__ == ["This happened in the transform of 'image' of sample 'one'."]
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="exceptions have notes from Python 3.11 on")
+def test_a_function_of_the_value_alone_is_told_to_need_compose():
+    dataset = Dataset(ListReader([{"key": "one", "image": 1}]), {"image": lambda value: value})
+    with pytest.raises(TypeError) as caught:
+        dataset[0]
+    assert "Compose(f) calls f(value)" in caught.value.__notes__[-1]
+
+
 def test_dict2tuple_picks_values():
     samples = [{"image": 1, "label": 2, "key": "a"}, {"image": 3, "label": 4, "key": "b"}]
     assert list(dict2tuple(samples)) == [(1, 2), (3, 4)]

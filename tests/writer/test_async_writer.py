@@ -1,13 +1,14 @@
 """AsyncFileWriter writes the files of FileWriter without holding up the loop, and cleans up after itself."""
 
 import asyncio
+import io
 import threading
 
 import msgpack
 import numpy as np
 import pytest
 
-from ddfast.errors import ClosedError, DuplicateKeyError, InvalidSampleError
+from ddfast.errors import ClosedError, DuplicateKeyError, InvalidSampleError, NobodyAnswersError
 from ddfast.writer import AsyncFileWriter, AsyncRawWriter, FileWriter, RawWriter
 from ddfast.writer.output import Output
 
@@ -231,6 +232,31 @@ def test_user_is_asked(path, monkeypatch):
     monkeypatch.setattr("builtins.input", lambda: "no")
     with pytest.raises(FileExistsError):
         AsyncFileWriter(path)
+    assert files(path) == old
+
+
+def test_writers_tell_where_they_write_and_how_much(path, arun):
+    with FileWriter(path, disable=True) as writer:
+        writer.write({"key": "a"})
+        assert repr(writer) == f"<FileWriter {str(path)!r}: 1 samples>"
+
+    async def main():
+        async with AsyncFileWriter(path, overwrite=True, disable=True) as writer:
+            return repr(writer)
+
+    assert arun(main()) == f"<AsyncFileWriter {str(path)!r}: 0 samples>"
+
+
+@pytest.mark.parametrize("make", [FileWriter, AsyncFileWriter])
+def test_where_nobody_can_be_asked_the_way_out_is_told(path, monkeypatch, make):
+    old = write_blocking(path, SAMPLES[:1])
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    with pytest.raises(
+        NobodyAnswersError, match=r"x\.msgpack exists, and nobody answers.*overwrite=True"
+    ) as caught:
+        make(path)
+    assert isinstance(caught.value, EOFError)
+    assert isinstance(caught.value, FileExistsError)
     assert files(path) == old
 
 

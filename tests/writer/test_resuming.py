@@ -64,6 +64,13 @@ def go_on(path, samples=SAMPLES, **options):
     return before
 
 
+def test_a_reader_that_finds_a_draft_alone_is_told_how_to_save_it(path, dead):
+    with pytest.raises(
+        DatasetNotFoundError, match=r"x not found\. A writer has begun it.*`ddfast recover .*x`"
+    ):
+        MsgpackReader(path)
+
+
 def test_resumed_dataset_is_that_of_a_writer_that_lived(path, dead):
     assert go_on(path) == dead > 30
     found = files(path)

@@ -27,7 +27,7 @@ static void get(void) {
         ddf_err err;
         assert(ddf_shards_find(shards, indices[i], &found, &err) == 0);
         size_t size = (size_t)(found.span.stop - found.span.start);
-        if (ddf_file_read_ready(found.file, sample, size, found.span.start) != size) {
+        if (ddf_file_read_ready(found.file, DDF_SCATTERED, sample, size, found.span.start) != size) {
             assert(ddf_file_read(found.file, sample, size, found.span.start, &err) == 0);
         }
         assert(sample[0] == 0x84);
