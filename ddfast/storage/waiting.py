@@ -73,8 +73,8 @@ class Waiting:
         """The piece that has waited longest and those close to it, in order of position; nothing if none waits.
 
         Parameters:
-            gap: bytes that may lie between a piece and the next. `REACH` times as many may be read for all together, so
-                that what has waited longest does not wait much longer for others.
+            gap: bytes that may lie between a piece and the next. `REACH` times as many may lie between all of them, so
+                that what has waited longest does not wait much longer.
             most: pieces to take.
         """
         first = self.first()
@@ -101,17 +101,19 @@ def _run(cell: list[Task], first: Task, gap: int, most: int) -> list[Task]:
     """
     cell.sort(key=_start)
     low = high = cell.index(first)
-    reach = max(REACH * gap, first.stop - first.start)
+    left = REACH * gap
     while high + 1 < len(cell) and high - low + 1 < most:
-        after = cell[high + 1]
-        if not 0 <= after.start - cell[high].stop <= gap or after.stop - first.start > reach:
+        between = cell[high + 1].start - cell[high].stop
+        if not 0 <= between <= min(gap, left):
             break
         high += 1
+        left -= between
     while low > 0 and high - low + 1 < most:
-        before = cell[low - 1]
-        if not 0 <= cell[low].start - before.stop <= gap or cell[high].stop - before.start > reach:
+        between = cell[low].start - cell[low - 1].stop
+        if not 0 <= between <= min(gap, left):
             break
         low -= 1
+        left -= between
     return cell[low : high + 1]
 
 

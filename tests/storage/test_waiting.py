@@ -27,9 +27,9 @@ def test_pieces_close_to_the_first_go_with_it_on_either_side():
     assert known.take(20, 9) == []
 
 
-def test_what_is_read_for_others_has_bounds_and_those_behind_come_first():
+def test_what_is_read_in_vain_has_bounds_and_those_behind_come_first():
     known = waiting((0, 500, 510), *((0, at, at + 10) for at in range(0, 1000, 20) if at != 500))
-    assert spans(known.take(13, 9)) == [(at, at + 10) for at in range(500, 600, 20)]
+    assert spans(known.take(13, 30)) == [(at, at + 10) for at in range(500, 720, 20)]
 
 
 @pytest.mark.parametrize("second", [(1, 100, 200), (0, 50, 150), (0, 0, 50), (0, CELL, CELL + 100)])
