@@ -255,7 +255,7 @@ static int fill_arena(ddf_fetch *fetch, const draft *d, size_t n_reads, uint64_t
     return DDF_OK;
 }
 
-/* Whether reads take most of what lies between the first and the last: there is more than one sample, or it is not known. */
+/* Whether reads take most of what lies between the first and the last of them. A lone sample tells nothing of the next. */
 static int are_dense(const ddf_read *reads, size_t n_reads, size_t n_samples) {
     uint64_t bytes = 0;
     for (size_t i = 0; i < n_reads; i++) {

@@ -22,8 +22,8 @@ int ddf_retry_may_pass(int status, int far);
  * those who failed together do not come back together. */
 int ddf_retry_pause(unsigned number, uint32_t chance);
 
-/* As ddf_file_read, ddf_file_read_planned and ddf_file_read_parts, with further attempts, which end when `*stop` (may be NULL) is set. Also
- * DDF_E_CHANGED if the path names another file by now, err->pos = its size. */
+/* As ddf_file_read, ddf_file_read_planned and ddf_file_read_parts, with further attempts, which end when `*stop` (may be
+ * NULL) is set. Also DDF_E_CHANGED if the path names another file by now, err->pos = its size. */
 int ddf_retry_read(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset, const atomic_int *stop, ddf_err *err);
 int ddf_retry_read_planned(ddf_file *file, ddf_access access, uint8_t *buffer, size_t len, uint64_t offset,
                            const atomic_int *stop, ddf_err *err);

@@ -275,7 +275,7 @@ uint64_t ddf_sys_readahead(int fd) {
         return 0;
     }
     uint64_t device = (uint64_t)(uint32_t)st.st_dev << 32, found = atomic_load(&known);
-    if (found == 0 || (found & ~(uint64_t)UINT32_MAX) != device) {
+    if ((found & ~(uint64_t)UINT32_MAX) != device) {
         char path[64], text[24] = "";
         (void)snprintf(path, sizeof path, "/sys/class/bdi/%u:%u/read_ahead_kb", major(st.st_dev), minor(st.st_dev));
         int file = ddf_sys_open(path);

@@ -272,7 +272,7 @@ static void run_ready_share(ddf_engine *engine, ddf_job *job) {
     if (status >= 0) {
         add_missed(engine, job, missed, n);
     }
-    if (n > 0 && job->access == DDF_DENSE && job->taken < job->n_pieces) {
+    if (status >= 0 && n > 0 && job->access == DDF_DENSE && job->taken < job->n_pieces) {
         miss_untried(engine, job); /* what lies behind is on disk, too, and is read ahead once somebody waits for it */
     }
     ddf_work_end_share(engine, job, status, &err);
