@@ -65,7 +65,7 @@ void ddf_work_unref(ddf_engine *engine) {
 void ddf_engine_submit(ddf_engine *engine, ddf_job *job) {
     ddf_job_init(job);
     pthread_mutex_lock(&engine->lock);
-    job->number = engine->submitted++;
+    job->number = ++engine->submitted;
     ddf_jobs_push(&engine->fresh, job);
     int status = 0;
     if (engine->stopping) {
@@ -152,7 +152,7 @@ int ddf_engine_wait(ddf_engine *engine, ddf_job *job, int timeout_ms) {
 int ddf_engine_run(ddf_engine *engine, ddf_job *job, int timeout_ms) {
     ddf_job_init(job);
     pthread_mutex_lock(&engine->lock);
-    job->number = engine->submitted++;
+    job->number = 0; /* the caller waits, so it goes first */
     ddf_work_prepare(engine, job);
     while (!job->finishing && ddf_work_once_for(engine, job)) {
     }

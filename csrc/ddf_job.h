@@ -46,7 +46,7 @@ struct ddf_job {
 
     /* The engine's own. */
     ddf_job *next;
-    uint64_t number; /* of its submission */
+    uint64_t number; /* of its submission, from 1; 0: run by its caller */
     size_t taken, running, n_missed, missed_taken;
     int prepared, preparing, looking, counted, away, cancelled, finishing;
 };

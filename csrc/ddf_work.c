@@ -188,10 +188,11 @@ static void add_missed(ddf_engine *engine, ddf_job *job, const uint32_t *missed,
     }
 }
 
-/* Whether something may be copied without waiting. Dense reads stay in line behind those that wait: reads out of order
+/* Whether something may be copied without waiting. Dense reads stay in line behind older ones that wait: reads out of order
  * would have the system read ahead in small steps. */
 static int can_be_ready(const ddf_engine *engine, const ddf_job *job) {
-    int in_line = job->access == DDF_DENSE && engine->waiting.head != NULL;
+    const ddf_job *first = engine->waiting.head;
+    int in_line = job->access == DDF_DENSE && first != NULL && first->number < job->number;
     return !engine->direct && !in_line && ddf_shards_can_be_ready(job->shards);
 }
 

@@ -196,6 +196,24 @@ static void what_lies_behind_a_dense_miss_is_waited_for_untried(void) {
     }
 }
 
+static void a_caller_that_waits_goes_first(void) {
+    ddf_engine *engine = engine_of(2, 2);
+    ddf_file *file = file_of();
+    faults.cache = CACHE_MISSES;
+    faults.delay_us = 2000;
+    task *ahead = task_new(file, 0, 200), *now = task_new(file, 50, 10);
+    ahead->access = now->access = DDF_DENSE;
+    ddf_engine_submit(engine, &ahead->job);
+    assert(eventually(&faults.in_flight_max, 2));
+    assert(ddf_engine_run(engine, &now->job, PATIENCE) == 0 && !ddf_job_is_done(&ahead->job));
+    expect_bytes(now);
+    assert(ddf_engine_wait(engine, &ahead->job, PATIENCE) == 0);
+    expect_bytes(ahead);
+    task_release(ahead);
+    task_release(now);
+    expect_end(engine, file);
+}
+
 static void copies_stay_within_ready_threads(void) {
     ddf_engine *engine = engine_of(16, 3);
     ddf_file *file = file_of();
@@ -756,6 +774,7 @@ int main(void) {
     slow_reads_fill_the_queue(CACHE_UNKNOWN, 0);
     slow_reads_fill_the_queue(CACHE_UNKNOWN, 1);
     what_lies_behind_a_dense_miss_is_waited_for_untried();
+    a_caller_that_waits_goes_first();
     copies_stay_within_ready_threads();
     more_small_reads_are_in_flight_where_storage_is_far();
     storage_that_recovers_is_not_told_of();
