@@ -200,7 +200,7 @@ static void a_caller_that_waits_goes_first(void) {
     ddf_engine *engine = engine_of(2, 2);
     ddf_file *file = file_of();
     faults.cache = CACHE_MISSES;
-    faults.delay_us = 2000;
+    faults.delay_us = 10000;
     task *ahead = task_new(file, 0, 200), *now = task_new(file, 50, 10);
     ahead->access = now->access = DDF_DENSE;
     ddf_engine_submit(engine, &ahead->job);
