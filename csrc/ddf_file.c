@@ -21,6 +21,8 @@
 #define UNOPENED (-1)
 #define NONE (-2)
 
+#define UNASKED (-1)
+
 struct ddf_file {
     int fd;            /* negative: remote */
     atomic_int scattered; /* UNOPENED until something has to be waited for */
@@ -29,7 +31,7 @@ struct ddf_file {
     ddf_stamp stamp; /* when it was opened, as is: */
     char *path;
     int far;
-    int reads_ahead;
+    atomic_int reads_ahead; /* UNASKED until somebody asks */
     const uint8_t *map;        /* NULL: no mapping is used */
     atomic_uchar *windows;     /* one state a window, NULL without a mapping */
     atomic_int nowait;         /* reads that do not wait are supported */
@@ -39,7 +41,6 @@ struct ddf_file {
 /* Failing to map costs speed only. */
 static void map_if_local(ddf_file *file) {
     file->far = !ddf_sys_is_local(file->fd);
-    file->reads_ahead = !file->far && ddf_sys_readahead(file->fd) >= FAR_AHEAD;
     if (file->size == 0 || file->size > SIZE_MAX || file->far) {
         return;
     }
@@ -73,6 +74,7 @@ int ddf_file_open(const char *path, ddf_file **out) {
     file->fd = fd;
     atomic_init(&file->scattered, UNOPENED);
     atomic_init(&file->direct, UNOPENED);
+    atomic_init(&file->reads_ahead, UNASKED);
     file->size = (uint64_t)size;
     file->path = memcpy(copy, path, length);
     atomic_init(&file->references, 1);
@@ -90,6 +92,7 @@ int ddf_file_remote(uint64_t size, ddf_file **out) {
     file->fd = -1;
     atomic_init(&file->scattered, NONE);
     atomic_init(&file->direct, NONE);
+    atomic_init(&file->reads_ahead, 0);
     file->size = size;
     atomic_init(&file->references, 1);
     atomic_init(&file->nowait, 0);
@@ -140,7 +143,14 @@ int ddf_file_check(const ddf_file *file, ddf_err *err) {
 
 int ddf_file_is_far(const ddf_file *file) { return file->far; }
 
-int ddf_file_reads_ahead(const ddf_file *file) { return file->reads_ahead; }
+int ddf_file_reads_ahead(ddf_file *file) {
+    int known = atomic_load_explicit(&file->reads_ahead, memory_order_relaxed);
+    if (known == UNASKED) {
+        known = !ddf_file_is_remote(file) && !file->far && ddf_sys_readahead(file->fd) >= FAR_AHEAD;
+        atomic_store_explicit(&file->reads_ahead, known, memory_order_relaxed);
+    }
+    return known;
+}
 
 /* Have a descriptor beside the first one stand for the same file again. */
 static void follow(const ddf_file *file, atomic_int *slot, int (*open_again)(int fd)) {

@@ -33,7 +33,7 @@ int ddf_file_check(const ddf_file *file, ddf_err *err);
 int ddf_file_is_far(const ddf_file *file);
 
 /* 1 if the system reads far ahead on the file's local disk. */
-int ddf_file_reads_ahead(const ddf_file *file);
+int ddf_file_reads_ahead(ddf_file *file);
 
 /* Open the file at its path again, for all who use it, where the server has forgotten the old handle. Returns 0, -errno,
  * or DDF_E_CHANGED with err->pos = the size of the other file that is there by now; nothing is changed then. */

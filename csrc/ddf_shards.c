@@ -48,7 +48,7 @@ struct ddf_shards {
     atomic_size_t missing; /* tables that are not loaded yet */
     atomic_int never_ready; /* some file was on storage where nothing can be read without waiting */
     atomic_int far;         /* some file was on no local disk */
-    atomic_int reads_ahead; /* the file used last was where the system reads far ahead */
+    atomic_int reads_ahead; /* the first file used lies where the system does that; -1 until then */
 
     pthread_mutex_t lock;
     size_t open;
@@ -69,7 +69,7 @@ static ddf_shards *shards_of(size_t n) {
     atomic_init(&shards->missing, 0);
     atomic_init(&shards->never_ready, 0);
     atomic_init(&shards->far, 0);
-    atomic_init(&shards->reads_ahead, 0);
+    atomic_init(&shards->reads_ahead, -1);
     pthread_mutex_init(&shards->lock, NULL);
     shards->members = members;
     shards->n = n;
@@ -361,7 +361,7 @@ void ddf_shards_give(ddf_shards *shards, ddf_file *file) {
     if (ddf_file_is_far(file)) {
         atomic_store_explicit(&shards->far, 1, memory_order_relaxed);
     }
-    if (ddf_file_reads_ahead(file) != atomic_load_explicit(&shards->reads_ahead, memory_order_relaxed)) {
+    if (atomic_load_explicit(&shards->reads_ahead, memory_order_relaxed) < 0) {
         atomic_store_explicit(&shards->reads_ahead, ddf_file_reads_ahead(file), memory_order_relaxed);
     }
     ddf_file_release(file);
@@ -374,7 +374,7 @@ int ddf_shards_can_be_ready(const ddf_shards *shards) {
 
 int ddf_shards_read_ahead(const ddf_shards *shards) {
     return shards->only != NULL ? ddf_file_reads_ahead(shards->only)
-                                : atomic_load_explicit(&shards->reads_ahead, memory_order_relaxed);
+                                : atomic_load_explicit(&shards->reads_ahead, memory_order_relaxed) > 0;
 }
 
 int ddf_shards_are_far(const ddf_shards *shards) {

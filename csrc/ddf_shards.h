@@ -100,7 +100,7 @@ int ddf_shards_can_be_ready(const ddf_shards *shards);
 /* 1 if a data file lies on no local disk, as far as is known. */
 int ddf_shards_are_far(const ddf_shards *shards);
 
-/* 1 if the system reads far ahead where the data files lie, as far as is known; see ddf_file_reads_ahead. */
+/* 1 if the system reads far ahead where the first of the data files that was used lies; see ddf_file_reads_ahead. */
 int ddf_shards_read_ahead(const ddf_shards *shards);
 
 /* 1 if looking samples up may have to wait for storage: there are offsets to load, or files were seen to be far. */

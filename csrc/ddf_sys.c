@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -269,25 +268,20 @@ int ddf_sys_is_local(int fd) {
 
 uint64_t ddf_sys_readahead(int fd) {
 #ifdef __linux__
-    static atomic_uint_fast64_t known; /* what was asked last: the device, and KiB below it. Shards share one. */
     struct stat st;
+    char path[64], text[24] = "";
     if (fstat(fd, &st) < 0) {
         return 0;
     }
-    uint64_t device = (uint64_t)(uint32_t)st.st_dev << 32, found = atomic_load(&known);
-    if ((found & ~(uint64_t)UINT32_MAX) != device) {
-        char path[64], text[24] = "";
-        (void)snprintf(path, sizeof path, "/sys/class/bdi/%u:%u/read_ahead_kb", major(st.st_dev), minor(st.st_dev));
-        int file = ddf_sys_open(path);
-        if (file >= 0) {
-            ssize_t got = read(file, text, sizeof text - 1);
-            text[got < 0 ? 0 : got] = 0;
-            ddf_sys_close(file);
-        }
-        found = device | (uint32_t)strtoul(text, NULL, 10);
-        atomic_store(&known, found);
+    (void)snprintf(path, sizeof path, "/sys/class/bdi/%u:%u/read_ahead_kb", major(st.st_dev), minor(st.st_dev));
+    int file = ddf_sys_open(path);
+    if (file < 0) {
+        return 0;
     }
-    return (found & UINT32_MAX) << 10;
+    ssize_t got = read(file, text, sizeof text - 1);
+    text[got < 0 ? 0 : got] = 0;
+    ddf_sys_close(file);
+    return (uint64_t)strtoul(text, NULL, 10) << 10;
 #else
     (void)fd;
     return 0;

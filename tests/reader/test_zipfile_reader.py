@@ -14,12 +14,13 @@ import traceback
 import warnings
 import zipfile
 import zlib
+from pathlib import Path
 
 import datadings.reader
 import datadings.reader.zipfile
 import pytest
 from datasets import descriptors, overwrite
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from reading import assert_same_reader, outcome
 
@@ -157,7 +158,9 @@ COMPONENT = st.sampled_from(["*", "**", "a", "b*", "{LABEL}", "?", "[ab]*", "*.t
     exclude=st.lists(st.sampled_from(["*.txt", "b9*", "*1*"]), max_size=2),
 )
 def test_any_pattern_finds_the_members_that_datadings_finds(kept, parts, include, exclude):
-    ours, theirs = both(str(kept), "/".join(parts), [None], False, include=include, exclude=exclude)
+    pattern = "/".join(parts)
+    assume(not Path(pattern).is_file())  # a list of members, for both
+    ours, theirs = both(str(kept), pattern, [None], False, include=include, exclude=exclude)
     if not isinstance(ours, type) and not isinstance(theirs, type):
         assert members(ours) == members(theirs)
     for reader in (ours, theirs):
