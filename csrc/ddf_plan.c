@@ -64,6 +64,9 @@ int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, uint64
         if (DDF_UNLIKELY(spans[i].stop < spans[i].start)) {
             return ddf_fail(err, DDF_E_SPAN, "span ends before it starts", i, 0);
         }
+        if (DDF_UNLIKELY(spans[i].stop > INT64_MAX)) { /* so that no sum below can overflow */
+            return ddf_fail(err, DDF_E_SPAN, "span lies where no file reaches", i, 0);
+        }
         in_order &= i == 0 || spans[i].start >= spans[i - 1].start;
     }
     run r = {reads, 0, 0, 0, max_gap, align};

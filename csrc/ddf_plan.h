@@ -26,7 +26,7 @@ typedef struct ddf_plan_item {
  * size there. `*total` is the size the destination needs, in whole blocks. `reads` and `landing` hold n items, `scratch`
  * 2 n; the caller owns all. `*sorted` becomes the spans in file order (n items of the scratch), or NULL when they come in
  * that order.
- * Returns the number of reads, or DDF_E_SPAN with err->item = the first span whose stop is below its start. */
+ * Returns the number of reads, or DDF_E_SPAN with err->item = the first span whose stop is below its start or above INT64_MAX. */
 int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, uint64_t align, ddf_read *reads,
                        uint64_t *landing, uint64_t *total, ddf_plan_item *scratch, const ddf_plan_item **sorted, ddf_err *err);
 

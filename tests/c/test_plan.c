@@ -82,6 +82,9 @@ static void the_first_bad_span_is_named(void) {
     uint64_t total;
     const ddf_plan_item *sorted;
     assert(ddf_plan_reads(bad, 3, 0, DDF_LANDING_ALIGN, reads, landing, &total, scratch, &sorted, &err) == DDF_E_SPAN && err.item == 1);
+    ddf_span far[] = {{0, INT64_MAX}, {0, 1 + (uint64_t)INT64_MAX}};
+    assert(ddf_plan_reads(far, 1, 0, 4096, reads, landing, &total, scratch, &sorted, &err) == 1 && total >= INT64_MAX);
+    assert(ddf_plan_reads(far, 2, 0, 4096, reads, landing, &total, scratch, &sorted, &err) == DDF_E_SPAN && err.item == 1);
 }
 
 int main(void) {

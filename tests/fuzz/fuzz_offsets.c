@@ -68,6 +68,12 @@ static void planned(const ddf_span *spans, size_t n, uint64_t gap, uint64_t most
     ddf_plan_item scratch[2 * MOST];
     const ddf_plan_item *sorted;
     int64_t n_reads = ddf_plan_reads(spans, n, gap, DDF_LANDING_ALIGN, reads, landing, &total, scratch, &sorted, NULL);
+    for (size_t i = 0; i < n; i++) {
+        if (spans[i].stop > INT64_MAX) {
+            REQUIRE(n_reads == DDF_E_SPAN);
+            return;
+        }
+    }
     REQUIRE(n_reads >= 0 && (size_t)n_reads <= n);
     for (size_t k = 0; k < n; k++) {
         size_t i = sorted == NULL ? k : (size_t)sorted[k].number;
