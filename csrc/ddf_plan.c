@@ -64,9 +64,6 @@ int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, uint64
         if (DDF_UNLIKELY(spans[i].stop < spans[i].start)) {
             return ddf_fail(err, DDF_E_SPAN, "span ends before it starts", i, 0);
         }
-        if (DDF_UNLIKELY(spans[i].stop > INT64_MAX)) { /* so that no sum below can overflow */
-            return ddf_fail(err, DDF_E_SPAN, "span lies where no file reaches", i, 0);
-        }
         in_order &= i == 0 || spans[i].start >= spans[i - 1].start;
     }
     run r = {reads, 0, 0, 0, max_gap, align};
@@ -82,6 +79,11 @@ int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, uint64
         const ddf_plan_item *items = *sorted = sort_by_start(scratch, scratch + n, n);
         for (size_t i = 0; i < n; i++) {
             landing[items[i].number] = add_span(&r, spans[items[i].number]);
+        }
+    }
+    for (size_t i = 0; r.stop > INT64_MAX; i++) { /* the largest; below that, no sum has overflowed */
+        if (spans[i].stop > INT64_MAX) {
+            return ddf_fail(err, DDF_E_SPAN, "span lies where no file reaches", i, 0);
         }
     }
     *total = whole(r.filled, align);
