@@ -205,6 +205,15 @@ static void check_list_fill(ddf_fetch *fetch, const draft *d) {
     job->landed = piece_landed;
 }
 
+/* Whether reads take most of what lies between the first and the last of them. A lone sample tells nothing of the next. */
+static int is_dense(const ddf_fetch *fetch, const draft *d, size_t n_reads) {
+    if (fetch->request.count < 2) {
+        return 0;
+    }
+    const ddf_read *last = &d->reads[n_reads - 1];
+    return fetch->cost.bytes > (last->offset + last->length - d->reads[0].offset) / 2;
+}
+
 /* Everything that lives in the arena. The data comes first, so that its block is full of it. */
 static int fill_arena(ddf_fetch *fetch, const draft *d, size_t n_reads, uint64_t total, int direct) {
     size_t count = fetch->request.count, n_batches = fetch->n_batches;
@@ -252,17 +261,10 @@ static int fill_arena(ddf_fetch *fetch, const draft *d, size_t n_reads, uint64_t
     for (size_t i = 0; i < n_reads; i++) {
         fetch->cost.bytes += d->reads[i].length;
     }
-    return DDF_OK;
-}
-
-/* Whether reads take most of what lies between the first and the last of them. A lone sample tells nothing of the next. */
-static int are_dense(const ddf_read *reads, size_t n_reads, size_t n_samples) {
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < n_reads; i++) {
-        bytes += reads[i].length;
+    if (!direct && ddf_shards_read_ahead(fetch->request.shards) && is_dense(fetch, d, n_reads)) {
+        job->access = DDF_DENSE;
     }
-    uint64_t stop = reads[n_reads - 1].offset + reads[n_reads - 1].length;
-    return n_samples > 1 && bytes > (stop - reads[0].offset) / 2;
+    return DDF_OK;
 }
 
 static int prepare(ddf_job *job, ddf_engine *engine) {
@@ -287,9 +289,6 @@ static int prepare(ddf_job *job, ddf_engine *engine) {
         int64_t n_reads = ddf_plan_reads(d.spans, r->count, gap, direct ? DDF_DIRECT_BLOCK : DDF_LANDING_ALIGN, d.reads,
                                          d.landing, &total, d.scratch, &d.sorted, &job->err);
         list_ends(&d, n_reads < 0 ? 0 : r->count);
-        if (n_reads > 0 && !direct && ddf_shards_read_ahead(r->shards) && are_dense(d.reads, (size_t)n_reads, r->count)) {
-            job->access = DDF_DENSE;
-        }
         status = n_reads < 0 ? (int)n_reads : fill_arena(fetch, &d, (size_t)n_reads, total, direct);
     }
     draft_free(&d);
