@@ -15,7 +15,7 @@
 
 /* With this much or more, the system's readahead keeps a disk busy, in large pages, as long as few threads read in order.
  * With less (128 KiB is usual), many reads at a time are faster. */
-#define FAR_AHEAD ((uint64_t)2 << 20)
+#define MUCH_AHEAD ((uint64_t)2 << 20)
 
 /* What stands for a descriptor beside the first one. */
 #define UNOPENED (-1)
@@ -146,7 +146,7 @@ int ddf_file_is_far(const ddf_file *file) { return file->far; }
 int ddf_file_reads_ahead(ddf_file *file) {
     int known = atomic_load_explicit(&file->reads_ahead, memory_order_relaxed);
     if (known == UNASKED) {
-        known = !ddf_file_is_remote(file) && !file->far && ddf_sys_readahead(file->fd) >= FAR_AHEAD;
+        known = !ddf_file_is_remote(file) && !file->far && ddf_sys_readahead(file->fd) >= MUCH_AHEAD;
         atomic_store_explicit(&file->reads_ahead, known, memory_order_relaxed);
     }
     return known;

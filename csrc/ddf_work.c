@@ -170,7 +170,7 @@ static void queue_missed(ddf_engine *engine, ddf_job *job) {
 
 /* Note pieces that have to be waited for. */
 static void add_missed(ddf_engine *engine, ddf_job *job, const uint32_t *missed, size_t n) {
-    if (n == 0 || job->status < 0) {
+    if (job->status < 0) {
         return;
     }
     int queued = job->missed_taken < job->n_missed;
@@ -270,11 +270,11 @@ static void run_ready_share(ddf_engine *engine, ddf_job *job) {
     if (n > 0 && engine->stopping) {
         status = ddf_work_given_up(&err);
     }
-    if (status >= 0) {
+    if (status >= 0 && n > 0) {
         add_missed(engine, job, missed, n);
-    }
-    if (status >= 0 && n > 0 && job->access == DDF_DENSE && job->taken < job->n_pieces) {
-        miss_untried(engine, job); /* what lies behind is on disk, too, and is read ahead once somebody waits for it */
+        if (job->access == DDF_DENSE && job->taken < job->n_pieces) {
+            miss_untried(engine, job); /* what lies behind is on disk, too, and is read ahead once somebody waits for it */
+        }
     }
     ddf_work_end_share(engine, job, status, &err);
     engine->copying--;
