@@ -53,7 +53,7 @@ from io_backends import PLAIN_READ, Clock, Run, drop_from_cache
 from measure import machine, machine_line
 
 from ddfast import AsyncReader
-from ddfast.options import IO
+from ddfast.loading.options import IO
 
 # Threads of the plain ways, by shuffle and io.
 DEPTHS: dict[tuple[bool, IO], tuple[int, ...]] = {

@@ -52,7 +52,7 @@ from measure import Spread, machine, machine_line
 from tqdm import tqdm
 
 from ddfast import AsyncReader
-from ddfast.options import PREFETCH_BYTES
+from ddfast.dataset.options import PREFETCH_BYTES
 
 BATCH = 256
 RAW_THREADS = 64

@@ -71,7 +71,7 @@ EXCEPTIONS = {
 
 BINDING_EXCEPTIONS = {
     ("", "lazily"): "names of the package are imported when they are used",
-    ("decode.pyx", "ddfast.nd"): "the rare numpy values (structured, pickled) are built in Python",
+    ("decode.pyx", "ddfast._util.nd"): "the rare numpy values (structured, pickled) are built in Python",
 }
 
 # Heavy packages: the part that may import them, inside a function only.

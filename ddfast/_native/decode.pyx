@@ -2,7 +2,7 @@
 
 One loop builds a message with an explicit stack, so that nesting costs no C stack beyond the 48 kB of `builder`.
 Map keys and dtypes come from small caches; arrays, scalars and complex numbers in the layout that msgpack-numpy
-writes are built straight from the buffer. All other maps with its keys go to `ddfast.nd.decode`.
+writes are built straight from the buffer. All other maps with its keys go to `ddfast._util.nd.decode`.
 """
 
 cimport cython
@@ -373,7 +373,7 @@ cdef PyObject *convert(Decoder self, PyObject *owned) except NULL:
     global nd_decode
     source = take(owned)
     if nd_decode is None:
-        from ddfast.nd import decode as nd_decode
+        from ddfast._util.nd import decode as nd_decode
     value = nd_decode(source, allow_pickle=self.allow_pickle)
     Py_INCREF(<PyObject *>value)
     return <PyObject *>value

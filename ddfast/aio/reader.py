@@ -16,16 +16,18 @@ from numpy.typing import ArrayLike
 
 from ddfast._native.engine import Engine
 from ddfast._native.fetch import Fetch
-from ddfast.anydataset import AnyDataset, Verify, check_verify
 from ddfast.batch import Batch
+from ddfast.dataset.base import Dataset, Verify, check_verify
+from ddfast.dataset.location import Source, is_plain, name_of
+from ddfast.dataset.open import open_dataset
+from ddfast.dataset.options import CACHE_BYTES, PREFETCH_BYTES, READ_TIMEOUT, RemoteOptions
 from ddfast.errors import ClosedError, DdfastError
-from ddfast.options import CACHE_BYTES, IO, PREFETCH_BYTES, READ_TIMEOUT, Far, check_columns, check_reading
-from ddfast.order import Shuffle
-from ddfast.policy import BadSample, OnError, Policy
-from ddfast.prefetch import STOP_SECONDS, Fetcher, Patience
-from ddfast.shards import Source, is_plain, name_of, open_dataset
-from ddfast.stats import ReaderStats
-from ddfast.stream import Stream
+from ddfast.loading.fetcher import STOP_SECONDS, Fetcher, Patience
+from ddfast.loading.on_error import BadSample, OnError, Policy
+from ddfast.loading.options import IO, check_columns, check_reading
+from ddfast.loading.order import Shuffle
+from ddfast.loading.stats import ReaderStats
+from ddfast.loading.stream import Stream
 
 if TYPE_CHECKING:
     from ddfast.storage.attempts import Policy as Attempts
@@ -106,7 +108,9 @@ class AsyncReader:
     ) -> None:
         self._policy = Policy(on_error)
         check_reading(prefetch_bytes, queue_depth, timeout, io)
-        self._far = Far(storage_options, cache, cache_bytes, attempts, prefetch_bytes, queue_depth, timeout)
+        self._remote = RemoteOptions(
+            storage_options, cache, cache_bytes, attempts, prefetch_bytes, queue_depth, timeout
+        )
         self._source = path if isinstance(path, str | os.PathLike) else [os.fspath(item) for item in path]
         self.path = name_of(self._source, self._source if isinstance(self._source, list) else [])
         self._prefetch_bytes = prefetch_bytes
@@ -132,13 +136,13 @@ class AsyncReader:
         self._doorbell = Doorbell(self._fetcher.engine)
         return self
 
-    async def _open_dataset(self) -> AnyDataset:
+    async def _open_dataset(self) -> Dataset:
         opening = partial(
             open_dataset,
             self._source,
             allow_pickle=self._allow_pickle,
             verify=self._verify,
-            far=self._far,
+            remote=self._remote,
         )
         if is_plain(self._source):
             return opening()
@@ -451,7 +455,7 @@ class BatchStream(AsyncIterator[Batch]):
 class SampleStream(AsyncIterator[Any]):
     """Asynchronous iterator over samples. ``len`` is not known; leaving the loop needs no clean-up."""
 
-    def __init__(self, batches: BatchStream, raw: bool, policy: Policy, dataset: AnyDataset) -> None:
+    def __init__(self, batches: BatchStream, raw: bool, policy: Policy, dataset: Dataset) -> None:
         self._batches = batches
         self._raw = raw
         self._policy = policy

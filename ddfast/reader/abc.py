@@ -9,17 +9,17 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, overload
 
-from ddfast.options import check_columns
-from ddfast.policy import BadSample, OnError, Place, Policy
+from ddfast.loading.on_error import BadSample, OnError, Place, Policy
+from ddfast.loading.options import check_columns
+from ddfast.loading.stats import ReaderStats
 from ddfast.reader.form import Form
-from ddfast.stats import ReaderStats
 
 # Not imported before the first batch: what batches need, numpy above all, takes most of the time to a first sample.
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from ddfast.batch import Batch
-    from ddfast.order import Shuffle
+    from ddfast.loading.order import Shuffle
     from ddfast.reader.ahead import Packed
     from ddfast.reader.batches import Batches
 
@@ -278,7 +278,7 @@ class Reader(ABC):
             CorruptSampleError: one of the samples is damaged.
         """
         from ddfast.batch import Batch
-        from ddfast.order import check_positions
+        from ddfast.dataset.positions import check_positions
         from ddfast.reader.batches import ReaderOrigin
 
         positions = check_positions(indices, len(self), repr(self))
@@ -304,7 +304,8 @@ class Reader(ABC):
 
         Readers of msgpack files read batches ahead, within a budget of memory.
         """
-        from ddfast.order import Part, check_positions, epoch_order, listed_order
+        from ddfast.dataset.positions import check_positions
+        from ddfast.loading.order import Part, epoch_order, listed_order
         from ddfast.reader.batches import PlannedBatches
         from ddfast.reader.lenient import batch_at
 

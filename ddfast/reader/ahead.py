@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from ddfast.batch import Batch
 from ddfast.errors import ClosedError, DdfastError, StorageTimeoutError
-from ddfast.policy import is_of_storage
+from ddfast.loading.on_error import is_of_storage
+from ddfast.loading.rescue import PlacedOrigin
 from ddfast.reader.batches import ReaderOrigin
 from ddfast.reader.form import Form
-from ddfast.rescue import PlacedOrigin
 
 if TYPE_CHECKING:
     from ddfast.reader.abc import Reader

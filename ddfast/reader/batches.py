@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from ddfast._native.decode import Decoder
 from ddfast._native.status import E_FIELDS
 from ddfast.batch import Batch
-from ddfast.dataset import too_many_fields
+from ddfast.dataset.local import too_many_fields
 from ddfast.errors import CorruptSampleError, KernelError, PickleRefusedError
-from ddfast.order import Order, Part
-from ddfast.policy import Place
-from ddfast.stream import Stream
+from ddfast.loading.on_error import Place
+from ddfast.loading.order import Order, Part
+from ddfast.loading.stream import Stream
 
 if TYPE_CHECKING:
     from ddfast.reader.abc import Reader

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ddfast.anydataset import AnyDataset, Verify, check_verify
+from ddfast._util.once import lazy
+from ddfast.dataset.base import Dataset, Verify, check_verify
+from ddfast.dataset.location import shown_name
+from ddfast.dataset.options import CACHE_BYTES, RemoteOptions
 from ddfast.errors import KernelError, PickleRefusedError, SampleIndexError
-from ddfast.once import lazy
-from ddfast.opening import shown_name
-from ddfast.options import CACHE_BYTES, IO, Far, check_columns, check_reading
-from ddfast.policy import OnError, Place
+from ddfast.loading.on_error import OnError, Place
+from ddfast.loading.options import IO, check_columns, check_reading
 from ddfast.reader.abc import Reader
 from ddfast.reader.form import Form
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from ddfast.batch import Batch
-    from ddfast.order import Shuffle
-    from ddfast.prefetch import Fetcher
+    from ddfast.loading.fetcher import Fetcher
+    from ddfast.loading.order import Shuffle
     from ddfast.reader.ahead import Packed
     from ddfast.reader.batches import Batches
     from ddfast.storage.attempts import Policy as Attempts
@@ -68,7 +69,9 @@ class DatasetReader(Reader):
     ) -> None:
         super().__init__(on_error=on_error)
         check_reading(prefetch_bytes, queue_depth, timeout, io)
-        self._far = Far(storage_options, cache, cache_bytes, attempts, prefetch_bytes, queue_depth, timeout)
+        self._remote = RemoteOptions(
+            storage_options, cache, cache_bytes, attempts, prefetch_bytes, queue_depth, timeout
+        )
         self._name = name
         self._allow_pickle = allow_pickle
         self._prefetch_bytes = prefetch_bytes
@@ -80,11 +83,11 @@ class DatasetReader(Reader):
         self._len = len(self._dataset)
 
     @abstractmethod
-    def _open_dataset(self) -> AnyDataset:
+    def _open_dataset(self) -> Dataset:
         """Open what is read."""
 
     @lazy
-    def _dataset(self) -> AnyDataset:
+    def _dataset(self) -> Dataset:
         dataset = self._open_dataset()
         self._len = len(dataset)
         self._policy.tally.watch(dataset.wire)
@@ -92,7 +95,7 @@ class DatasetReader(Reader):
 
     @lazy
     def _fetcher(self) -> Fetcher:
-        from ddfast.prefetch import Fetcher
+        from ddfast.loading.fetcher import Fetcher
 
         return Fetcher(
             self._dataset, self._prefetch_bytes, self._queue_depth, self._timeout, self._io, self._policy
@@ -183,7 +186,7 @@ class DatasetReader(Reader):
         self, start: int, stop: int, yield_key: bool, raw: bool, copy: bool, chunk_size: int
     ) -> Iterator[Any]:
         dataset = self._dataset
-        if dataset.is_far:
+        if dataset.is_remote:
             import numpy as np
 
             from ddfast.reader.ahead import samples_at
@@ -198,7 +201,7 @@ class DatasetReader(Reader):
                 yield from chunk
             start += len(chunk)
 
-    def _chunk(self, dataset: AnyDataset, start: int, stop: int, raw: bool, copy: bool) -> Sequence[Any]:
+    def _chunk(self, dataset: Dataset, start: int, stop: int, raw: bool, copy: bool) -> Sequence[Any]:
         """Some samples from `start` on, at least one; those before a damaged one where there is one."""
         samples = dataset.samples
         try:

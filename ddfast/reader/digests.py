@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ddfast.dataset.location import is_remote, path_of, shown_name
 from ddfast.errors import UnsupportedIOError
-from ddfast.files import SUFFIX_MD5, SUFFIXES, UNLISTED, path_append
-from ddfast.opening import is_far, path_of, shown_name
+from ddfast.format.files import SUFFIX_MD5, SUFFIXES, UNLISTED, path_append
 from ddfast.tools import hash_md5hex, load_md5file
 
 __all__ = ["verify_data", "verify_index"]
@@ -18,7 +18,7 @@ def path_to_hash(name: str) -> Path:
     Raises:
         UnsupportedIOError: it is a URL, other than one of a file.
     """
-    if is_far(name):
+    if is_remote(name):
         raise UnsupportedIOError(
             f"{shown_name(name)} is no file: `ddfast verify` looks at the digests of what is under a URL"
         )

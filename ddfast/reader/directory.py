@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import Any
 
 from ddfast.errors import EscapingPathError, ReadError, SampleFileNotFoundError
-from ddfast.policy import OnError, Place
+from ddfast.loading.on_error import OnError, Place
 from ddfast.reader.list import Labels, ListReader, Sample, noop, text_lines
 from ddfast.reader.walk import LABEL, files, is_file, matcher
 

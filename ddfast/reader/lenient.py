@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from ddfast.batch import Batch
 from ddfast.errors import DdfastError
-from ddfast.policy import is_of_a_sample
+from ddfast.loading.on_error import is_of_a_sample
+from ddfast.loading.rescue import batch_of_unchecked
 from ddfast.reader.ahead import Failure, runs_at
 from ddfast.reader.batches import ReaderOrigin
 from ddfast.reader.form import Form
-from ddfast.rescue import batch_of_unchecked
 
 if TYPE_CHECKING:
     from ddfast.reader.abc import Reader

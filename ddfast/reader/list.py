@@ -20,7 +20,7 @@ from ddfast.errors import (
     UnknownLabelError,
     UnpackableSampleError,
 )
-from ddfast.policy import OnError
+from ddfast.loading.on_error import OnError
 from ddfast.reader.abc import Reader
 from ddfast.reader.form import Form
 from ddfast.reader.lenient import given, in_range

@@ -6,10 +6,11 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ddfast.anydataset import AnyDataset, Verify
-from ddfast.opening import open_file
-from ddfast.options import CACHE_BYTES, IO, PREFETCH_BYTES, READ_TIMEOUT
-from ddfast.policy import OnError
+from ddfast.dataset.base import Dataset, Verify
+from ddfast.dataset.open import open_file
+from ddfast.dataset.options import CACHE_BYTES, PREFETCH_BYTES, READ_TIMEOUT
+from ddfast.loading.on_error import OnError
+from ddfast.loading.options import IO
 from ddfast.reader.dataset import DatasetReader
 
 if TYPE_CHECKING:
@@ -88,8 +89,10 @@ class MsgpackReader(DatasetReader):
             attempts=attempts,
         )
 
-    def _open_dataset(self) -> AnyDataset:
-        return open_file(self._name, allow_pickle=self._allow_pickle, verify=self._verify, far=self._far)
+    def _open_dataset(self) -> Dataset:
+        return open_file(
+            self._name, allow_pickle=self._allow_pickle, verify=self._verify, remote=self._remote
+        )
 
     # -- integrity
 

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from ddfast.anydataset import AnyDataset, Verify, check_verify
 from ddfast.batch import Batch
+from ddfast.dataset.base import Dataset, Verify, check_verify
+from ddfast.dataset.location import is_remote, list_shards, name_of
+from ddfast.dataset.open import open_files
+from ddfast.dataset.options import CACHE_BYTES, PREFETCH_BYTES, READ_TIMEOUT, RemoteOptions
 from ddfast.errors import SampleIndexError, SampleKeyError
-from ddfast.opening import is_far, open_files
-from ddfast.options import CACHE_BYTES, IO, PREFETCH_BYTES, READ_TIMEOUT, Far
-from ddfast.policy import OnError, Place
+from ddfast.loading.on_error import OnError, Place
+from ddfast.loading.options import IO
 from ddfast.reader.abc import Reader
 from ddfast.reader.ahead import Packed
 from ddfast.reader.batches import Batches
@@ -27,7 +29,6 @@ from ddfast.reader.digests import verify_data, verify_index
 from ddfast.reader.form import Form
 from ddfast.reader.lenient import given, in_range
 from ddfast.reader.msgpack import MsgpackReader
-from ddfast.shards import list_shards, name_of
 
 if TYPE_CHECKING:
     from ddfast.storage.attempts import Policy as Attempts
@@ -81,13 +82,13 @@ class ShardedReader(Reader):
         attempts: Attempts | None = None,
     ) -> None:
         super().__init__(on_error=on_error)
-        far: dict[str, Any] = {
+        remote: dict[str, Any] = {
             "storage_options": storage_options,
             "cache": cache,
             "cache_bytes": cache_bytes,
             "attempts": attempts,
         }
-        members = list_shards(shards, Far(**far))  # type: ignore[arg-type]
+        members = list_shards(shards, RemoteOptions(**remote))  # type: ignore[arg-type]
         for member in members:
             if not isinstance(member, str | os.PathLike | Reader):
                 raise ValueError(f"a shard is the path of a msgpack file or a Reader, not {member!r}")
@@ -95,7 +96,7 @@ class ShardedReader(Reader):
         found = {_options(member, default) for member in members} or {default}
         options = found.pop() if len(found) == 1 else None
         if options is None:
-            self._inner: FileShards | ReaderShards = ReaderShards(members, *default, far)
+            self._inner: FileShards | ReaderShards = ReaderShards(members, *default, remote)
             self._inner._policy = self._policy
             return
         paths = [
@@ -112,7 +113,7 @@ class ShardedReader(Reader):
             io=io,
             verify=options[1],
             on_error=on_error,
-            **far,
+            **remote,
         )
         self._inner._policy = self._policy
 
@@ -207,7 +208,7 @@ def _options(member: Member, default: Options) -> Options | None:
     """Whether arrays of objects are unpickled, and how samples are verified; None if it is read in its own way."""
     if not isinstance(member, Reader):
         return default
-    if type(member) is not MsgpackReader or is_far(member._name):  # whose credentials may be others
+    if type(member) is not MsgpackReader or is_remote(member._name):  # whose credentials may be others
         return None
     return member._allow_pickle, member._verify
 
@@ -219,9 +220,9 @@ class FileShards(DatasetReader):
         self._paths = paths
         super().__init__(name, **options)
 
-    def _open_dataset(self) -> AnyDataset:
+    def _open_dataset(self) -> Dataset:
         return open_files(
-            self._paths, self._name, allow_pickle=self._allow_pickle, verify=self._verify, far=self._far
+            self._paths, self._name, allow_pickle=self._allow_pickle, verify=self._verify, remote=self._remote
         )
 
     @property
@@ -238,10 +239,10 @@ class ReaderShards(Reader):
     """Shards of which some are readers of other kinds."""
 
     def __init__(
-        self, members: Sequence[Member], allow_pickle: bool, verify: Verify | None, far: dict[str, Any]
+        self, members: Sequence[Member], allow_pickle: bool, verify: Verify | None, remote: dict[str, Any]
     ) -> None:
         super().__init__()
-        self._far = far
+        self._remote = remote
         self._verify = verify
         self._allow_pickle = allow_pickle
         self._open = OrderedDict[int, MsgpackReader]()
@@ -270,7 +271,7 @@ class ReaderShards(Reader):
         if isinstance(member, Reader):
             return member
         reader = self._open.pop(number, None) or MsgpackReader(
-            member, allow_pickle=self._allow_pickle, verify=self._verify, **self._far
+            member, allow_pickle=self._allow_pickle, verify=self._verify, **self._remote
         )
         self._open[number] = reader
         if len(self._open) > KEPT:

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any, Protocol
 from zipfile import ZipInfo
 
-from ddfast.policy import OnError, Place
+from ddfast.loading.on_error import OnError, Place
 from ddfast.reader.archive import Archive
 from ddfast.reader.directory import Path, Source, as_patterns, collect, selection, yield_file
 from ddfast.reader.list import Labels, ListReader, Sample, noop

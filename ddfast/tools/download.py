@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ddfast.errors import ChecksumError, DownloadError, MissingPackageError
-from ddfast.files import path_append
+from ddfast.format.files import path_append
 from ddfast.tools.hashing import hash_md5hex
 from ddfast.tools.progress import DOWNLOAD_BAR, make_printer
 

@@ -1,4 +1,4 @@
-"""Packers and unpackers set up as the format wants them: numpy values through ``ddfast.nd``, any map keys.
+"""Packers and unpackers set up as the format wants them: numpy values through ``ddfast._util.nd``, any map keys.
 
 All take the arguments of their namesakes in msgpack. Those that unpack take ``allow_pickle`` as well: arrays
 of Python objects are stored as pickles, which are refused unless it is true.
@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import msgpack  # type: ignore[import-untyped]
 
-from ddfast import nd
+from ddfast._util import nd
 
 pack_kwargs: dict[str, Any] = {"default": nd.encode}
 unpack_kwargs: dict[str, Any] = {"strict_map_key": False, "object_hook": nd.decode}

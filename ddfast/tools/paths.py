@@ -1,5 +1,5 @@
 """Names of files."""
 
-from ddfast.files import path_append, path_append_suffix
+from ddfast.format.files import path_append, path_append_suffix
 
 __all__ = ["path_append", "path_append_suffix"]

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from ddfast._native.ledger import ATTEND, REFUSED, Encoder, Ledger
 from ddfast._native.msgpack import check, check_run
 from ddfast._native.xxh3 import checksums
+from ddfast._util.nd import encode
 from ddfast.batch import Batch
 from ddfast.errors import DuplicateKeyError, InvalidSampleError, KernelError, MissingKeyError
-from ddfast.nd import encode
 from ddfast.tools.msgpack import make_packer
 from ddfast.writer.traps import explain, find_trap
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ddfast.files import SUFFIX_CHECKSUMS, SUFFIXES, path_append
-from ddfast.journal import (
+from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIXES, path_append
+from ddfast.format.journal import (
     Complete,
     Journal,
     Story,

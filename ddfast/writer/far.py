@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ddfast.errors import StorageError
-from ddfast.files import SUFFIX_CHECKSUMS, SUFFIX_OFFSETS, SUFFIXES
+from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIX_OFFSETS, SUFFIXES
 from ddfast.storage import Stat, Upload, open_neighbours
 from ddfast.storage.urls import shown, split_url
 from ddfast.writer.book import Book, Piece

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from ddfast.errors import DatasetBusyError, StorageError
-from ddfast.files import SUFFIX_CHECKSUMS, SUFFIX_LEGACY_INDEX, SUFFIX_OFFSETS
+from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIX_LEGACY_INDEX, SUFFIX_OFFSETS
 from ddfast.storage import Neighbours, Stat, Upload
 from ddfast.writer.indexing import IndexDraft
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ddfast.files import (
+from ddfast.format.files import (
     SUFFIX_CHECKSUMS,
     SUFFIX_FILTER,
     SUFFIX_KEY_HASHES,
@@ -19,8 +19,8 @@ from ddfast.files import (
     SUFFIX_OFFSETS,
     path_append,
 )
-from ddfast.index import write_checksums, write_filter, write_key_hashes, write_keys, write_offsets
-from ddfast.journal import neighbour
+from ddfast.format.index import write_checksums, write_filter, write_key_hashes, write_keys, write_offsets
+from ddfast.format.journal import neighbour
 from ddfast.tools import hash_md5hex
 
 INDEX_SUFFIXES = (SUFFIX_OFFSETS, SUFFIX_KEYS, SUFFIX_KEY_HASHES, SUFFIX_FILTER)

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from ddfast._native.xxh3 import checksums
-from ddfast.files import SUFFIX_OFFSETS, path_append
-from ddfast.journal import Story, draft_path, journal_path, neighbour, parse
-from ddfast.scan import find_samples
+from ddfast.format.files import SUFFIX_OFFSETS, path_append
+from ddfast.format.journal import Story, draft_path, journal_path, neighbour, parse
+from ddfast.format.scan import find_samples
 from ddfast.writer.book import Piece
 from ddfast.writer.draft import Draft
 

@@ -10,9 +10,9 @@ from functools import partial
 
 import numpy as np
 
-from ddfast.dataset import Dataset, level_of_caller
+from ddfast.dataset.local import LocalDataset, level_of_caller
 from ddfast.errors import DdfastError, ResumeError
-from ddfast.journal import Story
+from ddfast.format.journal import Story
 from ddfast.tools import make_printer
 from ddfast.writer.book import Book, Piece
 from ddfast.writer.digest import Digest
@@ -139,7 +139,7 @@ class LocalTarget(Target):
         """
         if not self._append or not self.path.exists():
             return
-        old = Dataset(self.path)
+        old = LocalDataset(self.path)
         known = book.keys[: len(old)]
         if known != list(old.keys[: len(known)]):
             raise ResumeError(

@@ -17,9 +17,9 @@ from ddfast._native.scan import scan_run, scan_spans
 from ddfast._native.status import E_TRUNCATED
 from ddfast._native.xxh3 import checksums
 from ddfast.errors import DdfastError, KernelError
-from ddfast.files import SUFFIX_CHECKSUMS, SUFFIX_OFFSETS, path_append
-from ddfast.index import legacy_load_index, load_keys
-from ddfast.scan import AT_ONCE
+from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIX_OFFSETS, path_append
+from ddfast.format.index import legacy_load_index, load_keys
+from ddfast.format.scan import AT_ONCE
 from ddfast.writer.book import Piece
 
 WINDOW = 4 << 20

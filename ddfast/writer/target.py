@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Iterator
 
-from ddfast.errors import DdfastError, NobodyAnswersError
+from ddfast.errors import DdfastError, NoTerminalError
 from ddfast.tools import query_user
 from ddfast.writer.book import Book, Piece
 from ddfast.writer.digest import Digest
@@ -123,14 +123,14 @@ def ask(name: str, where: object) -> None:
 
     Raises:
         FileExistsError: the user wants to keep what exists.
-        NobodyAnswersError: there is no user; also a `FileExistsError`.
+        NoTerminalError: there is no user; also a `FileExistsError`.
         KeyboardInterrupt: the user wants to stop.
     """
     try:
         answer = query_user(f"{name} exists, overwrite?")
     except EOFError as error:
         print()
-        raise NobodyAnswersError(
+        raise NoTerminalError(
             f"{where} exists, and nobody answers whether to overwrite it. Say overwrite=True to do so"
         ) from error
     if answer == "no":

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ddfast.nd import stands_for_value
+from ddfast._util.nd import stands_for_value
 from ddfast.tools.msgpack import packb, unpackb
 
 # Keys of these very types are hashable when read back, and equal only where they were equal before.

@@ -9,7 +9,7 @@ import time
 import pytest
 from datasets import descriptors, replace, some_samples, threads, write
 
-import ddfast.prefetch
+import ddfast.loading.fetcher
 from ddfast import AsyncReader
 from ddfast.errors import ClosedError, StorageTimeoutError
 from ddfast.testing import assert_same_sample
@@ -51,22 +51,22 @@ def clean(arun):
 def stuck(monkeypatch):
     """Reads of streams and of get_many never start: storage does not answer."""
 
-    class Stuck(ddfast.prefetch.Fetch):
+    class Stuck(ddfast.loading.fetcher.Fetch):
         def submit(self):
             pass
 
-    monkeypatch.setattr(ddfast.prefetch, "Fetch", Stuck)
+    monkeypatch.setattr(ddfast.loading.fetcher, "Fetch", Stuck)
 
 
 @pytest.fixture
 def slow(monkeypatch):
     """Reads start a little later."""
 
-    class Slow(ddfast.prefetch.Fetch):
+    class Slow(ddfast.loading.fetcher.Fetch):
         def submit(self):
             asyncio.get_running_loop().call_later(0.002, super().submit)
 
-    monkeypatch.setattr(ddfast.prefetch, "Fetch", Slow)
+    monkeypatch.setattr(ddfast.loading.fetcher, "Fetch", Slow)
 
 
 async def consume(reader, **arguments):

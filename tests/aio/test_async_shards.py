@@ -7,7 +7,7 @@ import threading
 import pytest
 from datasets import damage, keys_of, replace, some_samples, write
 
-import ddfast.shards
+import ddfast.dataset.sharded
 from ddfast import AsyncReader, MsgpackReader
 from ddfast.errors import (
     ClosedError,
@@ -135,13 +135,13 @@ def test_missing_shards_are_told_when_the_reader_is_entered(arun, paths, source,
 
 def test_the_loop_runs_while_shards_are_looked_at(arun, paths, monkeypatch):
     looked = threading.Event()
-    measure = ddfast.shards._measure
+    measure = ddfast.dataset.sharded._measure
 
     def slow(*args):
         assert looked.wait(20)
         return measure(*args)
 
-    monkeypatch.setattr(ddfast.shards, "_measure", slow)
+    monkeypatch.setattr(ddfast.dataset.sharded, "_measure", slow)
 
     async def main():
         asyncio.get_running_loop().call_later(0.01, looked.set)

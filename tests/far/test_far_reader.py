@@ -315,11 +315,11 @@ def test_storage_options_reach_the_store(urls, site):
 
 
 def test_the_clients_timeout_comes_from_the_policy(urls):
-    from ddfast.far import _open_storages
-    from ddfast.options import Far
+    from ddfast.dataset.options import RemoteOptions
+    from ddfast.dataset.remote_open import _open_storages
 
     def timeout(**options):
-        (storage,) = _open_storages(urls[:1], Far(**options), Policy(attempt_timeout=60))
+        (storage,) = _open_storages(urls[:1], RemoteOptions(**options), Policy(attempt_timeout=60))
         return storage.options["client_options"]["timeout"]
 
     assert timeout() == 65

@@ -72,13 +72,13 @@ def test_all_faces_count_the_same(arun, path):
 
 
 def test_waiting_is_counted(path, monkeypatch):
-    import ddfast.prefetch
+    import ddfast.loading.fetcher
 
-    class Late(ddfast.prefetch.Fetch):
+    class Late(ddfast.loading.fetcher.Fetch):
         def submit(self):
             threading.Timer(0.2, super().submit).start()
 
-    monkeypatch.setattr(ddfast.prefetch, "Fetch", Late)
+    monkeypatch.setattr(ddfast.loading.fetcher, "Fetch", Late)
     with MsgpackReader(path) as reader:
         next(reader.batches(10))
         assert reader.stats().seconds_waited > 0

@@ -8,9 +8,9 @@ import pytest
 from couriers import Memory, passing
 
 from ddfast import FileWriter, MsgpackReader
+from ddfast.dataset.remote import RemoteDataset, RemoteShard
 from ddfast.errors import StorageDeniedError, StorageError
 from ddfast.index import build_key_table, open_offsets
-from ddfast.remote import RemoteDataset, RemoteShard
 from ddfast.storage import LocalStorage
 from ddfast.storage.attempts import Policy
 from ddfast.storage.link import StorageLink

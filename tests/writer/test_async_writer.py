@@ -8,7 +8,7 @@ import msgpack
 import numpy as np
 import pytest
 
-from ddfast.errors import ClosedError, DuplicateKeyError, InvalidSampleError, NobodyAnswersError
+from ddfast.errors import ClosedError, DuplicateKeyError, InvalidSampleError, NoTerminalError
 from ddfast.writer import AsyncFileWriter, AsyncRawWriter, FileWriter, RawWriter
 from ddfast.writer.output import Output
 
@@ -252,7 +252,7 @@ def test_where_nobody_can_be_asked_the_way_out_is_told(path, monkeypatch, make):
     old = write_blocking(path, SAMPLES[:1])
     monkeypatch.setattr("sys.stdin", io.StringIO())
     with pytest.raises(
-        NobodyAnswersError, match=r"x\.msgpack exists, and nobody answers.*overwrite=True"
+        NoTerminalError, match=r"x\.msgpack exists, and nobody answers.*overwrite=True"
     ) as caught:
         make(path)
     assert isinstance(caught.value, EOFError)

@@ -9,13 +9,14 @@ import pytest
 from datasets import descriptors as all_descriptors
 from datasets import some_samples, write
 
-from ddfast import AsyncFileWriter, FileWriter, MsgpackReader, RawWriter, journal
+from ddfast import AsyncFileWriter, FileWriter, MsgpackReader, RawWriter
 from ddfast.errors import (
     DatasetBusyError,
     DatasetNotFoundError,
     ResumeError,
     UnfinishedDatasetError,
 )
+from ddfast.format import journal
 from ddfast.writer import find_leftover, write_index
 
 SAMPLES = some_samples(60)

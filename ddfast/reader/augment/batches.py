@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddfast.batch import Batch
-from ddfast.options import check_columns
-from ddfast.order import Part
+from ddfast.loading.options import check_columns
+from ddfast.loading.order import Part
 from ddfast.reader.batches import Batches
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from ddfast._native.arena import Pool
 from ddfast._native.shuffle import exchange, exchange_objects
 from ddfast.batch import Batch
 from ddfast.errors import ClosedError, KernelError, PickleRefusedError
-from ddfast.options import check_columns
+from ddfast.loading.options import check_columns
+from ddfast.loading.rescue import batch_of_unchecked
 from ddfast.reader.abc import Reader
 from ddfast.reader.ahead import RUN_BYTES, Failure, Packed, runs_at
 from ddfast.reader.augment.base import Augment, Indices, PlacedAugment, check_chunk_size, chosen
@@ -22,7 +23,6 @@ from ddfast.reader.augment.draws import Draws, check_seed
 from ddfast.reader.batches import Batches, ReaderOrigin
 from ddfast.reader.form import Form
 from ddfast.reader.lenient import LEFT_OUT
-from ddfast.rescue import batch_of_unchecked
 
 __all__ = ["QuasiShuffler"]
 

@@ -1,0 +1,407 @@
+"""One dataset: its files, opened when they are needed, and what its errors say."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from struct import pack
+from typing import TYPE_CHECKING
+
+from ddfast._native.decode import Decoder
+from ddfast._native.file import File
+from ddfast._native.keys import KeyTable
+from ddfast._native.offsets import OffsetTable
+from ddfast._native.samples import Samples
+from ddfast._native.shards import Shards
+from ddfast._native.status import E_CANCELLED, E_CHANGED, E_CHECKSUM, E_EOF, E_FIELDS, E_INDEX, E_SPAN
+from ddfast._native.xxh3 import ChecksumTable
+from ddfast._util.once import Once, lazy
+from ddfast.dataset.base import Dataset, Failure, Verify, check_verify
+from ddfast.errors import (
+    ChecksumsNotFoundError,
+    ClosedError,
+    CorruptSampleError,
+    CorruptSpanError,
+    DatasetChangedError,
+    DatasetNotFoundError,
+    DdfastError,
+    IndexFileError,
+    KernelError,
+    PickleRefusedError,
+    ReadError,
+    TooManyFieldsError,
+)
+from ddfast.format.files import (
+    SUFFIX_CHECKSUMS,
+    SUFFIX_KEY_HASHES,
+    SUFFIX_KEYS,
+    SUFFIX_LEGACY_INDEX,
+    SUFFIX_OFFSETS,
+    map_file,
+    path_append,
+)
+from ddfast.format.keys import Keys
+from ddfast.format.mapped import no_checksums, open_checksums, open_key_table, open_offsets
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["LocalDataset"]
+
+RESTORE = "Restore the data file from a copy, or write the dataset again."
+
+# A dataset that is replaced while it is opened is opened again, as long as others take its place. One whose offsets
+# alone are missing is either damaged, or being replaced: whoever does that puts them there within moments.
+REPLACED_SECONDS = 10.0
+MISSING_SECONDS = 0.3
+PAUSE_SECONDS = 0.005
+
+
+class LocalDataset(Dataset):
+    """The files of a dataset, shared by all that read it. Safe to use from several threads.
+
+    Opening reads the first and the last page of the offsets file and a few bytes of the keys file; everything else
+    waits until it is used.
+
+    Parameters:
+        path: the data file.
+        allow_pickle: unpickle arrays of dtype object, which runs whatever code the file asks for.
+        first: of a shard, the index of its first sample among those of all shards.
+        verify: ``"sample"`` to hold every sample that is read against its checksum.
+
+    Raises:
+        DatasetNotFoundError: there is no data file, or no index.
+        IndexFileError: the index is damaged or belongs to another data file.
+        ChecksumsNotFoundError: samples are to be verified, and have no checksums.
+        DatasetChangedError: it was replaced by another again and again meanwhile.
+        UnfinishedDatasetError: its writer died while the files took their names, and this process may not rename them.
+    """
+
+    path: Path
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        allow_pickle: bool = False,
+        first: int | None = None,
+        verify: Verify | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self._verify = check_verify(verify)
+        self.key_table_once: Once[KeyTable] = Once()
+        self._first = first
+        self.decoder = Decoder(allow_pickle=allow_pickle)
+        try:
+            self._open_whole()
+        except (DatasetNotFoundError, IndexFileError) as error:
+            from ddfast.format.journal import finish_for_reader, hint_of_draft
+
+            if not finish_for_reader(self.path):
+                if isinstance(error, DatasetNotFoundError) and (hint := hint_of_draft(self.path)):
+                    raise DatasetNotFoundError(f"{error}. {hint}") from None
+                raise
+            self._open_whole()
+        if "keys" not in self.__dict__ and first is None:
+            message = f"{self._suffixed(SUFFIX_KEYS)} not found, samples have no keys"
+            warnings.warn(message, stacklevel=level_of_caller())
+
+    def _open_whole(self) -> None:
+        """Open files that are all of one dataset, though it may be replaced meanwhile."""
+        begin = last_change = time.monotonic()
+        identity = self._identity()
+        while True:
+            failure = self._try_to_open()
+            before, identity = identity, self._identity()
+            if identity == before and failure is None:
+                return
+            for name in ("keys", "_legacy", "samples"):  # they may be of two datasets
+                self.__dict__.pop(name, None)
+            now = time.monotonic()
+            if identity != before:
+                last_change = now
+            elif failure and (not self._lacks_offsets(failure) or now > last_change + MISSING_SECONDS):
+                raise failure
+            if now > begin + REPLACED_SECONDS:
+                raise DatasetChangedError(
+                    f"{self.path} was replaced each time it was opened; open it again later"
+                )
+            time.sleep(PAUSE_SECONDS)
+
+    def _try_to_open(self) -> DdfastError | None:
+        try:
+            self._open()
+        except (IndexFileError, DatasetNotFoundError, ChecksumsNotFoundError) as error:
+            return error
+        return None
+
+    def _identity(self) -> tuple[int, int]:
+        """Which file the path names at the moment."""
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            is_pattern = any(character in str(self.path) for character in "*?[")
+            hint = ". ShardedReader and AsyncReader read all files of a pattern" if is_pattern else ""
+            raise DatasetNotFoundError(f"{self.path} not found{hint}") from None
+        return status.st_dev, status.st_ino
+
+    def _lacks_offsets(self, error: DdfastError) -> bool:
+        """Whether of all files only the offsets, or the checksums, are missing, perhaps for a moment."""
+        missing = isinstance(error, DatasetNotFoundError | ChecksumsNotFoundError)
+        return missing and self._suffixed(SUFFIX_KEYS).exists()
+
+    def _open(self) -> None:
+        """Open the data first and the offsets last.
+
+        Who replaces a dataset takes its offsets away first and puts the new ones there last: where there are offsets,
+        all that was opened before belongs to them, or the data file has changed since.
+        """
+        self.file = File(self.path)
+        count = self._count_keys()
+        self._hashes = self._map(SUFFIX_KEY_HASHES)
+        sums = None if self._verify is None else self._map(SUFFIX_CHECKSUMS)
+        self.offsets = self._open_offsets()
+        if count is not None and count != len(self.offsets):
+            raise IndexFileError(
+                f"{self._suffixed(SUFFIX_KEYS)} has {count:,} keys, but {self._suffixed(SUFFIX_OFFSETS)} has "
+                f"{len(self.offsets):,} samples: they belong to different datasets. {RESTORE}"
+            )
+        self.sums = None if self._verify is None else self._checksums(sums)
+        self.shards = Shards.one(self.file, self.offsets, self.sums)
+        self.samples = Samples(self.shards, self.decoder)
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    @property
+    def data_size(self) -> int:
+        """Bytes of the data file."""
+        return self.file.size
+
+    # -- index files
+
+    def _suffixed(self, suffix: str) -> Path:
+        return path_append(self.path, suffix)
+
+    def _open_offsets(self) -> OffsetTable:
+        try:
+            return open_offsets(self._suffixed(SUFFIX_OFFSETS), self.file.size)
+        except FileNotFoundError:
+            pass
+        try:
+            offsets = self._legacy[1]
+        except FileNotFoundError:
+            wanted = f"{self._suffixed(SUFFIX_OFFSETS)} or {self._suffixed(SUFFIX_LEGACY_INDEX)}"
+            raise DatasetNotFoundError(f"{self.path} has no index: {wanted} not found") from None
+        return OffsetTable(pack(f">{len(offsets)}Q", *offsets), self.file.size)
+
+    @lazy
+    def _legacy(self) -> tuple[list[str], list[int]]:
+        from ddfast.format.index import legacy_load_index
+
+        return legacy_load_index(self._suffixed(SUFFIX_LEGACY_INDEX))
+
+    def _count_keys(self) -> int | None:
+        try:
+            return len(self.keys)
+        except FileNotFoundError:
+            return None
+
+    @lazy
+    def keys(self) -> Sequence[str]:
+        """Keys of all samples; each access of one reads what it needs of the keys file.
+
+        Raises:
+            DatasetNotFoundError: the dataset has no keys file and no legacy index.
+        """
+        path = self._suffixed(SUFFIX_KEYS)
+        try:
+            return Keys(path)
+        except FileNotFoundError as error:
+            if self._suffixed(SUFFIX_LEGACY_INDEX).exists():
+                return self._legacy[0]
+            raise DatasetNotFoundError(
+                f"{path} not found, so samples have no keys. `ddfast index` makes it again"
+            ) from error
+
+    def _checksums(self, content: mmap.mmap | bytes | None) -> ChecksumTable:
+        path = self._suffixed(SUFFIX_CHECKSUMS)
+        if content is None:
+            raise no_checksums(path)
+        return open_checksums(path, len(self.offsets), content)
+
+    def _map(self, suffix: str) -> mmap.mmap | bytes | None:
+        # Mapped now, used later: by then another dataset's file may be there.
+        try:
+            return map_file(self._suffixed(suffix))
+        except FileNotFoundError:
+            return None
+
+    @property
+    def key_table(self) -> KeyTable:
+        """From key to index; made when it is first used.
+
+        Raises:
+            IndexFileError: the key hashes file is damaged; or there is none, and two keys are equal.
+        """
+        return self.key_table_once.get(self._make_key_table)
+
+    def _make_key_table(self) -> KeyTable:
+        if self._hashes is None:
+            try:
+                from ddfast.format.index import build_key_table
+
+                return build_key_table(self.keys)
+            except RuntimeError as error:
+                raise IndexFileError(
+                    f"{self._suffixed(SUFFIX_KEYS)} is damaged: {error}. {RESTORE}"
+                ) from error
+        return open_key_table(self._suffixed(SUFFIX_KEY_HASHES), len(self), self._hashes)
+
+    def search(self, key: str) -> int:
+        """Index of the sample with this key, or -1.
+
+        Raises:
+            TypeError: the key is no string.
+        """
+        self.check_unchanged()
+        return self.key_table.find(key)
+
+    def check_unchanged(self) -> None:
+        """Refuse to go on where the data file was cut: the mapped index files may be next, and must not be touched.
+
+        Raises:
+            DatasetChangedError: its size is another now.
+        """
+        try:
+            self.file.check_unchanged()
+        except (KernelError, OSError) as error:
+            raise self._changed(error) from error
+
+    def key_at(self, index: int) -> str:
+        """Key of one sample; negative indices count from the end.
+
+        Raises:
+            IndexError: there is no such sample.
+        """
+        self.check_unchanged()
+        return self.keys[index]
+
+    def keys_of(self, indices: ArrayLike) -> list[str]:
+        """Keys of these samples."""
+        self.check_unchanged()
+        keys = self.keys
+        if isinstance(keys, Keys):
+            return keys.take(indices)
+        from ddfast.dataset.positions import check_positions
+
+        return [keys[i] for i in check_positions(indices, len(keys), str(self.path)).tolist()]
+
+    # -- errors
+
+    def explain(self, error: Failure, index: int | None = None) -> Exception:
+        """What to raise for a failure at sample `index`; None where no sample is to blame."""
+        if isinstance(error, PickleRefusedError):
+            return PickleRefusedError(f"{self._named(index)}: {error}")
+        if isinstance(error, KernelError) and error.code == E_CANCELLED:
+            return ClosedError(f"the reader of {self.path} was closed while it was read from")
+        try:
+            self.check_unchanged()  # a cut file fails in many ways, of which this is the reason
+        except ReadError as changed:
+            return changed
+        if isinstance(error, OSError):
+            return ReadError(
+                error.errno, f"{error.strerror}: cannot read {self._named(index)}", str(self.path)
+            )
+        if error.code == E_CHANGED:
+            return self._changed(error)
+        if error.code == E_EOF:
+            return ReadError(
+                f"{self._named(index)}: the data file ends at byte {error.pos:,} of {self.data_size:,}. {RESTORE}"
+            )
+        if error.code == E_INDEX:
+            return self.out_of_range(index)
+        if error.code == E_SPAN:
+            return (IndexFileError if index is None else CorruptSpanError)(
+                f"{self._suffixed(SUFFIX_OFFSETS)} is damaged: the offsets of sample {index} are no range of bytes in "
+                f"the data file ({error.reason}). Restore the offsets file from a copy, or write the dataset again."
+            )
+        return self._corrupt(error, index)
+
+    def explain_read(self, error: KernelError | OSError, indices: NDArray[np.int64] | None) -> Exception:
+        """What to raise for a read that failed; `indices` are the samples that were wanted, if that is known."""
+        return self.explain(
+            error, None if indices is None else self._sample_at(getattr(error, "pos", -1), indices)
+        )
+
+    def _sample_at(self, position: int, indices: NDArray[np.int64]) -> int | None:
+        """Which of some samples holds a byte of the file."""
+        try:
+            spans = self.offsets.spans(indices).tolist()
+        except KernelError:  # an offset is damaged too, and will be told when its batch is due
+            return None
+        for index, (start, stop) in zip(indices.tolist(), spans, strict=True):
+            if start <= position < stop:
+                return int(index)
+        return None
+
+    def _changed(self, error: KernelError | OSError) -> Exception:
+        if isinstance(error, OSError):
+            return ReadError(
+                error.errno, f"{error.strerror}: cannot tell the size of {self.path}", str(self.path)
+            )
+        if error.pos == self.data_size:
+            return DatasetChangedError(
+                f"{self.path} is not the file any more that was opened, though it has as many bytes: it was replaced. "
+                "Open it again."
+            )
+        return DatasetChangedError(
+            f"{self.path} had {self.data_size:,} bytes when it was opened and has {error.pos:,} now: it was cut or "
+            "rewritten in place. Replace datasets by renaming a new file over the old one, and open it again."
+        )
+
+    def _corrupt(self, error: KernelError, index: int | None) -> Exception:
+        if error.code == E_FIELDS:
+            return too_many_fields(self._named(index), error)
+        if error.code == E_CHECKSUM and index is not None:
+            start, stop = self.offsets.span(index)
+            return CorruptSampleError(
+                f"{self._named(index)} is damaged: its {stop - start:,} bytes (file position {start:,}) do not have "
+                f"the checksum in {self.path.name}{SUFFIX_CHECKSUMS}. {RESTORE}"
+            )
+        where = f"at byte {error.pos:,}"
+        if index is not None:
+            start, stop = self.offsets.span(index)
+            where = f"at byte {error.pos:,} of {stop - start:,} (file position {start + error.pos:,})"
+        return CorruptSampleError(f"{self._named(index)} is damaged {where}: {error.reason}. {RESTORE}")
+
+    def _named(self, index: int | None) -> str:
+        if index is None:
+            return str(self.path)
+        of_all = "" if self._first is None else f", {self._first + index} of all shards"
+        try:
+            return f"{self.path}: sample {index}{of_all} ({self.keys[index]!r})"
+        except (DdfastError, OSError):
+            return f"{self.path}: sample {index}{of_all}"
+
+
+def too_many_fields(sample: str, error: KernelError) -> TooManyFieldsError:
+    """The error for a batch with more fields than it may have; `sample` is the one that is too much."""
+    return TooManyFieldsError(f"{sample}: {error.reason}. Choose columns=[...], or take smaller batches")
+
+
+def level_of_caller() -> int:
+    """The stack level of whoever opens a dataset, as `warnings.warn` called from the same function counts it."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] in (
+        "ddfast",
+        "functools",
+    ):
+        level, frame = level + 1, frame.f_back
+    return level

@@ -1,0 +1,93 @@
+"""Where a dataset is: the name of a data file, a pattern, a list of files, or URLs of these.
+
+Imports nearly nothing, because each import delays the first sample of a program.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ddfast.dataset.options import RemoteOptions
+from ddfast.errors import DatasetNotFoundError
+from ddfast.format.files import SUFFIXES
+
+__all__ = ["Source", "is_plain", "is_remote", "list_shards", "name_of", "path_of", "shown_name"]
+
+Source = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+
+
+def is_remote(source: str | os.PathLike[str]) -> bool:
+    """Whether a data file, or a pattern, is a URL, other than one of a file."""
+    return _scheme_of(source) not in (None, "file")
+
+
+def path_of(source: str | os.PathLike[str]) -> str:
+    """The path that a URL of a file means; everything else stays as it is."""
+    if _scheme_of(source) != "file":
+        return os.fspath(source)
+    from ddfast.storage.local import path_of
+
+    return str(path_of(os.fspath(source)))
+
+
+def shown_name(source: str | os.PathLike[str]) -> str:
+    """What messages call a data file: a path, or a URL without what may be secret."""
+    name = os.fspath(source)
+    if _scheme_of(source) is None:
+        return name
+    from ddfast.storage.urls import shown
+
+    return shown(name)
+
+
+def is_plain(source: Source) -> bool:
+    """Whether `source` is the path of one data file: no list, and no pattern unless a file has that very name."""
+    if not isinstance(source, str | os.PathLike) or is_remote(source):
+        return False
+    path = path_of(source)
+    return not glob.has_magic(path) or os.path.exists(path)  # noqa: PTH110  # pathlib is slow to import and to call
+
+
+def list_shards(source: Source, remote: RemoteOptions = RemoteOptions()) -> list[Any]:  # noqa: B008  # a tuple
+    """The shards that a pattern matches, sorted by name, or the items of a list.
+
+    Index files that a pattern such as ``train*`` matches are left out.
+
+    Raises:
+        DatasetNotFoundError: nothing matches the pattern.
+        UnsupportedIOError: it is a pattern for a web server.
+        StorageError: a store did not give its list.
+    """
+    if not isinstance(source, str | os.PathLike):
+        return list(source)
+    if is_plain(source):
+        return [path_of(source)]
+    if is_remote(source):
+        from ddfast.storage.opening import expand
+
+        matches = expand(os.fspath(source), **(remote.storage_options or {}))
+    else:
+        matches = sorted(glob.glob(path_of(source)))  # noqa: PTH207
+    found = [path for path in matches if not path.endswith(SUFFIXES)]
+    if not found:
+        raise DatasetNotFoundError(f"no file matches {shown_name(source)}")
+    return found
+
+
+def name_of(source: Source, paths: Sequence[str | os.PathLike[str]]) -> str:
+    """What messages call the shards."""
+    if isinstance(source, str | os.PathLike):
+        return shown_name(source)
+    names = [shown_name(path) for path in paths]
+    return f"{names[0]} and {len(names) - 1:,} more shards" if len(names) > 1 else f"[{', '.join(names)}]"
+
+
+def _scheme_of(source: str | os.PathLike[str]) -> str | None:
+    if not isinstance(source, str) or ":" not in source:
+        return None
+    from ddfast.storage.urls import scheme_of
+
+    return scheme_of(source)

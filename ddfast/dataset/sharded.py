@@ -1,0 +1,245 @@
+"""Many datasets as one: shards of a split dataset, with one order over all of their samples.
+
+Listing the shards looks at the sizes of their files and opens none of them, so that a dataset may have thousands. What
+is known of a shard from then on holds for the file that was there: another one in its place is refused.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ddfast._native.decode import Decoder
+from ddfast._native.samples import Samples
+from ddfast._native.shards import Shards
+from ddfast._native.status import E_CANCELLED
+from ddfast._util.once import Once
+from ddfast.dataset.base import Dataset, Failure, Verify, check_verify
+from ddfast.dataset.local import LocalDataset
+from ddfast.dataset.shard_keys import Shard, ShardKeys, ShardKeyTable
+from ddfast.errors import ClosedError, DdfastError, KernelError, ReadError
+from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIX_OFFSETS, damaged
+from ddfast.format.index import check_checksums_size, no_checksums
+
+if TYPE_CHECKING:
+    from ddfast._native.offsets import OffsetTable
+    from ddfast._native.shards import Spec
+    from ddfast._native.xxh3 import ChecksumTable
+
+__all__ = ["ShardedDataset"]
+
+TOO_MANY = (errno.EMFILE, errno.ENFILE)
+
+# Files are looked at by several threads where there are many: each look may take a network's round trip.
+THREADS = 16
+SHARDS_PER_THREAD = 32
+
+
+class ShardedDataset(Dataset):
+    """The files of all shards, opened when they are needed and closed again when there are too many. Safe to use from
+    several threads.
+
+    Parameters:
+        paths: the data files.
+        name: what messages call them all.
+        allow_pickle: unpickle arrays of dtype object, which runs whatever code the file asks for.
+        verify: ``"sample"`` to hold every sample that is read against its checksum.
+
+    Raises:
+        DatasetNotFoundError: a data file, or the index of one, is missing.
+        IndexFileError: an offsets file, or one of checksums, is damaged.
+        ChecksumsNotFoundError: samples are to be verified, and those of a shard have no checksums.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str | os.PathLike[str]],
+        name: str,
+        *,
+        allow_pickle: bool = False,
+        verify: Verify | None = None,
+    ) -> None:
+        self.path = name
+        self.key_table_once: Once[ShardKeyTable] = Once()
+        self.decoder = Decoder(allow_pickle=allow_pickle)
+        self._verify = check_verify(verify)
+        self._list = _measure_all([os.fspath(path) for path in paths], self._verify)
+        self._firsts = np.cumsum([0, *(shard.samples for shard in self._list)], dtype=np.int64)
+        self._size = sum(shard.size for shard in self._list)
+        self.keys: ShardKeys = ShardKeys(self._list, self._firsts)
+        self._opened: tuple[int, Shards, Samples] | None = None
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def data_size(self) -> int:
+        """Bytes of all data files."""
+        return self._size
+
+    @property
+    def shards(self) -> Shards:  # type: ignore[override]
+        """The data files."""
+        return self._open()[1]
+
+    @property
+    def samples(self) -> Samples:  # type: ignore[override]
+        """Single samples and short runs of them."""
+        return self._open()[2]
+
+    def _open(self) -> tuple[int, Shards, Samples]:
+        """Both of the above; a forked child has its own, since a thread of the parent may hold the lock."""
+        opened = self._opened
+        if opened is None or opened[0] != os.getpid():
+            shards = Shards([_spec(shard, self._verify) for shard in self._list])
+            opened = self._opened = os.getpid(), shards, Samples(shards, self.decoder)
+        return opened
+
+    def close(self) -> None:
+        """Close all files, but for those that are being read."""
+        self._opened = None
+        self.keys.close()
+
+    # -- keys
+
+    @property
+    def key_table(self) -> ShardKeyTable:
+        """From key to index, for all shards: 16.5 bytes a key."""
+        return self.key_table_once.get(lambda: ShardKeyTable(self._list, self.keys))
+
+    def search(self, key: str) -> int:
+        """Index of the first sample with this key, or -1."""
+        return self.key_table.find(key)
+
+    def key_at(self, index: int) -> str:
+        """Key of one sample; negative indices count from the end."""
+        return self.keys[index]
+
+    def keys_of(self, indices: ArrayLike) -> list[str]:
+        """Keys of these samples."""
+        return self.keys.take(indices)
+
+    # -- errors
+
+    def explain(self, error: Failure, index: int | None = None) -> Exception:
+        """What to raise for a failure at sample `index`; None where no sample is to blame."""
+        if index is None or not 0 <= index < len(self):
+            return self._explain_no_sample(error, index)
+        number = int(np.searchsorted(self._firsts, index, "right")) - 1
+        local = index - int(self._firsts[number])
+        dataset = self._open_shard(number, error, f" (sample {local}, {index} of all shards, was to be read)")
+        return dataset if isinstance(dataset, Exception) else dataset.explain(error, local)
+
+    def explain_read(self, error: KernelError | OSError, indices: NDArray[np.int64] | None) -> Exception:
+        """What to raise for a read that failed; `indices` are the samples that were wanted."""
+        if indices is None or _is_cancelled(error):
+            return self._explain_no_sample(error, None)
+        number: int = getattr(error, "item", 0)
+        first, stop = self._firsts[number], self._firsts[number + 1]
+        dataset = self._open_shard(number, error, "")
+        if isinstance(dataset, Exception):
+            return dataset
+        return dataset.explain_read(error, indices[(indices >= first) & (indices < stop)] - first)
+
+    def _explain_no_sample(self, error: Failure, index: int | None) -> Exception:
+        if _is_cancelled(error):
+            return ClosedError(f"the reader of {self.path} was closed while it was read from")
+        if index is not None:
+            return self.out_of_range(index)
+        if isinstance(error, OSError):
+            return ReadError(error.errno, f"{error.strerror}: cannot read {self.path}", str(self.path))
+        return ReadError(f"{self.path}: {error}")
+
+    def _open_shard(self, number: int, error: Failure, what: str) -> LocalDataset | Exception:
+        """One shard by itself, to say what is wrong with it; or the reason why it cannot be opened."""
+        shard = self._list[number]
+        try:
+            if isinstance(error, OSError) and error.errno in TOO_MANY:
+                raise error
+            shard.check()
+            dataset = LocalDataset(
+                shard.path,
+                allow_pickle=self.decoder.allow_pickle,
+                first=int(self._firsts[number]),
+                verify=self._verify,
+            )
+            shard.check()
+        except DdfastError as reason:
+            return type(reason)(f"{reason}{what}")
+        except OSError as reason:
+            advice = "; `ulimit -n` sets how many files may be open" if reason.errno in TOO_MANY else ""
+            return ReadError(
+                reason.errno, f"{reason.strerror}: cannot open {shard.path}{what}{advice}", shard.path
+            )
+        return dataset
+
+
+def _is_cancelled(error: Failure) -> bool:
+    return isinstance(error, KernelError) and error.code == E_CANCELLED
+
+
+def _spec(shard: Shard, verify: Verify | None) -> Spec:
+    """A shard as the kernel takes it."""
+    offsets: str | OffsetTable = shard.path + SUFFIX_OFFSETS
+    sums: str | ChecksumTable | None = None if verify is None else shard.path + SUFFIX_CHECKSUMS
+    if shard.offsets is not None:
+        offsets, sums = shard.offsets, shard.sums
+    return shard.path, offsets, shard.samples, shard.size, shard.modified, sums
+
+
+def _measure_all(paths: list[str], verify: Verify | None) -> list[Shard]:
+    """Look at all shards, in their order."""
+    threads = min(THREADS, len(paths) // SHARDS_PER_THREAD)
+    if threads < 2:
+        return _measure_some(paths, verify)
+    size = -(-len(paths) // threads)
+    parts = [paths[start : start + size] for start in range(0, len(paths), size)]
+    with ThreadPoolExecutor(threads, "ddfast-shards") as pool:
+        return [shard for part in pool.map(_measure_some, parts, repeat(verify)) for shard in part]
+
+
+def _measure_some(paths: list[str], verify: Verify | None) -> list[Shard]:
+    return [_measure(path, verify) for path in paths]
+
+
+def _measure(path: str, verify: Verify | None) -> Shard:
+    """What is known of a shard from its files' sizes; one with an index of old is opened."""
+    try:
+        status = os.stat(path)  # noqa: PTH116
+        size = os.stat(path + SUFFIX_OFFSETS).st_size  # noqa: PTH116
+    except FileNotFoundError:
+        return _measure_opened(path, verify)
+    if size == 0 or size % 8:
+        raise damaged(
+            Path(path + SUFFIX_OFFSETS), size, "an offset table has 8 bytes an entry and at least one entry"
+        )
+    if verify is not None:
+        _check_sums(Path(path + SUFFIX_CHECKSUMS), size // 8 - 1)
+    return Shard(path, size // 8 - 1, status.st_size, status.st_mtime_ns)
+
+
+def _check_sums(path: Path, samples: int) -> None:
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        raise no_checksums(path) from None
+    check_checksums_size(path, size, samples)
+
+
+def _measure_opened(path: str, verify: Verify | None) -> Shard:
+    dataset = LocalDataset(
+        path, first=0, verify=verify
+    )  # says what is missing, and waits for what is just being replaced
+    status = os.stat(path)  # noqa: PTH116
+    shard = Shard(path, len(dataset), status.st_size, status.st_mtime_ns, dataset.offsets, dataset.sums)
+    if status.st_size != dataset.data_size:
+        raise shard.changed()
+    return shard

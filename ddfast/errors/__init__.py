@@ -1,0 +1,131 @@
+"""The errors that ddfast raises: each is a `DdfastError` and also the builtin exception that a caller would catch."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from ddfast.errors.base import (
+    DdfastError,
+    KernelError,
+)
+from ddfast.errors.dataset import (
+    ChecksumError,
+    ChecksumsNotFoundError,
+    ClosedError,
+    ColumnNameError,
+    CorruptSampleError,
+    CorruptSpanError,
+    DatasetBusyError,
+    DatasetChangedError,
+    DatasetNotFoundError,
+    IndexFileError,
+    PickleRefusedError,
+    ReadError,
+    SampleFileNotFoundError,
+    SampleIndexError,
+    SampleKeyError,
+    TooManyFieldsError,
+    UnevenBatchesError,
+    UnfinishedDatasetError,
+    UnsupportedIOError,
+)
+from ddfast.errors.source import (
+    BackgroundError,
+    DownloadError,
+    EncryptedMemberError,
+    EscapingPathError,
+    ImageError,
+    MemberNotFoundError,
+    MissingFieldError,
+    MissingLabelError,
+    MissingPackageError,
+    MissingParameterError,
+    TextFileError,
+    TransformError,
+    UnknownLabelError,
+    UnsupportedCompressionError,
+)
+from ddfast.errors.storage import (
+    DatasetReplacedError,
+    StorageDeniedError,
+    StorageError,
+    StorageNotFoundError,
+    StorageOptionError,
+    StorageTimeoutError,
+)
+from ddfast.errors.writing import (
+    DuplicateKeyError,
+    InvalidSampleError,
+    MissingKeyError,
+    NoTerminalError,
+    ResumeError,
+    UnpackableSampleError,
+)
+
+if TYPE_CHECKING:
+    from ddfast.errors.archive import CorruptArchiveError
+
+__all__ = [
+    "BackgroundError",
+    "ChecksumError",
+    "ChecksumsNotFoundError",
+    "ClosedError",
+    "ColumnNameError",
+    "CorruptArchiveError",
+    "CorruptSampleError",
+    "CorruptSpanError",
+    "DatasetBusyError",
+    "DatasetChangedError",
+    "DatasetNotFoundError",
+    "DatasetReplacedError",
+    "DdfastError",
+    "DownloadError",
+    "DuplicateKeyError",
+    "EncryptedMemberError",
+    "EscapingPathError",
+    "ImageError",
+    "IndexFileError",
+    "InvalidSampleError",
+    "KernelError",
+    "MemberNotFoundError",
+    "MissingFieldError",
+    "MissingKeyError",
+    "MissingLabelError",
+    "MissingPackageError",
+    "MissingParameterError",
+    "NoTerminalError",
+    "PickleRefusedError",
+    "ReadError",
+    "ResumeError",
+    "SampleFileNotFoundError",
+    "SampleIndexError",
+    "SampleKeyError",
+    "StorageDeniedError",
+    "StorageError",
+    "StorageNotFoundError",
+    "StorageOptionError",
+    "StorageTimeoutError",
+    "TextFileError",
+    "TooManyFieldsError",
+    "TransformError",
+    "UnevenBatchesError",
+    "UnfinishedDatasetError",
+    "UnknownLabelError",
+    "UnpackableSampleError",
+    "UnsupportedCompressionError",
+    "UnsupportedIOError",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "CorruptArchiveError":  # a child of zipfile's error, without importing zipfile for all others
+        from ddfast.errors.archive import CorruptArchiveError
+
+        return CorruptArchiveError
+    if name == "NobodyAnswersError":
+        warnings.warn(
+            "ddfast.errors.NobodyAnswersError is now NoTerminalError", DeprecationWarning, stacklevel=2
+        )
+        return NoTerminalError
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,302 @@
+"""Read and write the index files of a dataset.
+
+Every function takes the path of the data file or of the index file itself: the correct suffix is appended to
+a path that ends with a different one. Loading raises `IndexFileError` for a damaged file, and
+`FileNotFoundError` as `open` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from struct import Struct
+
+import msgpack  # type: ignore[import-untyped]
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from simplebloom import BloomFilter  # type: ignore[import-untyped]
+
+from ddfast._native.keys import KeyTable, PackedStrings, bloom_add, hash_key
+from ddfast._native.keys import hash_keys as bulk_hashes
+from ddfast._native.offsets import OffsetTable
+from ddfast._native.status import E_COLLISION
+from ddfast.errors import KernelError
+from ddfast.format.files import (
+    SUFFIX_CHECKSUMS,
+    SUFFIX_FILTER,
+    SUFFIX_KEY_HASHES,
+    SUFFIX_KEYS,
+    SUFFIX_LEGACY_INDEX,
+    SUFFIX_OFFSETS,
+    damaged,
+    map_file,
+    path_append_suffix,
+)
+from ddfast.format.keys import Keys
+from ddfast.format.mapped import (
+    CHECKSUMS_REMEDY,
+    SALT_SIZE,
+    check_checksums_size,
+    check_hashes_size,
+    check_offsets_size,
+    no_checksums,
+    open_checksums,
+    open_key_table,
+    open_offsets,
+)
+
+__all__ = [
+    "SUFFIX_CHECKSUMS",
+    "SUFFIX_FILTER",
+    "SUFFIX_KEYS",
+    "SUFFIX_KEY_HASHES",
+    "SUFFIX_LEGACY_INDEX",
+    "SUFFIX_OFFSETS",
+    "build_key_table",
+    "check_checksums_size",
+    "hash_keys",
+    "keys_len",
+    "legacy_index_len",
+    "legacy_load_index",
+    "load_checksums",
+    "load_filter",
+    "load_key_hashes",
+    "load_keys",
+    "load_offsets",
+    "no_checksums",
+    "open_checksums",
+    "open_key_table",
+    "open_offsets",
+    "salt_and_hashes",
+    "write_checksums",
+    "write_filter",
+    "write_key_hashes",
+    "write_keys",
+    "write_offsets",
+]
+
+BIG_ENDIAN = np.dtype(">u8")
+
+# A simplebloom file: magic, bytes of the whole file, capacity, false positive probability, bits.
+FILTER_MAGIC = b"SIMPBLOO"
+FILTER_HEADER = Struct(">8sQQd")
+LN_2 = 0.6931471805599453  # to as many digits as simplebloom has
+
+FILTER_REMEDY = "Write it again from the keys with ddfast.index.write_filter."
+
+
+# -- loaded --
+
+
+def keys_len(path: Path) -> int:
+    """Number of keys, from the first bytes of the keys file."""
+    return len(Keys(path))
+
+
+def load_keys(path: Path) -> Sequence[str]:
+    """All keys, as a list. `ddfast.format.keys.Keys` is the same without reading them all."""
+    return Keys(path)[:]
+
+
+def load_key_hashes(path: Path) -> tuple[bytes, NDArray[np.uint64]]:
+    """Salt (8 bytes) and hashes (uint64, one for each key) of the key hashes file."""
+    path = path_append_suffix(path, SUFFIX_KEY_HASHES)
+    return salt_and_hashes(path, path.read_bytes())
+
+
+def salt_and_hashes(name: Path | str, content: bytes | memoryview) -> tuple[bytes, NDArray[np.uint64]]:
+    """What `load_key_hashes` gives, from the content of the file of this name."""
+    check_hashes_size(name, len(content))
+    return bytes(content[:SALT_SIZE]), np.frombuffer(content, BIG_ENDIAN, offset=SALT_SIZE).astype(np.uint64)
+
+
+def load_filter(path: Path) -> BloomFilter:
+    """The Bloom filter of all keys."""
+    path = path_append_suffix(path, SUFFIX_FILTER)
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        _check_filter_header(path, size, file.read(FILTER_HEADER.size))
+        file.seek(0)
+        try:
+            return BloomFilter.load(file)
+        except ValueError as error:
+            raise damaged(path, size, str(error), FILTER_REMEDY) from None
+
+
+def load_offsets(path: Path) -> NDArray[np.uint64]:
+    """Offsets of the samples in the data file; uint64, one more than samples.
+
+    The first is 0 and the last the size of the data file.
+    """
+    path = path_append_suffix(path, SUFFIX_OFFSETS)
+    content = path.read_bytes()
+    check_offsets_size(path, len(content))
+    offsets = np.frombuffer(content, BIG_ENDIAN)
+    _check_order(path, len(content), offsets, int(offsets[-1]))
+    return offsets.astype(np.uint64)
+
+
+def load_checksums(path: Path) -> NDArray[np.uint64]:
+    """XXH3-64 of all samples; uint64, one a sample."""
+    path = path_append_suffix(path, SUFFIX_CHECKSUMS)
+    content = path.read_bytes()
+    if len(content) % BIG_ENDIAN.itemsize:
+        raise damaged(path, len(content), "a checksums file has 8 bytes a sample", CHECKSUMS_REMEDY)
+    return np.frombuffer(content, BIG_ENDIAN).astype(np.uint64)
+
+
+def legacy_index_len(path: Path) -> int:
+    """Number of samples, from the first bytes of the legacy index file."""
+    return len(_open_legacy(path_append_suffix(path, SUFFIX_LEGACY_INDEX)))
+
+
+def legacy_load_index(path: Path) -> tuple[list[str], list[int]]:
+    """Keys and offsets of the legacy index file, as `load_keys` and `load_offsets` would give them.
+
+    The last offset is the size of the data file, which therefore must be there.
+    """
+    path = path_append_suffix(path, SUFFIX_LEGACY_INDEX)
+    data_size = path.with_suffix("").stat().st_size
+    strings = _open_legacy(path)
+    size = path.stat().st_size
+    try:
+        values = strings.scan()
+    except KernelError as error:
+        reason = f"{error.reason} (entry {error.item:,}, byte {error.pos:,})"
+        raise damaged(path, size, reason) from None
+    offsets = np.append(values, np.uint64(data_size))
+    _check_order(path, size, offsets.astype(BIG_ENDIAN), data_size)
+    return strings.get_range(0, len(strings)), offsets.tolist()
+
+
+# -- written --
+
+
+def write_offsets(offsets: Sequence[int], path: Path) -> Path:
+    """Write offsets as `load_offsets` gives them. Returns the path written to."""
+    content = np.array(offsets, dtype=BIG_ENDIAN).tobytes()
+    return _write(path_append_suffix(path, SUFFIX_OFFSETS), content)
+
+
+def write_checksums(checksums: ArrayLike, path: Path) -> Path:
+    """Write checksums as `load_checksums` gives them. Returns the path written to."""
+    content = np.asarray(checksums, np.uint64).astype(BIG_ENDIAN).tobytes()
+    return _write(path_append_suffix(path, SUFFIX_CHECKSUMS), content)
+
+
+def write_keys(keys: Sequence[str], path: Path) -> Path:
+    """Write keys. Returns the path written to.
+
+    Raises:
+        TypeError: a key is not a string.
+    """
+    keys = list(keys)
+    if set(map(type, keys)) - {str}:
+        for i, key in enumerate(keys):
+            if not isinstance(key, str):
+                raise TypeError(f"key {i} is {key!r}, not a string")
+    return _write(path_append_suffix(path, SUFFIX_KEYS), msgpack.packb(keys))
+
+
+def hash_keys(keys: Sequence[str], max_tries: int = 1000) -> tuple[bytes, NDArray[np.uint64]]:
+    """Hash keys with a salt that keeps them apart.
+
+    Salts are the first 8 bytes of the BLAKE2s digests of ``"0"``, ``"1"``, ...; the first one without
+    collisions is used. A hash is the first 8 bytes of a key's salted digest, read as a big-endian integer.
+
+    Parameters:
+        keys: the keys.
+        max_tries: how many salts to try.
+
+    Returns:
+        Salt, and hashes as big-endian uint64, shape ``(len(keys),)``.
+
+    Raises:
+        RuntimeError: every salt had a collision, as every salt has where two keys are equal.
+    """
+    table, content = _salted_table(keys, max_tries)
+    return table.salt, content[1:]
+
+
+def write_key_hashes(keys: Sequence[str], path: Path) -> Path:
+    """Hash keys as `hash_keys` does and write salt and hashes. Returns the path written to."""
+    content = _salted_table(keys, 1000)[1].tobytes()
+    return _write(path_append_suffix(path, SUFFIX_KEY_HASHES), content)
+
+
+def write_filter(keys: Sequence[str], path: Path) -> Path:
+    """Write a Bloom filter of the keys. Returns the path written to."""
+    count = max(2, len(keys))
+    content = BloomFilter(count).dumps()
+    bits = memoryview(content)[FILTER_HEADER.size :]
+    bloom_add(bits, round(8 * len(bits) / count * LN_2), list(keys))
+    return _write(path_append_suffix(path, SUFFIX_FILTER), content)
+
+
+def build_key_table(keys: Sequence[str]) -> KeyTable:
+    """The table that `open_key_table` gives, from the keys alone: for a dataset without a key hashes file."""
+    return _salted_table(keys, 1000)[0]
+
+
+# -- helpers --
+
+
+def _write(path: Path, content: bytes | bytearray) -> Path:
+    # Made in full before the file is opened, so that a bad argument leaves an existing file alone.
+    path.write_bytes(content)
+    return path
+
+
+def _salted_table(keys: Sequence[str], max_tries: int) -> tuple[KeyTable, NDArray[np.uint64]]:
+    """A key table, and the content of its key hashes file as big-endian integers."""
+    for number in range(max_tries):
+        content = np.empty(len(keys) + 1, BIG_ENDIAN)
+        content[0] = hash_key(str(number))
+        salt = content[:1].tobytes()
+        content[1:] = keys.hashes(salt) if isinstance(keys, Keys) else bulk_hashes(list(keys), salt)
+        try:
+            return KeyTable(content), content
+        except KernelError as error:
+            if error.code != E_COLLISION:
+                raise
+            _refuse_equal_keys(keys, content[1:], error.item)
+    raise RuntimeError(f"no salt among {max_tries} keeps all hashes apart; increase max_tries")
+
+
+def _refuse_equal_keys(keys: Sequence[str], hashes: NDArray[np.uint64], second: int) -> None:
+    first = int(np.flatnonzero(hashes == hashes[second])[0])
+    if keys[first] == keys[second]:
+        raise RuntimeError(
+            f"keys {first} and {second} are both {keys[first]!r}; no salt keeps equal keys apart"
+        )
+
+
+def _check_order(path: Path, size: int, offsets: NDArray[np.uint64], data_size: int) -> None:
+    try:
+        OffsetTable(offsets, data_size).validate()
+    except KernelError as error:
+        raise damaged(path, size, f"{error.reason} (entry {error.item:,})") from None
+
+
+def _check_filter_header(path: Path, size: int, header: bytes) -> None:
+    """Hold the header against the file before simplebloom allocates what it asks for."""
+    reason = None
+    if len(header) < FILTER_HEADER.size:
+        reason = "it is shorter than the header of a filter"
+    else:
+        magic, announced, _, _ = FILTER_HEADER.unpack(header)
+        if magic != FILTER_MAGIC:
+            reason = "it is no simplebloom filter"
+        elif announced != size:
+            reason = f"its header speaks of {announced:,} bytes"
+    if reason is not None:
+        raise damaged(path, size, reason, FILTER_REMEDY)
+
+
+def _open_legacy(path: Path) -> PackedStrings:
+    content = map_file(path)
+    try:
+        return PackedStrings(content, pairs=True)
+    except KernelError as error:
+        raise damaged(path, len(content), error.reason) from None

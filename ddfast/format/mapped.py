@@ -1,0 +1,142 @@
+"""Index files as readers use them: mapped into memory, where nothing is read before it is needed, or fetched to it.
+
+Without numpy, whose import would take most of the time to the first sample of a program.
+"""
+
+from __future__ import annotations
+
+import mmap
+from pathlib import Path
+
+from ddfast._native.keys import KeyTable
+from ddfast._native.offsets import OffsetTable
+from ddfast._native.xxh3 import ChecksumTable
+from ddfast.errors import ChecksumsNotFoundError, KernelError
+from ddfast.format.files import (
+    SUFFIX_CHECKSUMS,
+    SUFFIX_KEY_HASHES,
+    SUFFIX_OFFSETS,
+    damaged,
+    map_file,
+    path_append_suffix,
+)
+
+Content = mmap.mmap | bytes | memoryview
+
+ITEM_SIZE = 8  # of offsets, hashes and checksums
+SALT_SIZE = 8
+
+CUT_REMEDY = (
+    "Restore both from a copy; where the data file was cut, `ddfast recover` saves what is left of it."
+)
+HASHES_REMEDY = "Write it again from the keys with ddfast.index.write_key_hashes."
+CHECKSUMS_REMEDY = "If the data file is sound, `ddfast index --checksums` makes it again."
+
+
+def open_offsets(path: Path, data_size: int) -> OffsetTable:
+    """Map the offsets file of a data file of `data_size` bytes. Only its first and its last entry are read.
+
+    Raises:
+        IndexFileError: the file is no offset table, or that of another data file.
+    """
+    path = path_append_suffix(path, SUFFIX_OFFSETS)
+    return offset_table(path, map_file(path), data_size)
+
+
+def offset_table(name: Path | str, content: Content, data_size: int) -> OffsetTable:
+    """The offsets in memory that a file of this name was mapped or fetched to; errors as those of `open_offsets`."""
+    check_offsets_size(name, len(content))
+    table = OffsetTable(content, data_size)
+    try:
+        table.check_ends()
+    except KernelError as error:
+        if not error.item:
+            raise damaged(name, len(content), f"{error.reason} (entry 0)") from None
+        reason = f"{error.reason}, which has {data_size:,} bytes (entry {error.item:,})"
+        raise damaged(name, len(content), reason, CUT_REMEDY) from None
+    return table
+
+
+def open_checksums(path: Path, count: int, content: mmap.mmap | bytes | None = None) -> ChecksumTable:
+    """Map the checksums of `count` samples. Nothing of them is read.
+
+    Parameters:
+        path: path to data or checksums file.
+        count: number of samples that the dataset has.
+        content: the file's content, where it is mapped already.
+
+    Raises:
+        ChecksumsNotFoundError: there is no such file.
+        IndexFileError: it has another size.
+    """
+    path = path_append_suffix(path, SUFFIX_CHECKSUMS)
+    try:
+        content = map_file(path) if content is None else content
+    except FileNotFoundError:
+        raise no_checksums(path) from None
+    return checksum_table(path, content, count)
+
+
+def checksum_table(name: Path | str, content: Content, count: int) -> ChecksumTable:
+    """As `offset_table`, of checksums; errors as those of `open_checksums`."""
+    check_checksums_size(name, len(content), count)
+    return ChecksumTable(content)
+
+
+def check_checksums_size(path: Path | str, size: int, count: int) -> None:
+    """Hold the size of a checksums file against the number of samples.
+
+    Raises:
+        IndexFileError: it has another size.
+    """
+    if size != ITEM_SIZE * count:
+        raise damaged(
+            path, size, f"{count:,} samples have {ITEM_SIZE * count:,} bytes of checksums", CHECKSUMS_REMEDY
+        )
+
+
+def no_checksums(path: Path | str) -> ChecksumsNotFoundError:
+    """The error for a missing checksums file."""
+    return ChecksumsNotFoundError(
+        f"{path} not found, so samples cannot be verified. `ddfast index --checksums` makes it from the data file, "
+        "verify=None reads without"
+    )
+
+
+def open_key_table(
+    path: Path, count: int | None = None, content: mmap.mmap | bytes | None = None
+) -> KeyTable:
+    """Map the key hashes file and build the table over it.
+
+    Parameters:
+        path: path to data or key hashes file.
+        count: number of samples that the dataset has, where it is known.
+        content: the file's content, where it is mapped already.
+
+    Raises:
+        IndexFileError: the file is damaged, or belongs to a dataset of another length.
+    """
+    path = path_append_suffix(path, SUFFIX_KEY_HASHES)
+    if content is None:
+        content = map_file(path)
+    size = len(content)
+    check_hashes_size(path, size)
+    if count is not None and size != SALT_SIZE * (count + 1):
+        held = size // SALT_SIZE - 1
+        raise damaged(path, size, f"it has {held:,} hashes for {count:,} samples", HASHES_REMEDY)
+    try:
+        return KeyTable(content)
+    except KernelError as error:
+        raise damaged(path, size, f"{error.reason} (hash {error.item:,})", HASHES_REMEDY) from None
+
+
+def check_offsets_size(path: Path | str, size: int) -> None:
+    """Hold the size of an offsets file against that of its entries; errors as those of `open_offsets`."""
+    if size == 0 or size % ITEM_SIZE:
+        raise damaged(path, size, "an offset table has 8 bytes an entry and at least one entry")
+
+
+def check_hashes_size(path: Path | str, size: int) -> None:
+    """Hold the size of a key hashes file against that of its entries; errors as those of `open_key_table`."""
+    if size < SALT_SIZE or size % ITEM_SIZE:
+        raise damaged(path, size, "a key hashes file has 8 bytes of salt and 8 a key", HASHES_REMEDY)
