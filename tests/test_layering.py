@@ -16,63 +16,26 @@ ROOT = Path(__file__).resolve().parent.parent
 CSRC = sorted(ROOT.glob("csrc/*.[ch]"))
 MODULES = sorted(path for path in ROOT.glob("ddfast/**/*.py") if "_native" not in path.parts)
 
-# Part of the package: the parts below it that it may import. What is not listed (torch, commands, testing and
-# what comes later) sees only the public names.
-ALLOWED: dict[str, set[str]] = {"errors": {"archive_error"}, "archive_error": {"errors"}}
-ALLOWED["_native"] = {"errors"}
-ALLOWED["stats"] = ALLOWED["once"] = ALLOWED["lazily"] = ALLOWED["options"] = set()
-ALLOWED["policy"] = {"errors", "stats"}
-ALLOWED["nd"] = ALLOWED["files"] = {"errors"}
-ALLOWED["keys"] = {"_native", "errors", "files"}
-ALLOWED["mapped"] = {"_native", "errors", "files"}
-ALLOWED["index"] = {"_native", "errors", "files", "keys", "mapped"}
-ALLOWED["journal"] = {"_native", "errors", "files"}
-ALLOWED["columns"] = ALLOWED["order"] = ALLOWED["scan"] = {"_native", "errors"}
-ALLOWED["storage"] = {"_native", "errors", "lazily"}
-ALLOWED["batch"] = {"_native", "errors", "columns"}
-ALLOWED["tools"] = {"errors", "files", "nd", "lazily"}
-PLANNING = {
-    "_native", "errors", "files", "keys", "nd", "mapped", "index", "columns", "batch", "order", "journal", "options",
-}  # fmt: skip
-ALLOWED["anydataset"] = {"_native", "errors", "once", "order", "stats"}
-ALLOWED["dataset"] = PLANNING | {"storage", "anydataset", "once"}
-ALLOWED["shard_keys"] = ALLOWED["dataset"]
-ALLOWED["opening"] = ALLOWED["dataset"] | {"dataset", "shards", "far"}
-ALLOWED["shards"] = ALLOWED["dataset"] | {"dataset", "shard_keys", "opening"}
-ALLOWED["rescue"] = {"_native", "errors", "batch", "policy"}
-ALLOWED["stream"] = PLANNING | {"rescue", "policy"}
-ALLOWED["prefetch"] = ALLOWED["dataset"] | {"dataset", "policy", "stream"}
-ALLOWED["remote"] = ALLOWED["prefetch"] | {"prefetch", "shard_keys", "stats"}
-ALLOWED["far"] = ALLOWED["remote"] | {"remote"}
-ALLOWED["reader"] = ALLOWED["aio"] = ALLOWED["writer"] = ALLOWED["prefetch"] | {
-    "prefetch", "stream", "rescue", "stats", "once", "tools", "opening", "shards", "scan", "lazily", "storage",
-}  # fmt: skip
-PUBLIC = {
-    "",
-    "errors",
-    "policy",
-    "index",
-    "scan",
-    "batch",
-    "order",
-    "storage",
-    "reader",
-    "aio",
-    "writer",
-    "tools",
-}
-FORBIDDEN_TO_ALL = {"commands"}
+# The rooms of the package, bottom first: a module imports only its own room and rooms of lines above.
+ROOMS = [
+    {"errors"},
+    {"_util"},
+    {"_native"},
+    {"format"},
+    {"tools", "storage", "batch"},
+    {"dataset"},
+    {"loading"},
+    {"reader", "aio", "writer"},
+    {"recovery"},
+]
+LEVELS = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 
-# (module, what it imports): why it may
-EXCEPTIONS = {
-    ("", "lazily"): "names of the package are imported when they are used",
-    ("__main__", "commands"): "python -m ddfast is the command",
-}
+# What stands on the public API alone: these modules of the root, which only hand names on, and these rooms.
+FACES = {"index", "order", "policy", "scan", "stats"}
+PUBLIC = FACES | {"", "errors", "batch", "storage", "reader", "aio", "writer", "recovery", "tools"}
+ABOVE = {"torch", "commands", "testing"}
 
-BINDING_EXCEPTIONS = {
-    ("", "lazily"): "names of the package are imported when they are used",
-    ("decode.pyx", "ddfast._util.nd"): "the rare numpy values (structured, pickled) are built in Python",
-}
+ROOT_FILES = {f"{face}.py" for face in FACES} | {"__init__.py", "__init__.pyi", "__main__.py", "py.typed"}
 
 # Heavy packages: the part that may import them, inside a function only.
 HEAVY = {
@@ -95,70 +58,126 @@ SYSTEM_HEADERS = ("sys/", "linux/", "fcntl.h", "poll.h", "sched.h", "unistd.h")
 SYSTEM_FILES = {"ddf_sys.c", "ddf_uring.c"}
 
 
-def part_of(path: Path) -> str:
-    """The layer that a module belongs to: the first name below ddfast, '' for the package itself."""
-    parts = path.relative_to(ROOT / "ddfast").with_suffix("").parts
-    return "" if parts == ("__init__",) else parts[0]
+def name_of(path: Path) -> str:
+    """Dotted name of a module; of a package for its ``__init__``."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def package_of(path: Path) -> list[str]:
-    return list(path.relative_to(ROOT).parent.parts)
+NAMES = {name_of(path): path for path in MODULES}
+
+
+def room_of(name: str) -> str:
+    """The first name below ddfast, '' for the package itself."""
+    return name.split(".")[1] if "." in name else ""
+
+
+def imported(node: ast.AST, package: list[str]) -> list[str]:
+    """Modules, or names in modules, that a statement imports."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    base = package[: len(package) - node.level + 1] if node.level else []
+    return [".".join([*base, *filter(None, [node.module]), alias.name]) for alias in node.names]
+
+
+def module_of(name: str) -> str:
+    """The module that an imported name is, or is in."""
+    return name if name in NAMES or not name.startswith("ddfast") else name.rpartition(".")[0]
+
+
+def is_run_later(node: ast.AST) -> bool:
+    """Whether what stands in it is not run when the module is imported."""
+    if isinstance(node, ast.If):
+        return "TYPE_CHECKING" in ast.unparse(node.test)
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool, int]]:
-    """Every import of a module, wherever it stands: (dotted name, at module level, line)."""
-    tree = ast.parse(path.read_text())
-    inner = {
-        id(node)
-        for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-        for node in ast.walk(function)
+    """Every import of a module, wherever it stands: (module, when the module is imported, line).
+
+    A package whose names are imported lazily imports what its stub does.
+    """
+    sources = [path] + ([path.with_suffix(".pyi")] if path.name == "__init__.py" else [])
+    for source in filter(Path.exists, sources):
+        tree = ast.parse(source.read_text())
+        later = [node for node in ast.walk(tree) if is_run_later(node)]
+        inner = {id(node) for block in later for node in ast.walk(block)}
+        package = list(source.relative_to(ROOT).parent.parts)
+        for node in ast.walk(tree):
+            for name in imported(node, package):
+                yield module_of(name), id(node) not in inner, node.lineno
+
+
+def own_imports(path: Path) -> set[str]:
+    """Modules of ddfast that a module imports, but for the compiled ones."""
+    return {name for name, _, _ in imports(path) if name in NAMES and name != name_of(path)}
+
+
+def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of nodes that can all be reached from each other."""
+    reach = {node: set(targets) for node, targets in graph.items()}
+    for middle in graph:
+        for node in graph:
+            if middle in reach[node]:
+                reach[node] |= reach[middle]
+    groups = {
+        tuple(sorted(other for other in reach[node] if node in reach[other]))
+        for node in graph
+        if node in reach[node]
     }
-    typing_only = {
-        id(node)
-        for block in ast.walk(tree)
-        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
-        for node in ast.walk(block)
-    }
-    for node in ast.walk(tree):
-        if id(node) in typing_only:
-            continue
-        top = id(node) not in inner
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, top, node.lineno) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = package_of(path)[: -node.level + 1 or None] if node.level else []
-            prefix = ".".join([*base, *([node.module] if node.module else [])])
-            # `from ddfast import x` may name a module; any other import is told by its module alone.
-            names = [f"{prefix}.{alias.name}" for alias in node.names] if prefix == "ddfast" else [prefix]
-            yield from ((name, top, node.lineno) for name in names)
+    return [list(group) for group in sorted(groups)]
 
 
-def imported_part(name: str) -> str | None:
-    """The layer that an import reaches, '' for the public names of the package, None outside ddfast."""
-    package, _, rest = name.partition(".")
-    if package != "ddfast":
-        return None
-    part = rest.partition(".")[0]
-    is_module = (ROOT / "ddfast" / part).is_dir() or (ROOT / "ddfast" / f"{part}.py").exists()
-    return part if is_module else ""
-
-
-def may_import(importer: str, imported: str) -> bool:
-    if imported == importer or (importer, imported) in EXCEPTIONS:
+def may_import(room: str, other: str) -> bool:
+    if room == other or (room, other) == ("__main__", "commands"):
         return True
-    if imported in FORBIDDEN_TO_ALL:
-        return False
-    return imported in ALLOWED.get(importer, PUBLIC)
+    if room in LEVELS:
+        return other in LEVELS and LEVELS[other] < LEVELS[room]
+    if room == "" or room in FACES:
+        return other in LEVELS
+    return room in ABOVE and other in PUBLIC
+
+
+def test_cycles_are_found():
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set(), "e": {"e"}}
+    assert cycles(graph) == [["b", "c"], ["e"]]
+
+
+def test_modules_do_not_import_in_circles():
+    assert not cycles({name: own_imports(path) for name, path in NAMES.items()})
+
+
+def test_rooms_do_not_import_in_circles():
+    rooms: dict[str, set[str]] = {room_of(name): set() for name in NAMES}
+    for name, path in NAMES.items():
+        rooms[room_of(name)] |= {room_of(other) for other in own_imports(path)} - {room_of(name)}
+    assert not cycles(rooms)
+
+
+def test_the_root_has_faces_only():
+    files = {path.name for path in (ROOT / "ddfast").iterdir() if path.is_file()}
+    assert files <= ROOT_FILES
+    rooms = {
+        path.name for path in (ROOT / "ddfast").iterdir() if path.is_dir() and path.name != "__pycache__"
+    }
+    assert rooms == set(LEVELS) | ABOVE
+
+
+@pytest.mark.parametrize("face", sorted(FACES))
+def test_a_face_only_hands_names_on(face):
+    body = ast.parse((ROOT / "ddfast" / f"{face}.py").read_text()).body
+    assert all(isinstance(node, ast.Expr | ast.ImportFrom | ast.Assign) for node in body)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_module_imports_only_the_layers_below_it(path):
-    importer = part_of(path)
+def test_module_imports_only_rooms_below_its_own(path):
+    room = room_of(name_of(path))
     wrong = [
-        f"line {line}: {importer or 'ddfast'} may not import {name}"
+        f"line {line}: {room or 'ddfast'} may not import {name}"
         for name, _, line in imports(path)
-        if (part := imported_part(name)) is not None and not may_import(importer, part)
+        if name.startswith("ddfast") and not may_import(room, room_of(name))
     ]
     assert not wrong, "\n".join(wrong)
 
@@ -168,7 +187,9 @@ def test_heavy_packages_are_imported_where_they_are_needed(path):
     wrong = [
         f"line {line}: import {name} inside the function that needs it"
         for name, top, line in imports(path)
-        if top and (heavy := name.partition(".")[0]) in HEAVY and (part_of(path), heavy) not in HEAVY_AT_TOP
+        if top
+        and (heavy := name.partition(".")[0]) in HEAVY
+        and (room_of(name_of(path)), heavy) not in HEAVY_AT_TOP
     ]
     assert not wrong, "\n".join(wrong)
 
@@ -184,18 +205,18 @@ def test_package_init_only_hands_names_on(path):
         for node in ast.parse(path.read_text()).body
         if not isinstance(node, ast.Import | ast.ImportFrom | ast.Assign | ast.AnnAssign)
         and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        and not is_run_later(node)
     ]
     assert not statements, f"line {statements[0].lineno} does more than re-export"
 
 
-def test_bindings_import_only_kernels_and_leaves():
+def test_bindings_import_only_rooms_below_them():
     pattern = re.compile(r"^\s*(?:from|cimport|import)\s+(ddfast[\w.]*)", re.MULTILINE)
     wrong = [
         f"{path.name}: {name}"
         for path in ROOT.glob("ddfast/_native/*.p[yx]*")
         for name in pattern.findall(path.read_text())
-        if not name.startswith(("ddfast._native", "ddfast.errors"))
-        and (path.name, name) not in BINDING_EXCEPTIONS
+        if not may_import("_native", room_of(name))
     ]
     assert not wrong
 

@@ -10,11 +10,11 @@ import datadings.reader
 import pytest
 from datasets import beside, damage, keys_of, md5_of, some_samples, write, write_checksums, write_legacy
 
-from ddfast import scan
 from ddfast._native.xxh3 import checksums
 from ddfast.commands import _run, convert_index, index
 from ddfast.errors import CorruptSampleError, DatasetNotFoundError
-from ddfast.scan import _Window as window
+from ddfast.format import scan
+from ddfast.format.scan import _Window as window
 from ddfast.writer import draft, indexing
 
 SAMPLES = some_samples(50)

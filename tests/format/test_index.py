@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import ddfast.index as ours
+import ddfast.format.index as ours
 from ddfast.errors import IndexFileError
 from ddfast.format.files import path_append, path_append_suffix
 from ddfast.format.keys import Keys

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from ddfast._native.keys import KeyTable, PackedStrings, bloom_add, hash_key, hash_keys
 from ddfast._native.status import E_COLLISION, E_INDEX, E_LIMIT
 from ddfast.errors import IndexFileError, KernelError, SampleIndexError
+from ddfast.format.index import FILTER_HEADER
 from ddfast.format.keys import Keys
-from ddfast.index import FILTER_HEADER
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 

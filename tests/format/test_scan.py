@@ -9,8 +9,8 @@ from datasets import damage, keys_of, offsets_of, overwrite, some_samples, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddfast import scan
 from ddfast.errors import CorruptSampleError, DatasetChangedError, DuplicateKeyError, InvalidSampleError
+from ddfast.format import scan
 from ddfast.scan import check_samples, find_samples, scan_index
 
 SAMPLES = some_samples(40)
