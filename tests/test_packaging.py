@@ -68,6 +68,16 @@ def test_every_command_has_a_script(name):
     }
 
 
+def test_version_is_that_of_the_metadata():
+    installed_metadata()
+    assert ddfast.__version__ == importlib.metadata.version("ddfast")
+
+
+def test_version_is_known_without_metadata():
+    assert re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc|\.dev)\d+)?", ddfast.__version__)
+    assert "__version__" in ddfast.__all__
+
+
 def third_party(path: Path) -> set[str]:
     tree = ast.parse(path.read_text())
     names = {node.module for node in tree.body if isinstance(node, ast.ImportFrom) and not node.level}
