@@ -7,6 +7,7 @@ import importlib
 import sys
 from pathlib import Path
 
+from ddfast import __version__
 from ddfast.commands import _run
 
 
@@ -26,17 +27,11 @@ def usage() -> str:
     width = max(map(len, commands))
     lines = [f"  {name:<{width}}  {summary}" for name, summary in commands.items()]
     head = f"usage: ddfast COMMAND ...\n\n{__doc__}\n\ncommands:\n"
-    return head + "\n".join(lines) + "\n\n`ddfast COMMAND --help` explains one of them."
-
-
-def version() -> str:
-    """The version of the installed package."""
-    from importlib import metadata
-
-    try:
-        return metadata.version("ddfast")
-    except metadata.PackageNotFoundError:
-        return "(not installed)"
+    return (
+        head
+        + "\n".join(lines)
+        + "\n\n`ddfast COMMAND --help` explains one of them, `ddfast --version` prints the version."
+    )
 
 
 def main(argv: list[str]) -> int:
@@ -45,7 +40,7 @@ def main(argv: list[str]) -> int:
         print(usage())
         return 0
     if argv[0] in ("-V", "--version"):
-        print(f"ddfast {version()}")
+        print(f"ddfast {__version__}")
         return 0
     name, *rest = argv
     if name not in summaries():
