@@ -1,4 +1,4 @@
-from ._version import __version__
+from ._util.version import __version__
 from .aio import AsyncReader
 from .batch import Batch
 from .reader import MsgpackReader, Reader
