@@ -110,6 +110,12 @@ def test_readme_is_short():
     assert len(read(README).split()) <= 700
 
 
+def test_speed_in_readme_is_that_of_the_page_on_speed():
+    figures = re.findall(r"\| (\d[\d,]+) \| (\d[\d,]+) \| [\d.]+ \|$", read(README), re.MULTILINE)
+    assert len(figures) == 4
+    assert all(f"| {theirs} | {ours} |" in read(ROOT / "docs" / "speed.md") for theirs, ours in figures)
+
+
 def test_quick_start_lists_the_required_packages():
     required = re.search(
         r"^dependencies = \[(.*?)^\]", read(ROOT / "pyproject.toml"), re.MULTILINE | re.DOTALL
