@@ -53,7 +53,9 @@ def test_files_are_verified_as_in_datadings(indir, capsys):
 
 
 def test_wrong_digest_is_an_error_that_names_both(indir):
-    with pytest.raises(ChecksumError, match=rf"MD5 mismatch in .*here\.zip: expected 00, got {MD5}.*Remove it"):
+    with pytest.raises(
+        ChecksumError, match=rf"MD5 mismatch in .*here\.zip: expected 00, got {MD5}.*Remove it"
+    ):
         tools.verify_files({"a": {**HERE, "md5": "00"}}, indir)
 
 
