@@ -1,4 +1,4 @@
-"""How Sphinx builds this site: ``python -m sphinx -W -b html docs docs/_build/html``, without the network."""
+"""Sphinx configuration. Build without the network: ``python -m sphinx -W -b html docs docs/_build/html``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ exclude_patterns = ["_build", "_ext"]
 # -- pages
 
 myst_heading_anchors = 3
-smartquotes = False  # --option is no dash
+smartquotes = False  # keep --option unchanged
 html_theme = "furo"
 html_static_path: list[str] = []
 html_copy_source = False
@@ -41,7 +41,7 @@ napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
 
-# Packages that parts of ddfast need, if they are not installed here.
+# Optional packages that are not installed.
 autodoc_mock_imports = [name for name in ("torch", "pytest") if importlib.util.find_spec(name) is None]
 if importlib.util.find_spec("ddfast.torch") is None:
     exclude_patterns.append("api/torch.md")

@@ -1,1 +1,1 @@
-"""The commands: each module here is ``ddfast <name>`` and ``ddfast-<name>``."""
+"""The commands: each module without an underscore is ``ddfast <name>`` and ``ddfast-<name>``."""

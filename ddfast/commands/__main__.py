@@ -12,7 +12,7 @@ from ddfast.commands import _run
 
 
 def summaries() -> dict[str, str]:
-    """Each command and the first line of its docstring; reads the sources and imports none."""
+    """Each command with the first line of its docstring, which is read without importing the module."""
     result = {}
     for path in sorted(Path(__file__).parent.glob("*.py")):
         if not path.stem.startswith("_"):
@@ -22,20 +22,20 @@ def summaries() -> dict[str, str]:
 
 
 def usage() -> str:
-    """The list of commands that ``ddfast`` alone prints."""
+    """The list of commands that ``ddfast`` without arguments prints."""
     commands = summaries()
     width = max(map(len, commands))
     lines = [f"  {name:<{width}}  {summary}" for name, summary in commands.items()]
     head = f"usage: ddfast COMMAND ...\n\n{__doc__}\n\ncommands:\n"
-    return (
-        head
-        + "\n".join(lines)
-        + "\n\n`ddfast COMMAND --help` explains one of them, `ddfast --version` prints the version."
-    )
+    foot = "
+
+`ddfast COMMAND --help` describes a command, `ddfast --version` prints the version."
+    return head + "
+".join(lines) + foot
 
 
 def main(argv: list[str]) -> int:
-    """Run the command that ``argv`` names; list the commands when it names none."""
+    """Run the command that ``argv`` names; without arguments, list the commands."""
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(usage())
         return 0
@@ -44,7 +44,7 @@ def main(argv: list[str]) -> int:
         return 0
     name, *rest = argv
     if name not in summaries():
-        print(f"ddfast: there is no command {name!r}\n\n{usage()}", file=sys.stderr)
+        print(f"ddfast: unknown command {name!r}\n\n{usage()}", file=sys.stderr)
         return 2
     command = importlib.import_module(f"ddfast.commands.{name.replace('-', '_')}")
     return _run.run(command, f"ddfast {name}", rest)

@@ -1,4 +1,4 @@
-"""What ``ddfast-verify`` looks at: the digests of all files, the index, and every message of the data file."""
+"""The checks of ``ddfast-verify``: digests of all files, the index, and every message of the data file."""
 
 from __future__ import annotations
 
@@ -33,26 +33,27 @@ from ddfast.scan import Damage, Run, check_samples, find_samples
 from ddfast.tools import hash_md5hex, hash_string, path_append
 from ddfast.writer.digest import Digest
 
-# Findings of one kind that are told one by one; the others are counted.
+# Findings of one kind that are listed; further ones are counted.
 SHOWN = 10
 
 RESTORE = "Restore it from a copy, or write the dataset again."
-REBUILD = "If the data file is sound, `ddfast index` makes it again."
-REHASH = "If the data file is sound, `ddfast index --checksums` makes it again."
+REBUILD = "If the data file is intact, `ddfast index` rebuilds it."
+REHASH = "If the data file is intact, `ddfast index --checksums` rebuilds it."
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is wrong.
+    """An error in a dataset.
 
     Parameters:
-        file: the file that it is wrong with.
-        problem: what it is.
+        file: the file with the error.
+        problem: what is wrong.
         remedy: what to do.
-        sample: index of the sample concerned.
+        sample: index of the affected sample.
         key: its key.
         position: byte position in the file.
-        kind: of damage of a sample: one of `ddfast.scan.DamageKind`, or ``"key"`` where the keys file has another key.
+        kind: kind of damage of a sample: one of `ddfast.scan.DamageKind`, or ``"key"`` if the keys file has another
+            key.
     """
 
     file: Path | str
@@ -72,24 +73,24 @@ class Finding:
         return f"{self.file}: {''.join(f'{place}: ' for place in where)}{self.problem}. {self.remedy}"
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields, ready for JSON."""
+        """All fields in a form for JSON."""
         return {**dataclasses.asdict(self), "file": str(self.file)}
 
 
 class Check:
-    """One dataset and what was found to be wrong with it.
+    """One dataset and the errors found in it.
 
     Parameters:
-        place: where it is.
-        quick: leave MD5 digests out.
+        place: location of the dataset.
+        quick: skip MD5 digests.
 
     Attributes:
-        path: what messages call the data file.
-        samples: samples of the dataset, as far as its index tells.
-        keyless: samples without a string under ``"key"``, which only `RawWriter` writes.
-        findings: what is wrong.
-        untold: how many findings more there are, by what they say.
-        damaged: indices of all damaged samples, told or not.
+        path: name of the data file in messages.
+        samples: number of samples, according to the index.
+        keyless: number of samples without a string under ``"key"``, which only `RawWriter` writes.
+        findings: the errors.
+        untold: number of further errors that are not in `findings`, by kind.
+        damaged: indices of all damaged samples.
     """
 
     def __init__(self, place: Place, quick: bool = False) -> None:
@@ -104,15 +105,15 @@ class Check:
         self.untold: dict[str, int] = {}
         self.damaged: list[int] = []
         self._told: dict[str, int] = {}
-        self._too_long: NDArray[np.uint64] | None = None  # offsets that go on behind the end of the data file
+        self._too_long: NDArray[np.uint64] | None = None  # offsets that reach past the end of the data file
 
     @property
     def sound(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether no error was found."""
         return not self.findings
 
     def run(self) -> Check:
-        """Look at everything."""
+        """Check everything."""
         keys, offsets = self._index()
         digest = self._data(keys, offsets)
         if not self.quick:
@@ -120,11 +121,11 @@ class Check:
         return self
 
     def file(self, suffix: str) -> Path:
-        """A file beside the data file."""
+        """The file whose name is the data file's name with a suffix."""
         return path_append(self._base, suffix)
 
     def add(self, file: Path, problem: str, remedy: str, group: str = "", **place: Any) -> None:
-        """Note what is wrong; from the eleventh of a group on, count only."""
+        """Record an error; from the eleventh of a group on, only count it."""
         group = group or problem
         self._told[group] = told = self._told.get(group, 0) + 1
         if told <= SHOWN:
@@ -135,7 +136,7 @@ class Check:
     # -- index
 
     def _index(self) -> tuple[list[str] | None, NDArray[np.uint64] | None]:
-        """Keys and offsets, each None where it cannot be used."""
+        """Keys and offsets; each is None if it cannot be used."""
         if self.file(SUFFIX_LEGACY_INDEX).exists() and not self.file(SUFFIX_OFFSETS).exists():
             return self._legacy_index()
         offsets = self._offsets()
@@ -148,7 +149,7 @@ class Check:
             )
             keys = None
         if offsets is None and self._too_long is not None and len(keys or ()) == len(self._too_long) - 1:
-            offsets = self._too_long  # it is the data file that lacks something
+            offsets = self._too_long  # the data file is truncated
         self.samples = len(offsets) - 1 if offsets is not None else len(keys or ())
         if keys is not None and self._keys_differ(keys):
             self._hashes(keys)
@@ -173,7 +174,7 @@ class Check:
             self.add(path, "not found", REBUILD)
             return None
         if not len(offsets) or path.stat().st_size % 8:
-            self.add(path, "its size is no multiple of 8 bytes, or 0", REBUILD)
+            self.add(path, "its size is 0 or not a multiple of 8 bytes", REBUILD)
             return None
         return offsets if self._ends_fit(path, offsets) and self._rising(path, offsets) else None
 
@@ -184,8 +185,8 @@ class Check:
             end = int(offsets[-1])
             self.add(
                 self._base,
-                f"it has {self.size:,} bytes, but its samples end at byte {end:,}: it was cut, or the offsets are "
-                "those of another data file",
+                f"it has {self.size:,} bytes, but its samples end at byte {end:,}: it was truncated, or the "
+                "offsets belong to another data file",
                 RESTORE,
             )
         if offsets[0] == 0 and offsets[-1] > self.size and bool(np.all(offsets[1:] > offsets[:-1])):
@@ -199,7 +200,7 @@ class Check:
                 path,
                 f"it starts at byte {int(offsets[index]):,} and ends at byte {int(offsets[index + 1]):,}",
                 REBUILD,
-                "samples that end where they start, or before",
+                "samples that do not end after their start",
                 sample=index,
                 position=8 * (index + 1),
             )
@@ -231,7 +232,7 @@ class Check:
             self.add(path, _reason(error), REBUILD)
             return
         expected_salt, expected = hash_keys(keys)
-        if salt != expected_salt:  # another one will do, if it keeps the keys apart
+        if salt != expected_salt:  # any salt without collisions is valid
             expected = np.array([hash_string(key, salt) for key in keys], np.uint64)
         if len(hashes) != len(keys):
             self.add(path, f"it has {len(hashes):,} hashes for {len(keys):,} keys", REBUILD)
@@ -239,7 +240,7 @@ class Check:
         for index in np.flatnonzero(hashes != expected).tolist():
             self.add(
                 path,
-                "its hash is not that of its key",
+                "the hash does not match the key",
                 REBUILD,
                 sample=index,
                 key=keys[index],
@@ -255,10 +256,10 @@ class Check:
             return
         for index, key in enumerate(keys):
             if key not in bloom:
-                self.add(path, "its key is not in the filter", REBUILD, sample=index, key=key)
+                self.add(path, "the key is not in the filter", REBUILD, sample=index, key=key)
 
     def _checksums(self, count: int) -> NDArray[np.uint64] | None:
-        """Checksums of all samples, if there are any that can be used."""
+        """Checksums of all samples; None if they are missing or damaged."""
         path = self.file(SUFFIX_CHECKSUMS)
         try:
             check_checksums_size(path, path.stat().st_size, count)
@@ -272,7 +273,7 @@ class Check:
     # -- data
 
     def _data(self, keys: list[str] | None, offsets: NDArray[np.uint64] | None) -> str:
-        """Check all samples. Returns the MD5 of the data file, unless that is left out."""
+        """Check all samples. Returns the MD5 of the data file, which is not valid with `quick`."""
         digest = Digest()
         with closing(digest), byte_bar(f"verify {self._base.name}", self.size) as bar:
 
@@ -298,14 +299,14 @@ class Check:
             return digest.hexdigest()
 
     def _count(self, found: int, damaged: int, keys: list[str] | None) -> None:
-        """Hold the number of samples in the data file against that of keys, where there are no offsets."""
+        """Compare the number of samples in the data file with the number of keys, if there are no offsets."""
         self.samples = found
         if keys is not None and not damaged and found != len(keys):
             problem = f"it has {len(keys):,} keys, but the data file has {found:,} samples"
             self.add(self.file(SUFFIX_KEYS), problem, REBUILD)
 
     def _truncated(self, offsets: NDArray[np.uint64], keys: list[str] | None) -> None:
-        """Tell of the samples that do not lie in the data file, or not as a whole."""
+        """Report the samples that are not completely in the data file."""
         whole = int(np.count_nonzero(offsets <= self.size)) - 1
         for index in range(whole, len(offsets) - 1):
             start = int(offsets[index])
@@ -325,7 +326,7 @@ class Check:
 
     def _damage(self, damage: Damage, keys: list[str] | None) -> None:
         key = keys[damage.index] if keys is not None and damage.index < len(keys) else None
-        problem = f"the sample is damaged at byte {damage.position - damage.start:,} of it: {damage.reason}"
+        problem = f"the sample is damaged at its byte {damage.position - damage.start:,}: {damage.reason}"
         if damage.kind == "checksum":
             problem = f"the sample is damaged: {damage.reason}"
         place = {"sample": damage.index, "key": key, "position": damage.position}
@@ -337,7 +338,7 @@ class Check:
             if key is not None and key != name:
                 self.add(
                     self.file(SUFFIX_KEYS),
-                    f"the sample itself has the key {key!r}",
+                    f"the sample has the key {key!r}",
                     REBUILD,
                     "samples with another key",
                     sample=run.first + at,
@@ -366,21 +367,21 @@ class Check:
             file, remedy = self._base.with_name(name), RESTORE if name == self._base.name else REBUILD
             if name not in found:
                 if not file.exists():
-                    self.add(file, f"not found, though {md5.name} lists it", remedy)
+                    self.add(file, f"not found, but {md5.name} lists it", remedy)
             elif name not in listed:
                 self.add(md5, f"it does not list {name}", remedy)
             elif found[name] != listed[name]:
-                self.add(file, f"its MD5 is {found[name]}, not {listed[name]} as {md5.name} says", remedy)
+                self.add(file, f"its MD5 is {found[name]}, but {md5.name} has {listed[name]}", remedy)
         if (
             any(finding.kind == "checksum" for finding in self.findings)
             and listed.get(self._base.name) == digest
         ):
-            problem = "checksums in it are wrong: the data file has the MD5 that it was written with"
+            problem = "its checksums are wrong: the MD5 of the data file is correct"
             self.add(self.file(SUFFIX_CHECKSUMS), problem, REHASH)
 
 
 def _reason(error: Exception) -> str:
-    """What an error of an index file says, without the file's name and without its advice."""
+    """The reason in the message of an index file error, without file name and advice."""
     if isinstance(error, FileNotFoundError):
         return "not found"
     text = str(error)

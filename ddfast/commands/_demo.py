@@ -1,4 +1,4 @@
-"""A small dataset to try things on."""
+"""A small demo dataset."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SMALLEST, LARGEST = 8 << 10, 24 << 10
 
 
 def demo_samples(n: int = SAMPLES, seed: int = 0) -> Iterator[dict[str, Any]]:
-    """Samples as an image dataset has them: a key, 8 to 24 KiB of incompressible bytes and a label."""
+    """Samples like those of an image dataset: a key, 8 to 24 KiB of incompressible bytes, and a label."""
     rng = np.random.default_rng(seed)
     noise = rng.bytes(4 << 20)
     sizes = rng.integers(SMALLEST, LARGEST, n)
@@ -29,7 +29,7 @@ def demo_samples(n: int = SAMPLES, seed: int = 0) -> Iterator[dict[str, Any]]:
 
 
 def write_demo(folder: Path, n: int = SAMPLES, show: bool = True) -> Path:
-    """Write the demo dataset (n = 20,000: 330 MB) into ``folder``, with a progress bar: its path."""
+    """Write the demo dataset (n = 20,000: 330 MB) into ``folder``, with a progress bar. Returns its path."""
     path = folder / "demo.msgpack"
     with FileWriter(path, total=n, desc="write demo dataset", disable=None if show else True) as writer:
         for sample in demo_samples(n):

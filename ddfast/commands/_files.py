@@ -1,4 +1,4 @@
-"""What commands share about the files they are given."""
+"""Files that commands are given as arguments."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ddfast.storage.urls import shown
 from ddfast.tools import ProgressPrinter, load_md5file, make_printer, path_append, query_user
 
 SUFFIX_MD5 = ".md5"
-REMAKE = "Remove it, and `ddfast index` makes it again."
+REMAKE = "Remove it and rebuild it with `ddfast index`."
 SUFFIXES = (".offsets", ".keys", ".key_hashes", ".filter", ".index", ".xxh3")
 
 
 def datasets(names: Iterable[str]) -> list[Path]:
-    """The data files that names and glob patterns stand for, in order; each once.
+    """The data files that match names and glob patterns, in order and without duplicates.
 
     Raises:
-        DatasetNotFoundError: there is none for one of them.
-        IsADirectoryError: a name is that of a folder.
-        ValueError: a name is that of an index file.
+        DatasetNotFoundError: no file matches a name or pattern.
+        IsADirectoryError: a name is the name of a folder.
+        ValueError: a name is the name of an index file.
     """
     found: dict[Path, None] = {}
     for name in names:
@@ -32,10 +32,10 @@ def datasets(names: Iterable[str]) -> list[Path]:
 
 
 def sources(names: Iterable[str], storage_options: Mapping[str, Any]) -> list[Path | str]:
-    """As `datasets`, where names may be URLs, which stay text.
+    """The same as `datasets`, but names may also be URLs, which are returned as text.
 
     Raises:
-        StorageError: a store did not give the list that a pattern asks for.
+        StorageError: a store could not list the objects that match a pattern.
     """
     found: dict[Path | str, None] = {}
     for name in names:
@@ -54,9 +54,9 @@ def _expand_url(url: str, options: Mapping[str, Any]) -> list[str]:
 def _expand(name: str) -> list[Path]:
     path = Path(name)
     if path.is_dir():
-        raise IsADirectoryError(f"{name} is a folder. Name the files in it, such as '{path / '*.msgpack'}'")
+        raise IsADirectoryError(f"{name} is a folder. Name its files, for example '{path / '*.msgpack'}'")
     if path.suffix in (*SUFFIXES, SUFFIX_MD5) and path.with_suffix("").exists():
-        raise ValueError(f"{name} belongs to the index. Name the data file, {path.with_suffix('')}")
+        raise ValueError(f"{name} is an index file. Name the data file, {path.with_suffix('')}")
     if path.exists():
         return [path]
     paths = sorted(Path(text) for text in glob.glob(name, recursive=True))  # noqa: PTH207  # takes any path
@@ -67,15 +67,15 @@ def _expand(name: str) -> list[Path]:
 
 
 def index_files(path: Path) -> list[Path]:
-    """The index files that lie beside a data file."""
+    """The existing index files of a data file."""
     return [file for suffix in SUFFIXES if (file := path_append(path, suffix)).exists()]
 
 
 def listed_digests(path: Path) -> dict[str, str] | None:
-    """The digests by file name in the MD5 file beside a data file; None where there is no such file.
+    """The digests by file name in the MD5 file of a data file; None if it has no MD5 file.
 
     Raises:
-        IndexFileError: it has other lines.
+        IndexFileError: the MD5 file is damaged.
     """
     md5 = path_append(path, SUFFIX_MD5)
     try:
@@ -83,21 +83,21 @@ def listed_digests(path: Path) -> dict[str, str] | None:
     except FileNotFoundError:
         return None
     except ValueError:
-        raise IndexFileError(f"{md5} is damaged: its lines are not all 'digest  name'. {REMAKE}") from None
+        raise IndexFileError(f"{md5} is damaged: it has lines other than 'digest  name'. {REMAKE}") from None
 
 
 def confirm_overwrite(question: str) -> None:
     """Ask whether to overwrite something.
 
     Raises:
-        FileExistsError: no, or nobody is there to answer.
-        KeyboardInterrupt: the user wants to stop.
+        FileExistsError: the user answers no, or there is no terminal.
+        KeyboardInterrupt: the user aborts.
     """
     try:
         answer = query_user(question)
     except EOFError:
         print()
-        raise FileExistsError(f"{question} Nobody can answer: give -y to say yes") from None
+        raise FileExistsError(f"{question} There is no terminal to ask: use -y to overwrite") from None
     if answer == "no":
         raise FileExistsError("nothing was changed")
     if answer == "abort":
@@ -105,5 +105,5 @@ def confirm_overwrite(question: str) -> None:
 
 
 def byte_bar(desc: str, total: int) -> ProgressPrinter:
-    """A progress bar over bytes; nothing where stderr is no terminal."""
+    """A progress bar over bytes; hidden if stderr is not a terminal."""
     return make_printer(desc=desc, total=total, unit="B", unit_scale=True, leave=False, disable=None)

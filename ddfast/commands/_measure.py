@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PAGE = mmap.PAGESIZE
 # A measurement without bounds repeats whole passes until this many seconds are over.
 ENOUGH = 2.0
-STEP = 256  # samples between two looks at the clock where samples come one by one
+STEP = 256  # samples between two reads of the clock when samples are read one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +37,19 @@ class Job:
     Parameters:
         path: data file; a URL stays text.
         batch_size: samples per batch.
-        columns: names of the columns to take; None takes all.
+        columns: names of the columns to read; None for all.
         shuffle: read in a shuffled order.
         raw: leave samples packed.
-        samples: take samples one by one instead of batches.
+        samples: read samples one by one instead of batches.
         blocking: use `MsgpackReader` instead of `AsyncReader`.
         buffering: buffer size of `MsgpackReader`, in bytes.
-        queue_depth: reads in flight; None is the reader's default.
-        io: what waits for storage, see `AsyncReader`.
-        prefetch_bytes: memory that batches may occupy.
-        epochs: passes over the dataset; None is without limit.
-        seconds: time after which to stop, even inside a pass; None is without limit.
-        files: how to find the files of a folder or a ZIP file; None where the path is a data file.
-        storage_options, cache, cache_bytes: for a URL, as those of `MsgpackReader`.
+        queue_depth: reads in flight; None for the reader's default.
+        io: how to wait for storage, see `AsyncReader`.
+        prefetch_bytes: memory for batches in flight.
+        epochs: passes over the dataset; None for no limit.
+        seconds: time after which to stop, even within a pass; None for no limit.
+        files: how to find the files of a folder or a ZIP file; None if the path is a data file.
+        storage_options, cache, cache_bytes: options for URLs, see `MsgpackReader`.
     """
 
     path: Path | str
@@ -71,7 +71,7 @@ class Job:
     cache_bytes: int | None = None
 
     def describe(self) -> str:
-        """The job in a few words, ``async batches(256), shuffled``."""
+        """The job in a few words, for example ``async batches(256), shuffled``."""
         face = "blocking" if self.blocking else "async"
         what = "samples" if self.samples else f"batches({self.batch_size})"
         details = [
@@ -84,14 +84,14 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What a measurement counted: samples, or bytes for plain reads.
+    """The result of a measurement: a number of samples, or of bytes for plain reads.
 
     Parameters:
-        count: how many.
-        seconds: wall-clock time from before the file was opened to the end.
-        cpu_seconds: time that all threads of the process computed meanwhile.
-        first_seconds: wall-clock time until the first batch, sample or read was there.
-        stats: what the reader has counted.
+        count: number of samples or bytes.
+        seconds: wall-clock time from before opening the file to the end.
+        cpu_seconds: processor time of all threads of the process.
+        first_seconds: wall-clock time until the first batch, sample or read.
+        stats: counters of the reader.
     """
 
     count: int
@@ -107,7 +107,7 @@ class Timing:
 
 
 class Meter:
-    """Counts what arrives, moves a progress bar and tells when it is enough."""
+    """Counts samples or bytes, updates a progress bar, and decides when to stop."""
 
     def __init__(self, bar: Any, epochs: int | None = None, seconds: float | None = None) -> None:
         self.bar = bar
@@ -124,14 +124,14 @@ class Meter:
         return time.perf_counter() - self.started
 
     def passes(self) -> Iterator[int]:
-        """The passes to make over the dataset: 0, 1, ... until it is enough."""
+        """Numbers of the passes over the dataset: 0, 1, ..."""
         epoch = 0
         while self.wants(epoch):
             yield epoch
             epoch += 1
 
     def wants(self, epoch: int) -> bool:
-        """Whether pass ``epoch`` is to be made."""
+        """Whether to make pass ``epoch``."""
         if epoch == 0 or self.count == 0:
             return epoch == 0
         if self.max_epochs is not None:
@@ -139,7 +139,7 @@ class Meter:
         return self.elapsed < (self.max_seconds or ENOUGH)
 
     def add(self, n: int) -> bool:
-        """Count ``n`` more; True when the time is up."""
+        """Add ``n`` to the count. Returns True if the time is over."""
         if not self.count:
             self.first = self.elapsed
         self.count += n
@@ -147,23 +147,23 @@ class Meter:
         return self.max_seconds is not None and self.elapsed >= self.max_seconds
 
     def timing(self) -> Timing:
-        """The figures up to now."""
+        """The result so far."""
         return Timing(self.count, self.elapsed, time.process_time() - self.cpu_started, self.first)
 
 
 def progress(desc: str, total: float, unit: str, show: bool) -> Any:
-    """A progress bar on stderr, if that is a terminal."""
+    """A progress bar on stderr; hidden if stderr is not a terminal."""
     return tqdm(
         total=total, desc=desc, unit=unit, unit_scale=True, leave=False, disable=None if show else True
     )
 
 
 def preadv_rate(path: Path, read_bytes: int, meter: Meter) -> Timing:
-    """Read the file front to back with plain `preadv`, one thread and one reused page-aligned buffer.
+    """Read a file from start to end with plain `preadv`, one thread and one reused page-aligned buffer.
 
     Parameters:
         path: file to read.
-        read_bytes: size of a read; rounded up to whole pages, because copies between unaligned
+        read_bytes: size of a read, rounded up to whole pages, because copies between unaligned
             positions are slower.
         meter: counts the bytes.
     """
@@ -176,7 +176,7 @@ def preadv_rate(path: Path, read_bytes: int, meter: Meter) -> Timing:
 
 
 def _reads(fd: int, buffer: mmap.mmap) -> Iterator[int]:
-    """Read ``fd`` into ``buffer`` again and again: the sizes of the reads."""
+    """Read ``fd`` into ``buffer`` until its end. Yields the sizes of the reads."""
     offset = 0
     while got := os.preadv(fd, [buffer], offset):
         yield got
@@ -189,7 +189,7 @@ def uses_uvloop(job: Job) -> bool:
 
 
 def measure(job: Job, show: bool = True) -> Timing:
-    """Read the dataset as the job says and count the samples.
+    """Run a job and count the samples.
 
     Raises:
         DdfastError: the dataset is missing or damaged.
@@ -215,7 +215,7 @@ async def _measure_async(job: Job, show: bool) -> Timing:
 
 
 async def _async_pass(reader: AsyncReader, job: Job, epoch: int, meter: Meter) -> bool:
-    """One pass; True when the time was up before its end."""
+    """Make one pass. Returns True if the time was over before its end."""
     if job.samples:
         return await _async_samples(reader, job, epoch, meter)
     async with aclosing(reader.batches(job.batch_size, **_arguments(job, epoch))) as batches:
@@ -256,7 +256,7 @@ def _open(job: Job) -> Reader:
 
 
 def _blocking_pass(reader: Reader, job: Job, epoch: int, meter: Meter) -> bool:
-    """One pass; True when the time was up before its end."""
+    """Make one pass. Returns True if the time was over before its end."""
     if job.samples and not job.shuffle:
         return _blocking_samples(reader, job, meter)
     with closing(reader.batches(job.batch_size, **_arguments(job, epoch))) as batches:
@@ -281,8 +281,8 @@ def _blocking_samples(reader: Reader, job: Job, meter: Meter) -> bool:
 
 def _reader_options(job: Job) -> dict[str, Any]:
     depth = {} if job.queue_depth is None else {"queue_depth": job.queue_depth}
-    far = {"storage_options": job.storage_options, "cache": job.cache, "cache_bytes": job.cache_bytes}
-    given = {name: value for name, value in far.items() if value is not None}
+    remote = {"storage_options": job.storage_options, "cache": job.cache, "cache_bytes": job.cache_bytes}
+    given = {name: value for name, value in remote.items() if value is not None}
     return {"prefetch_bytes": job.prefetch_bytes, "io": job.io, **depth, **given}
 
 
@@ -291,7 +291,7 @@ def _arguments(job: Job, epoch: int) -> dict[str, Any]:
 
 
 def _take(batch: Any, job: Job) -> None:
-    """Use a batch as a program would: build its samples, or its columns."""
+    """Use a batch like a program: build its samples or its columns."""
     if job.samples:
         deque(batch, maxlen=0)
     elif not job.raw:

@@ -1,4 +1,4 @@
-"""What the commands that move samples share: checks of paths, and the copying of packed samples."""
+"""Functions of the commands that copy samples: checks of paths, and copying of packed samples."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from ddfast.writer import discard_leftover, find_leftover
 
 StrPath = str | os.PathLike[str]
 
-# Samples are read, checked and written about this much at a time: enough that the threads which hash and write are
-# rarely kept waiting for the GIL, and little beside the memory that reading ahead takes.
+# Samples are read, checked and written in pieces of about this size: large enough that the threads which hash and write
+# rarely wait for the GIL, and small compared with the memory for reading ahead.
 BATCH_BYTES = 2 << 20
 BATCH_SAMPLES = 1 << 14
 
-# Memory for what is read ahead: writing is what takes the time, so a reader need not be far ahead of it.
+# Memory for reading ahead: writing takes most of the time, so a reader need not be far ahead of it.
 PREFETCH_BYTES = 128 << 20
 QUEUE_DEPTH = 32
 
 
 def open_reader(infile: StrPath, together: int = 1) -> MsgpackReader:
-    """A reader of a dataset, one of so many that are used together."""
+    """A reader of a dataset; `together` readers share the memory for reading ahead."""
     return MsgpackReader(
         infile,
         prefetch_bytes=max(1, PREFETCH_BYTES // together),
@@ -37,43 +37,43 @@ def open_reader(infile: StrPath, together: int = 1) -> MsgpackReader:
 
 
 def batch_size(infiles: Iterable[StrPath], samples: int) -> int:
-    """How many samples to take at a time: about 2 MiB.
+    """Number of samples to copy at a time: about 2 MiB.
 
     Parameters:
         infiles: data files.
-        samples: that they have together.
+        samples: total number of their samples.
     """
     mean = sum(Path(path).stat().st_size for path in infiles) / max(1, samples)
     return max(1, min(BATCH_SAMPLES, int(BATCH_BYTES / max(1.0, mean))))
 
 
 def refuse_same(infiles: Sequence[StrPath], outfiles: Sequence[StrPath]) -> None:
-    """Make sure that no file is to be written to twice, or read and written to, whatever its names are.
+    """Make sure that no output is also an input or another output, under any of its names.
 
     Raises:
-        ValueError: one is.
+        ValueError: an output is also an input or another output.
     """
     for i, outfile in enumerate(outfiles):
         if any(_same(infile, outfile) for infile in infiles):
-            raise ValueError(f"{outfile} is the input, too. Write to another file")
+            raise ValueError(f"{outfile} is also the input. Write to another file")
         if any(_same(other, outfile) for other in outfiles[:i]):
-            raise ValueError(f"{outfile} is named twice as output. Give every output a name of its own")
+            raise ValueError(f"{outfile} is given twice as output. Use a different name for each output")
 
 
 @contextmanager
 def open_writer(outfile: StrPath, total: int, overwrite: bool) -> Iterator[RawWriter]:
-    """A writer that shows its progress where somebody can see it, and leaves nothing when it fails.
+    """A writer that shows its progress on a terminal, and leaves nothing behind after an error.
 
     Raises:
-        FileExistsError: the user wants to keep what exists.
-        ValueError: there is nobody to ask.
-        OSError: the file system refuses.
+        FileExistsError: the user wants to keep the existing file.
+        ValueError: the file exists, and there is no terminal to ask.
+        OSError: the file system refuses to write.
     """
     try:
         writer = RawWriter(outfile, overwrite=overwrite, total=total, disable=None)
     except EOFError:
         raise ValueError(
-            f"{outfile} exists, and nobody answers whether to overwrite it. Say --no-confirm to do so"
+            f"{outfile} exists, and there is no terminal to ask whether to overwrite it. Use --no-confirm to overwrite"
         ) from None
     try:
         with writer:
@@ -82,23 +82,23 @@ def open_writer(outfile: StrPath, total: int, overwrite: bool) -> Iterator[RawWr
         found = find_leftover(outfile)
         if found is None or found.is_complete or not isinstance(error.__cause__, OSError):
             raise
-        discard_leftover(outfile)  # the samples are still where they came from
+        discard_leftover(outfile)  # the inputs still have all samples
         raise OSError(error.errno, error.__cause__.strerror, str(outfile)) from error
 
 
 @contextmanager
 def keeping_what_exists() -> Iterator[None]:
-    """Go on where the user chooses to keep a dataset: nothing has failed."""
+    """Continue if the user chooses to keep an existing dataset, which is not an error."""
     try:
         yield
     except FileExistsError as error:
-        if error.errno is not None:  # not an answer of the user, but of the system
+        if error.errno is not None:  # from the system, not from the user
             raise
-        print(f"{error} is left as it is")
+        print(f"{error} is left unchanged")
 
 
 def copy(batches: Iterable[Batch], writer: RawWriter) -> None:
-    """Write the samples of raw batches. Raises CorruptSampleError, naming the dataset, where one is damaged."""
+    """Write the samples of raw batches. Raises CorruptSampleError, which names the dataset, for a damaged sample."""
     for batch in batches:
         write(writer, batch.keys, batch, batch.decode)
 
@@ -109,10 +109,10 @@ def write(
     """Write packed samples.
 
     Parameters:
-        writer: takes them.
-        keys: of the samples.
-        samples: batch or packed messages.
-        decode: decodes one of them; what it raises for one that is damaged names the dataset that it is from.
+        writer: where to write.
+        keys: keys of the samples.
+        samples: a batch, or packed messages.
+        decode: decodes one of them; its error for a damaged sample names the dataset of the sample.
     """
     try:
         writer.write_many(keys, samples)
@@ -123,23 +123,28 @@ def write(
 
 
 def stretch(reader: MsgpackReader, start: int, stop: int, size: int) -> Iterable[Batch]:
-    """Raw batches of the samples ``[start, stop)``, in order, of up to `size` samples."""
+    """Raw batches of up to `size` of the samples ``[start, stop)``, in order."""
     return reader.batches(size, raw=True, indices=np.arange(start, stop))
 
 
 def add_no_confirm(parser: argparse.ArgumentParser) -> None:
-    """Declare the option to overwrite without asking."""
+    """Add the option to overwrite without asking."""
     parser.add_argument("-y", "--no-confirm", action="store_true", help="overwrite files without asking")
 
 
 def add_seed(parser: argparse.ArgumentParser) -> None:
-    """Declare the seed of all random choices."""
-    parser.add_argument("--seed", type=int, metavar="N", help="make the same random choices each time")
+    """Add the option for the seed of all random choices."""
+    parser.add_argument(
+        "--seed",
+        type=int,
+        metavar="N",
+        help="seed of the random choices; the same seed gives the same result",
+    )
 
 
 def _same(one: StrPath, other: StrPath) -> bool:
-    """Whether two paths name one file, or would."""
+    """Whether two paths name the same existing or future file."""
     if os.path.realpath(one) == os.path.realpath(other):
         return True
     one, other = Path(one), Path(other)
-    return one.exists() and other.exists() and one.samefile(other)  # as hard links are
+    return one.exists() and other.exists() and one.samefile(other)  # hard links

@@ -1,4 +1,4 @@
-"""Where a dataset is: files here, or objects under a URL, whose index files are copied here to be looked at."""
+"""Location of a dataset: local files, or objects under a URL, whose index files are copied to a temporary folder."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Place:
     """A dataset.
 
     Parameters:
-        source: the data file as readers take it: a path or a URL.
-        base: what its index files are named after here; the data file itself, if it is a file.
-        size: bytes of the data file.
-        options: for the storage of a URL.
+        source: the data file as readers accept it: a path or a URL.
+        base: the path whose name, with a suffix, is the path of an index file; the data file itself, if it is a file.
+        size: size of the data file in bytes.
+        options: storage options for a URL.
     """
 
     source: Path | str
@@ -37,17 +37,17 @@ class Place:
 
     @property
     def name(self) -> Path | str:
-        """What messages call it."""
+        """Its name in messages."""
         return shown(self.source) if isinstance(self.source, str) else self.source
 
     def called(self, file: Path) -> Path | str:
-        """What messages call a file beside it."""
+        """The name of one of its index files in messages."""
         if isinstance(self.source, Path):
             return file
         return f"{str(self.name).partition('?')[0].rpartition('/')[0]}/{file.name}"
 
     def front(self) -> Path | Front:
-        """The data file, to be read from front to back."""
+        """The data file, to be read from start to end."""
         if isinstance(self.source, Path):
             return self.source
         return Front(self.source, **self.options)
@@ -55,11 +55,11 @@ class Place:
 
 @contextmanager
 def placed(source: str | os.PathLike[str], options: Mapping[str, Any] | None = None) -> Iterator[Place]:
-    """A dataset, for as long as it is looked at.
+    """The location of a dataset. Leaving the context removes temporary files.
 
     Raises:
-        FileNotFoundError: there is no data file.
-        StorageError: what is under a URL cannot be had.
+        FileNotFoundError: the data file does not exist.
+        StorageError: an object under a URL cannot be read.
     """
     if not (isinstance(source, str) and is_url(source)):
         path = Path(source)
@@ -80,7 +80,7 @@ def placed(source: str | os.PathLike[str], options: Mapping[str, Any] | None = N
 
 
 def _copy(url: str, to: Path, options: Mapping[str, Any]) -> None:
-    """Copy an object, unless there is none."""
+    """Copy an object, if it exists."""
     try:
         with Front(url, **options) as front, to.open("wb") as file:
             while data := front.read(COPIED):
@@ -90,26 +90,26 @@ def _copy(url: str, to: Path, options: Mapping[str, Any]) -> None:
 
 
 def add_storage_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options for URLs."""
+    """Add the options for URLs."""
     parser.add_argument(
         "--storage-option",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="for URLs, such as endpoint=http://localhost:9000 or skip_signature=true; may be repeated",
+        help="option for URLs, such as endpoint=http://localhost:9000 or skip_signature=true; may be repeated",
     )
 
 
 def storage_options(args: argparse.Namespace) -> dict[str, Any]:
-    """The options for URLs that were given.
+    """The options for URLs.
 
     Raises:
-        ValueError: one has no value.
+        ValueError: an option has no value.
     """
     found: dict[str, Any] = {}
     for text in args.storage_option:
         name, equals, value = text.partition("=")
         if not equals:
-            raise ValueError(f"--storage-option {text} has no value: write NAME=VALUE")
+            raise ValueError(f"--storage-option {text} has no value. Use NAME=VALUE")
         found[name] = {"true": True, "false": False}.get(value, value)
     return found

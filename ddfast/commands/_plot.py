@@ -1,4 +1,4 @@
-"""The picture that ``ddfast-bench --plot`` draws."""
+"""The plot of ``ddfast-bench --plot``."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ ACCENT, PLAIN = "#0b7285", "#c3ccd5"
 
 
 def require_matplotlib() -> Any:
-    """`matplotlib.figure`, which draws without a display.
+    """The module `matplotlib.figure`, which draws without a display.
 
     Raises:
-        ValueError: matplotlib is missing.
+        ValueError: matplotlib is not installed.
     """
     try:
         import matplotlib.figure

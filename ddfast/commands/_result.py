@@ -1,4 +1,4 @@
-"""What ``ddfast-bench`` found out: figures, text and picture."""
+"""The result of ``ddfast-bench``: figures, text and plot."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Result:
 
     Parameters:
         job: what was read and how.
-        file_bytes: size of the data file; for a folder or ZIP file, that of all samples, packed.
-        file_samples: samples in the data file.
-        run: counts samples.
-        raw: counts bytes of plain preadv on the same file, before and after the run; 0 where there is no such file.
-        loop: event loop of the run; empty for a blocking one.
+        file_bytes: size of the data file; for a folder or ZIP file, the size of all packed samples.
+        file_samples: number of samples in the data file.
+        run: the run, in samples.
+        raw: plain preadv of the same file before and after the run, in bytes; 0 without a data file.
+        loop: event loop of the run; empty for a blocking run.
     """
 
     job: Job
@@ -36,18 +36,18 @@ class Result:
 
     @property
     def name(self) -> str:
-        """What was read, in a word."""
+        """Name of the data file or the files."""
         if isinstance(self.job.path, str):
             return shown(self.job.path)
         return self.job.path.name if self.job.files is None else str(self.job.path)
 
     @property
     def bytes(self) -> float:
-        """Bytes of the data file behind the samples that were read."""
+        """Bytes of the data file that the samples which were read take."""
         return self.run.count * self.file_bytes / max(1, self.file_samples)
 
     def figures(self) -> dict[str, float]:
-        """The measured figures by name."""
+        """The results by name."""
         rate = self.bytes / self.run.seconds
         return {
             "samples_per_second": self.run.rate,
@@ -61,7 +61,7 @@ class Result:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
+        """The result in a form for JSON."""
         return {
             "job": {**dataclasses.asdict(self.job), **self._texts()},
             "file_bytes": self.file_bytes,
@@ -74,14 +74,14 @@ class Result:
         }
 
     def _texts(self) -> dict[str, str | None]:
-        """What of the job is text in JSON, without what may be secret."""
+        """Fields of the job that are text in JSON, without secrets."""
         cache = self.job.cache
         path = self.name if isinstance(self.job.path, str) else str(self.job.path)
         return {"path": path, "cache": None if cache is None else str(cache), "storage_options": None}
 
 
 def report(result: Result) -> str:
-    """The result for people."""
+    """The result as text."""
     figures = result.figures()
     first = "sample" if result.job.samples else "batch"
     on = f" on {result.loop}" if result.loop else ""
@@ -97,7 +97,7 @@ def report(result: Result) -> str:
             ("plain preadv, MB/s", f"{figures['raw_mb_per_second']:,.0f}"),
             ("share of plain preadv", f"{figures['share_of_raw']:.0%}"),
         ]
-    rows += _wire_rows(result)
+    rows += _network_rows(result)
     mean = result.file_bytes / max(1, result.file_samples)
     lines = [
         f"{result.name}: {result.file_samples:,} samples of {mean:,.0f} bytes,"
@@ -109,8 +109,8 @@ def report(result: Result) -> str:
     return "\n".join(lines)
 
 
-def _wire_rows(result: Result) -> list[tuple[str, str]]:
-    """What went over the network, and who waited for whom."""
+def _network_rows(result: Result) -> list[tuple[str, str]]:
+    """Counters of the network."""
     stats, seconds = result.run.stats, result.run.seconds
     if stats is None or not stats.requests:
         return []
@@ -118,14 +118,14 @@ def _wire_rows(result: Result) -> list[tuple[str, str]]:
         ("requests/s", f"{stats.requests / seconds:,.0f}"),
         ("kB a request", f"{stats.bytes_fetched / stats.requests / 1e3:,.1f}"),
         ("bytes read per needed", f"{stats.bytes_fetched / max(1.0, result.bytes):.2f}"),
-        ("attempts repeated", f"{stats.retries:,}"),
+        ("repeated requests", f"{stats.retries:,}"),
         ("second requests", f"{stats.hedged:,}"),
-        ("refused as too many", f"{stats.throttled:,}"),
+        ("throttled requests", f"{stats.throttled:,}"),
     ]
 
 
 def draw(result: Result, png: Path) -> None:
-    """The result as a picture."""
+    """Draw the result."""
     figures = result.figures()
     rates = [("ddfast", figures["mb_per_second"])]
     title = result.name

@@ -1,4 +1,4 @@
-"""What every command shares: its parser, and an end without tracebacks."""
+"""Functions of all commands: the parser, and errors without tracebacks."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import TextIO
 from ddfast.errors import DdfastError
 
 FAILED = 1
-INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
+INTERRUPTED = 130  # the status that shells report after Ctrl-C
 
-# What makes a terminal do other things than show text, except for new lines and tabs.
+# Control characters of terminals, except new lines and tabs, and their escapes.
 CONTROLS = {code: f"\\x{code:02x}" for code in [*range(32), *range(127, 160)] if chr(code) not in "\n\t"}
 
 
@@ -30,7 +30,7 @@ def make_parser(command: ModuleType, prog: str) -> argparse.ArgumentParser:
 
 
 def say(text: str, file: TextIO | None = None) -> None:
-    """Print text that may hold names from a file, which strangers chose: what controls terminals is spelled out."""
+    """Print text that may contain names from an untrusted file, with control characters escaped."""
     print(text.translate(CONTROLS), file=file, flush=True)
 
 
@@ -40,7 +40,7 @@ def run(command: ModuleType, prog: str, argv: list[str] | None = None) -> int:
 
 
 def guarded(prog: str, work: Callable[[], int]) -> int:
-    """The exit code of ``work()``: its own, 1 after an error of the data or the system, 130 after Ctrl-C."""
+    """Run ``work``. Returns its exit code, 1 after an error of the data or the system, or 130 after Ctrl-C."""
     try:
         try:
             return work()
@@ -49,7 +49,7 @@ def guarded(prog: str, work: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output left, as `head` does. The flush at exit must not fail again.
+        # The reader of the output has ended, as `head` does. The flush at exit must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (DdfastError, OSError, ValueError) as error:

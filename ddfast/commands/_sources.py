@@ -1,4 +1,4 @@
-"""What ``ddfast-bench`` can read besides datasets: folders, lists of files and ZIP files."""
+"""Sources for ``ddfast-bench`` other than datasets: folders, lists of files and ZIP files."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ ZIP = ".zip"
 
 @dataclass(frozen=True, slots=True)
 class FileOptions:
-    """How files are found; all as for `ddfast.reader.DirectoryReader`.
+    """How to find files; see `ddfast.reader.DirectoryReader`.
 
     Parameters:
-        separator: between the columns of a list of files.
-        root_dir: folder that the paths of such a list start from; not for ZIP files.
+        separator: separator of the columns in a list of files.
+        root_dir: folder that paths in a list of files are relative to; not for ZIP files.
         include: patterns of files to read.
-        exclude: patterns of files to leave out.
+        exclude: patterns of files to skip.
     """
 
     separator: str = "\t"
@@ -31,7 +31,7 @@ class FileOptions:
 
 
 def is_dataset(path: Path) -> bool:
-    """Whether a path is meant to be a data file: by its name, or because an index lies beside it."""
+    """Whether a path is a data file, according to its name or an existing index."""
     if not path.name:  # a folder such as "."
         return False
     indexes = (path_append(path, suffix) for suffix in (".offsets", ".index"))
@@ -43,10 +43,10 @@ def open_files(path: Path, options: FileOptions) -> Reader:
 
     Parameters:
         path: a ZIP file, a glob pattern such as ``dir/{LABEL}/**``, or a text file with a list of files.
-        options: how files are found.
+        options: how to find files.
 
     Raises:
-        FileNotFoundError: there are no such files.
+        FileNotFoundError: no file matches.
     """
     found: dict[str, Any] = {
         "include": options.include,
@@ -54,11 +54,11 @@ def open_files(path: Path, options: FileOptions) -> Reader:
         "separator": options.separator,
     }
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that there are no files is an error here
+        warnings.simplefilter("ignore")  # a pattern without files is an error here
         if path.suffix == ZIP:
             opened: Reader = ZipFileReader(path, **found)
         else:
             opened = DirectoryReader(str(path), root_dir=options.root_dir, **found)
     if len(opened) == 0:
-        raise FileNotFoundError(f"{path} stands for no files. Give a pattern such as 'photos/{{LABEL}}/**'")
+        raise FileNotFoundError(f"{path} matches no files. Use a pattern such as 'photos/{{LABEL}}/**'")
     return opened

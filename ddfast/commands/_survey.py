@@ -1,4 +1,4 @@
-"""What ``ddfast-info`` finds out about datasets: sizes from the index, fields from a few samples."""
+"""The survey of ``ddfast-info``: sizes from the index, fields from some samples."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from ddfast.tools import make_printer, path_append
 BINS = 10
 KEYS_SHOWN = 3
 
-# Sizes that differ by more are shown in bins that grow.
+# Sizes that differ by more than this factor are shown in bins of growing width.
 WIDE = 100
 
-# Bytes of samples that are read together, about.
+# Approximate number of bytes of samples that are read together.
 TOGETHER = 16 << 20
 
 Shape = tuple[int, ...]
@@ -36,9 +36,9 @@ class Kind:
     """Values of one type in a field.
 
     Parameters:
-        type: name of the type; with the dtype, for arrays.
-        count: samples that have such a value.
-        low, high: smallest and largest shape of arrays; length of strings and of other things that have one.
+        type: name of the type; for arrays, with the dtype.
+        count: number of samples with such a value.
+        low, high: smallest and largest shape of arrays; smallest and largest length of strings, bytes, lists and maps.
     """
 
     type: str
@@ -47,7 +47,7 @@ class Kind:
     high: Shape | None
 
     def admits(self, type_name: str, shape: Shape | None) -> bool:
-        """Whether a value is of this kind: of the same type, and with as many dimensions."""
+        """Whether a value is of this kind: the same type and the same number of dimensions."""
         return self.type == type_name and _ndim(self.low) == _ndim(shape)
 
     def add(self, shape: Shape | None) -> None:
@@ -63,11 +63,11 @@ class Shard:
 
     Parameters:
         path: the file.
-        samples: how many it has.
-        bytes: its size.
-        index: sizes of the index files beside it, by name.
+        samples: number of samples.
+        bytes: size of the file.
+        index: sizes of its index files, by name.
         md5: whether it has an MD5 file.
-        keys: of its first samples and its last one.
+        keys: keys of the first samples and of the last one.
     """
 
     path: Path | str
@@ -84,10 +84,10 @@ class Survey:
 
     Parameters:
         shards: the files.
-        sizes: least, mean, median and largest size of a sample, in bytes; empty where there are no samples.
-        histogram: sizes from, up to (exclusively), and how many samples have them.
-        sampled: samples that were decoded.
-        fields: by name, the kinds of values found in them.
+        sizes: smallest, mean, median and largest size of a sample, in bytes; empty without samples.
+        histogram: lower limit, upper limit (exclusive) and number of samples of each bin.
+        sampled: number of decoded samples.
+        fields: kinds of values by field name.
         unreadable: why samples could not be decoded, one line each.
     """
 
@@ -109,7 +109,7 @@ class Survey:
         return sum(shard.bytes for shard in self.shards)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
+        """The result in a form for JSON."""
         shards = [{**dataclasses.asdict(shard), "path": str(shard.path)} for shard in self.shards]
         result = {"samples": self.samples, "bytes": self.bytes, **dataclasses.asdict(self), "shards": shards}
         result["histogram"] = [{"from": low, "to": high, "samples": n} for low, high, n in self.histogram]
@@ -117,11 +117,11 @@ class Survey:
 
 
 def survey(places: Sequence[Place], samples: int = 1000) -> Survey:
-    """Look at datasets.
+    """Examine datasets.
 
     Parameters:
-        places: where they are.
-        samples: how many to decode, evenly spread over all files.
+        places: locations of the datasets.
+        samples: number of samples to decode, evenly distributed over all files.
 
     Raises:
         DatasetNotFoundError: a file has no index.
@@ -157,18 +157,18 @@ def _offsets(place: Place) -> NDArray[np.uint64]:
         return np.array(legacy_load_index(place.base)[1], np.uint64)
     except FileNotFoundError:
         raise DatasetNotFoundError(
-            f"{place.name} has no index. `ddfast index {place.name}` makes one"
+            f"{place.name} has no index. Make one with `ddfast index {place.name}`"
         ) from None
 
 
 def _opened(place: Place) -> MsgpackReader:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # which index files there are is told anyway
+        warnings.simplefilter("ignore")  # the survey lists the index files anyway
         return MsgpackReader(place.source, storage_options=place.options)
 
 
 def _samples(reader: MsgpackReader, indices: NDArray[np.int64], sizes: NDArray[np.int64]) -> Iterator[Any]:
-    """Samples, or why they cannot be decoded."""
+    """Samples; errors in place of samples that cannot be decoded."""
     groups = np.cumsum(sizes) // TOGETHER
     for together in np.split(indices, np.flatnonzero(np.diff(groups)) + 1):
         try:
@@ -226,8 +226,8 @@ def _histogram(sizes: NDArray[np.int64]) -> list[tuple[int, int, int]]:
 
 
 def _describe(sample: Any, fields: dict[str, list[Kind]]) -> None:
-    """Add what the values of a sample are."""
-    for name, value in sample.items() if isinstance(sample, dict) else [("(no map)", sample)]:
+    """Add the values of a sample."""
+    for name, value in sample.items() if isinstance(sample, dict) else [("(not a map)", sample)]:
         kinds = fields.setdefault(name if isinstance(name, str) else repr(name), [])
         kind, shape = _kind(value)
         for known in kinds:
@@ -243,7 +243,7 @@ def _ndim(shape: Shape | None) -> int:
 
 
 def _kind(value: Any) -> tuple[str, Shape | None]:
-    """The type of a value and its extent, if it has one."""
+    """The type of a value, and its shape or length if it has one."""
     if isinstance(value, np.ndarray):
         return f"ndarray {value.dtype}", value.shape
     if isinstance(value, np.generic):

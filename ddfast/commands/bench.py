@@ -1,15 +1,15 @@
-"""Measure how fast a dataset is read, and how close that is to the speed of plain reads.
+"""Measure how fast a dataset is read, compared with plain reads.
 
-Without FILE a demo dataset (20,000 samples, 330 MB) is written to a temporary folder first.
-The file is read once to warm the page cache. Then it is read with one thread and plain preadv
-(batch-sized reads into one page-aligned buffer), by ddfast, and with preadv again; the last
-line of the result is the rate of ddfast as a share of the rate of preadv.
+Without FILE, the command first writes a demo dataset (20,000 samples, 330 MB) to a temporary
+folder. It reads the file once to warm the page cache. Then it reads the file with plain preadv
+(one thread, batch-sized reads into one page-aligned buffer), with ddfast, and with preadv again.
+The last line of the result is the rate of ddfast as a share of the rate of preadv.
 
-A ZIP file, or a pattern of files as DirectoryReader takes it, is read by ZipFileReader or
-DirectoryReader, which have no asynchronous face. All files are read once to warm the page cache
-and to count their bytes; nothing is compared with plain reads.
+FILE may also be a ZIP file or a pattern of files, which ZipFileReader or DirectoryReader read in
+blocking mode. The command reads all files once to warm the page cache and to count their bytes,
+and does not compare with plain reads.
 
-A URL is read as it is, over the network: what the requests were is told in place of plain reads.
+A URL is read over the network. The result has counters of the requests instead of plain reads.
 
 Examples:
   ddfast bench train.msgpack --shuffle --batch-size 128 --columns image,label --plot rate.png
@@ -42,11 +42,11 @@ RAW_SECONDS = 1.0
 
 
 def bench(job: Job, show: bool = True) -> Result:
-    """Measure a job beside plain reads of the same file.
+    """Measure a job, and plain reads of the same file.
 
     Parameters:
         job: what to read and how.
-        show: draw progress bars, if stderr is a terminal.
+        show: show progress bars, if stderr is a terminal.
 
     Raises:
         DdfastError: the dataset is missing or damaged.
@@ -82,7 +82,7 @@ def bench(job: Job, show: bool = True) -> Result:
 
 
 def _bench_url(job: Job, url: str, show: bool) -> Result:
-    """Measure a job on what is under a URL."""
+    """Measure a job on a dataset under a URL."""
     options = job.storage_options or {}
     with MsgpackReader(url, storage_options=options) as reader, Front(url, **options) as front:
         samples, size = len(reader), front.size
@@ -91,7 +91,7 @@ def _bench_url(job: Job, url: str, show: bool) -> Result:
 
 
 def _bench_files(job: Job, options: FileOptions, show: bool) -> Result:
-    """Measure a job on files, which are read once before, to know how many bytes they have."""
+    """Measure a job on files, after reading them once to count their bytes."""
     with (
         open_files(Path(job.path), options) as reader,
         progress("warm the page cache", len(reader), "", show) as bar,
@@ -105,65 +105,75 @@ def _bench_files(job: Job, options: FileOptions, show: bool) -> Result:
 
 
 def physical_memory() -> int:
-    """Bytes of memory that this machine has."""
+    """Memory of this machine in bytes."""
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Add the arguments."""
     add = parser.add_argument
     add(
         "file",
         metavar="FILE",
         nargs="?",
-        help="dataset (file or URL), ZIP file, or pattern of files; a demo dataset if left out",
+        help="dataset (path or URL), ZIP file, or pattern of files (default: a demo dataset)",
     )
     add("-r", "--raw", action="store_true", help="do not decode samples")
-    add("-s", "--shuffle", action="store_true", help="read in a shuffled order")
+    add("-s", "--shuffle", action="store_true", help="read in shuffled order")
     add("-b", "--buffering", type=size, default=0, help="buffer size of the blocking reader (default: 0)")
-    add("--samples", action="store_true", help="take samples one by one instead of batches")
-    add("--batch-size", type=positive, default=256, metavar="N", help="samples a batch (default: 256)")
-    add("--columns", type=names, metavar="A,B", help="take only these columns (default: all)")
+    add("--samples", action="store_true", help="read samples one by one instead of batches")
+    add("--batch-size", type=positive, default=256, metavar="N", help="samples per batch (default: 256)")
+    add("--columns", type=names, metavar="A,B", help="read only these columns (default: all)")
     face = parser.add_mutually_exclusive_group()
     parser.set_defaults(blocking=False)
-    face.add_argument("--async", dest="blocking", action="store_false", help="use AsyncReader (the default)")
+    face.add_argument("--async", dest="blocking", action="store_false", help="use AsyncReader (default)")
     face.add_argument("--sync", dest="blocking", action="store_true", help="use MsgpackReader")
-    add("--queue-depth", type=positive, metavar="N", help="reads in flight (default: the reader's)")
+    add(
+        "--queue-depth",
+        type=positive,
+        metavar="N",
+        help="maximum number of reads in flight (default: chosen by the reader)",
+    )
     add(
         "--io",
         choices=("auto", "threads", "uring", "direct"),
         default="auto",
-        help="what waits for storage: threads, Linux's io_uring, or threads past the page cache (default: auto)",
+        help="how to read: with threads, with io_uring, or with threads that bypass the page cache (default: auto)",
     )
     add(
         "--prefetch-bytes",
         type=size,
         default=256 << 20,
         metavar="SIZE",
-        help="memory for batches in flight (default: 256MiB)",
+        help="memory for batches that are fetched ahead (default: 256MiB)",
     )
     add(
-        "--epochs", type=positive, metavar="N", help="passes (default: as many as 2 seconds take, at least 1)"
+        "--epochs",
+        type=positive,
+        metavar="N",
+        help="number of passes (default: as many as fit into 2 seconds, at least 1)",
     )
-    add("--seconds", type=seconds, metavar="S", help="stop after this time, even inside a pass")
+    add("--seconds", type=seconds, metavar="S", help="stop after this many seconds, even within a pass")
     add_storage_arguments(parser)
-    add("--cache", type=Path, metavar="DIR", help="for URLs: keep what was read in this folder")
-    add("--cache-bytes", type=size, metavar="SIZE", help="what that folder may take of the disk")
+    add("--cache", type=Path, metavar="DIR", help="folder for the block cache, for URLs")
+    add("--cache-bytes", type=size, metavar="SIZE", help="maximum size of the block cache")
     files = parser.add_argument_group("folders and ZIP files")
+    files.add_argument("--separator", default="\t", help="column separator in a list of files (default: tab)")
     files.add_argument(
-        "--separator", default="\t", help="between the columns of a list of files (default: tab)"
+        "--root-dir", default="", metavar="DIR", help="folder that paths in a list of files are relative to"
     )
-    files.add_argument("--root-dir", default="", metavar="DIR", help="where paths in a list of files start")
     files.add_argument("--include", nargs="+", default=(), metavar="PATTERN", help="files to read")
-    files.add_argument("--exclude", nargs="+", default=(), metavar="PATTERN", help="files to leave out")
+    files.add_argument("--exclude", nargs="+", default=(), metavar="PATTERN", help="files to skip")
     add("--json", action="store_true", help="print the result as JSON")
-    add("--plot", type=Path, metavar="PNG", help="draw the rates into this file (needs matplotlib)")
+    add("--plot", type=Path, metavar="PNG", help="write a plot of the rates to this file (needs matplotlib)")
 
 
 def job_of(args: argparse.Namespace, path: Path | str) -> Job:
-    """The job that the options ask for."""
+    """The job for the arguments."""
     if args.columns and (args.raw or args.samples):
-        raise ValueError("--columns selects decoded columns of batches: leave out --raw and --samples")
+        raise ValueError(
+            "--columns cannot be combined with --raw or --samples, because it selects decoded columns of batches"
+        )
     fields = {field.name for field in dataclasses.fields(Job)} - {"path"}
     job = Job(path, **{name: value for name, value in vars(args).items() if name in fields})
     if isinstance(path, str):
@@ -175,7 +185,7 @@ def job_of(args: argparse.Namespace, path: Path | str) -> Job:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Measure and print; returns the exit code."""
+    """Measure and print the result. Returns the exit code."""
     if args.plot:
         require_matplotlib()
     name = args.file or "demo.msgpack"

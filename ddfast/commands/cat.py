@@ -1,8 +1,8 @@
 """Print the samples of a dataset, abbreviated.
 
-Each sample is one line. Strings are cut to --maxstring characters, other values to 30, and long
-lists to 6 items. --json prints one JSON object a line with nothing cut, except that bytes and
-arrays are described by their size.
+The output has one line per sample. Strings are shortened to --maxstring characters, other values
+to 30, and lists to 6 items. With --json, each line is a JSON object with complete values, except
+bytes and arrays, which are described by type and size.
 
 Example:
   ddfast cat train.msgpack --start 1000 -n 5
@@ -31,13 +31,13 @@ MAXSTRING = 40
 
 
 class Short(reprlib.Repr):
-    """Abbreviations as `reprlib.Repr` makes them, without looking at all of a long ``bytes``."""
+    """Abbreviations of `reprlib.Repr`, computed without processing all of a long ``bytes``."""
 
     def repr_bytes(self, value: bytes, level: int) -> str:
-        """The two ends of a value."""
+        """Abbreviate a value to its start and end."""
         keep = self.maxother
         if len(value) > 2 * keep:
-            # What lies between them is not printed, but decides which quotes are around them.
+            # The middle is not printed, but determines which quotes repr uses.
             middle = b"'" if b"'" in value and b'"' not in value else b'"'
             value = value[:keep] + middle + value[-keep:]
         return self.repr_instance(value, level)
@@ -51,14 +51,14 @@ def cat(
     as_json: bool = False,
     storage_options: Mapping[str, Any] | None = None,
 ) -> None:
-    """Print samples, one a line.
+    """Print samples, one per line.
 
     Parameters:
         infile: the data file; a path or a URL.
-        maxstring: strings are cut to this length.
-        start, stop: which samples, by the rules of a Python slice.
+        maxstring: maximum length of strings.
+        start, stop: range of samples, as in a Python slice.
         as_json: print JSON instead of abbreviated Python.
-        storage_options: for a URL, see `ddfast.storage.open_storage`.
+        storage_options: options for a URL, see `ddfast.storage.open_storage`.
     """
     short = Short()
     short.maxstring = maxstring
@@ -75,7 +75,7 @@ def cat_keys(
     as_json: bool = False,
     storage_options: Mapping[str, Any] | None = None,
 ) -> None:
-    """Print keys, one a line; arguments as those of `cat`."""
+    """Print keys, one per line. The parameters are those of `cat`."""
     with _opened(infile, storage_options) as reader:
         keys = reader.keys()
         for index in range(*slice(start, stop).indices(len(keys))):
@@ -87,7 +87,7 @@ def cat_keys(
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON can hold it: bytes and arrays become what they are, numbers that JSON lacks become text."""
+    """A value in a form for JSON: descriptions of bytes and arrays, and text for numbers that JSON does not support."""
     if isinstance(value, dict):
         return {key if isinstance(key, str) else repr(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -108,16 +108,16 @@ def _opened(
     infile: str | os.PathLike[str], storage_options: Mapping[str, Any] | None
 ) -> Iterator[MsgpackReader]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # samples can be printed without an index of their keys
+        warnings.simplefilter("ignore")  # printing samples does not need their keys
         reader = MsgpackReader(infile, storage_options=storage_options)
     with reader:
         yield reader
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Add the arguments."""
     add = parser.add_argument
-    add("infile", metavar="FILE", help="dataset, a .msgpack file or a URL")
+    add("infile", metavar="FILE", help="dataset: a .msgpack file or a URL")
     add_storage_arguments(parser)
     add(
         "-s",
@@ -125,18 +125,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=MAXSTRING,
         metavar="N",
-        help="characters of a string that are printed (default: 40)",
+        help="maximum number of characters of a string (default: 40)",
     )
-    add("--start", type=int, default=0, metavar="I", help="first sample; -5 for the fifth to last")
+    add(
+        "--start",
+        type=int,
+        default=0,
+        metavar="I",
+        help="index of the first sample; negative values count from the end (default: 0)",
+    )
     end = parser.add_mutually_exclusive_group()
-    end.add_argument("--stop", type=int, metavar="I", help="sample to stop before (default: the end)")
-    end.add_argument("-n", "--limit", type=positive, metavar="N", help="samples to print (default: all)")
-    add("--keys", action="store_true", help="print only the keys, without reading the samples")
-    add("--json", action="store_true", help="print one JSON value a line")
+    end.add_argument(
+        "--stop", type=int, metavar="I", help="index of the sample to stop before (default: the end)"
+    )
+    end.add_argument(
+        "-n", "--limit", type=positive, metavar="N", help="number of samples to print (default: all)"
+    )
+    add("--keys", action="store_true", help="print only the keys, without reading samples")
+    add("--json", action="store_true", help="print one JSON value per line")
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print; returns the exit code."""
+    """Print samples or keys. Returns the exit code."""
     stop = args.stop
     if args.limit is not None and (args.start >= 0 or args.start + args.limit < 0):
         stop = args.start + args.limit

@@ -1,9 +1,9 @@
-"""Convert the legacy index of a dataset to index files of today.
+"""Convert the legacy index of a dataset to the current index files.
 
-Datasets of old have one index file, train.msgpack.index. This writes train.msgpack.offsets, .keys,
-.key_hashes and .filter beside it from what it says, and their digests into train.msgpack.md5. The
-data file is only read where no MD5 file lists it, and the legacy file is left alone. `ddfast index`
-makes an index from the data file instead.
+Older datasets have a single index file, train.msgpack.index. This command converts it to
+train.msgpack.offsets, .keys, .key_hashes and .filter, and writes their digests to
+train.msgpack.md5. It reads the data file only if no MD5 file lists its digest, and does not change
+the legacy file. To make an index from the data file instead, use `ddfast index`.
 
 Example:
   ddfast convert-index train.msgpack
@@ -30,22 +30,22 @@ from ddfast.index import (
 from ddfast.tools import hash_md5hex, path_append
 from ddfast.writer import write_index
 
-# The order in which datadings lists the files.
+# The order of the files in the MD5 file of datadings.
 ORDER = (SUFFIX_KEYS, SUFFIX_KEY_HASHES, SUFFIX_FILTER, SUFFIX_OFFSETS)
 
 
 def convert_index(path: str | os.PathLike[str], outdir: str | os.PathLike[str] | None = None) -> list[Path]:
-    """Write today's index files from a legacy one.
+    """Convert a legacy index file to the current index files.
 
     Parameters:
         path: the data file or its legacy index file.
-        outdir: folder to write into; the dataset's own if left out.
+        outdir: folder to write to; None for the folder of the dataset.
 
     Returns:
-        The files written, all at once when they are complete.
+        The written files, which appear together when all are complete.
 
     Raises:
-        DatasetNotFoundError: there is no data file, or no legacy index file.
+        DatasetNotFoundError: the data file or the legacy index file is missing.
         IndexFileError: the legacy index file is damaged.
     """
     path = Path(path)
@@ -54,16 +54,18 @@ def convert_index(path: str | os.PathLike[str], outdir: str | os.PathLike[str] |
     legacy = path_append(path, SUFFIX_LEGACY_INDEX)
     for file in (path, legacy):
         if not file.exists():
-            raise DatasetNotFoundError(f"{file} not found: a legacy index and its data file are needed")
+            raise DatasetNotFoundError(
+                f"{file} not found. The command needs a legacy index and its data file"
+            )
     out = path if outdir is None else Path(outdir) / path.name
     if not out.parent.is_dir():
-        raise NotADirectoryError(f"{out.parent} is no folder. Make it first")
+        raise NotADirectoryError(f"{out.parent} is not a folder. Create it first")
     keys, offsets = legacy_load_index(path)
     return write_index(out, keys, offsets, _kept_digests(path, out), ORDER)
 
 
 def _kept_digests(path: Path, out: Path) -> list[tuple[str, str]]:
-    """Name and MD5 of the files that are not written: from the MD5 file that there is, or made."""
+    """Name and MD5 of the files that are not written, from the existing MD5 file or computed."""
     for dataset in (out, path):
         if (digests := listed_digests(dataset)) is not None:
             return [(name, digest) for name, digest in digests.items() if Path(name).suffix not in ORDER]
@@ -75,13 +77,15 @@ def _md5(path: Path) -> str:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    parser.add_argument("infile", metavar="FILE", help="dataset, a .msgpack file, or its .index file")
-    parser.add_argument("-o", "--outdir", metavar="PATH", help="folder for the files (default: FILE's own)")
+    """Add the arguments."""
+    parser.add_argument("infile", metavar="FILE", help="dataset: a .msgpack file or its .index file")
+    parser.add_argument(
+        "-o", "--outdir", metavar="PATH", help="folder to write to (default: the folder of FILE)"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
-    """Convert; returns the exit code."""
+    """Convert the index. Returns the exit code."""
     convert_index(args.infile, args.outdir)
     return 0
 

@@ -1,11 +1,11 @@
-"""Build or rebuild the index of a dataset from its data file alone.
+"""Build or rebuild the index of a dataset from its data file.
 
-The data file is read once from front to back; samples are found and checked without decoding them.
-Each sample must be a map with a unique string under "key". The result is byte for byte what the
-writers write: train.msgpack.offsets, .keys, .key_hashes, .filter and .md5. They replace what exists
-when they are complete, after a question (-y: without). train.msgpack.xxh3, the checksum of each
-sample, is written too; --checksums writes it alone, for a dataset that has an index. Where an MD5
-file says that the data file is damaged, nothing is written.
+The command reads the data file once from start to end, and checks samples without decoding them.
+Each sample must be a map with a unique string under "key". The result equals the files of the
+writers byte for byte: train.msgpack.offsets, .keys, .key_hashes, .filter, .md5 and .xxh3 (the
+checksum of each sample). The new files replace existing ones when they are complete; the command
+asks first, unless -y is given. --checksums writes only the .xxh3 file, for a dataset with an index.
+If an MD5 file shows that the data file is damaged, nothing is written.
 
 Example:
   ddfast index -y train.msgpack
@@ -55,7 +55,7 @@ def index(path: str | os.PathLike[str]) -> int:
 
     Raises:
         CorruptSampleError: a sample is damaged, or the MD5 file has another digest of the data file.
-        InvalidSampleError: a sample has no key, or (`DuplicateKeyError`) that of another.
+        InvalidSampleError: a sample has no key, or (`DuplicateKeyError`) the key of another sample.
     """
     path = Path(path)
     with _reading(path, "index") as (take, digest):
@@ -80,7 +80,7 @@ def index_checksums(path: str | os.PathLike[str]) -> int:
 
     Raises:
         CorruptSampleError: the MD5 file has another digest of the data file.
-        FileNotFoundError: there is no data file, or no index.
+        FileNotFoundError: the data file or the index is missing.
         IndexFileError: the offsets are damaged or belong to another data file.
     """
     path = Path(path)
@@ -95,7 +95,7 @@ def index_checksums(path: str | os.PathLike[str]) -> int:
 
 @contextlib.contextmanager
 def _reading(path: Path, what: str) -> Iterator[tuple[Callable[[memoryview], None], Digest]]:
-    """What is to be called with all bytes of a data file, and their digest; a progress bar shows how far that is."""
+    """A function to call with all bytes of a data file, and their digest; with a progress bar."""
     digest = Digest()
     try:
         with byte_bar(f"{what} {path.name}", path.stat().st_size) as bar:
@@ -116,33 +116,33 @@ def _offsets(path: Path) -> NDArray[np.uint64]:
     offsets = load_offsets(path)
     if int(offsets[-1]) != path.stat().st_size:
         raise IndexFileError(
-            f"{path_append(path, SUFFIX_OFFSETS)} is that of another data file: {path.name} has "
-            f"{path.stat().st_size:,} bytes, not {int(offsets[-1]):,}. `ddfast verify` tells what is wrong"
+            f"{path_append(path, SUFFIX_OFFSETS)} belongs to another data file: {path.name} has "
+            f"{path.stat().st_size:,} bytes, not {int(offsets[-1]):,}. Run `ddfast verify` to find the damage"
         )
     return offsets
 
 
 def _compare(path: Path, digest: str) -> None:
-    """Keep the only witness of a data file that is not what it was."""
+    """Refuse to replace the MD5 file of a data file that has changed."""
     expected = (listed_digests(path) or {}).get(path.name, digest)
     if digest != expected:
         md5 = path_append(path, SUFFIX_MD5)
         raise CorruptSampleError(
-            f"{path} has the MD5 {digest}, not {expected} as {md5} says: it has changed since it was written. "
-            f"Restore it from a copy, or remove {md5.name} to take it as it is."
+            f"MD5 mismatch in {path}: it is {digest}, but {md5} has {expected}. The file has changed since it "
+            f"was written. Restore it from a copy, or remove {md5.name} to accept the changed file."
         )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Add the arguments."""
     add = parser.add_argument
     add("files", metavar="FILE", nargs="+", help="datasets: .msgpack files or glob patterns")
-    add("--checksums", action="store_true", help="write the checksums alone, and leave the index as it is")
-    add("-y", "--no-confirm", action="store_true", help="replace an index without asking")
+    add("--checksums", action="store_true", help="write only the checksums, and do not change the index")
+    add("-y", "--no-confirm", action="store_true", help="replace existing files without asking")
 
 
 def main(args: argparse.Namespace) -> int:
-    """Build each index; returns the exit code."""
+    """Build each index. Returns the exit code."""
     replaced, what, work = (
         ((SUFFIX_CHECKSUMS,), "checksums", index_checksums)
         if args.checksums

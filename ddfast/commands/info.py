@@ -1,7 +1,8 @@
-"""Tell what is in a dataset: samples, sizes, fields, keys and index files.
+"""Describe a dataset: samples, sizes, fields, keys and index files.
 
-Sizes of all samples come from the index. What fields samples have, with types and shapes, comes
-from --samples of them, evenly spread. Several files count as the shards of one dataset.
+The sizes of all samples are taken from the index. The fields of samples, with types and shapes, are
+determined from --samples samples, evenly distributed. Several files are treated as the shards of
+one dataset.
 
 Example:
   ddfast info 'data/train-*.msgpack' --samples 100
@@ -31,15 +32,15 @@ def info(
     samples: int = 1000,
     storage_options: Mapping[str, Any] | None = None,
 ) -> Survey:
-    """Look at the shards of a dataset.
+    """Examine the shards of a dataset.
 
     Parameters:
         paths: data files; paths or URLs.
-        samples: how many to decode for the fields.
-        storage_options: for URLs, see `ddfast.storage.open_storage`.
+        samples: number of samples to decode for the fields.
+        storage_options: options for URLs, see `ddfast.storage.open_storage`.
 
     Raises:
-        DatasetNotFoundError: a file is missing, or has no index.
+        DatasetNotFoundError: a file or its index is missing.
         IndexFileError: an index is damaged.
     """
     with ExitStack() as stack:
@@ -47,7 +48,7 @@ def info(
 
 
 def report(found: Survey) -> str:
-    """The result for people."""
+    """The result as text."""
     return "\n".join([*_heads(found), *_sizes(found), *_fields(found)])
 
 
@@ -79,7 +80,7 @@ def _sizes(found: Survey) -> Iterator[str]:
         return
     yield ""
     values = ", ".join(f"{name} {value:,.0f}" for name, value in found.sizes.items())
-    yield f"bytes a sample: {values}"
+    yield f"bytes per sample: {values}"
     width = max(len(f"{high:,}") for _, high, _ in found.histogram)
     most = max(count for *_, count in found.histogram)
     digits = len(f"{most:,}")
@@ -99,11 +100,11 @@ def _fields(found: Survey) -> Iterator[str]:
             share = "all" if kind.count == found.sampled else f"{kind.count:,}"
             yield f"  {name if number == 0 else '':<{width}}  {share:>{len(f'{found.sampled:,}')}}  {describe(kind)}"
     if found.unreadable:
-        yield f"  {len(found.unreadable):,} cannot be decoded, the first: {found.unreadable[0]}"
+        yield f"  {len(found.unreadable):,} cannot be decoded; first error: {found.unreadable[0]}"
 
 
 def describe(kind: Kind) -> str:
-    """A kind of values in a few words, such as ``ndarray float32 (3, 200 to 224)``."""
+    """A kind of values as text, such as ``ndarray float32 (3, 200 to 224)``."""
     if kind.low is None or kind.high is None:
         return kind.type
     ranges = [
@@ -112,21 +113,27 @@ def describe(kind: Kind) -> str:
     ]
     if kind.type.startswith("ndarray"):
         return f"{kind.type} ({', '.join(ranges)}{',' * (len(ranges) == 1)})"
-    unit = {"bytes": "long", "str": "characters"}.get(kind.type, "items")
+    unit = {"bytes": "bytes", "str": "characters"}.get(kind.type, "items")
     return f"{kind.type}, {ranges[0]} {unit}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Add the arguments."""
     add = parser.add_argument
     add("files", metavar="FILE", nargs="+", help="datasets: .msgpack files, URLs or glob patterns")
     add_storage_arguments(parser)
-    add("--samples", type=positive, default=1000, metavar="N", help="samples to decode (default: 1000)")
+    add(
+        "--samples",
+        type=positive,
+        default=1000,
+        metavar="N",
+        help="number of samples to decode (default: 1000)",
+    )
     add("--json", action="store_true", help="print the result as JSON")
 
 
 def main(args: argparse.Namespace) -> int:
-    """Look and print; returns the exit code."""
+    """Print a description. Returns the exit code."""
     options = storage_options(args)
     found = info(sources(args.files, options), args.samples, options)
     _run.say(json.dumps(found.to_dict(), indent=2) if args.json else report(found))

@@ -2,10 +2,10 @@
 
 Strategies:
 
-- concat: the datasets one after the other, in the order in which they are given.
-- random: choose at random which dataset the next sample comes from; larger ones are chosen more often.
+- concat: write the datasets one after the other, in the given order.
+- random: choose the dataset of each next sample at random; larger datasets are chosen more often.
 
-Samples of one dataset stay in their order, unless --shuffle is given. No key may be in two datasets.
+The samples of each dataset keep their order, unless --shuffle is given. All keys must be different.
 
 Example:
   ddfast merge cats.msgpack dogs.msgpack pets.msgpack --strategy random --seed 7
@@ -59,13 +59,13 @@ def merge_concat(
         infiles: the datasets.
         outfile: data file of the result; the user is asked if it exists.
         shuffle: shuffle each dataset.
-        overwrite: replace what exists without asking.
-        seed: of the shuffles; None for those that depend on the lengths of the datasets alone.
+        overwrite: replace an existing file without asking.
+        seed: seed of the shuffles; None for orders that depend only on the lengths of the datasets.
 
     Raises:
         DuplicateKeyError: two datasets have the same key.
-        ValueError: a file is input and output.
-        FileExistsError: the user wants to keep what exists.
+        ValueError: an input is also the output.
+        FileExistsError: the user wants to keep the existing file.
     """
     refuse_same(infiles, [outfile])
     rand = None if seed is None else random.Random(seed)
@@ -84,16 +84,16 @@ def merge_random(
     overwrite: bool = False,
     seed: int | None = None,
 ) -> None:
-    """Write datasets so that each next sample comes from one that is chosen at random.
+    """Merge datasets by choosing the dataset of each next sample at random.
 
-    A dataset is chosen with a probability that is its share of the samples of all that are not used up.
-    Parameters and errors are those of `merge_concat`; and ValueError if there is no sample at all. Without a
-    seed, choices are those of the module `random`.
+    The probability of a dataset is its share of the samples of all datasets that are not exhausted.
+    Parameters and errors are those of `merge_concat`. Also raises ValueError if all datasets are empty. Without a
+    seed, the choices are made by the module `random`.
     """
     refuse_same(infiles, [outfile])
     rand = None if seed is None else random.Random(seed)
     if check_keys(infiles) == 0:
-        raise ValueError("zero samples found: there is nothing to merge")
+        raise ValueError("zero samples found in the datasets to merge")
     with ExitStack() as stack:
         readers = [stack.enter_context(open_reader(infile, len(infiles))) for infile in infiles]
         lens = [len(reader) for reader in readers]
@@ -107,17 +107,17 @@ def merge_random(
 def batches_of(
     reader: MsgpackReader, size: int, shuffle: bool, rand: random.Random | None
 ) -> Iterable[Batch]:
-    """Raw batches of a whole dataset, shuffled by a seed from `rand`, or if that is None, the default one."""
+    """Raw batches of a whole dataset, shuffled with a seed from `rand`, or with the default seed if it is None."""
     if not shuffle:
         return stretch(reader, 0, len(reader), size)
     return Shuffler(reader, seed=None if rand is None else rand.randrange(2**32)).batches(size, raw=True)
 
 
 def check_keys(infiles: Sequence[StrPath]) -> int:
-    """Number of samples in all datasets; looks at their keys before anything is written.
+    """Check that all keys are different. Returns the number of samples in all datasets.
 
     Raises:
-        DuplicateKeyError: a key is in two of them.
+        DuplicateKeyError: two datasets have the same key.
     """
     owners: dict[str, StrPath] = {}
     for infile in infiles:
@@ -127,21 +127,21 @@ def check_keys(infiles: Sequence[StrPath]) -> int:
             key = next(key for key in keys if key in owners)
             raise DuplicateKeyError(
                 f"{owners[key]} and {infile} both have a sample with the key {key!r}. Keys must be unique in "
-                "the result: leave one of the datasets out, or write it again with other keys"
+                "the result. Leave one of the datasets out, or write it again with other keys"
             )
         owners.update(keys)
     return len(owners)
 
 
 def choose(lens: Sequence[int], size: int, draw: Callable[[], float]) -> Iterator[NDArray[np.int64]]:
-    """Which dataset each next sample comes from, in blocks of up to `size`.
+    """Choose the dataset of each next sample, in blocks of up to `size`.
 
-    One number is drawn for every sample, and one when a dataset turns out to be used up.
+    One number is drawn for every sample, and one when a dataset turns out to be exhausted.
 
     Parameters:
-        lens: samples of each dataset.
-        size: of a block.
-        draw: gives numbers from 0 up to, but without 1.
+        lens: number of samples of each dataset.
+        size: maximum size of a block.
+        draw: returns random numbers in ``[0, 1)``.
     """
     left = np.array(lens)
     live = np.arange(len(lens))
@@ -159,11 +159,11 @@ def choose(lens: Sequence[int], size: int, draw: Callable[[], float]) -> Iterato
         if len(chosen):
             yield chosen
     for _ in range(len(live) - len(draws)):
-        draw()  # finds out about those that are used up now; whoever draws next gets what he would have got
+        draw()  # the draws that would detect exhausted datasets: later draws are the same as in datadings
 
 
 def pick(draws: NDArray[np.float64], lens: Sequence[int]) -> NDArray[np.int64]:
-    """For each number from 0 to 1, the dataset in whose share of all samples it lies."""
+    """For each number in ``[0, 1)``, the dataset whose share of all samples contains it."""
     total = sum(lens)
     bounds = list(accumulate(n / total for n in lens))
     # Rounding may leave the last bound below 1.
@@ -171,7 +171,7 @@ def pick(draws: NDArray[np.float64], lens: Sequence[int]) -> NDArray[np.int64]:
 
 
 def first_in_vain(picks: NDArray[np.int64], left: NDArray[np.int64]) -> tuple[int, int | None]:
-    """Where a dataset is picked first that has no samples left, and which; the end and None if none is."""
+    """Position of the first pick of an exhausted dataset, and that dataset; the end and None if there is none."""
     stop, used_up = len(picks), None
     for i, count in enumerate(left.tolist()):
         at = np.flatnonzero(picks[:stop] == i)
@@ -186,8 +186,8 @@ def write_chosen(
     samples: Sequence[Iterator[Sample]],
     writer: RawWriter,
 ) -> None:
-    """Write the next sample of each reader that is chosen."""
-    # Each reader's samples are taken at one go, and then put in their places.
+    """Write the next sample of each chosen reader."""
+    # Take the samples of each reader together, then put them in the chosen order.
     counts = np.bincount(choices, minlength=len(samples)).tolist()
     taken = list(chain.from_iterable(map(islice, samples, counts)))
     places = np.empty_like(choices)
@@ -207,11 +207,15 @@ def samples_of(batches: Iterable[Batch]) -> Iterator[Sample]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Add the arguments."""
     parser.add_argument("infile", nargs="+", help="datasets to merge")
-    parser.add_argument("outfile", help="where to write the result")
+    parser.add_argument("outfile", help="dataset to write")
     parser.add_argument(
-        "-s", "--strategy", default="random", choices=("concat", "random"), help="(default: random)"
+        "-s",
+        "--strategy",
+        default="random",
+        choices=("concat", "random"),
+        help="how to merge (default: random)",
     )
     parser.add_argument("--shuffle", action="store_true", help="shuffle each dataset first")
     add_no_confirm(parser)
@@ -219,7 +223,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Merge; returns the exit code."""
+    """Merge datasets. Returns the exit code."""
     merge = merge_random if args.strategy == "random" else merge_concat
     with keeping_what_exists():
         merge(args.infile, args.outfile, args.shuffle, overwrite=args.no_confirm, seed=args.seed)

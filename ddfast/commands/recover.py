@@ -1,10 +1,10 @@
-"""Save what a writer left that died, or what is sound of a damaged dataset.
+"""Recover the samples of a killed writer or of a damaged dataset.
 
-Without -o, FILE is a dataset whose writer died or was stopped by a full disk. If it was complete, its
-files get their names; else all whole samples that were written become the dataset. With -o, nothing but
-OUT is written: it gets the samples that a dead writer left of FILE, or if there are none, all sound
-samples of the damaged dataset FILE. What is lost is told with index, key and bytes. The exit status is
-0 where nothing is lost, 1 where something is, 2 for wrong arguments.
+Without -o, FILE is a dataset whose writer was killed or stopped by a full disk. If all samples were
+written, the command renames the files of the dataset; otherwise it makes a dataset of all complete
+samples. With -o, the command only writes OUT: the samples that a killed writer left of FILE, or, if
+there are none, all intact samples of the damaged dataset FILE. It reports index, key and bytes of lost
+samples. The exit status is 0 if no sample is lost, 1 if samples are lost, and 2 for wrong arguments.
 
 Example:
   ddfast recover damaged.msgpack -o sound.msgpack
@@ -32,18 +32,18 @@ USAGE = 2
 
 
 class UsageError(ValueError):
-    """Arguments that do not fit what is there."""
+    """The arguments do not match the existing files."""
 
 
 @dataclass
 class Recovered:
-    """What was saved.
+    """The result of a recovery.
 
     Parameters:
         path: the dataset that was written.
-        what: it is, in words.
-        samples: that were saved.
-        lost: what was not.
+        what: a description of its samples.
+        samples: number of recovered samples.
+        lost: the lost samples.
     """
 
     path: Path
@@ -52,7 +52,7 @@ class Recovered:
     lost: list[Lost] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it, ready for JSON."""
+        """The result in a form for JSON."""
         return {
             "file": str(self.path),
             "what": self.what,
@@ -64,17 +64,17 @@ class Recovered:
 def recover(
     path: str | os.PathLike[str], outfile: str | os.PathLike[str] | None = None, overwrite: bool = False
 ) -> Recovered:
-    """Save samples.
+    """Recover samples.
 
     Parameters:
         path: the dataset.
-        outfile: data file of the result; None to finish what a dead writer left under its own name.
-        overwrite: replace what exists without asking.
+        outfile: data file of the result; None to finish the unfinished dataset under its own name.
+        overwrite: replace an existing file without asking.
 
     Raises:
-        UsageError: without `outfile` there is nothing to finish, or with it what is complete.
-        DatasetBusyError: the writer is alive.
-        FileExistsError: the user wants to keep what exists.
+        UsageError: without `outfile`, there is no unfinished dataset; with it, the dataset is complete.
+        DatasetBusyError: the writer is still running.
+        FileExistsError: the user wants to keep the existing file.
     """
     path = Path(path)
     left = find_leftover(path)
@@ -82,23 +82,23 @@ def recover(
         return _finish(path, left, overwrite)
     refuse_same([path], [outfile])
     if left is not None and left.is_complete:
-        raise UsageError(f"{path} is complete, and only its files lack their names: leave out -o")
+        raise UsageError(f"{path} is complete except for renaming its files: run the command without -o")
     if left is not None:
         with open_writer(outfile, left.announced, overwrite) as writer:
             for piece in left.pieces():
                 write_piece(writer, piece.keys, piece.sizes.tolist(), piece.buffers)
-        return Recovered(Path(outfile), "what a writer left", writer.written, _missing(left, writer.written))
+        return Recovered(Path(outfile), "unfinished dataset", writer.written, _missing(left, writer.written))
     if not path.exists():
-        raise DatasetNotFoundError(f"{path} not found, and no writer has left anything of it")
+        raise DatasetNotFoundError(f"{path} not found, and there is no unfinished dataset of that name")
     salvage = Salvage(path)
     with open_writer(outfile, 0, overwrite) as writer:
         for piece in salvage.pieces():
             writer.write_many(piece.keys, piece.buffers)
-    return Recovered(Path(outfile), "what is sound", writer.written, salvage.lost)
+    return Recovered(Path(outfile), "intact samples", writer.written, salvage.lost)
 
 
 def write_piece(writer: RawWriter, keys: list[str], sizes: list[int], buffers: list[Any]) -> None:
-    """Write samples that lie one after the other in one buffer."""
+    """Write samples that are contiguous in one buffer."""
     data, samples, at = memoryview(buffers[0]), [], 0
     for size in sizes:
         samples.append(data[at : at + size])
@@ -108,50 +108,54 @@ def write_piece(writer: RawWriter, keys: list[str], sizes: list[int], buffers: l
 
 def _finish(path: Path, left: Leftover | None, overwrite: bool) -> Recovered:
     if finish_leftover(path):
-        return Recovered(path, "complete; its files have their names")
+        return Recovered(path, "complete, files renamed")
     if left is None:
         raise UsageError(
-            f"no writer has left anything of {path}. To save what is sound of it, name a file with -o"
+            f"there is no unfinished dataset {path}. To recover the intact samples of a damaged one, use -o"
         )
     if path.exists() and not overwrite:
-        confirm_overwrite(f"{path.name} exists, overwrite it with what a writer left?")
+        confirm_overwrite(f"{path.name} exists, overwrite it with the unfinished dataset?")
     writer = RawWriter(path, overwrite=True, resume=True, disable=None)
     if writer.written:
         writer.close()
     else:
         writer.discard()
-    return Recovered(path, "what a writer left", writer.written, _missing(left, writer.written))
+    return Recovered(path, "unfinished dataset", writer.written, _missing(left, writer.written))
 
 
 def _missing(left: Leftover, saved: int) -> list[Lost]:
-    """Samples that were on their way to the draft."""
+    """Samples that are in the journal but not in the draft."""
     if saved >= left.announced:
         return []
-    reason = f"{left.announced - saved:,} samples from index {saved} on had not reached the file as a whole"
+    reason = f"{left.announced - saved:,} samples from index {saved} on were not completely written"
     return [Lost(left.size, max(left.size, left.announced_size), reason)]
 
 
 def report(result: Recovered) -> str:
-    """The result for people."""
-    lines = [f"{result.path}: {result.what}: {result.samples:,} samples saved, {len(result.lost):,} lost"]
+    """The result as text."""
+    lines = [f"{result.path}: {result.what}: {result.samples:,} samples recovered, {len(result.lost):,} lost"]
     lines += [f"  {lost}" for lost in result.lost[:SHOWN]]
     if len(result.lost) > SHOWN:
-        lines.append(f"  and {len(result.lost) - SHOWN:,} more; --json tells all")
+        lines.append(f"  and {len(result.lost) - SHOWN:,} more; --json lists all")
     return "\n".join(lines)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Add the arguments."""
     add = parser.add_argument
-    add("file", metavar="FILE", help="dataset, a .msgpack file that may not be there yet")
-    add("-o", "--outfile", metavar="OUT", help="write the samples to this dataset, and leave FILE alone")
-    add("--discard", action="store_true", help="remove what a dead writer left of FILE")
+    add("file", metavar="FILE", help="dataset: a .msgpack file, which need not exist yet")
+    add("-o", "--outfile", metavar="OUT", help="write the samples to this dataset, and do not change FILE")
+    add(
+        "--discard",
+        action="store_true",
+        help="remove the unfinished dataset that a killed writer left of FILE",
+    )
     add("--json", action="store_true", help="print the result as JSON")
     add_no_confirm(parser)
 
 
 def main(args: argparse.Namespace) -> int:
-    """Recover and print; returns the exit code."""
+    """Recover samples and print the result. Returns the exit code."""
     if args.discard:
         return _discard(args)
     try:
@@ -165,10 +169,10 @@ def main(args: argparse.Namespace) -> int:
 
 def _discard(args: argparse.Namespace) -> int:
     if args.outfile:
-        print("ddfast recover: --discard writes no dataset: leave out -o", file=sys.stderr)
+        print("ddfast recover: --discard cannot be combined with -o", file=sys.stderr)
         return USAGE
     found = discard_leftover(args.file)
-    print(f"{args.file}: {'what a writer left is removed' if found else 'no writer has left anything'}")
+    print(f"{args.file}: {'unfinished dataset removed' if found else 'no unfinished dataset found'}")
     return 0
 
 

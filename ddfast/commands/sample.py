@@ -2,7 +2,7 @@
 
 Strategies:
 
-- random: a random choice, in random order.
+- random: randomly chosen samples, in random order.
 - sequential: the first samples, in their order.
 
 Example:
@@ -46,17 +46,17 @@ def sample(
     Parameters:
         infile: the dataset.
         outfile: data file of the result; the user is asked if it exists.
-        number: how many samples. All are written, with a warning, where there are not as many.
+        number: number of samples. If the dataset has fewer, all are written, with a warning.
         strategy: ``"random"`` or ``"sequential"``.
-        overwrite: replace what exists without asking.
-        seed: of the random choice; None for the one that depends on the length of the dataset alone.
+        overwrite: replace an existing file without asking.
+        seed: seed of the random choice; None for a choice that depends only on the length of the dataset.
 
     Raises:
         ValueError: the number is negative, or both files are the same.
-        FileExistsError: the user wants to keep what exists.
+        FileExistsError: the user wants to keep the existing file.
     """
     if number < 0:
-        raise ValueError(f"{number} samples cannot be written")
+        raise ValueError(f"the number of samples is {number}, but must not be negative")
     refuse_same([infile], [outfile])
     with open_reader(infile) as reader:
         n = len(reader)
@@ -72,7 +72,7 @@ def sample(
 
 
 def first(number: int, batches: Iterable[Batch]) -> Iterator[Batch]:
-    """Batches of the first so many samples."""
+    """Batches of the first `number` samples."""
     for batch in batches:
         if number <= len(batch):
             yield batch[:number]
@@ -82,26 +82,30 @@ def first(number: int, batches: Iterable[Batch]) -> Iterator[Batch]:
 
 
 def natural(text: str) -> int:
-    """An integer from 0."""
+    """A non-negative integer."""
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not an integer from 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a non-negative integer")
     return int(text)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Add the arguments."""
     parser.add_argument("infile", help="dataset to take samples from")
-    parser.add_argument("outfile", help="where to write the result")
-    parser.add_argument("number", type=natural, help="how many samples to extract")
+    parser.add_argument("outfile", help="dataset to write")
+    parser.add_argument("number", type=natural, help="number of samples to extract")
     parser.add_argument(
-        "-s", "--strategy", default="random", choices=("sequential", "random"), help="(default: random)"
+        "-s",
+        "--strategy",
+        default="random",
+        choices=("sequential", "random"),
+        help="how to choose samples (default: random)",
     )
     add_no_confirm(parser)
     add_seed(parser)
 
 
 def main(args: argparse.Namespace) -> int:
-    """Extract; returns the exit code."""
+    """Extract samples. Returns the exit code."""
     with keeping_what_exists():
         sample(
             args.infile, args.outfile, args.number, args.strategy, overwrite=args.no_confirm, seed=args.seed

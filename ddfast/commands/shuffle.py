@@ -1,7 +1,8 @@
 """Shuffle a dataset.
 
-By default chunks of neighbouring samples are read in random order, and mixed in a buffer. That reads the
-dataset in long stretches, but samples stay closer to their neighbours than by a true shuffle.
+By default, the command reads chunks of neighbouring samples in random order and mixes them in a buffer.
+This reads large pieces of the dataset, but samples stay closer to their neighbours than with
+--true-shuffle.
 
 Example:
   ddfast shuffle train.msgpack shuffled.msgpack --buf-size 0.05 --seed 7
@@ -42,12 +43,12 @@ def shuffle(infile: StrPath, outfile: StrPath, args: argparse.Namespace) -> None
     Parameters:
         infile: the dataset.
         outfile: data file of the result; the user is asked if it exists.
-        args: ``true_shuffle``, ``buf_size``, ``chunk_size`` and ``no_confirm`` as `add_arguments` declares
-            them, and perhaps ``seed``.
+        args: ``true_shuffle``, ``buf_size``, ``chunk_size`` and ``no_confirm`` as in `add_arguments`, and
+            optionally ``seed``.
 
     Raises:
         ValueError: both files are the same.
-        FileExistsError: the user wants to keep what exists.
+        FileExistsError: the user wants to keep the existing file.
     """
     refuse_same([infile], [outfile])
     with open_reader(infile) as reader:
@@ -57,7 +58,7 @@ def shuffle(infile: StrPath, outfile: StrPath, args: argparse.Namespace) -> None
 
 
 def shuffled(reader: MsgpackReader, args: argparse.Namespace) -> Shuffler | QuasiShuffler:
-    """The reader in the order that the options ask for."""
+    """The reader in the order that the options select."""
     seed = getattr(args, "seed", None)
     if args.true_shuffle:
         return Shuffler(reader, seed=seed)
@@ -71,7 +72,7 @@ def shuffled(reader: MsgpackReader, args: argparse.Namespace) -> Shuffler | Quas
 
 
 def above_zero(kind: type[Number]) -> Callable[[str], Number]:
-    """An option's type: a number above 0 of some kind."""
+    """The type of an option: a positive number of this kind."""
 
     def parse(text: str) -> Number:
         try:
@@ -79,40 +80,40 @@ def above_zero(kind: type[Number]) -> Callable[[str], Number]:
         except ValueError:
             value = kind(0)
         if not 0 < value < float("inf"):
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+            raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
         return value
 
     return parse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Add the arguments."""
     parser.add_argument("infile", help="dataset to shuffle")
-    parser.add_argument("outfile", help="where to write the result")
+    parser.add_argument("outfile", help="dataset to write")
     add_no_confirm(parser)
     parser.add_argument(
-        "--true-shuffle", action="store_true", help="slower, but every order is equally likely"
+        "--true-shuffle", action="store_true", help="make all orders equally likely, which is slower"
     )
     parser.add_argument(
         "--buf-size",
         type=above_zero(float),
         default=BUF_SIZE,
         metavar="N",
-        help="samples in the buffer, or below 1, the fraction of the dataset that is; more of them mix better, "
-        f"but take more memory (default: {BUF_SIZE})",
+        help="size of the buffer in samples, or, if below 1, as a fraction of the dataset; larger buffers mix better "
+        f"and take more memory (default: {BUF_SIZE})",
     )
     parser.add_argument(
         "--chunk-size",
         type=above_zero(int),
         default=CHUNK_SIZE,
         metavar="N",
-        help=f"samples in a chunk; larger ones are faster and mix worse (default: {CHUNK_SIZE})",
+        help=f"samples per chunk; larger chunks are faster and mix worse (default: {CHUNK_SIZE})",
     )
     add_seed(parser)
 
 
 def main(args: argparse.Namespace) -> int:
-    """Shuffle; returns the exit code."""
+    """Shuffle a dataset. Returns the exit code."""
     with keeping_what_exists():
         shuffle(args.infile, args.outfile, args)
     return 0

@@ -1,10 +1,10 @@
 """Split a dataset into several smaller ones.
 
-Two split positions A and B, for example, give three output files:
+For example, two split positions A and B result in three output files:
 
     [.....file1.....|A|.....file2.....|B|.....file3.....]
 
-File 1 has the samples 0 to A-1, file 2 the samples A to B-1, and file 3 the samples from B to the end.
+File 1 contains the samples 0 to A-1, file 2 the samples A to B-1, and file 3 the samples from B to the end.
 Each file appears when it is complete.
 
 Example:
@@ -40,13 +40,14 @@ def split_dataset(
 
     Parameters:
         infile: the dataset.
-        outfiles: data files of the parts. The user is asked about each that exists; those that are to be kept
-            are left out.
-        splits: in ascending order, the index of the first sample of every part but the first.
-        overwrite: replace what exists without asking.
+        outfiles: data files of the parts. The user is asked about each existing file; parts whose file is kept
+            are not written.
+        splits: index of the first sample of every part except the first, in ascending order.
+        overwrite: replace existing files without asking.
 
     Raises:
-        ValueError: the splits are not in order or lie outside the dataset, or are not one less than outfiles.
+        ValueError: the splits are not ascending or are outside of the dataset, or their number is not one less than
+            that of outfiles.
     """
     refuse_same([infile], outfiles)
     with open_reader(infile) as reader:
@@ -59,39 +60,43 @@ def split_dataset(
 
 
 def check_splits(splits: Sequence[int], files: int, n: int) -> None:
-    """Raise ValueError unless a dataset of `n` samples can be split at these positions into so many files."""
+    """Raise ValueError unless a dataset of `n` samples can be split at these positions into `files` parts."""
     if list(splits) != sorted(splits):
-        raise ValueError(f"split positions are in ascending order, not {' '.join(map(str, splits))}")
+        raise ValueError(f"split positions must be in ascending order, but are {' '.join(map(str, splits))}")
     for split in splits:
         if not 0 < split < n:
             raise ValueError(
-                f"split position {split} is not inside the dataset, which has {n:,} samples: "
-                f"positions go from 1 to {n - 1}"
+                f"split position {split} is outside of the dataset, which has {n:,} samples: "
+                f"use positions from 1 to {n - 1}"
             )
     if files != len(splits) + 1:
         raise ValueError(
-            f"{len(splits)} split positions give {len(splits) + 1} parts, but {files} outputs are named"
+            f"{len(splits)} split positions result in {len(splits) + 1} parts, but {files} outputs are given"
         )
 
 
 def outfiles_of(infile: StrPath, parts: int) -> list[Path]:
-    """Names of the parts where none are given: ``train-0.msgpack``, ``train-1.msgpack``, ..."""
+    """Default names of the parts: ``train-0.msgpack``, ``train-1.msgpack``, ..."""
     path = Path(infile)
     return [path.with_name(f"{path.stem}-{i}{path.suffix}") for i in range(parts)]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    parser.add_argument("infile", help="file to split")
+    """Add the arguments."""
+    parser.add_argument("infile", help="dataset to split")
     parser.add_argument("split", type=int, nargs="+", help="index of the first sample of the next part")
     parser.add_argument(
-        "-o", "--outfiles", metavar="PATH", nargs="+", help="output files (default: infile-0, infile-1, ...)"
+        "-o",
+        "--outfiles",
+        metavar="PATH",
+        nargs="+",
+        help="datasets to write (default: infile-0, infile-1, ...)",
     )
     add_no_confirm(parser)
 
 
 def main(args: argparse.Namespace) -> int:
-    """Split; returns the exit code."""
+    """Split a dataset. Returns the exit code."""
     outfiles = args.outfiles or outfiles_of(args.infile, len(args.split) + 1)
     split_dataset(args.infile, outfiles, args.split, args.no_confirm)
     return 0

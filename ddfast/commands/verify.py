@@ -1,10 +1,10 @@
-"""Check that datasets are whole: digests, index and every message.
+"""Check datasets for damage: digests, index and every message.
 
-Compares the MD5 of all files with the MD5 file, holds offsets, keys, key hashes and filter against
-each other and against the samples, goes through every sample without decoding it, and compares each
-with its checksum where there are checksums (train.msgpack.xxh3). Each thing that is wrong is told
-with file, sample, key, byte position and what to do. The exit status is 0 for
-sound datasets, 1 for damaged ones (or ones that cannot be read), 2 for wrong arguments.
+The command compares the MD5 of all files with the MD5 file, and offsets, keys, key hashes and filter
+with each other and with the samples. It checks every message without decoding it, and compares each
+sample with its checksum, if the dataset has checksums (train.msgpack.xxh3). For each error it prints
+file, sample, key, byte position and what to do. The exit status is 0 for intact datasets, 1 for damaged
+or unreadable ones, and 2 for wrong arguments.
 
 Examples:
   ddfast verify --quick 'data/train-*.msgpack'
@@ -32,12 +32,12 @@ def verify(
     """Check one dataset.
 
     Parameters:
-        path: the data file; a path or a URL, of which all is read.
-        quick: leave MD5 digests out.
-        storage_options: for a URL, see `ddfast.storage.open_storage`.
+        path: the data file; a path or a URL, which is read completely.
+        quick: skip MD5 digests.
+        storage_options: options for a URL, see `ddfast.storage.open_storage`.
 
     Returns:
-        What was found; `Check.sound` and `Check.findings` tell.
+        The result, see `Check.sound` and `Check.findings`.
 
     Raises:
         OSError: a file cannot be read.
@@ -47,22 +47,22 @@ def verify(
 
 
 def report(check: Check) -> str:
-    """The result for people."""
+    """The result as text."""
     what = f"{check.samples:,} samples, {check.size:,} bytes"
-    lines = [f"{check.path}: {'sound' if check.sound else 'damaged'} ({what})"]
+    lines = [f"{check.path}: {'intact' if check.sound else 'damaged'} ({what})"]
     lines += [f"  {finding}" for finding in check.findings]
     lines += [f"  and {count:,} more: {kind}" for kind, count in check.untold.items()]
     if len(check.damaged) > SHOWN:
         lines.append(f"  damaged samples: {ranges(check.damaged)}")
     if check.keyless:
         lines.append(
-            f"  note: {check.keyless:,} samples hold no string under 'key'; their keys were not compared"
+            f"  note: {check.keyless:,} samples have no string under 'key'; their keys were not compared"
         )
     return "\n".join(lines)
 
 
 def ranges(numbers: Sequence[int]) -> str:
-    """Rising numbers in few words, such as ``3, 5-9``."""
+    """Ascending numbers as ranges, such as ``3, 5-9``."""
     parts: list[list[int]] = []
     for number in numbers:
         if parts and number == parts[-1][1] + 1:
@@ -73,7 +73,7 @@ def ranges(numbers: Sequence[int]) -> str:
 
 
 def to_dict(check: Check) -> dict[str, Any]:
-    """The result, ready for JSON."""
+    """The result in a form for JSON."""
     return {
         "file": str(check.path),
         "sound": check.sound,
@@ -87,16 +87,16 @@ def to_dict(check: Check) -> dict[str, Any]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Add the arguments."""
     add = parser.add_argument
     add("files", metavar="FILE", nargs="+", help="datasets: .msgpack files, URLs or glob patterns")
     add_storage_arguments(parser)
-    add("--quick", action="store_true", help="leave out the MD5 digests, which take most of the time")
+    add("--quick", action="store_true", help="skip the MD5 digests, which take most of the time")
     add("--json", action="store_true", help="print the result as JSON")
 
 
 def main(args: argparse.Namespace) -> int:
-    """Check and print; returns the exit code."""
+    """Check datasets and print the result. Returns the exit code."""
     checks = []
     options = storage_options(args)
     for path in sources(args.files, options):

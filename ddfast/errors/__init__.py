@@ -1,4 +1,4 @@
-"""The errors that ddfast raises: each is a `DdfastError` and also the builtin exception that a caller would catch."""
+"""The errors that ddfast raises. Each is a `DdfastError` and also the builtin exception that a caller would expect."""
 
 from __future__ import annotations
 
@@ -119,13 +119,15 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "CorruptArchiveError":  # a child of zipfile's error, without importing zipfile for all others
+    if name == "CorruptArchiveError":  # a subclass of zipfile's error: imported only when needed
         from ddfast.errors.archive import CorruptArchiveError
 
         return CorruptArchiveError
     if name == "NobodyAnswersError":
         warnings.warn(
-            "ddfast.errors.NobodyAnswersError is now NoTerminalError", DeprecationWarning, stacklevel=2
+            "ddfast.errors.NobodyAnswersError is deprecated, use NoTerminalError",
+            DeprecationWarning,
+            stacklevel=2,
         )
         return NoTerminalError
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

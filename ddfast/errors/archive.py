@@ -1,4 +1,4 @@
-"""The error of archives, in a module of its own: it needs `zipfile`, whose import takes time."""
+"""The error of archives, in a separate module because it needs `zipfile`, whose import takes time."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ __all__ = ["DdfastError", "KernelError"]
 
 
 class DdfastError(Exception):
-    """Base of all errors that ddfast raises by itself."""
+    """Base of all errors of ddfast."""
 
     __module__ = "ddfast.errors"
 
@@ -18,18 +18,18 @@ class DdfastError(Exception):
             cls.__module__ = "ddfast.errors"  # the public name, in tracebacks and pickles
 
     def __str__(self) -> str:
-        # KeyError would print the repr of its message.
+        # KeyError prints the repr of its message.
         return str(self.args[0]) if len(self.args) == 1 else super().__str__()
 
 
 class KernelError(DdfastError, ValueError):
-    """A native kernel refused its input; readers turn this into an error that names file and sample.
+    """A native kernel refused its input. Readers convert it to an error that names file and sample.
 
     Attributes:
         code: status of the kernel, one of the DDF_E_* values of csrc/ddf_common.h.
-        reason: what is wrong, without saying where.
-        item: which input of a bulk call, from 0.
-        pos: byte position inside that input.
+        reason: what is wrong, without the position.
+        item: number of the input in a bulk call, from 0.
+        pos: byte position within that input.
     """
 
     def __init__(self, code: int, reason: str, item: int = 0, pos: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""Errors of datasets and their samples: missing, damaged, replaced, asked for by a wrong index or key."""
+"""Errors of datasets and their samples: missing or damaged files, replaced files, wrong indices and keys."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 
 
 class DatasetNotFoundError(DdfastError, FileNotFoundError):
-    """The data file, or every file that could serve as its index, is missing."""
+    """The data file is missing, or all files that can be its index."""
 
 
 class IndexFileError(DdfastError, ValueError):
@@ -36,27 +36,27 @@ class IndexFileError(DdfastError, ValueError):
 
 
 class ChecksumsNotFoundError(DdfastError, FileNotFoundError):
-    """Samples are to be verified, and the file of their checksums is missing."""
+    """The checksums file that is needed to verify samples is missing."""
 
 
 class CorruptSampleError(DdfastError, ValueError):
-    """A sample's bytes are no well-formed msgpack message, lack their checksum, or hold a value that cannot be."""
+    """A sample is not a well-formed msgpack message, does not match its checksum, or contains an invalid value."""
 
 
 class CorruptSpanError(IndexFileError, CorruptSampleError):
-    """The index is damaged in the place of one sample: its offsets are no range of bytes of the data file."""
+    """The index entry of one sample is damaged: its offsets are not a valid range of bytes of the data file."""
 
 
 class TooManyFieldsError(DdfastError, ValueError):
-    """The samples of a batch have more different field names than a batch may have columns."""
+    """The samples of a batch have more different field names than the maximum number of columns."""
 
 
 class PickleRefusedError(DdfastError, ValueError):
-    """A sample holds a pickled array, and the reader was not opened with ``allow_pickle=True``."""
+    """A sample contains a pickled array, and the reader was opened without ``allow_pickle=True``."""
 
 
 class SampleIndexError(DdfastError, IndexError):
-    """A sample index lies outside the dataset."""
+    """A sample index is out of range."""
 
 
 class SampleKeyError(DdfastError, KeyError):
@@ -64,23 +64,23 @@ class SampleKeyError(DdfastError, KeyError):
 
 
 class ColumnNameError(DdfastError, KeyError):
-    """No sample of a batch has a field of this name, or it was left out when columns were selected."""
+    """No sample of a batch has a field of this name, or the field is not among the selected columns."""
 
 
 class ReadError(DdfastError, OSError):
-    """The data file could not be read where the index says that a sample is."""
+    """A sample could not be read from the data file."""
 
 
 class DatasetChangedError(ReadError):
-    """The data file was cut or rewritten in place while it was open."""
+    """The data file was truncated or rewritten in place while it was open."""
 
 
 class SampleFileNotFoundError(ReadError, FileNotFoundError):
-    """The file that a sample is made of is gone, or was never there."""
+    """The file of a sample does not exist."""
 
 
 class UnsupportedIOError(DdfastError, OSError):
-    """A reader was asked to read in a way that this system does not offer to the program."""
+    """The system does not support an operation, or a way of reading that was requested."""
 
 
 class ClosedError(DdfastError, ValueError):
@@ -88,26 +88,25 @@ class ClosedError(DdfastError, ValueError):
 
 
 class UnfinishedDatasetError(DdfastError, OSError):
-    """The writer of a dataset died while its files took their names, and nobody has finished that yet."""
+    """The writer of a dataset died while it renamed the files, and the renames were not finished yet."""
 
 
 class DatasetBusyError(DdfastError, BlockingIOError):
-    """Another writer is at work on the same dataset."""
+    """Another writer is writing the same dataset."""
 
 
 class ChecksumError(DdfastError, ValueError):
-    """A file has not the MD5 digest that it should have.
+    """A file does not have the expected MD5 digest.
 
     Attributes:
         path: the file.
-        expected: the digest that it should have, in hexadecimal digits.
-        got: the digest that it has.
+        expected: the expected digest in hexadecimal digits.
+        got: the digest of the file.
+        advice: what to do.
     """
 
     def __init__(self, path: str, expected: str, got: str, advice: str) -> None:
-        super().__init__(
-            f"{path} has not the MD5 that it should have: expected {expected}, got {got}. {advice}"
-        )
+        super().__init__(f"MD5 mismatch in {path}: expected {expected}, got {got}. {advice}")
         self.path = path
         self.expected = expected
         self.got = got
@@ -118,4 +117,4 @@ class ChecksumError(DdfastError, ValueError):
 
 
 class UnevenBatchesError(DdfastError, RuntimeError):
-    """Some processes would deliver a batch more than others, which makes them wait for each other for ever."""
+    """Some processes would deliver more batches than others, and wait for the others for ever."""

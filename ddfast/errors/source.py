@@ -1,4 +1,4 @@
-"""Errors of what samples are made of: lists of files, labels, archives' members, images, downloads, transforms."""
+"""Errors of sources of samples: lists of files, labels, archive members, images, downloads, transforms."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ __all__ = [
 
 
 class TextFileError(DdfastError, ValueError):
-    """A list of files or of labels is not UTF-8 text, or a list of samples not what it should be."""
+    """A list of files or labels is not UTF-8 text, or a list of samples is invalid."""
 
 
 class EscapingPathError(DdfastError, ValueError):
-    """A list of files names a file outside of the folder that its paths are relative to."""
+    """A list of files names a file outside of ``root_dir``."""
 
 
 class MissingLabelError(DdfastError, ValueError):
-    """Labels are to be sorted, and None is among them."""
+    """Labels cannot be sorted because one of them is None."""
 
 
 class UnknownLabelError(DdfastError, KeyError):
-    """A sample's label is not among the labels that the reader was given."""
+    """The label of a sample is not in the reader's list of labels."""
 
 
 class EncryptedMemberError(DdfastError, RuntimeError):
@@ -44,7 +44,7 @@ class EncryptedMemberError(DdfastError, RuntimeError):
 
 
 class UnsupportedCompressionError(DdfastError, NotImplementedError):
-    """A member of an archive is compressed in a way that cannot be undone here."""
+    """A member of an archive is compressed with an unsupported method."""
 
 
 class MemberNotFoundError(SampleKeyError):
@@ -52,7 +52,7 @@ class MemberNotFoundError(SampleKeyError):
 
 
 class MissingPackageError(DdfastError, ImportError):
-    """Something was asked for that needs a package which is not installed."""
+    """A feature needs a package that is not installed."""
 
 
 class DownloadError(DdfastError, OSError):
@@ -60,19 +60,19 @@ class DownloadError(DdfastError, OSError):
 
 
 class BackgroundError(DdfastError, RuntimeError):
-    """A generator in another thread or process failed in a way that left no exception to pass on."""
+    """A generator in another thread or process failed without an exception that can be passed on."""
 
 
 class TransformError(DdfastError, ValueError, TypeError):
-    """A transform is nothing that can be called with a value."""
+    """A transform cannot be called with a value."""
 
 
 class MissingParameterError(DdfastError, KeyError):
-    """A transform requires a parameter that no ``rng`` gives."""
+    """A transform requires a parameter that ``rng`` does not return."""
 
 
 class MissingFieldError(DdfastError, KeyError):
-    """A transform is meant for a field that a sample does not have."""
+    """A sample lacks the field of a transform."""
 
 
 class ImageError(DdfastError, OSError):

@@ -16,15 +16,15 @@ __all__ = [
 
 
 class StorageError(ReadError):
-    """Storage could not be read from or written to.
+    """Reading from or writing to storage failed.
 
     Attributes:
-        url: the object, as it may be shown: without passwords and query.
-        span: the bytes ``(start, stop)`` that were wanted, or None.
-        attempts: how often it was tried.
-        passing: whether another attempt may help.
+        url: URL of the object, without passwords and query.
+        span: the requested bytes ``(start, stop)``, or None.
+        attempts: number of attempts.
+        passing: whether the failure is temporary, so that another attempt may succeed.
         retry_after: seconds that the server asks to wait before another attempt, or None.
-        throttled: whether the server refused because it is asked for too much (429, 503).
+        throttled: whether the server refused because of too many requests (429, 503).
     """
 
     def __init__(
@@ -51,20 +51,20 @@ class StorageError(ReadError):
 
 
 class StorageTimeoutError(StorageError, TimeoutError):
-    """Storage has not answered for as long as the reader was told to wait."""
+    """Storage did not answer within the reader's timeout."""
 
 
 class StorageNotFoundError(StorageError, FileNotFoundError):
-    """There is no object of this name."""
+    """The object, or its bucket, does not exist."""
 
 
 class StorageDeniedError(StorageError, PermissionError):
-    """The storage refuses what was asked for to whoever asked."""
+    """The storage refuses access with the given credentials."""
 
 
 class DatasetReplacedError(StorageError, DatasetChangedError):
-    """An object is another than it was when it was first looked at."""
+    """An object was replaced after it was first read."""
 
 
 class StorageOptionError(DdfastError, ValueError, TypeError):
-    """A storage was given an option that it does not have, or a value that makes no sense."""
+    """A storage option does not exist, or has an invalid value."""

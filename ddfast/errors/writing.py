@@ -19,20 +19,20 @@ class NoTerminalError(DdfastError, FileExistsError, EOFError):
 
 
 class ResumeError(DdfastError, ValueError):
-    """What a writer left cannot be gone on with in the way that was asked for."""
+    """An unfinished dataset cannot be resumed in the requested way."""
 
 
 class InvalidSampleError(DdfastError, ValueError):
-    """A writer was given a sample that cannot be written, or would be read back as something else."""
+    """A sample cannot be written, or would be read back as a different value."""
 
 
 class MissingKeyError(InvalidSampleError, KeyError):
-    """A writer was given a sample without ``"key"``."""
+    """A sample has no ``"key"``."""
 
 
 class DuplicateKeyError(InvalidSampleError):
-    """A writer, or a reader that is given its samples, was given a key for the second time."""
+    """A key was passed twice to a writer, or to a reader of samples in memory."""
 
 
 class UnpackableSampleError(InvalidSampleError, TypeError, OverflowError):
-    """A sample was asked for in packed form, and holds a value that has none."""
+    """A sample cannot be packed, because it contains a value that msgpack does not support."""

@@ -1,7 +1,7 @@
-"""Parsers of command lines, made of arguments that are the same in every program.
+"""Command line parsers with arguments that many programs share.
 
-``argument_indir(parser)`` and its siblings add one argument each. What they are given besides goes to
-``parser.add_argument``: more names of the option, or keywords that override the usual ones.
+Each function such as ``argument_indir(parser)`` adds one argument. Further arguments of the function are passed to
+``parser.add_argument``: additional option names, or keywords that override the defaults.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class YesNoAction(argparse.Action):
-    """Stores whether the value given is ``"yes"``; a default is stored as it is."""
+    """Stores True if the value is ``"yes"``, otherwise False; a default is stored unchanged."""
 
     def __call__(
         self,
@@ -27,7 +27,7 @@ class YesNoAction(argparse.Action):
 
 
 class MinMaxAction(argparse.Action):
-    """Stores the value given, moved into the limits that a subclass sets; 0 stands for the upper one."""
+    """Stores the value, limited to the range that a subclass sets; 0 means the maximum."""
 
     min_value: Any = None
     max_value: Any = None
@@ -57,13 +57,13 @@ def make_parser(
     """A parser with the arguments of a program that converts a dataset.
 
     Parameters:
-        description: what the help begins with, often ``__doc__``.
-        indir: add that argument; so for all that follow.
+        description: beginning of the help, often ``__doc__``.
+        indir: whether to add this argument; the same applies to the following parameters.
         outdir: see ``indir``.
         no_confirm: see ``indir``.
         skip_verification: see ``indir``.
         shuffle: see ``indir``.
-        formatter_class: makes the help; the default leaves lines of the description as they are.
+        formatter_class: formats the help; the default keeps the line breaks of the description.
         kwargs: any other argument of ``argparse.ArgumentParser``.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=formatter_class, **kwargs)
@@ -90,7 +90,7 @@ def make_parser_simple(
     formatter_class: Any = argparse.RawDescriptionHelpFormatter,
     **kwargs: Any,
 ) -> argparse.ArgumentParser:
-    """The same as ``make_parser``, with no argument unless it is asked for."""
+    """The same as ``make_parser``, but without any of the arguments by default."""
     return make_parser(
         description, indir, outdir, no_confirm, skip_verification, shuffle, formatter_class, **kwargs
     )
@@ -120,10 +120,10 @@ argument_outfiles = _argument(
     "-o", "--outfiles", type=str, default=None, metavar="PATH", help="Files to write.", nargs="+"
 )
 argument_no_confirm = _argument(
-    "-y", "--no-confirm", dest="no_confirm", action="store_true", help="Ask no questions."
+    "-y", "--no-confirm", dest="no_confirm", action="store_true", help="Do not ask for confirmation."
 )
 argument_skip_verification = _argument(
-    "-s", "--skip-verification", action="store_true", help="Do not compare source files with their MD5."
+    "-s", "--skip-verification", action="store_true", help="Do not verify the MD5 of source files."
 )
 argument_shuffle = _argument(
     "--shuffle",
@@ -135,17 +135,17 @@ argument_shuffle = _argument(
 argument_calculate_weights = _argument(
     "--calculate-weights",
     action="store_true",
-    help="Compute weights of the classes from the median of their frequencies.",
+    help="Compute class weights by median frequency balancing.",
 )
 
 
 def argument_threads(parser: argparse.ArgumentParser, default: int = 1, max_threads: int = 0) -> None:
-    """Add ``-t``, ``--threads``: a number from 1 to a limit, which is also what 0 means.
+    """Add ``-t``, ``--threads``: a number from 1 to a limit; 0 means the limit.
 
     Parameters:
-        parser: gets the argument.
-        default: threads where none are asked for, at most the limit.
-        max_threads: the limit; 0 means one thread for each processor, -2 two for each, and so on.
+        parser: parser to which the argument is added.
+        default: default number of threads, at most the limit.
+        max_threads: the limit; 0 means one thread per processor, -2 two threads per processor, and so on.
     """
     processors = os.cpu_count() or 1
     limit = max_threads if max_threads > 0 else processors * (-max_threads or 1)
@@ -161,5 +161,5 @@ def argument_threads(parser: argparse.ArgumentParser, default: int = 1, max_thre
         metavar=f"0-{limit}",
         type=int,
         action=Action,
-        help="Threads that convert samples; 0 uses all processors. (default: %(default)s)",
+        help="Number of threads that convert samples; 0 uses all processors. (default: %(default)s)",
     )

@@ -1,8 +1,8 @@
-"""Generators that run ahead in a process of their own.
+"""Generators that run ahead in a separate process.
 
-Parent and child hold an end each of a two-way pipe. Down it come objects, and at last a ``SentinelEnd`` or a
-``SentinelError``. Up go credits, one for each object that was taken, or ``_STOP``. The child sends an object
-only when it has a credit, so that no more than a few of them wait.
+Parent and child are connected by a two-way pipe. The child sends objects, and at the end a ``SentinelEnd`` or a
+``SentinelError``. The parent sends one credit for each object that it has received, or ``_STOP``. The child sends an
+object only if it has a credit, so only a few objects are waiting at any time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from ddfast.errors import BackgroundError
 from ddfast.tools.background_thread import AHEAD, CHECK, PATIENCE, close
 
-# multiprocessing would make up a third of the time that `import ddfast` takes: see where it is used.
+# Importing multiprocessing would take a third of the time of `import ddfast`, so functions import it.
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
@@ -34,10 +34,10 @@ _live: weakref.WeakSet[YielderProc] = weakref.WeakSet()
 
 
 class SentinelEnd:
-    """What a child process sends after the last object."""
+    """Sent by a child process after the last object."""
 
 
-class RemoteTraceback(Exception):  # noqa: N818  # never raised: a cause that shows where an exception comes from
+class RemoteTraceback(Exception):  # noqa: N818  # never raised: the cause that shows the origin of an exception
     """The traceback of an exception in another process, as text."""
 
     def __str__(self) -> str:
@@ -45,11 +45,11 @@ class RemoteTraceback(Exception):  # noqa: N818  # never raised: a cause that sh
 
 
 class SentinelError:
-    """What a child process sends when its generator has failed.
+    """Sent by a child process when its generator has failed.
 
     Parameters:
-        exception: what was raised.
-        closing: whether that was when the generator was closed.
+        exception: the exception of the generator.
+        closing: whether it was raised while closing the generator.
     """
 
     def __init__(self, exception: BaseException, closing: bool = False) -> None:
@@ -61,7 +61,7 @@ class SentinelError:
             self.pickled = pickle.dumps(exception)
 
     def reraise(self) -> NoReturn:
-        """Raise the exception; a ``BackgroundError`` with its text where it cannot be built again."""
+        """Raise the exception, or a ``BackgroundError`` with its text if it cannot be unpickled."""
         exception: object = None
         if self.pickled is not None:
             with contextlib.suppress(Exception):
@@ -71,14 +71,14 @@ class SentinelError:
         try:
             raise exception from RemoteTraceback(self.text)
         finally:
-            del exception  # its traceback leads here
+            del exception  # its traceback refers to this frame
 
 
 class YielderProc:
     """A child process that runs a generator.
 
     Parameters:
-        gen: the generator, anything else to iterate over, or a function without parameters that makes one.
+        gen: the generator, another iterable, or a function without parameters that returns one.
     """
 
     def __init__(self, gen: Iterable[Any] | Callable[[], Iterable[Any]]) -> None:
@@ -114,7 +114,7 @@ class YielderProc:
             self._poll.register(source, select.POLLIN)
 
     def receive(self) -> Any:
-        """The next object, or a ``SentinelEnd``; raises what the generator raised.
+        """The next object, or a ``SentinelEnd``. Raises the exception of the generator.
 
         Raises:
             BackgroundError: the process has died.
@@ -122,7 +122,7 @@ class YielderProc:
         while not (ready := self._poll.poll(CHECK * 1000)) and self._process.is_alive():
             pass
         try:
-            # What it sent before it died comes first.
+            # Objects that it sent before it died come first.
             message = self._pipe.recv_bytes() if self._pipe.fileno() in dict(ready) else None
         except (EOFError, OSError):
             message = None
@@ -131,15 +131,15 @@ class YielderProc:
         obj = pickle.loads(message)
         if isinstance(obj, SentinelError):
             obj.reraise()
-        with contextlib.suppress(OSError):  # it may have ended since
+        with contextlib.suppress(OSError):  # it may have ended in the meantime
             self._pipe.send_bytes(_CREDIT)
         return obj
 
     def stop(self) -> None:
-        """Have the process close its generator and end: by a word, by SIGTERM, and at last by SIGKILL.
+        """Make the process close its generator and end: by a message, then by SIGTERM, then by SIGKILL.
 
-        Each is given ``PATIENCE``; SIGTERM still runs what the generator does in ``finally``. Raises what the
-        generator raised when it was closed.
+        Each step has ``PATIENCE`` seconds; SIGTERM still runs the ``finally`` blocks of the generator. Raises the
+        exception that the generator raised while it was closed.
         """
         if self._owner != os.getpid() or not self._ends or self._pipe.closed:
             return
@@ -157,7 +157,7 @@ class YielderProc:
             self._closing_error.reraise()
 
     def _drain(self) -> bool:
-        """Take what the process still sends, which it may be stuck with; whether it ends before patience does."""
+        """Receive the remaining objects, so that the process is not blocked. Returns whether it ended in time."""
         deadline = time.monotonic() + PATIENCE
         while (left := deadline - time.monotonic()) > 0:
             ready = dict(self._poll.poll(left * 1000))
@@ -171,13 +171,13 @@ class YielderProc:
         return self._process.exitcode is not None
 
     def _look_at(self, message: bytes) -> None:
-        with contextlib.suppress(Exception):  # nobody asked for this object
+        with contextlib.suppress(Exception):  # the object is not needed
             obj = pickle.loads(message)
             if isinstance(obj, SentinelError) and obj.closing:
                 self._closing_error = obj
 
     def forget(self, keep: Connection) -> None:
-        """Close what a forked process has inherited of this, which keeps either side from seeing the other leave."""
+        """Close the inherited ends of the pipe in a forked process; open ones hide the end of the other side."""
         for end in self._ends:
             if end is not keep:
                 end.close()
@@ -190,21 +190,21 @@ class YielderProc:
 
 
 def yield_process(gen: Iterable[T] | Callable[[], Iterable[T]]) -> Iterator[T]:
-    """Run a generator in a process, up to three objects ahead, and yield what it yields, pickled in between.
+    """Run a generator in a process, up to three objects ahead, and yield its objects, which are pickled.
 
-    The process starts when the first object is asked for. What the generator raises is raised here, caused by a
-    ``RemoteTraceback`` with its traceback as text. When this iterator is closed or dropped, the generator is
-    closed in its process, which then ends; after five seconds it gets SIGTERM, and after ten SIGKILL.
+    The process starts with the first object. Exceptions of the generator are raised here, caused by a
+    ``RemoteTraceback`` with the traceback as text. When this iterator is closed or dropped, the generator is
+    closed in its process, which then ends; after five seconds it receives SIGTERM, and after ten SIGKILL.
 
-    A generator cannot be sent to a process, so that it needs one that is forked from this, as it is the rule on
-    Linux. A function that makes the generator can be sent by any start method of ``multiprocessing``.
+    A generator cannot be sent to another process, so it needs a process that is forked from this one, the default on
+    Linux. A function that returns the generator works with any start method of ``multiprocessing``.
 
     Parameters:
-        gen: the generator, anything else to iterate over, or a function without parameters that makes one.
+        gen: the generator, another iterable, or a function without parameters that returns one.
 
     Raises:
-        BackgroundError: the generator cannot be sent to another process, its process has died, or it raised what
-            cannot be pickled.
+        BackgroundError: the generator cannot be sent to another process, its process has died, or it raised an
+            exception that cannot be pickled.
     """
     yielder = YielderProc(gen)
     del gen
@@ -217,8 +217,8 @@ def yield_process(gen: Iterable[T] | Callable[[], Iterable[T]]) -> Iterator[T]:
 
 
 _CANNOT_SEND = (
-    "What is to be run cannot be sent to a process that is not forked from this one ({error}). Give yield_process "
-    "a function that can be pickled and makes the generator, such as functools.partial(read_samples, path)"
+    "The generator cannot be sent to a process that is not forked from this one ({error}). Pass yield_process a "
+    "function that can be pickled and returns the generator, such as functools.partial(read_samples, path)"
 )
 
 
@@ -227,7 +227,7 @@ def _is_function(gen: object) -> bool:
 
 
 def _start_method(gen: object) -> str | None:
-    """What `multiprocessing` is set to; but a generator is forked where a server would have to be sent it."""
+    """The start method of `multiprocessing`, but "fork" for a generator that cannot be sent to the fork server."""
     import multiprocessing
 
     chosen = multiprocessing.get_start_method(allow_none=True) or multiprocessing.get_all_start_methods()[0]
@@ -235,18 +235,18 @@ def _start_method(gen: object) -> str | None:
 
 
 class _TerminatedError(BaseException):
-    """SIGTERM has come: the generator is to clean up and end."""
+    """SIGTERM was received: the generator must clean up and end."""
 
 
 def _serve(gen: Any, pipe: Connection) -> None:
-    """The child process: run the generator and send what it yields."""
+    """The child process: run the generator and send its objects."""
     for yielder in list(_live):
         yielder.forget(keep=pipe)
-    signal.set_wakeup_fd(-1)  # an event loop of the parent's would be told of our signals
+    signal.set_wakeup_fd(-1)  # otherwise an event loop of the parent is woken by signals of this process
     signal.signal(signal.SIGTERM, _terminate)
     try:
         outcome = _run(gen, pipe)
-        with contextlib.suppress(OSError):  # nobody listens any more
+        with contextlib.suppress(OSError):  # the parent has gone
             pipe.send(outcome)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
     except _TerminatedError:
@@ -255,7 +255,7 @@ def _serve(gen: Any, pipe: Connection) -> None:
 
 
 def _run(gen: Any, pipe: Connection) -> SentinelEnd | SentinelError:
-    """Iterate while the parent takes objects; how that ended."""
+    """Iterate while the parent receives objects. Returns the final message."""
     failure: SentinelError | None = None
     source: Any = ()
     try:
@@ -279,7 +279,7 @@ def _run(gen: Any, pipe: Connection) -> SentinelEnd | SentinelError:
 
 
 class _Channel:
-    """The child's end of the pipe, and how many objects may be sent."""
+    """The child's end of the pipe, and its credit."""
 
     def __init__(self, pipe: Connection) -> None:
         from multiprocessing.reduction import ForkingPickler
@@ -291,7 +291,7 @@ class _Channel:
         self.words.register(pipe.fileno(), select.POLLIN)
 
     def send(self, obj: object) -> bool:
-        """Send an object when there is a credit; false when the parent has left."""
+        """Wait for a credit and send an object. Returns False if the parent has left."""
         message = self.dumps(obj)
         try:
             while self.credit == 0 or self.words.poll(0):
@@ -312,7 +312,7 @@ def _terminate(*_: object) -> NoReturn:
 
 @cache
 def _stop_all_at_exit() -> None:
-    """Have generators closed at exit, before `multiprocessing`, which was imported earlier, ends their processes."""
+    """Close generators at exit, before `multiprocessing`, which was imported earlier, ends their processes."""
     import multiprocessing.util  # noqa: F401
 
     atexit.register(_stop_all)

@@ -1,4 +1,4 @@
-"""Generators that run ahead in a thread of their own."""
+"""Generators that run ahead in a separate thread."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from ddfast.errors import BackgroundError
 T = TypeVar("T")
 
 AHEAD = 3  # objects that may wait for the consumer
-PATIENCE = 5.0  # seconds that a generator has, when its consumer leaves, to finish what it is at
-CHECK = 1.0  # seconds of silence after which the other side is looked at
+PATIENCE = 5.0  # seconds that a generator has to finish its current object when its consumer leaves
+CHECK = 1.0  # seconds without objects after which the other side is checked
 
 _live: weakref.WeakSet[Yielder] = weakref.WeakSet()
 
 
 class Yielder(threading.Thread):
-    """A thread that puts what a generator yields into a queue.
+    """A thread that puts the objects of a generator into a queue.
 
     Parameters:
-        gen: the generator, which is closed in the thread, or anything else to iterate over.
-        queue: where objects go.
-        end: put after the last object.
-        error: put instead if the generator failed.
+        gen: the generator, which is closed in the thread, or another iterable.
+        queue: queue for the objects.
+        end: put into the queue after the last object.
+        error: put into the queue instead of `end` if the generator failed.
 
     Attributes:
-        exception: what the generator raised.
-        closing_exception: what it raised when it was closed.
+        exception: the exception of the generator.
+        closing_exception: the exception that it raised while it was closed.
     """
 
     def __init__(self, gen: Iterable[Any], queue: Queue[Any], end: object, error: object) -> None:
@@ -65,14 +65,14 @@ class Yielder(threading.Thread):
         self._put(last)
 
     def stop(self) -> None:
-        """Have the thread close its generator and end; waits at most ``PATIENCE`` for it."""
+        """Make the thread close its generator and end; waits at most ``PATIENCE`` seconds."""
         self.running = False
-        # The garbage collector may call this in the very thread, which must not wait for its own lock then, or in
-        # a process that was forked while somebody held it.
+        # The garbage collector may call this in the same thread, which must not wait for its own lock, or in
+        # a process that was forked while another thread held the lock.
         if self is threading.current_thread() or self._owner != os.getpid():
             return
         with contextlib.suppress(Empty):
-            while True:  # make room if the thread waits for some
+            while True:  # make room if the thread waits for it
                 self.queue.get_nowait()
         if self.ident is not None:
             self.join(PATIENCE)
@@ -85,17 +85,17 @@ class Yielder(threading.Thread):
 
 
 def yield_threaded(gen: Iterable[T]) -> Iterator[T]:
-    """Run a generator in a thread, up to three objects ahead, and yield what it yields.
+    """Run a generator in a thread, up to three objects ahead, and yield its objects.
 
-    The thread starts when the first object is asked for. What the generator raises is raised here, with its own
-    traceback. When this iterator is closed or dropped, the generator is closed in its thread; if it takes
-    longer than five seconds to get there, it is left to end by itself.
+    The thread starts with the first object. Exceptions of the generator are raised here, with their original
+    traceback. When this iterator is closed or dropped, the generator is closed in its thread. If that takes
+    longer than five seconds, the thread ends later by itself.
 
     Parameters:
-        gen: the generator, or anything else to iterate over.
+        gen: the generator, or another iterable.
     """
     yielder = Yielder(gen, Queue(AHEAD), object(), object())
-    del gen  # the thread's alone from here on
+    del gen  # only the thread uses it from here on
     _live.add(yielder)
     yielder.start()
     try:
@@ -107,28 +107,28 @@ def yield_threaded(gen: Iterable[T]) -> Iterator[T]:
 
 
 def close(gen: Iterable[Any]) -> None:
-    """Close a generator; other iterables, such as files, belong to whoever made them."""
+    """Close a generator. Other iterables, such as files, are closed by their owner."""
     if isinstance(gen, Generator):
         gen.close()
 
 
 def _next(yielder: Yielder) -> Any:
-    """The next object of the queue; raises what the generator raised."""
+    """The next object of the queue. Raises the exception of the generator."""
     while True:
-        alive = yielder.is_alive()  # asked first: what it put before it ended is found after that
+        alive = yielder.is_alive()  # before get(): objects that it put before it ended are still found
         try:
             obj = yielder.queue.get(timeout=CHECK)
         except Empty:
             if alive:
                 continue
-            raise BackgroundError("The thread that ran the generator has ended too early.") from None
+            raise BackgroundError("The thread of the generator has ended unexpectedly.") from None
         if obj is yielder.error:
             _raise_once(yielder, "exception")
         return obj
 
 
 def _raise_once(yielder: Yielder, name: str) -> None:
-    """Raise an exception of the thread and forget it, since its traceback leads to all that the generator holds."""
+    """Raise an exception of the thread and drop it, because its traceback refers to all objects of the generator."""
     exception = getattr(yielder, name)
     setattr(yielder, name, None)
     try:
@@ -139,7 +139,7 @@ def _raise_once(yielder: Yielder, name: str) -> None:
 
 
 def _stop_all() -> None:
-    """Close generators at exit, which would stop daemon threads wherever they are."""
+    """Close generators at exit; otherwise the interpreter would stop their daemon threads at any point."""
     for yielder in list(_live):
         yielder.stop()
 

@@ -1,4 +1,4 @@
-"""The ``cached_property`` of the standard library, under the name that it has in datadings."""
+"""The ``cached_property`` of the standard library, under its name in datadings."""
 
 from functools import cached_property
 

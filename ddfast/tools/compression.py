@@ -1,4 +1,4 @@
-"""Compressed files, told by their suffix."""
+"""Compressed files, recognised by their suffix."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def open_comp(
     Parameters:
         path: the file.
         mode: as for ``open``.
-        level: compression for writing, 0 to 9; the compressor's own default without it. Reading ignores it.
-        encoding: of text; for the modes with ``t``.
+        level: compression level for writing, 0 to 9; None for the default of the compressor. Ignored for reading.
+        encoding: text encoding, for modes with ``t``.
     """
     path = os.fspath(path)
     writing = level is not None and not mode.startswith("r")

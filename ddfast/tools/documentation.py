@@ -16,10 +16,10 @@ def document_keys(
     """A list of the keys of samples, for the docstring of a dataset.
 
     Parameters:
-        typefun: makes a sample from its values; it is called with as many ones as it has parameters.
+        typefun: makes a sample from its values; it is called with the value 1 for each parameter.
         block: heading of the text.
-        prefix: stands before the keys.
-        postfix: stands after the keys.
+        prefix: text before the keys.
+        postfix: text after the keys.
     """
     sample = typefun(*[1] * len(inspect.signature(typefun).parameters))
     keys = [f'    - ``"{key}"``' for key in sample]

@@ -1,8 +1,8 @@
-"""Files from the web, complete and checked before they get their names.
+"""Downloads, which are complete and verified before they get their final names.
 
-What has arrived is in ``NAME.part``, and ``NAME.part.json`` says of which version of the file that is a part, in the
-words of the server (RFC 9110, If-Range), so that parts of different versions are never glued together. Whoever
-writes holds a lock on the former.
+``NAME.part`` contains the bytes received so far. ``NAME.part.json`` records the version of the file as the server names
+it (RFC 9110, If-Range), so that parts of different versions are never combined. The process that writes holds a lock
+on ``NAME.part``.
 """
 
 from __future__ import annotations
@@ -31,38 +31,40 @@ if TYPE_CHECKING:
     import tenacity
 
 CHUNK = 64 * 1024  # bytes that are written at a time
-ATTEMPTS = 6  # failures in a row that did not bring a whole chunk
-BACKOFF = 1.0  # seconds before the second attempt, about; twice that before the third, and so on
+ATTEMPTS = 6  # consecutive failures without a complete chunk
+BACKOFF = 1.0  # approximate seconds before the second attempt; doubled for each further attempt
 LONGEST_BACKOFF = 60.0
 CONNECT_TIMEOUT = 30.0
 READ_TIMEOUT = 60.0
-LOCK_TIMEOUT = 3600.0  # seconds without growth of what another process downloads; digests take a while
+LOCK_TIMEOUT = (
+    3600.0  # seconds without growth of the file that another process downloads; digests take a while
+)
 LOCK_POLL = 0.5
 
 _TEMPORARY = {408, 425, 429, 500, 502, 503, 504}
 _OK, _PARTIAL, _UNSATISFIABLE = 200, 206, 416
 
 
-class _Interrupted(Exception):  # noqa: N818  # no error until there are too many
-    """An attempt has failed in a way that the next one may not."""
+class _Interrupted(Exception):  # noqa: N818  # becomes an error after too many
+    """An attempt has failed temporarily."""
 
 
 def download_if_not_found(url: str, path: str | os.PathLike[str], md5: str | None = None) -> None:
-    """Download a file unless there is something of that name.
+    """Download a file, unless a file of that name exists.
 
-    The folder is made as well. Certificates are verified. A download that breaks off goes on where it was, in this
-    call and in the next, if the server says that the file is still the same. Of several processes that want
-    the same file, one downloads it and the others wait.
+    The function creates the folder and verifies TLS certificates. An interrupted download continues where it stopped,
+    in this call and in later ones, if the file on the server is unchanged. If several processes need the same file,
+    one downloads it and the others wait.
 
     Parameters:
-        url: where it is; ``http``, ``https``, or on Google Drive, which needs gdown.
-        path: where it goes.
-        md5: digest that the file must have to get its name, in hexadecimal digits.
+        url: URL of the file: ``http``, ``https``, or Google Drive, which needs gdown.
+        path: path of the downloaded file.
+        md5: expected MD5 digest in hexadecimal digits; None to skip the check.
 
     Raises:
-        DownloadError: the server does not give the file.
-        ChecksumError: the file has another digest. It stays as ``path`` with ``.bad`` behind it.
-        MissingPackageError: gdown is needed and not installed.
+        DownloadError: the download failed.
+        ChecksumError: the file has another digest. It is kept as ``path`` with the suffix ``.bad``.
+        MissingPackageError: gdown is needed but not installed.
     """
     file = Path(path)
     if file.exists():
@@ -70,7 +72,7 @@ def download_if_not_found(url: str, path: str | os.PathLike[str], md5: str | Non
     file.parent.mkdir(parents=True, exist_ok=True)
     print("downloading", file.name, "-->", os.fspath(path))
     with _locked(file) as part:
-        if part is not None:  # no other process was faster
+        if part is not None:  # not downloaded by another process
             on_drive = urlsplit(url).hostname == "drive.google.com"
             source = _from_drive(url, part) if on_drive else _Download(url, part).run()
             _publish(source, file, md5)
@@ -78,14 +80,14 @@ def download_if_not_found(url: str, path: str | os.PathLike[str], md5: str | Non
 
 
 def _publish(source: Path, path: Path, md5: str | None) -> None:
-    """Give a complete download its final name if its digest is right, and another one if it is not."""
+    """Give a complete download its final name, or the suffix ``.bad`` if its digest is wrong."""
     if md5 is not None:
         print("Verifying", path.name)
         got = hash_md5hex(source, progress=True)
         if got != md5.lower():
             bad = path_append(path, ".bad")
             source.replace(bad)
-            advice = f"Remove it and try again, or rename it to {path.name} if it is what you want."
+            advice = f"Remove it and try again, or rename it to {path.name} to use it anyway."
             raise ChecksumError(str(bad), md5, got, advice)
     with source.open("rb") as file:
         os.fsync(file.fileno())
@@ -94,10 +96,10 @@ def _publish(source: Path, path: Path, md5: str | None) -> None:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[Path | None]:
-    """The name of the part of a file, for this process alone; ``None`` if another one has completed the file."""
+    """The path of the partial file, locked for this process; ``None`` if another process has completed the file."""
     part = path_append(path, ".part")
     with _lock(part) as locked:
-        if not locked:  # a file system without locks: nobody else takes this name
+        if not locked:  # a file system without locks: use a unique name
             part = path_append(path, f".{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}.part")
         if path.exists():
             part.unlink(missing_ok=True)
@@ -106,14 +108,14 @@ def _locked(path: Path) -> Iterator[Path | None]:
         try:
             yield part
         finally:
-            if not part.exists() or part.stat().st_size == 0:  # nothing is left to go on with
+            if not part.exists() or part.stat().st_size == 0:  # nothing to continue from
                 part.unlink(missing_ok=True)
                 _origin_of(part).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def _lock(part: Path) -> Iterator[bool]:
-    """Lock a file, which is made if it is missing; false where the file system has no locks.
+    """Lock a file, which is created if necessary. Yields False if the file system has no locks.
 
     Raises:
         DownloadError: another process holds the lock, and the file has not grown for ``LOCK_TIMEOUT``.
@@ -140,7 +142,7 @@ def _lock(part: Path) -> Iterator[bool]:
                 return
         if (status.st_size, status.st_mtime_ns) != state:
             if state is None:
-                print(f"waiting for another process that downloads {part.stem}", file=sys.stderr)
+                print(f"waiting for another process to download {part.stem}", file=sys.stderr)
             state, deadline = (status.st_size, status.st_mtime_ns), time.monotonic() + LOCK_TIMEOUT
         elif time.monotonic() > deadline:
             raise DownloadError(
@@ -151,7 +153,7 @@ def _lock(part: Path) -> Iterator[bool]:
 
 
 def _from_drive(url: str, part: Path) -> Path:
-    """Download a file from Google Drive; returns where it is."""
+    """Download a file from Google Drive. Returns its path."""
     try:
         import gdown
     except ImportError as error:
@@ -159,19 +161,19 @@ def _from_drive(url: str, part: Path) -> Path:
     target = path_append(part, ".drive")
     try:
         gdown.download(url, str(target), timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), retries=ATTEMPTS - 1)
-    except Exception as error:  # of its own, of requests, of the system
+    except Exception as error:  # errors of gdown, of requests, or of the system
         raise DownloadError(f"{url} could not be downloaded: {error}") from error
     if not target.is_file():
-        raise DownloadError(f"{url} could not be downloaded: gdown gave no file")
+        raise DownloadError(f"{url} could not be downloaded: gdown wrote no file")
     return target
 
 
 class _Download:
-    """A file that comes by HTTP.
+    """A download by HTTP.
 
     Parameters:
-        url: where it is.
-        part: where it goes; what is there already is gone on with, if it is of the same version.
+        url: URL of the file.
+        part: path of the partial file; an existing one is continued if it has the same version.
     """
 
     def __init__(self, url: str, part: Path) -> None:
@@ -180,7 +182,7 @@ class _Download:
         self.origin = _origin_of(part)
 
     def run(self) -> Path:
-        """Download all of it; rounds of attempts go on as long as each brings a chunk at least."""
+        """Download the whole file; rounds of attempts continue as long as each receives at least one chunk."""
         import requests
         import tenacity
 
@@ -192,7 +194,9 @@ class _Download:
             reraise=True,
         )
         with requests.Session() as session:
-            session.headers["Accept-Encoding"] = "identity"  # ranges and digests are of the file as it is
+            session.headers["Accept-Encoding"] = (
+                "identity"  # ranges and digests refer to the uncompressed file
+            )
             while True:
                 before = self.size()
                 try:
@@ -200,15 +204,15 @@ class _Download:
                     return self.part
                 except _Interrupted as error:
                     if self.size() < before + CHUNK:
-                        advice = f". The next try goes on with {self.part}" if self.size() else ""
+                        advice = f". The next attempt continues from {self.part}" if self.size() else ""
                         raise DownloadError(f"{self.url} could not be downloaded: {error}{advice}") from error
 
     def attempt(self, session: requests.Session) -> None:
-        """Ask for what is missing and write it.
+        """Request the missing bytes and write them.
 
         Raises:
-            _Interrupted: something failed that may be better the next time.
-            DownloadError: something failed that will not.
+            _Interrupted: a temporary failure.
+            DownloadError: a permanent failure.
         """
         size = self.size()
         version = self.version() if size else None
@@ -219,16 +223,16 @@ class _Download:
                 start, total = _content_range(response.headers)
                 same = version is not None and _version(response.headers) in (version, None)
                 if same and code == _UNSATISFIABLE and total == size:
-                    return  # it was complete
+                    return  # already complete
                 if not same or code == _UNSATISFIABLE or start != size:
                     self.reset(None)
-                    raise _Interrupted("the server's file is not the one that a part was there of")
+                    raise _Interrupted("the file on the server has changed since the partial download")
             elif code == _OK:
                 self.reset(_version(response.headers))
                 total = _number(response.headers.get("Content-Length"))
             else:
                 error = _Interrupted if code in _TEMPORARY else DownloadError
-                raise error(f"the server answers {code} {response.reason} to a request for {self.url}")
+                raise error(f"the server answered {code} {response.reason} to a request for {self.url}")
             self.write(response, total)
 
     def write(self, response: requests.Response, total: int | None) -> None:
@@ -248,16 +252,16 @@ class _Download:
                     file.write(chunk)
                     printer.update(len(chunk))
             except urllib3.exceptions.HTTPError as error:
-                raise _Interrupted(f"the connection broke off: {error}") from error
+                raise _Interrupted(f"the connection was interrupted: {error}") from error
         if total is not None and self.size() != total:
             raise _Interrupted(f"the connection ended after {self.size():,} of {total:,} bytes")
 
     def size(self) -> int:
-        """Bytes that are there."""
+        """Number of bytes received so far."""
         return self.part.stat().st_size if self.part.exists() else 0
 
     def version(self) -> str | None:
-        """Of which version of the file the part is, if that is known."""
+        """Version of the file that the partial file belongs to, if known."""
         try:
             origin = json.loads(self.origin.read_text())
             version = origin["version"] if origin["url"] == self.url else None
@@ -266,8 +270,8 @@ class _Download:
         return version if isinstance(version, str) and version.isprintable() else None
 
     def reset(self, version: str | None) -> None:
-        """Start again, with another version of the file."""
-        self.part.open("wb").close()  # first: an empty part is of every version
+        """Start again with another version of the file."""
+        self.part.open("wb").close()  # first, because an empty part is valid for every version
         self.origin.write_text(json.dumps({"url": self.url, "version": version}))
 
 
@@ -276,13 +280,13 @@ def _origin_of(part: Path) -> Path:
 
 
 def _get(session: requests.Session, url: str, headers: dict[str, str]) -> requests.Response:
-    """Ask for a file; errors that the next attempt will meet as well are told from those that it may not."""
+    """Request a file; raises `DownloadError` for permanent errors and `_Interrupted` for temporary ones."""
     import requests
 
     try:
         return session.get(url, headers=headers, stream=True, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))
     except requests.exceptions.SSLError as error:
-        raise DownloadError(f"{url} could not be downloaded, no secure connection: {error}") from error
+        raise DownloadError(f"{url} could not be downloaded: no secure connection: {error}") from error
     except (requests.ConnectionError, requests.Timeout) as error:
         raise _Interrupted(str(error)) from error
     except requests.RequestException as error:
@@ -290,13 +294,13 @@ def _get(session: requests.Session, url: str, headers: dict[str, str]) -> reques
 
 
 def _version(headers: Mapping[str, str]) -> str | None:
-    """What a server calls this version of a file, if it can be asked for it again: weak tags cannot."""
+    """The server's name of this version of a file for If-Range, which cannot be a weak tag."""
     tag = headers.get("ETag")
     return tag if tag and not tag.startswith("W/") else headers.get("Last-Modified")
 
 
 def _content_range(headers: Mapping[str, str]) -> tuple[int | None, int | None]:
-    """First byte of the range in a response and size of the file, as far as they are told."""
+    """First byte of the range in a response, and size of the file; None if unknown."""
     match = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", headers.get("Content-Range", ""))
     return (_number(match[1]), _number(match[2])) if match else (None, None)
 
@@ -307,4 +311,4 @@ def _number(text: str | None) -> int | None:
 
 def _announce(state: tenacity.RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
-    print(f"{error}; trying again in {state.upcoming_sleep:.0f} s", file=sys.stderr)
+    print(f"{error}; retrying in {state.upcoming_sleep:.0f} s", file=sys.stderr)

@@ -12,12 +12,15 @@ def hash_md5hex(path: str | os.PathLike[str], read_size: int = 64 * 1024, progre
 
     Parameters:
         path: the file.
-        read_size: bytes that are read at a time.
-        progress: show how far it is.
+        read_size: bytes per read.
+        progress: show the progress.
     """
-    from ddfast.tools.progress import DOWNLOAD_BAR, make_printer  # readers that hash nothing start sooner
+    from ddfast.tools.progress import (
+        DOWNLOAD_BAR,
+        make_printer,
+    )  # readers that do not hash start faster without it
 
-    size = os.stat(path).st_size  # noqa: PTH116  # any path-like will do
+    size = os.stat(path).st_size  # noqa: PTH116  # accepts any path-like object
     md5 = hashlib.md5(usedforsecurity=False)
     printer = make_printer(
         bar_format=DOWNLOAD_BAR, total=size, unit="B", unit_scale=True, disable=not progress
@@ -36,7 +39,7 @@ def load_md5file(path: str | os.PathLike[str]) -> dict[str, str]:
 
 
 def hash_string(s: str, salt: bytes = b"") -> int:
-    """First 8 bytes of the BLAKE2s digest of a string's UTF-8, read as a big-endian integer.
+    """First 8 bytes of the BLAKE2s digest of a string in UTF-8, as a big-endian integer.
 
     Parameters:
         s: the string.
@@ -46,5 +49,5 @@ def hash_string(s: str, salt: bytes = b"") -> int:
 
 
 def hash_string_bytes(s: str, salt: bytes = b"") -> bytes:
-    """First 8 bytes of the BLAKE2s digest of a string's UTF-8; arguments as in ``hash_string``."""
+    """First 8 bytes of the BLAKE2s digest of a string in UTF-8; arguments as in ``hash_string``."""
     return hashlib.blake2s(s.encode(), salt=salt).digest()[:8]

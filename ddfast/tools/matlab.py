@@ -1,4 +1,4 @@
-"""Matlab's files; needs scipy."""
+"""Matlab files. Needs scipy."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def loadmat(mat: str | os.PathLike[str] | IO[bytes] | bytes | bytearray | memory
     if isinstance(mat, (bytes, bytearray, memoryview)):
         source: Any = io.BytesIO(mat)
     else:
-        # Of a path that is no string, scipy does not say that there is no such file.
+        # scipy does not raise FileNotFoundError for paths that are not strings.
         source = os.fspath(mat) if isinstance(mat, os.PathLike) else mat
     variables: dict[str, Any] = scipy.io.loadmat(source)
     return variables
@@ -39,7 +39,7 @@ def iter_fields(arr: np.ndarray | np.void, ignore: Container[str] = ()) -> Itera
 
     Parameters:
         arr: the array.
-        ignore: names to leave out.
+        ignore: names of fields to skip.
 
     Raises:
         TypeError: the array is not structured.

@@ -1,7 +1,7 @@
-"""Packers and unpackers set up as the format wants them: numpy values through ``ddfast._util.nd``, any map keys.
+"""Packers and unpackers for the format: with numpy values, and with map keys of any type.
 
-All take the arguments of their namesakes in msgpack. Those that unpack take ``allow_pickle`` as well: arrays
-of Python objects are stored as pickles, which are refused unless it is true.
+All functions have the arguments of the msgpack functions of the same name. Unpacking functions also have
+``allow_pickle``: arrays of Python objects are stored as pickles, which are refused unless it is true.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ unpack_kwargs: dict[str, Any] = {"strict_map_key": False, "object_hook": nd.deco
 
 
 def make_packer(**kwargs: Any) -> msgpack.Packer:
-    """A packer of one object after another."""
+    """A packer for several objects."""
     return msgpack.Packer(**_packing(kwargs))
 
 
 def make_unpacker(*args: Any, allow_pickle: bool = False, **kwargs: Any) -> msgpack.Unpacker:
-    """An unpacker of the messages in a stream."""
+    """An unpacker for the messages in a stream."""
     return msgpack.Unpacker(*args, **_unpacking(allow_pickle, kwargs))
 
 
@@ -39,12 +39,12 @@ def packb(o: Any, **kwargs: Any) -> bytes:
 
 
 def unpack(stream: IO[bytes], *, allow_pickle: bool = False, **kwargs: Any) -> Any:
-    """Unpack the only message of a stream."""
+    """Unpack the single message of a stream."""
     return msgpack.unpack(stream, **_unpacking(allow_pickle, kwargs))
 
 
 def unpackb(packed: bytes, *, allow_pickle: bool = False, **kwargs: Any) -> Any:
-    """Unpack the only message of a buffer."""
+    """Unpack the single message of a buffer."""
     return msgpack.unpackb(packed, **_unpacking(allow_pickle, kwargs))
 
 

@@ -1,4 +1,4 @@
-"""Names of files."""
+"""File names."""
 
 from ddfast.format.files import path_append, path_append_suffix
 

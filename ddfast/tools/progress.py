@@ -12,7 +12,7 @@ DOWNLOAD_BAR = "{rate_fmt}, {n_fmt} of {total_fmt} ({percentage:3.0f}%) {elapsed
 
 
 class ProgressPrinter(tqdm.tqdm):  # type: ignore[type-arg]  # tqdm is generic in its stubs only
-    """A tqdm bar that is called to advance, and starts no monitor thread."""
+    """A tqdm bar that advances when it is called, and starts no monitor thread."""
 
     monitor_interval = 0
 
@@ -31,10 +31,10 @@ def make_printer(
     """A progress printer with short lines and two updates a second.
 
     Parameters:
-        bar_format: what a line shows.
-        miniters: least iterations between updates.
-        mininterval: least seconds between updates.
-        smoothing: weight of the latest rate in the average that is shown.
+        bar_format: format of the line.
+        miniters: minimum number of iterations between updates.
+        mininterval: minimum number of seconds between updates.
+        smoothing: weight of the latest rate in the displayed average.
         kwargs: any other argument of tqdm, such as ``total``, ``desc`` or ``disable``.
     """
     return ProgressPrinter(

@@ -1,4 +1,4 @@
-"""Questions to whoever sits at the terminal."""
+"""Questions to the user at the terminal."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from collections.abc import Sequence
 def query_user(
     question: str, default: str | None = "yes", answers: Sequence[str] = ("yes", "no", "abort")
 ) -> str:
-    """Ask until one of the answers, or the beginning of one, is given.
+    """Ask until the user enters one of the answers, or the beginning of one.
 
     Parameters:
         question: printed before the possible answers.
-        default: what an empty answer means; ``None`` asks again.
-        answers: what can be answered.
+        default: answer for empty input; ``None`` to ask again.
+        answers: the possible answers.
 
     Returns:
         The full answer.
 
     Raises:
-        ValueError: the default is no answer.
-        EOFError: nobody can answer, because standard input is closed.
+        ValueError: the default is not one of the answers.
+        EOFError: standard input is closed.
     """
     if default is not None and default not in answers:
-        raise ValueError(f"the default {default!r} is none of the answers {', '.join(answers)}")
+        raise ValueError(f"the default {default!r} is not one of the answers {', '.join(answers)}")
     meaning = {answer[:size]: answer for answer in answers for size in range(1, len(answer) + 1)}
     if default is not None:
         meaning[""] = default

@@ -1,7 +1,7 @@
 """The source files of a dataset, described by dicts.
 
-``{"train": {"path": "train.zip", "url": "https://...", "md5": "56ad..."}}`` gives each file a name, a path relative to
-some folder, where it can be downloaded from, if it can, and its MD5 digest.
+``{"train": {"path": "train.zip", "url": "https://...", "md5": "56ad..."}}`` describes each file by a name, a path
+relative to a folder, an optional URL for downloading, and its MD5 digest.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ def download_files_if_not_found(files: Files, indir: AnyPath, verify: bool = Tru
     """Download the files that are missing and have a URL; see ``download_if_not_found``.
 
     Parameters:
-        files: their descriptions.
+        files: descriptions of the files.
         indir: folder that their paths are relative to.
-        verify: give no file its name that has not its MD5, where that is known.
+        verify: verify the MD5, if it is known, before a file gets its name.
 
     Raises:
-        DownloadError: a file cannot be downloaded, or would be written outside ``indir``.
+        DownloadError: a file cannot be downloaded, or would be written outside of ``indir``.
         ChecksumError: a file has another MD5.
     """
     for meta in files.values():
         if meta.get("url") and _is_missing(meta, indir):
             path = _path(meta, indir)
-            folder = os.path.abspath(indir)  # noqa: PTH100  # links may lead elsewhere, as the user likes
+            folder = os.path.abspath(indir)  # noqa: PTH100  # symbolic links of the user may lead elsewhere
             if os.path.commonpath([folder, os.path.abspath(path)]) != folder:  # noqa: PTH100
-                raise DownloadError(f"{meta['url']} would be written to {path}, which is outside {folder}")
+                raise DownloadError(f"{meta['url']} would be written to {path}, which is outside of {folder}")
             download_if_not_found(meta["url"], path, meta.get("md5") if verify else None)
 
 
@@ -51,9 +51,7 @@ def verify_file(meta: Meta, indir: AnyPath) -> None:
     print("Verifying", os.path.basename(path))  # noqa: PTH119
     got = hash_md5hex(path, progress=True)
     if got != meta["md5"].lower():
-        raise ChecksumError(
-            path, meta["md5"], got, "Remove it to have it downloaded again, or get it once more."
-        )
+        raise ChecksumError(path, meta["md5"], got, "Remove it to download it again, or replace it.")
 
 
 def verify_files(files: Files, indir: AnyPath) -> None:
@@ -67,23 +65,23 @@ def verify_files(files: Files, indir: AnyPath) -> None:
 
 
 def locate_files(files: Files, indir: AnyPath) -> dict[str, dict[str, Any]]:
-    """Copies of the descriptions, with paths in ``indir`` instead of relative ones."""
+    """Copies of the descriptions, with paths that include ``indir``."""
     return {name: {**meta, "path": _path(meta, indir)} for name, meta in files.items()}
 
 
 def prepare_indir(files: Files, args: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """Download the files that are missing, verify all of them, and say where they are.
+    """Download missing files, verify all files, and return descriptions with their paths.
 
     Parameters:
-        files: their descriptions.
-        args: ``indir`` is the folder; ``skip_verification`` leaves the MD5 out.
+        files: descriptions of the files.
+        args: ``indir`` is the folder; ``skip_verification`` disables the MD5 check.
 
     Raises:
         DownloadError: a file cannot be downloaded.
         ChecksumError: a file has another MD5.
     """
     verify = not args.skip_verification
-    # What is downloaded now gets its name after it was verified.
+    # Downloads are verified before they get their names.
     found = {
         name: meta
         for name, meta in files.items()
@@ -96,7 +94,7 @@ def prepare_indir(files: Files, args: argparse.Namespace) -> dict[str, dict[str,
 
 
 def _path(meta: Meta, indir: AnyPath) -> str:
-    return os.path.join(indir, meta["path"])  # noqa: PTH118  # a string, as programs expect
+    return os.path.join(indir, meta["path"])  # noqa: PTH118  # a string, as in datadings
 
 
 def _is_missing(meta: Meta, indir: AnyPath) -> bool:

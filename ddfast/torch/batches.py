@@ -1,4 +1,4 @@
-"""Whole batches of a reader as a dataset of torch."""
+"""Whole batches of a reader as a dataset for PyTorch."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ddfast.torch.place import this_rank, this_worker
 
 
 class BatchDataset(IterableDataset):
-    """Batches as they come from ``reader.batches``: columns, not samples, and nothing collated in Python.
+    """Batches of ``reader.batches`` for a DataLoader: columns instead of samples, without collating in Python.
 
-    A batch is a dict from field to a tensor, or to a list where the values do not make one tensor::
+    A batch is a dict from field to a tensor, or to a list if the values do not form one tensor::
 
         dataset = BatchDataset(MsgpackReader("train.msgpack"), 256, shuffle=True, columns=["image", "label"])
         loader = DataLoader(dataset, batch_size=None)
@@ -27,28 +27,28 @@ class BatchDataset(IterableDataset):
                 batch["label"]  # tensor, shape (256,)
                 batch["image"]  # list of bytes
 
-    Reading ahead and decoding are done by the reader's own threads, so that workers pay only where `transform` has much
-    to do, such as decompressing images: then with ``num_workers=4, persistent_workers=True``.
+    The threads of the reader read ahead and decode, so workers are useful only if `transform` is expensive, for example
+    if it decodes images. Then use ``num_workers=4, persistent_workers=True``.
 
-    In each step of the order each worker of each rank takes one batch. With one rank, batches come in the same order
-    with any number of workers; the last step is shared evenly, so that there may be several short batches then.
+    In each step of the order, each worker of each rank takes one batch. With one rank, the order of batches does not
+    depend on the number of workers. The workers share the last step evenly, so it may have several short batches.
 
-    A batch of which the reader's `on_error` left no sample is left out; with several ranks that is an
+    A batch without any sample left by the reader's `on_error` is skipped; with several ranks it raises
     `UnevenBatchesError`.
 
-    Epochs are counted as those of `ddfast.torch.IterableDataset` are: by each worker, from one iteration to the next.
+    Each worker counts epochs, from one iteration to the next, as in `ddfast.torch.IterableDataset`.
 
     Parameters:
-        reader: has ``batches``.
-        batch_size: samples of a batch.
-        shuffle: as that of ``reader.batches``.
-        seed: as that of ``reader.batches``.
+        reader: any reader with ``batches``.
+        batch_size: number of samples per batch.
+        shuffle: see ``reader.batches``.
+        seed: see ``reader.batches``.
         epoch: the first epoch, from 0.
         columns: names of the columns to deliver; None for all.
-        drop_last: leave out the last step if it is not full.
-        transform: changes each batch in the worker. It gets the dict that ``Batch.to_torch`` returns, where columns of
-            str, bytes and others are views of the memory that was read. If it returns a dict, such columns that are
-            left in it become lists, because views cannot leave the process.
+        drop_last: skip the last step if it is not full.
+        transform: function that changes each batch in the worker. Its argument is the dict that ``Batch.to_torch``
+            returns, in which columns of str, bytes and others are views of the memory that was read. If it returns a
+            dict, such columns in it are converted to lists, because views cannot be sent to another process.
         group: process group whose ranks share the reader; None for the default one.
 
     Attributes:
@@ -82,19 +82,19 @@ class BatchDataset(IterableDataset):
         self.drop_last = drop_last
         self.transform = transform
         self.rank, self.world_size = this_rank(group)
-        self._start = 0  # of the next pass
-        self._at: tuple[int, int] | None = None  # epoch and position of a pass that is not at its end
-        self._part(0, 1)  # refuses a batch_size that is out of range
+        self._start = 0  # position at which the next pass starts
+        self._at: tuple[int, int] | None = None  # epoch and position of an unfinished pass
+        self._part(0, 1)  # checks batch_size
 
     def count(self, num_workers: int = 0) -> int:
-        """Batches that a DataLoader with so many workers delivers on this rank, in a whole pass."""
+        """Number of batches that a DataLoader with `num_workers` workers delivers on this rank in a whole pass."""
         return self._count(self.rank, max(1, num_workers), 0)
 
     def __iter__(self) -> Iterator[Any]:
-        """The batches of this process in one epoch, or in what is left of it after `load_state_dict`.
+        """The batches of this process in one epoch, or in the rest of it after `load_state_dict`.
 
         Raises:
-            UnevenBatchesError: some ranks would deliver more batches than others, or none of a batch's samples is
+            UnevenBatchesError: some ranks would deliver more batches than others, or a batch has no sample
                 left; also a `RuntimeError`.
         """
         worker, workers = this_worker()
@@ -122,18 +122,18 @@ class BatchDataset(IterableDataset):
         self._at = None
 
     def state_dict(self) -> dict[str, int]:
-        """Where this process is: the epoch, and the position in its order behind the batches delivered so far."""
+        """State of this process: the epoch, and the position in its order after the delivered batches."""
         epoch, position = self._at or (self.epoch, self._start)
         return {"epoch": epoch, "position": position}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
-        """Let the next iteration go on where another was.
+        """Make the next iteration continue from a state.
 
-        A position of a dataset that was read without workers means the same for any batch size and number of ranks;
-        one of a worker for this worker only, with the same ones.
+        The state of a dataset without workers is valid for any batch size and number of ranks. The state of
+        a worker is valid only for the same worker, batch size and number of ranks.
 
         Raises:
-            ValueError: the dataset has no such position.
+            ValueError: the position is outside of the dataset.
         """
         self._part(0, 1, state["position"])
         self.epoch, self._start, self._at = state["epoch"], state["position"], None
@@ -150,14 +150,14 @@ class BatchDataset(IterableDataset):
         if most != least:
             raise UnevenBatchesError(
                 f"{len(self.reader) - start:,} samples in batches of {self.batch_size}: rank 0 would have {most} "
-                f"batches and wait for ever for rank {self.world_size - 1}, which has {least}; use drop_last=True, or "
-                "change num_workers, batch_size, or world_size"
+                f"batches, but rank {self.world_size - 1} only {least}, so rank 0 would wait for ever. Use "
+                "drop_last=True, or change num_workers, batch_size, or world_size"
             )
 
     def _no_samples(self, number: int) -> UnevenBatchesError:
         return UnevenBatchesError(
-            f"batch {number} of this process has no sample left after `on_error`, and ranks that have one would wait "
-            "for ever; use larger batches, or a dataset without the damaged samples, which `ddfast recover` makes"
+            f"batch {number} of this process has no sample left after `on_error`, so other ranks would wait for ever. "
+            "Use larger batches, or make a dataset without the damaged samples with `ddfast recover`"
         )
 
     def _delivered(self, batch: Batch) -> Any:
@@ -169,12 +169,12 @@ class BatchDataset(IterableDataset):
 
 
 def _free(value: Any) -> Any:
-    """A column as a list of values that may leave the process; anything else as it is."""
+    """A column as a list of values that can be sent to another process; other values unchanged."""
     if isinstance(value, ViewsColumn):
         return [torch.from_numpy(_own(array)) for array in value]
     return value.tolist() if isinstance(value, Column) else value
 
 
 def _own(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """A copy that may be written to, in the byte order of this machine."""
+    """A writable copy in the byte order of this machine."""
     return array.astype(array.dtype.newbyteorder("="))

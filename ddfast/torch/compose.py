@@ -1,4 +1,4 @@
-"""Transforms, one after the other, with the parameters that their signatures ask for."""
+"""Transforms that are called one after the other, with the parameters that their signatures name."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ Transform = Callable[..., Any]
 class Compose:
     """Transform functions, called one after the other.
 
-    A function takes the value as its first argument. What else its signature names is a parameter: it is looked up by
-    its name in what the ``rng`` of a `Dataset` returns, and required if it has no default. Functions that name the same
-    parameter get the same value. What `functools.partial` sets by name is constant::
+    The first argument of a function is the value. All further arguments in its signature are parameters: they are
+    looked up by name in the dict that the ``rng`` of a `Dataset` returns, and required if they have no default.
+    Functions that name the same parameter receive the same value. Keywords that `functools.partial` sets are constant::
 
         def add(value, number):
             return value + number
 
         Compose(add, partial(add, number=3))(1, {"number": 10})  # 14
 
-    Of a torch module, the signature of ``forward`` counts.
+    For a torch module, the signature of ``forward`` is used.
 
     Parameters:
         transforms: the functions, or one iterable of them.
-        prefix: what the names of all parameters begin with: with ``"mask_"``, a function's ``size`` is ``"mask_size"``.
+        prefix: prefix of all parameter names: with ``"mask_"``, the value of ``size`` is looked up as ``"mask_size"``.
 
     Attributes:
         transforms: the functions.
-        param_names: for each function the names of its parameters, with prefix.
-        prefix: as given.
+        param_names: names of the parameters of each function, with prefix.
+        prefix: the prefix.
 
     Raises:
-        TransformError: one of them is no function of a value.
+        TransformError: a transform cannot be called with a value.
     """
 
     def __init__(self, *transforms: Transform | Iterable[Transform], prefix: str = "") -> None:
@@ -63,7 +63,7 @@ class Compose:
                 missing = ", ".join(repr(names[own]) for own in names if own in required - given.keys())
                 raise MissingParameterError(
                     f"{_name_of(function)} requires {missing}, but the parameters are "
-                    f"{', '.join(map(repr, params)) or 'none'}; let rng return it, or set it with functools.partial"
+                    f"{', '.join(map(repr, params)) or 'none'}. Return it from rng, or set it with functools.partial"
                 )
             value = function(value, **given)
         return value
@@ -75,8 +75,8 @@ class Compose:
 
 class _Step(NamedTuple):
     function: Transform
-    names: dict[str, str]  # its own name of each parameter: the one with prefix
-    required: frozenset[str]  # own names of those without default
+    names: dict[str, str]  # name of each parameter: name with prefix
+    required: frozenset[str]  # names of the parameters without default
 
     @classmethod
     def of(cls, prefix: str, function: Any) -> _Step:
@@ -89,17 +89,19 @@ class _Step(NamedTuple):
 
 
 def _beyond_value(function: Any) -> list[Parameter]:
-    """What a function can be given by name, beyond its first argument."""
+    """The parameters of a function that can be passed by name, except its first argument."""
     parameters = _signature(function)
     positional = [
         p for p in parameters if p.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
     ]
     takes_more = any(p.kind is Parameter.VAR_POSITIONAL for p in parameters)
     if not positional and not takes_more:
-        raise TransformError(f"{_name_of(function)} is no transform: it takes no value as its first argument")
+        raise TransformError(
+            f"{_name_of(function)} is not a transform: it has no positional argument for the value"
+        )
     if takes_more:
         what = (
-            "its varargs get nothing" if positional else "it takes varargs alone and so gets the value alone"
+            "its varargs remain empty" if positional else "it has only varargs, so it receives only the value"
         )
         warnings.warn(f"{_name_of(function)}: {what}", stacklevel=4)
     taken = {p.name for p in positional[:1]}
@@ -111,13 +113,13 @@ def _beyond_value(function: Any) -> list[Parameter]:
 
 def _signature(function: Any) -> list[Parameter]:
     if not callable(function):
-        raise TransformError(f"{function!r} is no transform: it cannot be called")
+        raise TransformError(f"{function!r} is not a transform: it is not callable")
     try:
-        # Calling a module goes through a wrapper that tells nothing.
-        told = inspect.signature(function.forward if isinstance(function, nn.Module) else function)
-    except (TypeError, ValueError):  # some functions written in C tell nothing either
+        # The signature of a module itself is that of a wrapper.
+        known = inspect.signature(function.forward if isinstance(function, nn.Module) else function)
+    except (TypeError, ValueError):  # some functions written in C have no signature
         return [Parameter("value", Parameter.POSITIONAL_ONLY)]
-    return list(told.parameters.values())
+    return list(known.parameters.values())
 
 
 def _name_of(function: Any) -> str:

@@ -1,4 +1,4 @@
-"""Samples of a reader as datasets of torch."""
+"""Samples of a reader as datasets for PyTorch."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ Rng = Callable[[Any], Mapping[str, Any]]
 
 
 def no_rng(_: Any) -> dict[str, Any]:
-    """No parameters, for any sample."""
+    """Return no parameters, for any sample."""
     return {}
 
 
 def dict2tuple(
     it: Iterable[Mapping[str, Any]], keys: Sequence[str] = ("image", "label")
 ) -> Iterator[tuple[Any, ...]]:
-    """The values of these keys of each sample (or batch), as tuples."""
+    """Tuples of the values of these keys, for each sample or batch."""
     for sample in it:
         yield tuple(sample[key] for key in keys)
 
 
 class DatasetBase:
-    """What both datasets have: a reader, and transforms of its samples.
+    """Base of both datasets: a reader, and transforms of its samples.
 
     Parameters:
-        reader: where samples come from. `IterableDataset` takes an augment too.
-        transforms: how samples are changed before they are handed out. Either a dict from field to a function
+        reader: source of the samples; for `IterableDataset`, a reader or an augment.
+        transforms: changes of each sample. Either a dict from field to a function
             ``f(value, params)``, such as a `Compose`, or a function of the whole sample, ``f(sample)``.
-        rng: ``rng(sample)`` returns the parameters of one sample, a dict, for transforms given as a dict; the sample
-            has them as ``"__params__"`` then.
+        rng: ``rng(sample)`` returns a dict with the parameters of one sample, for transforms in a dict; the sample
+            then has them as ``"__params__"``.
     """
 
     def __init__(self, reader: Any, transforms: Transforms | None = None, rng: Rng | None = None) -> None:
@@ -65,20 +65,20 @@ class DatasetBase:
             except Exception as error:
                 if hasattr(error, "add_note"):  # from Python 3.11 on
                     error.add_note(
-                        f"This happened in the transform of {name!r} of sample {sample.get('key')!r}."
+                        f"The error occurred in the transform of {name!r} of sample {sample.get('key')!r}."
                     )
                     if isinstance(error, TypeError) and not isinstance(function, Compose):
                         error.add_note(
-                            "It was called with two arguments, value and parameters; Compose(f) calls f(value)."
+                            "It was called with two arguments, value and parameters. Compose(f) calls f(value)."
                         )
                 raise
         return sample
 
 
 class Dataset(DatasetBase, _Dataset):
-    """Samples by index, for torch's DataLoader, which may shuffle them.
+    """Samples by index, for a DataLoader, which may shuffle them.
 
-    The samples of a batch are read together where the reader has ``get_many``. `IterableDataset` and `BatchDataset`
+    The samples of a batch are read together if the reader has ``get_many``. `IterableDataset` and `BatchDataset`
     are faster::
 
         transforms = {"image": Compose(CompressedToPIL(), ToTensor())}
@@ -87,29 +87,29 @@ class Dataset(DatasetBase, _Dataset):
             ...
 
     Parameters:
-        reader: where samples come from.
+        reader: source of the samples.
         transforms: see `DatasetBase`.
         rng: see `DatasetBase`.
 
     Raises:
-        MissingFieldError: a transform is meant for a field that the sample does not have; also a `KeyError`.
+        MissingFieldError: a sample lacks the field of a transform; also a `KeyError`.
     """
 
     def __getitem__(self, index: int) -> Any:
         return self.transform(self.reader.get(index))
 
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
-        """Some samples at once; the DataLoader asks for those of a batch."""
+        """Several samples; the DataLoader requests the samples of a batch."""
         if not hasattr(self.reader, "get_many"):
             return [self[index] for index in indices]
         return list(map(self.transform, self.reader.get_many(indices, columns=())))
 
 
 class IterableDataset(DatasetBase, _IterableDataset):
-    """Samples in the reader's order, of which each worker of each rank delivers its part.
+    """Samples in the reader's order; each worker of each rank delivers its part.
 
-    The reader is cut into ``world_size * num_workers`` parts. From one epoch to the next the ranks go on to the next
-    part, so that all of them see everything::
+    The samples are divided into ``world_size * num_workers`` parts. In each epoch, every rank takes the next
+    part, so that all ranks see all samples::
 
         dataset = IterableDataset(MsgpackReader("train.msgpack"), batch_size=256)
         loader = DataLoader(dataset, batch_size=256, num_workers=4, persistent_workers=True)
@@ -117,20 +117,20 @@ class IterableDataset(DatasetBase, _IterableDataset):
             for image, label in dict2tuple(loader):
                 ...
 
-    Epochs are counted by the dataset of each worker: each iteration is one. Without ``persistent_workers=True`` there
-    are new workers each time, which start at `epoch` again; set ``dataset.epoch`` before each pass then.
+    The dataset of each worker counts epochs: each iteration is one epoch. Without ``persistent_workers=True``, each
+    pass has new workers, which start at `epoch` again; set ``dataset.epoch`` before each pass in this case.
 
-    The last batch of a worker may be smaller. Where it would be empty for some workers and not for others, nothing is
-    delivered at all, since ranks that have fewer batches than others wait for them for ever.
+    The last batch of a worker may be smaller. If it would be empty for some workers and not for others, iteration
+    raises `UnevenBatchesError`, because ranks with more batches would wait for the other ranks for ever.
 
     Parameters:
-        reader: a reader, or an augment: each of its passes is an epoch. It stays open.
+        reader: a reader, or an augment, of which each pass is an epoch. It stays open.
         transforms: see `DatasetBase`.
         rng: see `DatasetBase`.
-        batch_size: that of the DataLoader; None to deliver whatever number of batches there are.
+        batch_size: batch size of the DataLoader; None to skip the check for empty last batches.
         epoch: the first epoch, from 0.
-        copy: False allows the reader to deliver views.
-        chunk_size: samples that a reader reads at once; an augment decides by itself.
+        copy: whether samples are copies; False allows the reader to deliver views.
+        chunk_size: number of samples that a reader reads at once; ignored for augments.
         group: process group whose ranks share the reader; None for the default one.
 
     Attributes:
@@ -174,7 +174,7 @@ class IterableDataset(DatasetBase, _IterableDataset):
         yield from map(self.transform, samples)
 
     def _start_stop(self) -> tuple[int, int]:
-        """Which positions of the epoch are this worker's part."""
+        """The positions of the epoch that this worker delivers."""
         worker, workers = this_worker()
         parts = self.world_size * workers
         part = ((self.rank + self.epoch) * workers + worker) % parts
@@ -188,8 +188,8 @@ class IterableDataset(DatasetBase, _IterableDataset):
         left = n % (parts * self.batch_size)
         if 0 < left < parts:
             raise UnevenBatchesError(
-                f"{n:,} samples in {parts} parts: behind the batches of {self.batch_size} are {left} samples left, not "
-                "one for each part, and so the last batch of some workers would be empty; change num_workers, "
+                f"{n:,} samples in {parts} parts: {left} samples remain after the batches of {self.batch_size}, fewer "
+                "than one for each part, so the last batch of some workers would be empty. Change num_workers, "
                 "batch_size, or world_size"
             )
 
@@ -199,7 +199,7 @@ class IterableDataset(DatasetBase, _IterableDataset):
         if hasattr(self.reader, "slice"):
             samples: Iterator[Any] = self.reader.iter(start, stop, copy=self.copy, chunk_size=self.chunk_size)
             return samples
-        # An augment: positions count through its epochs.
+        # An augment: positions continue from epoch to epoch.
         self.reader.seek(self.epoch * len(self.reader) + start)
         return islice(self.reader.iter(copy=self.copy), stop - start)
 
@@ -210,6 +210,4 @@ def _unchanged(sample: Any) -> Any:
 
 def _no_field(sample: Mapping[str, Any], name: str) -> str:
     known = ", ".join(repr(field) for field in sample if field != "__params__")
-    return (
-        f"sample {sample.get('key')!r} has no field {name!r} to transform; its fields are {known or 'none'}"
-    )
+    return f"sample {sample.get('key')!r} has no field {name!r} for its transform. The fields are {known or 'none'}"

@@ -1,4 +1,4 @@
-"""Images from their compressed bytes."""
+"""Decoding of compressed images."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from ddfast.errors import ImageError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SHOWN_BYTES = 8  # of an image that cannot be decoded
+SHOWN_BYTES = 8  # bytes of an undecodable image in error messages
 
 
 class CompressedToPIL:
-    """A transform from a compressed image, as bytes or similar, to a PIL image in RGB.
+    """A transform from a compressed image, as bytes or a similar object, to a PIL image in RGB.
 
-    JPEG is decoded by simplejpeg where that is installed, everything else by PIL.
+    Uses simplejpeg for JPEG if it is installed, and PIL for everything else.
 
     Raises:
-        ImageError: PIL does not know the format, or the image is damaged; also an `OSError`.
+        ImageError: PIL does not support the format, or the image is damaged; also an `OSError`.
     """
 
     def __call__(self, buf: Any) -> Image:
@@ -31,7 +31,7 @@ class CompressedToPIL:
 
 
 def _decode_jpeg(buf: Any) -> Image | None:
-    """The image; None if this is no intact JPEG, or simplejpeg is not installed."""
+    """The image; None if it is not an intact JPEG, or simplejpeg is not installed."""
     try:
         from simplejpeg import decode_jpeg
     except ImportError:
@@ -50,9 +50,9 @@ def _decode_any(buf: Any) -> Image:
     try:
         with Image.open(BytesIO(buf)) as image:
             return image.convert("RGB")
-    except (OSError, SyntaxError, ValueError) as error:  # PIL's plugins raise any of these for damaged files
+    except (OSError, SyntaxError, ValueError) as error:  # PIL's plugins raise these for damaged files
         data = memoryview(buf).cast("B")
         begin = data[:SHOWN_BYTES].hex(" ") or "nothing"
         raise ImageError(
-            f"{len(data):,} bytes that begin with {begin} are no image that PIL can decode: {error}"
+            f"PIL cannot decode an image of {len(data):,} bytes that begins with {begin}: {error}"
         ) from error

@@ -1,4 +1,4 @@
-"""Which of all processes that read a dataset together this one is."""
+"""Rank and worker number of this process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch.utils.data import get_worker_info
 
 
 def this_rank(group: Any = None) -> tuple[int, int]:
-    """Rank of this process, and number of ranks; ``(0, 1)`` where training is not distributed.
+    """Rank of this process, and number of ranks; ``(0, 1)`` if training is not distributed.
 
     Parameters:
         group: process group; None for the default one.
@@ -20,6 +20,6 @@ def this_rank(group: Any = None) -> tuple[int, int]:
 
 
 def this_worker() -> tuple[int, int]:
-    """Number of this worker of a DataLoader, and how many there are; ``(0, 1)`` outside of workers."""
+    """Number of this DataLoader worker, and number of workers; ``(0, 1)`` outside of workers."""
     info = get_worker_info()
     return (0, 1) if info is None else (info.id, info.num_workers)

@@ -1,6 +1,6 @@
 """A page for each command, made from its docstring and its parser when the site is built.
 
-The pages are written to ``commands/`` beside the others, the list of them where a page says::
+The pages are written to ``commands/`` in the docs folder. This directive inserts the list of commands::
 
     ```{command-list}
     ```
@@ -29,7 +29,7 @@ MARKUP = re.compile(r"([\\*_<>\[\]{}$#|])")
 
 
 def prose(text: str) -> str:
-    """A paragraph of a docstring as Markdown: code stays between its backticks, all else is plain text."""
+    """A paragraph of a docstring as Markdown: code in backticks is kept, everything else is escaped."""
     parts = text.split("`")
     return "`".join(part if i % 2 else MARKUP.sub(r"\\\1", part) for i, part in enumerate(parts))
 
@@ -40,7 +40,7 @@ def fenced(language: str, text: str) -> str:
 
 
 def block(text: str) -> str:
-    """One paragraph of a docstring: an example as shell code, what has an indented line as it is, or prose."""
+    """One paragraph of a docstring: an example as shell code, text with indented lines verbatim, or prose."""
     head, _, rest = text.partition("\n")
     if re.fullmatch(r"Examples?:", head):
         lines = [line.strip() for line in rest.splitlines()]
@@ -50,15 +50,15 @@ def block(text: str) -> str:
 
 def page(name: str, doc: str, parser: ArgumentParser) -> str:
     """The Markdown of a command's page."""
-    parser.description = None  # it is the docstring, which comes first
+    parser.description = None  # the docstring, which is printed first
     options = parser.format_help().rstrip()
     blocks = [block(text) for text in re.split(r"\n\s*\n", doc.strip())]
-    script = f"Also installed as `ddfast-{name}`; `python -m ddfast.commands.{name.replace('-', '_')}` is the same."
+    script = f"The same as `ddfast-{name}` and `python -m ddfast.commands.{name.replace('-', '_')}`."
     return "\n\n".join([f"# ddfast {name}", *blocks, "## Options", fenced("text", options), script]) + "\n"
 
 
 def write_pages(app: Sphinx) -> None:
-    """Write the pages of all commands, and remove those of commands that are gone."""
+    """Write the pages of all commands, and remove the pages of removed commands."""
     os.environ.update(COLUMNS=HELP_COLUMNS, NO_COLOR="1")
     folder = Path(app.srcdir) / FOLDER
     folder.mkdir(exist_ok=True)
@@ -77,7 +77,7 @@ class CommandList(SphinxDirective):
     """All commands with their summaries."""
 
     def run(self) -> list[nodes.Node]:
-        """The list, and the pages' places in the table of contents."""
+        """The list, and the entries of the pages in the table of contents."""
         found = summaries()
         lines = ["| command | what it does |", "|---|---|"]
         lines += [f"| [`{name}`]({FOLDER}/{name}.md) | {prose(summary)} |" for name, summary in found.items()]

@@ -1,7 +1,7 @@
-"""Names between single backticks in docstrings: links where they name something, code otherwise.
+"""Names in single backticks in docstrings: links if they name a documented object, otherwise code.
 
-Docstrings write `AsyncReader` for a class wherever it is documented. Sphinx finds names of the module or the class
-that a docstring belongs to; this finds the others, if exactly one thing is called so.
+Docstrings write `AsyncReader` for a class in any module. Sphinx finds names of the module or class
+that a docstring belongs to; this extension finds other names, if exactly one object has the name.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sphinx.environment import BuildEnvironment
 
 TYPE_VARIABLE = r"ddfast\..*\.[A-Z](_co|_contra)?"
 
-# Not ours, or behind the public names: no page describes them. Everything else has to be found.
+# Names of other packages and internal names, which no page documents. All other names must be found.
 ELSEWHERE = [
     ("py:obj", r".*"),
     ("py:.*", r"(?!ddfast).*"),
@@ -25,7 +25,7 @@ ELSEWHERE = [
     (
         "py:class",
         r"ddfast\.reader\.(dataset\.DatasetReader|augment\.\w+\.(PlacedAugment|_Again))",
-    ),  # bases in between
+    ),  # intermediate base classes
 ]
 
 
@@ -46,7 +46,7 @@ def find(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: Elemen
 def name_defaults(
     app: Sphinx, what: str, name: str, thing: Any, options: Any, signature: str | None, returned: str | None
 ) -> tuple[str, str | None] | None:
-    """Call a function that is a default by its name, where Python shows what it is and where it lies."""
+    """Show a default that is a function by its name, instead of its repr with the memory address."""
     if signature is None:
         return None
     return re.sub(
@@ -59,5 +59,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.config.default_role = "py:obj"
     app.config.nitpick_ignore_regex = ELSEWHERE
     app.connect("missing-reference", find)
-    app.connect("autodoc-process-signature", name_defaults, priority=900)  # after those that make one
+    app.connect(
+        "autodoc-process-signature", name_defaults, priority=900
+    )  # after the handlers that create signatures
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""Docstrings and signatures of native classes, which have theirs in the ``.pyi`` file beside them."""
+"""Docstrings and signatures of native classes, taken from their ``.pyi`` files."""
 
 from __future__ import annotations
 

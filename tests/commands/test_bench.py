@@ -171,7 +171,7 @@ def test_pattern_without_files_is_told_with_an_example(photos, capsys, source):
     assert run(photos.parent / source) == 1
     captured = capsys.readouterr()
     assert (
-        f"{photos.parent / source} stands for no files. Give a pattern such as 'photos/{{LABEL}}/**'"
+        f"{photos.parent / source} matches no files. Use a pattern such as 'photos/{{LABEL}}/**'"
         in captured.err
     )
     assert len(captured.err.splitlines()) == 1
@@ -180,7 +180,7 @@ def test_pattern_without_files_is_told_with_an_example(photos, capsys, source):
 @pytest.mark.parametrize("name", [".", "/"])
 def test_folder_without_a_name_is_told_too(name, capsys):
     assert run(name) == 1
-    assert f"{name} stands for no files" in capsys.readouterr().err
+    assert f"{name} matches no files" in capsys.readouterr().err
 
 
 def test_missing_zip_file_is_named(tmp_path, capsys):

@@ -89,7 +89,7 @@ def test_patterns_stand_for_files(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("answer", "code", "message"), [("n", 1, "nothing was changed"), ("a", 130, ""), (None, 1, "give -y")]
+    ("answer", "code", "message"), [("n", 1, "nothing was changed"), ("a", 130, ""), (None, 1, "use -y")]
 )
 def test_old_index_stays_unless_the_user_agrees(tmp_path, monkeypatch, capsys, answer, code, message):
     path = write(tmp_path / "x.msgpack", SAMPLES)
@@ -117,7 +117,9 @@ def test_data_file_that_changed_is_not_indexed(tmp_path):
     path = write(tmp_path / "x.msgpack", [{"key": "a", "n": 1}])
     path.write_bytes(path.read_bytes().replace(b"\xa1n\x01", b"\xa1n\x02"))
     before = contents(tmp_path)
-    with pytest.raises(CorruptSampleError, match=r"x\.msgpack has the MD5 .* remove x\.msgpack\.md5 to take"):
+    with pytest.raises(
+        CorruptSampleError, match=r"MD5 mismatch in .*x\.msgpack: .* remove x\.msgpack\.md5 to accept"
+    ):
         index.index(path)
     assert contents(tmp_path) == before
     beside(path, ".md5").unlink()
@@ -146,7 +148,7 @@ def test_checksums_of_a_changed_data_file_are_not_written(tmp_path, capsys):
     damage(path, 3, 60)
     before = contents(tmp_path)
     assert run(index, "--checksums", path) == 1
-    assert "it has changed since it was written" in capsys.readouterr().err
+    assert "has changed since it was written" in capsys.readouterr().err
     assert contents(tmp_path) == before
 
 
@@ -162,7 +164,7 @@ def test_checksums_without_an_index_of_the_data_file_are_refused(tmp_path, capsy
     offsets = beside(path, ".offsets")
     offsets.write_bytes(offsets.read_bytes()[:-8])
     assert run(index, "--checksums", path) == 1
-    assert "x.msgpack.offsets is that of another data file" in capsys.readouterr().err
+    assert "x.msgpack.offsets belongs to another data file" in capsys.readouterr().err
     offsets.unlink()
     assert run(index, "--checksums", path) == 1
     assert "x.msgpack.offsets" in capsys.readouterr().err
@@ -197,7 +199,7 @@ def test_damaged_md5_file_is_told(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("none", "none not found"), (".", "is a folder. Name the files")]
+    ("name", "message"), [("none", "none not found"), (".", "is a folder. Name its files")]
 )
 def test_what_is_no_file_is_named(tmp_path, monkeypatch, capsys, name, message):
     monkeypatch.chdir(tmp_path)
@@ -212,7 +214,7 @@ def test_index_files_are_not_taken_for_data(tmp_path, capsys, suffix):
     path = write(tmp_path / "x.msgpack", SAMPLES)
     before = contents(tmp_path)
     assert run(index, "-y", f"{path}{suffix}") == 1
-    assert f"{suffix} belongs to the index. Name the data file, {path}\n" in capsys.readouterr().err
+    assert f"{suffix} is an index file. Name the data file, {path}\n" in capsys.readouterr().err
     assert contents(tmp_path) == before
 
 
@@ -277,7 +279,7 @@ def test_missing_file_is_named(tmp_path, capsys, missing):
 def test_missing_folder_is_named(tmp_path, capsys):
     path = write_legacy(tmp_path / "x.msgpack", SAMPLES)
     assert run(convert_index, path, "-o", tmp_path / "none") == 1
-    assert "none is no folder. Make it first" in capsys.readouterr().err
+    assert "none is not a folder. Create it first" in capsys.readouterr().err
 
 
 def test_damaged_legacy_index_changes_nothing(tmp_path, capsys):

@@ -104,7 +104,7 @@ def test_report_reads_well(path, capsys):
     assert lines[1].startswith("  index files, bytes: .offsets 2,408, .keys ")
     assert lines[1].endswith("; with .md5")
     assert lines[2] == "  keys: 'sample 0 ß', 'sample 1 ß', ..., 'sample 299 ß'"
-    assert lines[4].startswith("bytes a sample: min ")
+    assert lines[4].startswith("bytes per sample: min ")
     assert max(line.count("#") for line in lines) == 40
     assert "fields of 100 of 300 samples:" in lines
     assert "  label   all  int" in lines
@@ -162,7 +162,7 @@ def test_samples_that_cannot_be_decoded_are_told(tmp_path, capsys):
     path = write(tmp_path / "x.msgpack", [{"key": "a"}, {"key": "b"}])
     damage(path, 1)
     assert run(path) == 0
-    assert "1 cannot be decoded, the first: " in capsys.readouterr().out
+    assert "1 cannot be decoded; first error: " in capsys.readouterr().out
 
 
 def test_samples_beside_one_that_cannot_be_decoded_are_counted(tmp_path):
@@ -183,7 +183,9 @@ def test_missing_index_is_told_with_the_way_out(tmp_path, capsys):
     path = write(tmp_path / "x.msgpack", SAMPLES)
     beside(path, ".offsets").unlink()
     assert run(path) == 1
-    assert capsys.readouterr().err == f"ddfast info: {path} has no index. `ddfast index {path}` makes one\n"
+    assert (
+        capsys.readouterr().err == f"ddfast info: {path} has no index. Make one with `ddfast index {path}`\n"
+    )
 
 
 def test_missing_file_is_one_line(tmp_path, capsys):

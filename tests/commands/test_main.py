@@ -40,7 +40,7 @@ def test_unknown_command_lists_those_there_are(capsys):
     assert command.main(["nope"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "no command 'nope'" in captured.err
+    assert "unknown command 'nope'" in captured.err
     assert "bench" in captured.err
 
 

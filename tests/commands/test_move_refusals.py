@@ -31,14 +31,14 @@ def test_no_file_is_input_and_output(tmp_path, monkeypatch, capsys, name, argume
     if kind == "hard link":
         os.link(path, out)
     assert run(name, path, *(str(out) if arg == "OUT" else arg for arg in arguments), "-y") == 1
-    assert f"{out} is the input, too. Write to another file" in capsys.readouterr().err
+    assert f"{out} is also the input. Write to another file" in capsys.readouterr().err
     assert path.read_bytes() == before
 
 
 def test_no_file_is_output_twice(tmp_path, capsys):
     path = dataset(tmp_path)
     assert run("split", path, 5, "-o", tmp_path / "a", tmp_path / "a") == 1
-    assert "a is named twice as output" in capsys.readouterr().err
+    assert "a is given twice as output" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("name", "arguments"), [("shuffle", []), ("merge", []), ("sample", ["5"])], ids=str)
@@ -56,9 +56,12 @@ def test_missing_input_of_split_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("splits", "message"),
     [
-        ([10], "split position 10 is not inside the dataset, which has 10 samples: positions go from 1 to 9"),
-        ([0], "split position 0 is not inside"),
-        ([5, 3], "split positions are in ascending order, not 5 3"),
+        (
+            [10],
+            "split position 10 is outside of the dataset, which has 10 samples: use positions from 1 to 9",
+        ),
+        ([0], "split position 0 is outside of"),
+        ([5, 3], "split positions must be in ascending order, but are 5 3"),
     ],
 )
 def test_positions_outside_or_out_of_order_are_refused(tmp_path, capsys, splits, message):
@@ -71,7 +74,7 @@ def test_positions_outside_or_out_of_order_are_refused(tmp_path, capsys, splits,
 def test_split_needs_a_name_for_each_part(tmp_path, capsys):
     path = dataset(tmp_path, count=10)
     assert run("split", path, 3, 5, "-o", tmp_path / "a", tmp_path / "b") == 1
-    assert "2 split positions give 3 parts, but 2 outputs are named" in capsys.readouterr().err
+    assert "2 split positions result in 3 parts, but 2 outputs are given" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("strategy", ["concat", "random"])
@@ -80,7 +83,7 @@ def test_key_of_two_datasets_is_named_with_both_before_anything_is_written(tmp_p
     assert run("merge", one, other, tmp_path / "out", "-s", strategy) == 1
     message = capsys.readouterr().err
     assert f"{one} and {other} both have a sample with the key 'sample 0 ß'" in message
-    assert "leave one of the datasets out, or write it again with other keys" in message
+    assert "Leave one of the datasets out, or write it again with other keys" in message
     assert files_in(tmp_path) == names_of("one", "other")
     with pytest.raises(ValueError, match="both have"):  # as datadings
         merge.merge_concat([one, other], tmp_path / "out", False)
@@ -94,7 +97,7 @@ def test_nothing_is_not_merged_at_random(tmp_path):
 
 
 def test_negative_number_of_samples_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="-1 samples cannot be written"):
+    with pytest.raises(ValueError, match="the number of samples is -1"):
         sample.sample(dataset(tmp_path), tmp_path / "out", -1, "random")
 
 
@@ -102,10 +105,10 @@ def test_negative_number_of_samples_is_refused(tmp_path):
     ("name", "arguments", "message"),
     [
         ("sample", ["in", "out", "-1"], "-1"),
-        ("sample", ["in", "out", "five"], "'five' is not an integer from 0"),
-        ("shuffle", ["in", "out", "--buf-size", "0"], "'0' is not a number above 0"),
-        ("shuffle", ["in", "out", "--buf-size", "much"], "'much' is not a number above 0"),
-        ("shuffle", ["in", "out", "--chunk-size", "1.5"], "'1.5' is not a number above 0"),
+        ("sample", ["in", "out", "five"], "'five' is not a non-negative integer"),
+        ("shuffle", ["in", "out", "--buf-size", "0"], "'0' is not a positive number"),
+        ("shuffle", ["in", "out", "--buf-size", "much"], "'much' is not a positive number"),
+        ("shuffle", ["in", "out", "--chunk-size", "1.5"], "'1.5' is not a positive number"),
         ("shuffle", ["in"], "outfile"),
         ("merge", ["in", "out", "-s", "best"], "'best'"),
         ("split", ["in", "half"], "'half'"),
@@ -163,7 +166,7 @@ def test_a_key_that_comes_twice_in_one_dataset_is_named(tmp_path):
 
 @pytest.mark.parametrize("name", ["shuffle", "merge", "sample"])
 @pytest.mark.parametrize(
-    ("answer", "status", "output"), [("y", 0, "written"), ("n", 0, "out is left as it is"), ("a", 130, "")]
+    ("answer", "status", "output"), [("y", 0, "written"), ("n", 0, "out is left unchanged"), ("a", 130, "")]
 )
 def test_user_decides_about_what_exists(tmp_path, monkeypatch, capsys, name, answer, status, output):
     path, out = dataset(tmp_path), dataset(tmp_path, "out", 2)
@@ -180,7 +183,7 @@ def test_parts_that_are_to_be_kept_are_left_out(tmp_path, monkeypatch, capsys):
     answers = iter("yny")
     monkeypatch.setattr("builtins.input", lambda: next(answers))
     assert run("split", path, 100, 200, "-o", *(tmp_path / name for name in "abc")) == 0
-    assert "b is left as it is" in capsys.readouterr().out
+    assert "b is left unchanged" in capsys.readouterr().out
     keys = keys_in(path)
     assert keys_in(tmp_path / "a") == keys[:100]
     assert len(keys_in(tmp_path / "b")) == 2
@@ -194,7 +197,7 @@ def test_where_nobody_answers_the_way_out_is_told(tmp_path, monkeypatch, capsys)
     path, out = dataset(tmp_path), dataset(tmp_path, "out", 2)
     monkeypatch.setattr("builtins.input", nobody)
     assert run("shuffle", path, out) == 1
-    assert "out exists, and nobody answers whether to overwrite it. Say --no-confirm" in (
+    assert "out exists, and there is no terminal to ask whether to overwrite it. Use --no-confirm" in (
         capsys.readouterr().err
     )
     assert run("shuffle", path, out, "--no-confirm") == 0

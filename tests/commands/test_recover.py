@@ -1,4 +1,4 @@
-"""ddfast-recover saves what a dead writer left, and what is sound of a damaged dataset."""
+"""ddfast-recover saves what a dead writer left, and intact samples of a damaged dataset."""
 
 import errno
 import json
@@ -48,7 +48,7 @@ def contents(path):
 def test_left_samples_become_the_dataset(left, capsys):
     status, out, _ = run(capsys, left)
     assert (status, keys(left)) == (0, keys_of(SAMPLES[:10]))
-    assert "what a writer left: 10 samples saved, 0 lost" in out
+    assert "unfinished dataset: 10 samples recovered, 0 lost" in out
 
 
 def test_left_samples_are_copied_to_another_dataset(left, capsys):
@@ -63,7 +63,7 @@ def test_samples_that_did_not_arrive_are_told(left, capsys):
         file.truncate(file.seek(0, 2) - 1)
     status, out, _ = run(capsys, left)
     assert (status, len(keys(left))) == (1, 9)
-    assert "1 samples from index 9 on had not reached the file as a whole" in out
+    assert "1 samples from index 9 on were not completely written" in out
 
 
 def test_draft_without_a_whole_sample_is_removed(left, capsys):
@@ -82,9 +82,9 @@ def test_left_samples_replace_a_dataset_only_when_told_so(left, capsys, monkeypa
 
 
 def test_what_is_left_can_be_removed(left, capsys):
-    assert run(capsys, left, "--discard")[:2] == (0, f"{left}: what a writer left is removed\n")
+    assert run(capsys, left, "--discard")[:2] == (0, f"{left}: unfinished dataset removed\n")
     assert list(left.parent.iterdir()) == []
-    assert run(capsys, left, "--discard")[:2] == (0, f"{left}: no writer has left anything\n")
+    assert run(capsys, left, "--discard")[:2] == (0, f"{left}: no unfinished dataset found\n")
 
 
 def test_complete_dataset_gets_its_names(path, capsys, monkeypatch):
@@ -99,11 +99,11 @@ def test_complete_dataset_gets_its_names(path, capsys, monkeypatch):
     assert run(capsys, path, "-o", path.with_name("y")) == (
         2,
         "",
-        f"ddfast recover: {path} is complete, and only its files lack their names: leave out -o\n",
+        f"ddfast recover: {path} is complete except for renaming its files: run the command without -o\n",
     )
     status, out, _ = run(capsys, path)
     assert (status, keys(path)) == (0, keys_of(SAMPLES))
-    assert "its files have their names" in out
+    assert "files renamed" in out
     assert len(list(path.parent.iterdir())) == 7
 
 
@@ -119,15 +119,15 @@ def test_living_writer_is_not_disturbed(path, capsys):
 def test_nothing_to_recover_is_wrong_usage(path, capsys):
     write(path, SAMPLES)
     status, _, err = run(capsys, path)
-    assert (status, "name a file with -o" in err) == (2, True)
+    assert (status, "use -o" in err) == (2, True)
     status, _, err = run(capsys, path, "-o", "y", "--discard")
-    assert (status, "leave out -o" in err) == (2, True)
+    assert (status, "cannot be combined with -o" in err) == (2, True)
 
 
 def test_missing_file_and_same_file_are_errors(path, capsys):
-    assert "not found, and no writer has left anything of it" in run(capsys, path, "-o", "y")[2]
+    assert "not found, and there is no unfinished dataset of that name" in run(capsys, path, "-o", "y")[2]
     write(path, SAMPLES)
-    assert "is the input, too" in run(capsys, path, "-o", path)[2]
+    assert "is also the input" in run(capsys, path, "-o", path)[2]
 
 
 def save(path, capsys, *gone):
@@ -260,7 +260,7 @@ def test_long_reports_are_cut(path, capsys):
         damage(path, index)
     status, out, _ = run(capsys, path, "-o", path.with_name("y"))
     assert status == 1
-    assert "and 10 more; --json tells all" in out
+    assert "and 10 more; --json lists all" in out
 
 
 def count_reads(monkeypatch):

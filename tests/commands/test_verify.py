@@ -76,7 +76,7 @@ def found(path, quick=False):
 def test_sound_datasets_are_sound(tmp_path, capsys, samples, writer):
     path = write(tmp_path / "x.msgpack", samples, writer)
     assert run(path) == run("--quick", path) == 0
-    line = f"{path}: sound ({len(samples):,} samples, {path.stat().st_size:,} bytes)\n"
+    line = f"{path}: intact ({len(samples):,} samples, {path.stat().st_size:,} bytes)\n"
     assert capsys.readouterr() == (2 * line, "")
 
 
@@ -136,7 +136,7 @@ def test_missing_index_file_is_told(path, suffix):
     beside(path, suffix).unlink()
     assert found(path, quick=True) == [(suffix, None, "not found")]
     problems = found(path)
-    assert (suffix, None, "not found, though x.msgpack.md5 lists it") in problems
+    assert (suffix, None, "not found, but x.msgpack.md5 lists it") in problems
     relist(path)
     assert found(path) == [(suffix, None, "not found")]
 
@@ -183,7 +183,7 @@ def test_keys_of_another_dataset_are_told_by_the_samples(path, other):
     assert [(f.file.suffix, f.sample, f.position) for f in check.findings] == [
         (".keys", i, offsets_of(path)[i]) for i in range(10)
     ]
-    assert check.findings[0].problem == "the sample itself has the key 'sample 0 ß'"
+    assert check.findings[0].problem == "the sample has the key 'sample 0 ß'"
     assert check.findings[0].key == "elpmas 0 ß"
     assert check.untold == {"samples with another key": 20}
 
@@ -202,14 +202,14 @@ def test_offsets_that_fall_are_told(path):
     write_offsets(path, offsets)
     (finding,) = verify(path, quick=True).findings
     assert (finding.file.suffix, finding.sample, finding.position) == (".offsets", 12, 8 * 13)
-    assert "`ddfast index` makes it again" in finding.remedy
+    assert "`ddfast index` rebuilds it" in finding.remedy
 
 
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "its size is no multiple of 8"),
-        (bytes(9), "no multiple of 8"),
+        (b"", "not a multiple of 8 bytes"),
+        (bytes(9), "not a multiple of 8"),
         (b"\1" * 16, "the first offset is"),
     ],
     ids=["empty", "nine bytes", "not from 0"],
@@ -224,7 +224,7 @@ def test_offsets_of_a_longer_dataset_are_told(path, tmp_path):
     longer = write(tmp_path / "long" / "x.msgpack", some_samples(31))
     shutil.copy(beside(longer, ".offsets"), beside(path, ".offsets"))
     (first, *rest) = found(path, quick=True)
-    assert "the offsets are those of another data file" in first[2]
+    assert "the offsets belong to another data file" in first[2]
     assert rest == []
 
 
@@ -252,7 +252,7 @@ def test_equal_keys_are_told(path):
     beside(path, ".keys").write_bytes(msgpack.packb(keys))
     assert found(path, quick=True) == [
         ("", 7, "it has the key of sample 3"),
-        (".keys", 7, "the sample itself has the key 'sample 7 ß'"),
+        (".keys", 7, "the sample has the key 'sample 7 ß'"),
     ]
 
 
@@ -283,7 +283,7 @@ def test_samples_without_keys_of_their_own_are_a_note(tmp_path, capsys):
         writer.write("a", msgpack.packb([1, 2]))
         writer.write("b", msgpack.packb({"key": "b"}))
     assert run(path) == 0
-    assert "note: 1 samples hold no string under 'key'" in capsys.readouterr().out
+    assert "note: 1 samples have no string under 'key'" in capsys.readouterr().out
 
 
 def test_all_files_are_checked_and_one_damage_decides(path, tmp_path, capsys):
@@ -292,7 +292,7 @@ def test_all_files_are_checked_and_one_damage_decides(path, tmp_path, capsys):
     assert run(tmp_path / "*.msgpack", tmp_path / "y.msgpack") == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"{path}: damaged")
-    assert lines[-1].startswith(f"{tmp_path / 'y.msgpack'}: sound")
+    assert lines[-1].startswith(f"{tmp_path / 'y.msgpack'}: intact")
     assert len([line for line in lines if not line.startswith(" ")]) == 2
 
 
@@ -404,7 +404,7 @@ def test_checksums_that_are_wrong_themselves_are_told(path):
     sample, sums = found(path)
     assert sample[:2] == ("", 5)
     assert sums[0] == ".xxh3"
-    assert "the data file has the MD5 that it was written with" in sums[2]
+    assert "the MD5 of the data file is correct" in sums[2]
 
 
 def test_checksums_of_another_length_are_told(path):

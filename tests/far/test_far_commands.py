@@ -99,7 +99,7 @@ def test_bench_tells_what_went_over_the_network(call, url, face, tmp_path):
     options = ["--epochs", "1", face, "--cache", tmp_path / "cache", "--cache-bytes", "64MiB"]
     status, text, _ = call("bench", url, *options)
     assert status == 0
-    for name in ("requests/s", "kB a request", "attempts repeated", "waited for batches"):
+    for name in ("requests/s", "kB a request", "repeated requests", "waited for batches"):
         assert name in text
     assert "preadv" not in text
     found = json.loads(call("bench", url, "--json", *options)[1])

@@ -369,9 +369,7 @@ if __name__ == "__main__":
 """
     path.write_text(script)
     done = run_python("-W", "ignore", str(path))
-    told = (
-        "0 1 2" if method != "spawn" else "What is to be run cannot be sent to a process .* functools.partial"
-    )
+    told = "0 1 2" if method != "spawn" else "The generator cannot be sent to a process .* functools.partial"
     assert done.stderr == ""
     first, second = done.stdout.splitlines()
     assert first == "0 1 2"

@@ -104,7 +104,7 @@ def test_failed_attempts_are_told(site, path, capsys):
     site.script.append(503)
     download_if_not_found(site.url, path)
     assert (
-        f"the server answers 503 Service Unavailable to a request for {site.url}; trying again in 0 s"
+        f"the server answered 503 Service Unavailable to a request for {site.url}; retrying in 0 s"
         in capsys.readouterr().err
     )
 
@@ -178,7 +178,7 @@ def test_file_is_stored_as_it_is_on_the_server(site, path):
 
 def test_server_that_never_recovers_is_left_after_a_number_of_attempts(site, path):
     site.script.extend([503] * 100)
-    with pytest.raises(DownloadError, match=r"file could not be downloaded: .* answers 503"):
+    with pytest.raises(DownloadError, match=r"file could not be downloaded: .* answered 503"):
         download_if_not_found(site.url, path)
     assert len(site.requests) == download.ATTEMPTS
     assert names(path) == []
@@ -187,7 +187,7 @@ def test_server_that_never_recovers_is_left_after_a_number_of_attempts(site, pat
 def test_attempts_are_counted_anew_when_a_round_of_them_has_brought_something(site, path):
     site.headers = {}
     site.script.extend(["serve_half"] * 100)
-    with pytest.raises(DownloadError, match=r"broke off.* next try goes on with .*a\.zip\.part"):
+    with pytest.raises(DownloadError, match=r"was interrupted.* next attempt continues from .*a\.zip\.part"):
         download_if_not_found(site.url, path)
     assert len(site.requests) == 2 * download.ATTEMPTS
 
@@ -195,7 +195,7 @@ def test_attempts_are_counted_anew_when_a_round_of_them_has_brought_something(si
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
 def test_refusal_is_an_error_at_once(site, path, status):
     site.script.append(status)
-    with pytest.raises(OSError, match=rf"the server answers {status} .* to a request for {site.url}"):
+    with pytest.raises(OSError, match=rf"the server answered {status} .* to a request for {site.url}"):
         download_if_not_found(site.url, path)
     assert len(site.requests) == 1
 
@@ -212,7 +212,7 @@ def test_server_that_is_not_there_is_an_error(path):
 
 
 def test_wrong_digest_keeps_the_name_from_the_file(site, path, capsys):
-    with pytest.raises(ChecksumError, match=rf"a\.zip\.bad .* expected {'0' * 32}, got {MD5}") as caught:
+    with pytest.raises(ChecksumError, match=rf"a\.zip\.bad: expected {'0' * 32}, got {MD5}") as caught:
         download_if_not_found(site.url, path, "0" * 32)
     assert isinstance(caught.value, ValueError)
     assert isinstance(caught.value, DdfastError)
@@ -265,7 +265,7 @@ def test_one_of_several_downloads_of_a_file_at_once_does_it(site, path, capsys):
         thread.join()
     assert path.read_bytes() == CONTENT
     assert len(site.requests) == 2
-    assert capsys.readouterr().err.count("waiting for another process that downloads a.zip") == 2
+    assert capsys.readouterr().err.count("waiting for another process to download a.zip") == 2
     assert names(path) == ["a.zip"]
 
 

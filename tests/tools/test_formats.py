@@ -113,7 +113,9 @@ def test_tiles_are_cut_along_the_axes_given():
 
 @pytest.mark.parametrize("size", [(0, 1), (1, 0), (-1, 2)])
 def test_empty_tiles_are_refused(size):
-    with pytest.raises(ValueError, match=f"tiles of {size[0]} by {size[1]} pixels are empty"):
+    with pytest.raises(
+        ValueError, match=f"tiles must have at least 1 by 1 pixels, not {size[0]} by {size[1]}"
+    ):
         next(tools.split_array(np.zeros((1, 2, 2)), *size))
 
 
@@ -139,7 +141,7 @@ def test_bands_of_a_tiff_file_are_stacked_as_in_datadings(monkeypatch, dtype):
 
 def test_tiff_file_that_cannot_be_read_is_told(monkeypatch, tmp_path):
     fake_gdal(monkeypatch, [])
-    with pytest.raises(ReadError, match=r"a\.tif cannot be read by GDAL: no such format"):
+    with pytest.raises(ReadError, match=r"GDAL cannot read .*a\.tif: no such format"):
         tools.tiff_to_nd_array(tmp_path / "a.tif")
 
 

@@ -64,7 +64,7 @@ def test_question_is_asked_and_answered_as_in_datadings(monkeypatch, capsys, typ
 
 
 def test_default_must_be_an_answer():
-    with pytest.raises(ValueError, match="'maybe' is none of the answers yes, no, abort"):
+    with pytest.raises(ValueError, match="'maybe' is not one of the answers yes, no, abort"):
         tools.query_user("Really?", "maybe")
 
 

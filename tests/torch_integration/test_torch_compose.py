@@ -91,7 +91,7 @@ def test_what_partial_sets_is_constant():
 
 
 def test_a_missing_parameter_is_named_with_its_transform():
-    with pytest.raises(MissingParameterError, match=r"^sub requires 'value', .* are 'number'; .*partial"):
+    with pytest.raises(MissingParameterError, match=r"^sub requires 'value', .* are 'number'\. .*partial"):
         Compose(add, sub)(1, {"number": 2})
     with pytest.raises(KeyError, match=r"^add requires 'mask_number', but the parameters are none"):
         Compose(add, prefix="mask_")(1, no_rng({}))
@@ -106,22 +106,22 @@ def test_a_type_error_inside_a_transform_stays_one():
 
 @pytest.mark.parametrize("wrong", [5, None, "text"])
 def test_what_cannot_be_called_is_no_transform(wrong):
-    with pytest.raises(TransformError, match="cannot be called"):
+    with pytest.raises(TransformError, match="is not callable"):
         Compose(add, wrong)
 
 
 def test_a_function_that_takes_no_value_is_no_transform():
     for function in (lambda: 5, lambda *, v: v, lambda **v: v):
-        with pytest.raises(ValueError, match=r"lambda.*is no transform: it takes no value"):
+        with pytest.raises(ValueError, match=r"lambda.*is not a transform: it has no positional argument"):
             Compose(function)
 
 
 def test_varargs_warn_where_the_transform_is_composed():
-    with pytest.warns(UserWarning, match="lambda.*takes varargs alone") as caught:
+    with pytest.warns(UserWarning, match="lambda.*has only varargs") as caught:
         compose = Compose(lambda *v: v)
     assert caught[0].filename == __file__
     assert compose(1, PARAMS) == (1,)
-    with pytest.warns(UserWarning, match="its varargs get nothing"):
+    with pytest.warns(UserWarning, match="its varargs remain empty"):
         compose = Compose(lambda v, number, *more: (v, number, more))
     assert compose(1, PARAMS) == (1, 3, ())
 

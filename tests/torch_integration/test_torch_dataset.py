@@ -247,7 +247,7 @@ def test_an_error_of_a_transform_is_its_own_and_notes_the_sample():
     )
     with pytest.raises(ImageError) as caught:
         list(dataset)
-    assert caught.value.__notes__ == ["This happened in the transform of 'image' of sample 'one'."]
+    assert caught.value.__notes__ == ["The error occurred in the transform of 'image' of sample 'one'."]
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="exceptions have notes from Python 3.11 on")

@@ -57,13 +57,13 @@ def test_a_damaged_image_is_told_by_size_and_beginning(kind, simplejpeg, monkeyp
     if not simplejpeg:
         monkeypatch.setitem(sys.modules, "simplejpeg", None)
     data = encoded(kind)[:200]
-    with pytest.raises(ImageError, match=rf"200 bytes that begin with {data[:8].hex(' ')} are no image"):
+    with pytest.raises(ImageError, match=rf"an image of 200 bytes that begins with {data[:8].hex(' ')}"):
         CompressedToPIL()(data)
 
 
 def test_what_is_no_image_is_an_os_error():
-    with pytest.raises(OSError, match=r"9 bytes that begin with 6e 6f 20 69 6d 61 67 65 .*cannot identify"):
+    with pytest.raises(OSError, match=r"9 bytes that begins with 6e 6f 20 69 6d 61 67 65 .*cannot identify"):
         CompressedToPIL()(b"no image!")
-    with pytest.raises(OSError, match="0 bytes that begin with nothing"):
+    with pytest.raises(OSError, match="0 bytes that begins with nothing"):
         CompressedToPIL()(b"")
     assert repr(CompressedToPIL()) == "CompressedToPIL()"
