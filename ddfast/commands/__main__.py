@@ -27,11 +27,8 @@ def usage() -> str:
     width = max(map(len, commands))
     lines = [f"  {name:<{width}}  {summary}" for name, summary in commands.items()]
     head = f"usage: ddfast COMMAND ...\n\n{__doc__}\n\ncommands:\n"
-    foot = "
-
-`ddfast COMMAND --help` describes a command, `ddfast --version` prints the version."
-    return head + "
-".join(lines) + foot
+    foot = "\n\n`ddfast COMMAND --help` describes a command, `ddfast --version` prints the version."
+    return head + "\n".join(lines) + foot
 
 
 def main(argv: list[str]) -> int:
