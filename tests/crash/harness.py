@@ -49,10 +49,10 @@ def new_samples(mode: str) -> list[dict[str, object]]:
 
 
 def shrink() -> None:
-    """Have many pieces and direct writes in a small dataset."""
-    from ddfast.writer import book, direct, output
+    """Have many chunks and direct writes in a small dataset."""
+    from ddfast.writer import data_file, samples
 
-    book.PIECE_SIZE, output.DIRECT_FROM, direct.BUFFER_BYTES = 1 << 16, 1 << 18, 1 << 17
+    samples.CHUNK_BYTES, data_file.DIRECT_FROM, data_file.BUFFER_BYTES = 1 << 16, 1 << 18, 1 << 17
 
 
 def write(path: Path, mode: str, resume: bool = False, until: int = NEW) -> None:
@@ -190,7 +190,7 @@ class Harness:
     def check(self, path: Path, mode: str, trial: str) -> None:
         """What must be true after any fault."""
         from ddfast import MsgpackReader
-        from ddfast.writer import find_leftover
+        from ddfast.recovery import find_unfinished
 
         old = self.old if mode in ("replace", "append") else dict.fromkeys(SUFFIXES)
         wanted = self.wanted[mode]
@@ -200,7 +200,7 @@ class Harness:
             assert old[""] is None, trial
         found = contents(path)
         assert found in (old, wanted), (trial, sorted(path.parent.iterdir()))
-        left = find_leftover(path)
+        left = find_unfinished(path)
         if left is not None:
             self._check_draft(left, wanted, trial)
         write(path, mode, resume=True)
@@ -220,7 +220,7 @@ class Harness:
             min(len(draft), len(data)),
         )
         whole = int((ends <= same).sum())
-        restored = sum(len(piece.keys) for piece in left.pieces()) if draft else 0  # type: ignore[attr-defined]
+        restored = sum(len(chunk.keys) for chunk in left.chunks()) if draft else 0  # type: ignore[attr-defined]
         assert restored >= whole, (trial, restored, whole)
         self.figures["samples whole in drafts"] += whole
         self.figures["of those restored"] += min(restored, whole)

@@ -10,7 +10,7 @@ import pytest
 
 from ddfast.errors import ClosedError, DuplicateKeyError, InvalidSampleError, NoTerminalError
 from ddfast.writer import AsyncFileWriter, AsyncRawWriter, FileWriter, RawWriter
-from ddfast.writer.output import Output
+from ddfast.writer.data_file import DataFile
 
 SAMPLES = [{"key": f"{i}", "x": np.arange(i * 100), "y": bytes(i * 10_000)} for i in range(60)]
 
@@ -67,9 +67,9 @@ def test_several_tasks_may_write(path, arun):
 
 def test_files_are_never_touched_on_the_thread_of_the_loop(path, monkeypatch, arun):
     threads = []
-    original = Output._save
+    original = DataFile._write
     monkeypatch.setattr(
-        Output, "_save", lambda *args: (threads.append(threading.get_ident()), original(*args))[1]
+        DataFile, "_write", lambda *args: (threads.append(threading.get_ident()), original(*args))[1]
     )
     arun(write(path, SAMPLES))
     assert threads
@@ -184,19 +184,19 @@ def test_a_write_that_fails_beside_the_program_is_told_by_the_next_call(path, ar
         writer = AsyncFileWriter(path, disable=True)
 
         class Full:
-            close = writer._making.target.output._file.close
+            close = writer._destination.data._file.close
 
             def write(self, data):
                 raise OSError("full")
 
-        writer._making.target.output._file = Full()
+        writer._destination.data._file = Full()
         with pytest.raises(OSError, match="full"):  # noqa: PT012  # which call finds out depends on the thread
             for keys in ("ab", "cd"):  # two pieces: the first one fails behind the call
                 for key in keys:
                     await writer.write({"key": key, "x": bytes(600_000)})
                 await asyncio.sleep(0.2)
             await (writer.write({"key": "e"}) if then == "write" else writer.close())
-        with pytest.raises(ClosedError, match="takes no more samples"):
+        with pytest.raises(ClosedError, match="accepts no more samples"):
             await writer.write({"key": "f"})
         await writer.close()
 
@@ -211,12 +211,12 @@ def test_full_disk_leaves_the_old_dataset_and_a_draft(path, arun):
         async with AsyncFileWriter(path, overwrite=True, disable=True) as writer:
 
             class Full:
-                close = writer._making.target.output._file.close
+                close = writer._destination.data._file.close
 
                 def write(self, data):
                     raise OSError("full")
 
-            writer._making.target.output._file = Full()
+            writer._destination.data._file = Full()
             for i in range(10):
                 await writer.write({"key": str(i), "x": bytes(1_000_000)})
 
@@ -252,7 +252,7 @@ def test_where_nobody_can_be_asked_the_way_out_is_told(path, monkeypatch, make):
     old = write_blocking(path, SAMPLES[:1])
     monkeypatch.setattr("sys.stdin", io.StringIO())
     with pytest.raises(
-        NoTerminalError, match=r"x\.msgpack exists, and nobody answers.*overwrite=True"
+        NoTerminalError, match=r"x\.msgpack exists, and there is no terminal.*overwrite=True"
     ) as caught:
         make(path)
     assert isinstance(caught.value, EOFError)
