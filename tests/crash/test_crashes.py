@@ -1,4 +1,4 @@
-"""A writer that is killed, or whose writes fail, loses nothing that had reached the disk: see harness.py."""
+"""A writer that is killed, or whose writes fail, loses no sample that was written: see harness.py."""
 
 import importlib.util
 import shutil

@@ -1,6 +1,7 @@
 """AsyncFileWriter writes the files of FileWriter without holding up the loop, and cleans up after itself."""
 
 import asyncio
+import errno
 import io
 import threading
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from ddfast.errors import ClosedError, DuplicateKeyError, InvalidSampleError, NoTerminalError
-from ddfast.writer import AsyncFileWriter, AsyncRawWriter, FileWriter, RawWriter
+from ddfast.writer import AsyncFileWriter, AsyncRawWriter, FileWriter, RawWriter, aio
 from ddfast.writer.data_file import DataFile
 
 SAMPLES = [{"key": f"{i}", "x": np.arange(i * 100), "y": bytes(i * 10_000)} for i in range(60)]
@@ -225,6 +226,40 @@ def test_full_disk_leaves_the_old_dataset_and_a_draft(path, arun):
     left = files(path)
     assert {name: left.pop(name) for name in old} == old
     assert sorted(left) == [".x.msgpack.draft", ".x.msgpack.journal"]
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_disk_that_is_full_when_the_index_is_written_leaves_the_old_dataset_and_a_draft(
+    path, exists, monkeypatch, arun
+):
+    old = write_blocking(path, SAMPLES[:1]) if exists else {}
+    written = []
+
+    async def main():
+        writer = AsyncFileWriter(path, overwrite=True, disable=True)
+        for sample in SAMPLES:
+            await writer.write(sample)
+
+        def full(name, mode):
+            written.append(name)
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(aio.aiofiles, "open", full)
+        with pytest.raises(
+            OSError, match=r"No space left.*0 of [\d,]+ bytes are not in the file.*resume=True"
+        ):
+            await writer.close()
+        monkeypatch.undo()
+        with pytest.raises(ClosedError, match="a write failed"):
+            await writer.write({"key": "more"})
+
+    arun(main())
+    assert [name.name for name in written] == [".x.msgpack.draft.offsets"]
+    left = files(path)
+    assert {name: left.pop(name) for name in old} == old
+    assert sorted(left) == [".x.msgpack.draft", ".x.msgpack.journal"]
+    with FileWriter(path, overwrite=True, resume=True, disable=True) as writer:
+        assert writer.written == len(SAMPLES)
 
 
 def test_user_is_asked(path, monkeypatch):
