@@ -9,6 +9,7 @@ from datasets import write
 import ddfast
 import ddfast.errors
 import ddfast.reader
+import ddfast.recovery
 import ddfast.tools
 import ddfast.writer
 
@@ -47,7 +48,9 @@ def test_numpy_is_imported_with_the_first_array(tmp_path, run_python):
 
 
 @pytest.mark.parametrize(
-    "package", [ddfast, ddfast.reader, ddfast.tools, ddfast.writer], ids=lambda package: package.__name__
+    "package",
+    [ddfast, ddfast.reader, ddfast.recovery, ddfast.tools, ddfast.writer],
+    ids=lambda package: package.__name__,
 )
 def test_every_name_of_a_package_is_there_when_it_is_used(package):
     assert set(package.__all__) == set(dir(package))

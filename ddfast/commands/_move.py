@@ -13,7 +13,7 @@ import numpy as np
 
 from ddfast import Batch, MsgpackReader, RawWriter
 from ddfast.errors import InvalidSampleError, KernelError
-from ddfast.writer import discard_leftover, find_leftover
+from ddfast.recovery import discard_unfinished, find_unfinished
 
 StrPath = str | os.PathLike[str]
 
@@ -79,10 +79,10 @@ def open_writer(outfile: StrPath, total: int, overwrite: bool) -> Iterator[RawWr
         with writer:
             yield writer
     except OSError as error:
-        found = find_leftover(outfile)
+        found = find_unfinished(outfile)
         if found is None or found.is_complete or not isinstance(error.__cause__, OSError):
             raise
-        discard_leftover(outfile)  # the inputs still have all samples
+        discard_unfinished(outfile)  # the inputs still have all samples
         raise OSError(error.errno, error.__cause__.strerror, str(outfile)) from error
 
 

@@ -25,7 +25,14 @@ from ddfast.commands import _run
 from ddfast.commands._files import confirm_overwrite
 from ddfast.commands._move import add_no_confirm, open_writer, refuse_same
 from ddfast.errors import DatasetNotFoundError
-from ddfast.writer import Leftover, Lost, Salvage, discard_leftover, find_leftover, finish_leftover
+from ddfast.recovery import (
+    LostSamples,
+    Salvage,
+    UnfinishedDataset,
+    discard_unfinished,
+    find_unfinished,
+    finish_unfinished,
+)
 
 SHOWN = 20
 USAGE = 2
@@ -49,7 +56,7 @@ class Recovered:
     path: Path
     what: str
     samples: int = 0
-    lost: list[Lost] = field(default_factory=list)
+    lost: list[LostSamples] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """The result in a form for JSON."""
@@ -77,7 +84,7 @@ def recover(
         FileExistsError: the user wants to keep the existing file.
     """
     path = Path(path)
-    left = find_leftover(path)
+    left = find_unfinished(path)
     if outfile is None:
         return _finish(path, left, overwrite)
     refuse_same([path], [outfile])
@@ -85,15 +92,15 @@ def recover(
         raise UsageError(f"{path} is complete except for renaming its files: run the command without -o")
     if left is not None:
         with open_writer(outfile, left.announced, overwrite) as writer:
-            for piece in left.pieces():
-                write_piece(writer, piece.keys, piece.sizes.tolist(), piece.buffers)
+            for part in left.chunks():
+                write_piece(writer, part.keys, part.sizes.tolist(), part.buffers)
         return Recovered(Path(outfile), "unfinished dataset", writer.written, _missing(left, writer.written))
     if not path.exists():
         raise DatasetNotFoundError(f"{path} not found, and there is no unfinished dataset of that name")
     salvage = Salvage(path)
     with open_writer(outfile, 0, overwrite) as writer:
-        for piece in salvage.pieces():
-            writer.write_many(piece.keys, piece.buffers)
+        for part in salvage.chunks():
+            writer.write_many(part.keys, part.buffers)
     return Recovered(Path(outfile), "intact samples", writer.written, salvage.lost)
 
 
@@ -106,8 +113,8 @@ def write_piece(writer: RawWriter, keys: list[str], sizes: list[int], buffers: l
     writer.write_many(keys, samples)
 
 
-def _finish(path: Path, left: Leftover | None, overwrite: bool) -> Recovered:
-    if finish_leftover(path):
+def _finish(path: Path, left: UnfinishedDataset | None, overwrite: bool) -> Recovered:
+    if finish_unfinished(path):
         return Recovered(path, "complete, files renamed")
     if left is None:
         raise UsageError(
@@ -123,12 +130,12 @@ def _finish(path: Path, left: Leftover | None, overwrite: bool) -> Recovered:
     return Recovered(path, "unfinished dataset", writer.written, _missing(left, writer.written))
 
 
-def _missing(left: Leftover, saved: int) -> list[Lost]:
+def _missing(left: UnfinishedDataset, saved: int) -> list[LostSamples]:
     """Samples that are in the journal but not in the draft."""
     if saved >= left.announced:
         return []
     reason = f"{left.announced - saved:,} samples from index {saved} on were not completely written"
-    return [Lost(left.size, max(left.size, left.announced_size), reason)]
+    return [LostSamples(left.size, max(left.size, left.announced_size), reason)]
 
 
 def report(result: Recovered) -> str:
@@ -171,7 +178,7 @@ def _discard(args: argparse.Namespace) -> int:
     if args.outfile:
         print("ddfast recover: --discard cannot be combined with -o", file=sys.stderr)
         return USAGE
-    found = discard_leftover(args.file)
+    found = discard_unfinished(args.file)
     print(f"{args.file}: {'unfinished dataset removed' if found else 'no unfinished dataset found'}")
     return 0
 

@@ -101,7 +101,7 @@ class LocalDataset(Dataset):
         try:
             self._open_whole()
         except (DatasetNotFoundError, IndexFileError) as error:
-            from ddfast.format.journal import finish_for_reader, hint_of_draft
+            from ddfast.format.publication import finish_for_reader, hint_of_draft
 
             if not finish_for_reader(self.path):
                 if isinstance(error, DatasetNotFoundError) and (hint := hint_of_draft(self.path)):

@@ -1,4 +1,4 @@
-"""The files of a dataset: what they are called, and how those of the index are opened."""
+"""The files of a dataset: their names, and how index files are mapped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SUFFIX_OFFSETS = ".offsets"
 SUFFIX_MD5 = ".md5"
 SUFFIX_CHECKSUMS = ".xxh3"
 
-# Of all files that may lie beside a data file.
+# Of all files that a data file may have.
 SUFFIXES = (
     SUFFIX_OFFSETS,
     SUFFIX_KEYS,
@@ -35,7 +35,7 @@ RESTORE = "Restore it from a copy, or write the dataset again."
 
 
 def path_append(path: str | os.PathLike[str], string: str) -> Path:
-    """Lengthen the last part of a path: ``data/train`` and ``.md5`` give ``data/train.md5``.
+    """Append to the last part of a path: ``data/train`` and ``.md5`` give ``data/train.md5``.
 
     Raises:
         ValueError: the path has no last part, such as ``/``.
@@ -45,18 +45,44 @@ def path_append(path: str | os.PathLike[str], string: str) -> Path:
 
 
 def path_append_suffix(path: str | os.PathLike[str], suffix: str) -> Path:
-    """Give a path a suffix unless it has just that one already.
+    """Append a suffix to a path that does not end with it.
 
-    A suffix without a dot is never what `pathlib` calls a suffix, so it is appended in any case.
+    A suffix without a dot is not a suffix to `pathlib`, so it is always appended.
     """
     path = Path(path)
     return path if path.suffix == suffix else path_append(path, suffix)
 
 
-def map_file(path: Path) -> mmap.mmap | bytes:
-    """Content of a file as read-only memory; pages are read when they are first used, where the file system allows.
+def hidden_path(path: Path, suffix: str) -> Path:
+    """The hidden name, beside the file, that a file has until it is complete."""
+    name = path.name
+    encoded = os.fsencode(name)
+    if len(encoded) > 200:  # file systems allow 255
+        from xxhash import xxh3_64_hexdigest  # readers rarely need it
 
-    The mapping goes, and its file descriptor with it, when nothing refers to it any more.
+        name = f"{name[:32]}-{xxh3_64_hexdigest(encoded)}"
+    return path.with_name(f".{name}{suffix}")
+
+
+def real_path(path: Path) -> Path:
+    """The data file itself, if the dataset's name is a symbolic link."""
+    return Path(os.path.realpath(path))
+
+
+def journal_path(path: Path) -> Path:
+    """The journal of a dataset."""
+    return hidden_path(real_path(path), ".journal")
+
+
+def draft_path(path: Path) -> Path:
+    """The draft of a dataset: its data file until the dataset is complete."""
+    return hidden_path(real_path(path), ".draft")
+
+
+def map_file(path: Path) -> mmap.mmap | bytes:
+    """The content of a file as read-only memory. If the file system permits, pages are read when they are first used.
+
+    The mapping and its file descriptor are released with the last reference.
     """
     with path.open("rb") as file:
         if os.fstat(file.fileno()).st_size == 0:
@@ -70,5 +96,5 @@ def map_file(path: Path) -> mmap.mmap | bytes:
 
 
 def damaged(path: Path | str, size: int, reason: str, remedy: str = RESTORE) -> IndexFileError:
-    """The error for an index file of `size` bytes that cannot be used."""
+    """The error for a damaged index file of `size` bytes."""
     return IndexFileError(f"{path} ({size:,} bytes) is damaged: {reason}. {remedy}")

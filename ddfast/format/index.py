@@ -1,8 +1,7 @@
 """Read and write the index files of a dataset.
 
-Every function takes the path of the data file or of the index file itself: the correct suffix is appended to
-a path that ends with a different one. Loading raises `IndexFileError` for a damaged file, and
-`FileNotFoundError` as `open` does.
+Every function takes the path of the data file or of the index file: a suffix is appended to a path that ends with
+another one. Functions that load raise `IndexFileError` for a damaged file and `FileNotFoundError` for a missing one.
 """
 
 from __future__ import annotations
@@ -94,18 +93,18 @@ def keys_len(path: Path) -> int:
 
 
 def load_keys(path: Path) -> Sequence[str]:
-    """All keys, as a list. `ddfast.format.keys.Keys` is the same without reading them all."""
+    """All keys, as a list. `ddfast.format.keys.Keys` is a sequence of them that reads as few as possible."""
     return Keys(path)[:]
 
 
 def load_key_hashes(path: Path) -> tuple[bytes, NDArray[np.uint64]]:
-    """Salt (8 bytes) and hashes (uint64, one for each key) of the key hashes file."""
+    """Salt (8 bytes) and hashes (uint64, one a key) of the key hashes file."""
     path = path_append_suffix(path, SUFFIX_KEY_HASHES)
     return salt_and_hashes(path, path.read_bytes())
 
 
 def salt_and_hashes(name: Path | str, content: bytes | memoryview) -> tuple[bytes, NDArray[np.uint64]]:
-    """What `load_key_hashes` gives, from the content of the file of this name."""
+    """The same as `load_key_hashes`, from the content of the file; `name` is for messages."""
     check_hashes_size(name, len(content))
     return bytes(content[:SALT_SIZE]), np.frombuffer(content, BIG_ENDIAN, offset=SALT_SIZE).astype(np.uint64)
 
@@ -152,9 +151,9 @@ def legacy_index_len(path: Path) -> int:
 
 
 def legacy_load_index(path: Path) -> tuple[list[str], list[int]]:
-    """Keys and offsets of the legacy index file, as `load_keys` and `load_offsets` would give them.
+    """Keys and offsets of the legacy index file, as `load_keys` and `load_offsets` return them.
 
-    The last offset is the size of the data file, which therefore must be there.
+    The last offset is the size of the data file, which must exist.
     """
     path = path_append_suffix(path, SUFFIX_LEGACY_INDEX)
     data_size = path.with_suffix("").stat().st_size
@@ -174,15 +173,13 @@ def legacy_load_index(path: Path) -> tuple[list[str], list[int]]:
 
 
 def write_offsets(offsets: Sequence[int], path: Path) -> Path:
-    """Write offsets as `load_offsets` gives them. Returns the path written to."""
-    content = np.array(offsets, dtype=BIG_ENDIAN).tobytes()
-    return _write(path_append_suffix(path, SUFFIX_OFFSETS), content)
+    """Write offsets as `load_offsets` returns them. Returns the path written to."""
+    return _write(path_append_suffix(path, SUFFIX_OFFSETS), pack_offsets(offsets))
 
 
 def write_checksums(checksums: ArrayLike, path: Path) -> Path:
-    """Write checksums as `load_checksums` gives them. Returns the path written to."""
-    content = np.asarray(checksums, np.uint64).astype(BIG_ENDIAN).tobytes()
-    return _write(path_append_suffix(path, SUFFIX_CHECKSUMS), content)
+    """Write checksums as `load_checksums` returns them. Returns the path written to."""
+    return _write(path_append_suffix(path, SUFFIX_CHECKSUMS), pack_checksums(checksums))
 
 
 def write_keys(keys: Sequence[str], path: Path) -> Path:
@@ -191,29 +188,24 @@ def write_keys(keys: Sequence[str], path: Path) -> Path:
     Raises:
         TypeError: a key is not a string.
     """
-    keys = list(keys)
-    if set(map(type, keys)) - {str}:
-        for i, key in enumerate(keys):
-            if not isinstance(key, str):
-                raise TypeError(f"key {i} is {key!r}, not a string")
-    return _write(path_append_suffix(path, SUFFIX_KEYS), msgpack.packb(keys))
+    return _write(path_append_suffix(path, SUFFIX_KEYS), pack_keys(keys))
 
 
 def hash_keys(keys: Sequence[str], max_tries: int = 1000) -> tuple[bytes, NDArray[np.uint64]]:
-    """Hash keys with a salt that keeps them apart.
+    """Hash keys with a salt that gives no collisions.
 
     Salts are the first 8 bytes of the BLAKE2s digests of ``"0"``, ``"1"``, ...; the first one without
     collisions is used. A hash is the first 8 bytes of a key's salted digest, read as a big-endian integer.
 
     Parameters:
         keys: the keys.
-        max_tries: how many salts to try.
+        max_tries: number of salts to try.
 
     Returns:
         Salt, and hashes as big-endian uint64, shape ``(len(keys),)``.
 
     Raises:
-        RuntimeError: every salt had a collision, as every salt has where two keys are equal.
+        RuntimeError: every salt had a collision; two equal keys collide with any salt.
     """
     table, content = _salted_table(keys, max_tries)
     return table.salt, content[1:]
@@ -221,35 +213,68 @@ def hash_keys(keys: Sequence[str], max_tries: int = 1000) -> tuple[bytes, NDArra
 
 def write_key_hashes(keys: Sequence[str], path: Path) -> Path:
     """Hash keys as `hash_keys` does and write salt and hashes. Returns the path written to."""
-    content = _salted_table(keys, 1000)[1].tobytes()
-    return _write(path_append_suffix(path, SUFFIX_KEY_HASHES), content)
+    return _write(path_append_suffix(path, SUFFIX_KEY_HASHES), pack_key_hashes(keys))
 
 
 def write_filter(keys: Sequence[str], path: Path) -> Path:
     """Write a Bloom filter of the keys. Returns the path written to."""
-    count = max(2, len(keys))
-    content = BloomFilter(count).dumps()
-    bits = memoryview(content)[FILTER_HEADER.size :]
-    bloom_add(bits, round(8 * len(bits) / count * LN_2), list(keys))
-    return _write(path_append_suffix(path, SUFFIX_FILTER), content)
+    return _write(path_append_suffix(path, SUFFIX_FILTER), pack_filter(keys))
 
 
 def build_key_table(keys: Sequence[str]) -> KeyTable:
-    """The table that `open_key_table` gives, from the keys alone: for a dataset without a key hashes file."""
+    """The same table as `open_key_table`, from the keys: for a dataset without a key hashes file."""
     return _salted_table(keys, 1000)[0]
+
+
+# -- the content of each file --
+
+
+def pack_offsets(offsets: ArrayLike) -> bytes:
+    """The content of an offsets file."""
+    return np.array(offsets, dtype=BIG_ENDIAN).tobytes()
+
+
+def pack_checksums(checksums: ArrayLike) -> bytes:
+    """The content of a checksums file."""
+    return np.asarray(checksums, np.uint64).astype(BIG_ENDIAN).tobytes()
+
+
+def pack_keys(keys: Sequence[str]) -> bytes:
+    """The content of a keys file; errors as those of `write_keys`."""
+    keys = list(keys)
+    if set(map(type, keys)) - {str}:
+        for i, key in enumerate(keys):
+            if not isinstance(key, str):
+                raise TypeError(f"key {i} is {key!r}, not a string")
+    content: bytes = msgpack.packb(keys)
+    return content
+
+
+def pack_key_hashes(keys: Sequence[str]) -> bytes:
+    """The content of a key hashes file; errors as those of `hash_keys`."""
+    return _salted_table(keys, 1000)[1].tobytes()
+
+
+def pack_filter(keys: Sequence[str]) -> bytearray:
+    """The content of a filter file."""
+    count = max(2, len(keys))
+    content: bytearray = BloomFilter(count).dumps()
+    bits = memoryview(content)[FILTER_HEADER.size :]
+    bloom_add(bits, round(8 * len(bits) / count * LN_2), list(keys))
+    return content
 
 
 # -- helpers --
 
 
 def _write(path: Path, content: bytes | bytearray) -> Path:
-    # Made in full before the file is opened, so that a bad argument leaves an existing file alone.
+    # The content is complete before the file is opened, so that a bad argument does not damage an existing file.
     path.write_bytes(content)
     return path
 
 
 def _salted_table(keys: Sequence[str], max_tries: int) -> tuple[KeyTable, NDArray[np.uint64]]:
-    """A key table, and the content of its key hashes file as big-endian integers."""
+    """A key table, and the content of its key hashes file; big-endian uint64."""
     for number in range(max_tries):
         content = np.empty(len(keys) + 1, BIG_ENDIAN)
         content[0] = hash_key(str(number))
@@ -261,14 +286,14 @@ def _salted_table(keys: Sequence[str], max_tries: int) -> tuple[KeyTable, NDArra
             if error.code != E_COLLISION:
                 raise
             _refuse_equal_keys(keys, content[1:], error.item)
-    raise RuntimeError(f"no salt among {max_tries} keeps all hashes apart; increase max_tries")
+    raise RuntimeError(f"no salt among {max_tries} gives hashes without collisions. Increase max_tries")
 
 
 def _refuse_equal_keys(keys: Sequence[str], hashes: NDArray[np.uint64], second: int) -> None:
     first = int(np.flatnonzero(hashes == hashes[second])[0])
     if keys[first] == keys[second]:
         raise RuntimeError(
-            f"keys {first} and {second} are both {keys[first]!r}; no salt keeps equal keys apart"
+            f"keys {first} and {second} are both {keys[first]!r}; equal keys collide with any salt"
         )
 
 
@@ -280,16 +305,16 @@ def _check_order(path: Path, size: int, offsets: NDArray[np.uint64], data_size: 
 
 
 def _check_filter_header(path: Path, size: int, header: bytes) -> None:
-    """Hold the header against the file before simplebloom allocates what it asks for."""
+    """Check the header before simplebloom allocates as much memory as it asks for."""
     reason = None
     if len(header) < FILTER_HEADER.size:
         reason = "it is shorter than the header of a filter"
     else:
         magic, announced, _, _ = FILTER_HEADER.unpack(header)
         if magic != FILTER_MAGIC:
-            reason = "it is no simplebloom filter"
+            reason = "it is not a simplebloom filter"
         elif announced != size:
-            reason = f"its header speaks of {announced:,} bytes"
+            reason = f"its header gives its size as {announced:,} bytes"
     if reason is not None:
         raise damaged(path, size, reason, FILTER_REMEDY)
 

@@ -1,4 +1,4 @@
-"""The keys of a dataset, left in their file until they are asked for."""
+"""The keys of a dataset, which are read from their file when they are needed."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ RUN = 4096
 class Keys(Sequence[str]):
     """Read-only sequence of the keys in a ``.keys`` file.
 
-    The file is mapped. Its length comes from the first bytes alone; the first key that is asked for costs one
-    scan of the file, which checks it and leaves 8 bytes a key in memory.
+    The file is mapped. Its first bytes give the length; access to the first key scans the file once, which checks it
+    and takes 8 bytes of memory a key.
 
     Parameters:
-        path: path to the data or keys file; the correct suffix is appended to any other.
-        content: the file's content, where it is in memory already; `path` is only what messages call it then.
+        path: path to the data or keys file; the suffix is appended if it is missing.
+        content: the content of the file, if it is in memory already; `path` is then only for messages.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        IndexFileError: the file is no list of strings. Damage after its first bytes shows when a key is used.
+        FileNotFoundError: the file does not exist.
+        IndexFileError: the file is not a list of strings. Damage after the first bytes is found when a key is used.
     """
 
     def __init__(self, path: str | os.PathLike[str], content: bytes | memoryview | None = None) -> None:
@@ -75,7 +75,7 @@ class Keys(Sequence[str]):
             indices: integers from 0 up to ``len(self)``, shape ``(n,)``.
 
         Raises:
-            SampleIndexError: one of them lies outside.
+            SampleIndexError: an index is out of range.
         """
         import numpy as np
 
@@ -86,14 +86,14 @@ class Keys(Sequence[str]):
             raise self._explained(error, chosen[error.item] if error.code == E_INDEX else 0) from None
 
     def hashes(self, salt: bytes) -> NDArray[np.uint64]:
-        """`ddfast.tools.hash_string` of every key, without making strings; uint64, shape ``(len(self),)``."""
+        """`ddfast.tools.hash_string` of every key, without creating strings; uint64, shape ``(len(self),)``."""
         try:
             return self._strings.hashes(salt)
         except KernelError as error:
             raise self._damaged(error) from None
 
     def check(self) -> None:
-        """Read the whole file, so that damage shows now.
+        """Read the whole file and check it.
 
         Raises:
             IndexFileError: the file is damaged.

@@ -1,6 +1,6 @@
-"""Index files as readers use them: mapped into memory, where nothing is read before it is needed, or fetched to it.
+"""Index files as readers use them: mapped into memory, or downloaded to it.
 
-Without numpy, whose import would take most of the time to the first sample of a program.
+This module does not import numpy, which would take most of a program's time to the first sample.
 """
 
 from __future__ import annotations
@@ -26,25 +26,23 @@ Content = mmap.mmap | bytes | memoryview
 ITEM_SIZE = 8  # of offsets, hashes and checksums
 SALT_SIZE = 8
 
-CUT_REMEDY = (
-    "Restore both from a copy; where the data file was cut, `ddfast recover` saves what is left of it."
-)
+CUT_REMEDY = "Restore both from a copy. If the data file was truncated, `ddfast recover` saves the samples that remain."
 HASHES_REMEDY = "Write it again from the keys with ddfast.index.write_key_hashes."
-CHECKSUMS_REMEDY = "If the data file is sound, `ddfast index --checksums` makes it again."
+CHECKSUMS_REMEDY = "If the data file is intact, `ddfast index --checksums` writes it again."
 
 
 def open_offsets(path: Path, data_size: int) -> OffsetTable:
-    """Map the offsets file of a data file of `data_size` bytes. Only its first and its last entry are read.
+    """Map the offsets file of a data file of `data_size` bytes. Only its first and last entry are read.
 
     Raises:
-        IndexFileError: the file is no offset table, or that of another data file.
+        IndexFileError: the file is not an offset table, or belongs to another data file.
     """
     path = path_append_suffix(path, SUFFIX_OFFSETS)
     return offset_table(path, map_file(path), data_size)
 
 
 def offset_table(name: Path | str, content: Content, data_size: int) -> OffsetTable:
-    """The offsets in memory that a file of this name was mapped or fetched to; errors as those of `open_offsets`."""
+    """The same as `open_offsets`, from the content of the file; `name` is for messages."""
     check_offsets_size(name, len(content))
     table = OffsetTable(content, data_size)
     try:
@@ -58,16 +56,16 @@ def offset_table(name: Path | str, content: Content, data_size: int) -> OffsetTa
 
 
 def open_checksums(path: Path, count: int, content: mmap.mmap | bytes | None = None) -> ChecksumTable:
-    """Map the checksums of `count` samples. Nothing of them is read.
+    """Map the checksums file without reading it.
 
     Parameters:
         path: path to data or checksums file.
-        count: number of samples that the dataset has.
-        content: the file's content, where it is mapped already.
+        count: number of samples in the dataset.
+        content: the content of the file, if it is mapped already.
 
     Raises:
-        ChecksumsNotFoundError: there is no such file.
-        IndexFileError: it has another size.
+        ChecksumsNotFoundError: the file does not exist.
+        IndexFileError: it has the wrong size.
     """
     path = path_append_suffix(path, SUFFIX_CHECKSUMS)
     try:
@@ -78,16 +76,16 @@ def open_checksums(path: Path, count: int, content: mmap.mmap | bytes | None = N
 
 
 def checksum_table(name: Path | str, content: Content, count: int) -> ChecksumTable:
-    """As `offset_table`, of checksums; errors as those of `open_checksums`."""
+    """The same as `open_checksums`, from the content of the file; `name` is for messages."""
     check_checksums_size(name, len(content), count)
     return ChecksumTable(content)
 
 
 def check_checksums_size(path: Path | str, size: int, count: int) -> None:
-    """Hold the size of a checksums file against the number of samples.
+    """Check the size of a checksums file.
 
     Raises:
-        IndexFileError: it has another size.
+        IndexFileError: it is not the size for `count` samples.
     """
     if size != ITEM_SIZE * count:
         raise damaged(
@@ -98,8 +96,8 @@ def check_checksums_size(path: Path | str, size: int, count: int) -> None:
 def no_checksums(path: Path | str) -> ChecksumsNotFoundError:
     """The error for a missing checksums file."""
     return ChecksumsNotFoundError(
-        f"{path} not found, so samples cannot be verified. `ddfast index --checksums` makes it from the data file, "
-        "verify=None reads without"
+        f"{path} not found, so samples cannot be verified. `ddfast index --checksums` writes it from the data file; "
+        "verify=None reads without it"
     )
 
 
@@ -110,11 +108,11 @@ def open_key_table(
 
     Parameters:
         path: path to data or key hashes file.
-        count: number of samples that the dataset has, where it is known.
-        content: the file's content, where it is mapped already.
+        count: number of samples in the dataset, if known.
+        content: the content of the file, if it is mapped already.
 
     Raises:
-        IndexFileError: the file is damaged, or belongs to a dataset of another length.
+        IndexFileError: the file is damaged, or has the hashes of another number of samples.
     """
     path = path_append_suffix(path, SUFFIX_KEY_HASHES)
     if content is None:
@@ -131,12 +129,12 @@ def open_key_table(
 
 
 def check_offsets_size(path: Path | str, size: int) -> None:
-    """Hold the size of an offsets file against that of its entries; errors as those of `open_offsets`."""
+    """Check that an offsets file consists of entries; errors as those of `open_offsets`."""
     if size == 0 or size % ITEM_SIZE:
         raise damaged(path, size, "an offset table has 8 bytes an entry and at least one entry")
 
 
 def check_hashes_size(path: Path | str, size: int) -> None:
-    """Hold the size of a key hashes file against that of its entries; errors as those of `open_key_table`."""
+    """Check that a key hashes file consists of a salt and hashes; errors as those of `open_key_table`."""
     if size < SALT_SIZE or size % ITEM_SIZE:
         raise damaged(path, size, "a key hashes file has 8 bytes of salt and 8 a key", HASHES_REMEDY)

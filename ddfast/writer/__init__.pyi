@@ -1,26 +1,16 @@
-from .abc import Writer
 from .aio import AsyncFileWriter, AsyncRawWriter, AsyncWriter
-from .book import Piece
-from .draft import write_index, write_sums
-from .file import FileWriter
-from .leftover import Leftover, discard_leftover, find_leftover, finish_leftover
-from .raw import RawWriter
-from .salvage import Lost, Salvage
+from .blocking import FileWriter, RawWriter, Writer
+from .index_files import write_index, write_sums
+from .samples import PackedSamples
 
 __all__ = [
     "AsyncFileWriter",
     "AsyncRawWriter",
     "AsyncWriter",
     "FileWriter",
-    "Leftover",
-    "Lost",
-    "Piece",
+    "PackedSamples",
     "RawWriter",
-    "Salvage",
     "Writer",
-    "discard_leftover",
-    "find_leftover",
-    "finish_leftover",
     "write_index",
     "write_sums",
 ]

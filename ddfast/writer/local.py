@@ -1,45 +1,53 @@
-"""A dataset in the making that is a file: a draft beside it, which somebody may go on with."""
+"""An unfinished dataset on a file system: a draft beside the data file, which a later writer can continue."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import warnings
+from array import array
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 from ddfast.dataset.local import LocalDataset, level_of_caller
 from ddfast.errors import DdfastError, ResumeError
-from ddfast.format.journal import Story
+from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIXES, draft_path, path_append, real_path
+from ddfast.format.journal import JournalState
+from ddfast.format.publication import open_journal, publication_of, sync
 from ddfast.tools import make_printer
-from ddfast.writer.book import Book, Piece
+from ddfast.writer.data_file import DataFile
+from ddfast.writer.destination import Destination, ask_to_overwrite, check_size
 from ddfast.writer.digest import Digest
-from ddfast.writer.draft import Draft, name_dataset
-from ddfast.writer.leftover import whole_samples
-from ddfast.writer.output import Output
-from ddfast.writer.target import Target, ask
+from ddfast.writer.index_files import IndexFiles, publish, release, remove_files
+from ddfast.writer.restore import intact_samples
+from ddfast.writer.samples import PackedSamples, SampleBuffer
 
+# Copied at a time from the dataset to append to.
 APPEND_BYTES = 1 << 20
 APPEND_SAMPLES = 1 << 14
 
 
-class LocalTarget(Target):
-    """A draft, its journal and its index.
+class LocalDestination(Destination):
+    """A draft, its journal and its index files. The journal keeps other writers from the dataset.
 
     Parameters:
-        outfile: path of the data file; missing folders are made.
-        resume: go on with a draft that is there.
-        append: begin with the samples of the dataset that is there.
-        checksums: make a checksums file.
-        silent: show no progress of reading a draft; None only on a terminal.
+        outfile: path of the data file; missing folders are created.
+        resume: continue an existing draft.
+        append: start with the samples of the existing dataset.
+        checksums: write a checksums file.
+        silent: do not show the progress of reading a draft; None to show it on a terminal only.
 
     Attributes:
-        output: the data file, once it was begun.
+        data: the data file, after `begin`.
 
     Raises:
-        DatasetBusyError: another writer is at work on it.
+        DatasetBusyError: another writer is writing the dataset.
+        UnfinishedDatasetError: another writer died while it renamed its files, and they cannot be renamed now.
+        IsADirectoryError, ValueError: as `check_name`.
     """
 
     def __init__(
@@ -50,101 +58,106 @@ class LocalTarget(Target):
         checksums: bool,
         silent: bool | None = False,
     ) -> None:
-        self.path = name_dataset(outfile)
+        self.path = check_name(outfile)
         super().__init__(self.path.name, str(self.path))
         self._resume, self._append, self._silent = resume, append, silent
-        self._draft = Draft(self.path, checksums)
-        self._left: Story | None = None
-        self.output: Output | None = None
+        self._draft = draft_path(self.path)
+        self._index = IndexFiles(self.path, checksums)
+        self._sums = array("Q")
+        self._earlier: JournalState | None = None  # of the draft to continue
+        self._owner = os.getpid()
+        self._journal = open_journal(self.path)
+        self.data: DataFile | None = None
 
     @property
     def is_open(self) -> bool:
-        """Whether the data file is open."""
-        return self.output is not None and not self.output.is_closed
+        """Whether samples can be written."""
+        return self.data is not None and self.data.is_open
 
-    def take_over(self, overwrite: bool) -> bool:
-        """Look for a draft, and ask about a dataset."""
-        left = self._draft.left()
-        if left is not None and self._resume:
-            self._left = left
+    def claim(self, overwrite: bool) -> bool:
+        """Look for a draft, and ask whether an existing dataset may be overwritten."""
+        left = self._draft.stat().st_size if self._draft.exists() else 0
+        if left and self._resume:
+            self._earlier = self._journal.read()
             return True
         if not overwrite and not self._append and self.path.exists():
-            ask(self.name, self.path)
-        if left is not None:
+            ask_to_overwrite(self.name, self.path)
+        if left:
             warnings.warn(
-                f"{self.path}: {self._draft.data.stat().st_size:,} bytes are thrown away that a writer left which "
-                "was stopped. With resume=True a writer goes on with them",
+                f"{self.path}: the draft of a writer that was stopped is removed ({left:,} bytes). "
+                "Pass resume=True to continue a draft",
                 stacklevel=level_of_caller(),
             )
         return self._append
 
-    def begin(self, book: Book, digest: Digest) -> None:
-        """Make the files, or go on with those that are there."""
-        if self._left is None:
-            self._draft.clear()
+    def begin(self, samples: SampleBuffer, digest: Digest) -> None:
+        """Create the draft, or continue an existing one."""
+        if self._earlier is None:
+            self._draft.unlink(missing_ok=True)
+            self._index.remove()
+            self._journal.begin()
         else:
-            self._restore(self._left, book, digest)
-        self.output = Output(self._draft.data, resume=self._left is not None)
-        self._left = None
+            self._restore(self._earlier, samples, digest)
+        self.data = DataFile(self._draft, resume=self._earlier is not None)
+        self._earlier = None
 
-    def _restore(self, story: Story, book: Book, digest: Digest) -> None:
-        """Go on with the whole samples of a draft."""
-        found: list[Piece] = []
+    def _restore(self, journal: JournalState, samples: SampleBuffer, digest: Digest) -> None:
+        """Continue with the intact samples of a draft."""
+        unlisted: list[PackedSamples] = []
         bar = make_printer(
-            desc=f"{self.name}: going on",
-            total=self._draft.data.stat().st_size,
+            desc=f"{self.name}: reading the draft",
+            total=self._draft.stat().st_size,
             unit="B",
             unit_scale=True,
             leave=False,
             disable=self._silent,
         )
         with contextlib.closing(bar):
-            for piece in whole_samples(self._draft.data, story):
-                if len(book) >= len(story.keys):
-                    found.append(Piece(piece.keys, piece.sizes, []))
-                book.restore(piece.keys, piece.sizes)
-                self._draft.sums.frombytes(piece.checksums().tobytes())
-                digest.update(piece.buffers)
-                bar.update(int(piece.sizes.sum()))
-        os.truncate(self._draft.data, book.size)
-        self._continue_journal(story, len(book))
-        self._note_found(found, len(story.keys))
+            for chunk in intact_samples(self._draft, journal):
+                if len(samples) >= len(journal.keys):
+                    unlisted.append(PackedSamples(chunk.keys, chunk.sizes, []))
+                samples.restore(chunk.keys, chunk.sizes)
+                self._sums.frombytes(chunk.checksums().tobytes())
+                digest.update(chunk.buffers)
+                bar.update(int(chunk.sizes.sum()))
+        os.truncate(self._draft, samples.size)
+        self._repair_journal(journal, len(samples))
+        self._list_samples(unlisted, len(journal.keys))
 
-    def _continue_journal(self, story: Story, count: int) -> None:
-        """Have the journal tell of the first so many samples."""
-        journal = self._draft.journal
-        if story.end:
-            journal.cut(story.end)
-            journal.sign()
+    def _repair_journal(self, journal: JournalState, count: int) -> None:
+        """Make the journal end with an intact record, and list no more than `count` samples."""
+        if journal.end:
+            self._journal.truncate(journal.end)
+            self._journal.write_header()
         else:
-            journal.begin()
-        if count < len(story.keys):
-            journal.add("kept", count)
+            self._journal.begin()
+        if count < len(journal.keys):
+            self._journal.add("kept", count)
 
-    def _note_found(self, found: list[Piece], first: int) -> None:
-        """Tell the journal of samples that it did not know."""
-        for piece in found:
-            sums = np.array(self._draft.sums[first : first + len(piece.keys)], np.uint64)
-            self._draft.journal.add_samples(piece.keys, piece.sizes, sums)
-            first += len(piece.keys)
+    def _list_samples(self, chunks: list[PackedSamples], first: int) -> None:
+        """List restored samples that the journal lacks; `first` is the index of the first one."""
+        for chunk in chunks:
+            sums = np.array(self._sums[first : first + len(chunk.keys)], np.uint64)
+            self._journal.add_samples(chunk.keys, chunk.sizes, sums)
+            first += len(chunk.keys)
 
-    def old_samples(self, book: Book) -> Iterator[tuple[list[str], list[memoryview]]]:
-        """What is to be appended to, as far as it is not in the draft: keys and packed samples, bit by bit.
+    def old_samples(self, samples: SampleBuffer) -> Iterator[tuple[list[str], list[memoryview]]]:
+        """Keys and packed samples of the dataset to append to, in chunks.
 
-        They take the way of all samples: read once, checked, hashed and written by threads, while a copy in the kernel
-        would have to be read again for its digest.
+        They are written like all other samples: read once, checked, and hashed and written by threads. A copy by the
+        kernel would have to be read again for the digest.
 
         Raises:
-            ResumeError: the draft was begun by a writer that did not append.
+            ResumeError: the writer of the draft did not append.
         """
         if not self._append or not self.path.exists():
             return
         old = LocalDataset(self.path)
-        known = book.keys[: len(old)]
+        known = samples.keys[: len(old)]
         if known != list(old.keys[: len(known)]):
             raise ResumeError(
-                f"{self.path}: what a writer left does not begin with the samples of the dataset, so it was not "
-                "appending. Go on without append=True, or remove it with `ddfast recover --discard`"
+                f"{self.path}: the draft does not begin with the samples of the dataset, so its writer did not append. "
+                "Continue it without append=True, or remove it with `ddfast recover --discard`"
             )
         first, mean = len(known), max(1, old.data_size // max(1, len(old)))
         count = max(1, min(APPEND_SAMPLES, APPEND_BYTES // mean))
@@ -156,54 +169,97 @@ class LocalTarget(Target):
             yield list(old.keys[first:stop]), [data[a - start : b - start] for a, b in spans]
             first = stop
 
-    def write(self, piece: Piece) -> None:
-        """Append samples, of which the journal knows before."""
-        assert self.output is not None
-        self.output.write(piece.buffers, partial(self._draft.note, piece))
+    def write(self, chunk: PackedSamples) -> None:
+        """Append samples, after they are listed in the journal."""
+        assert self.data is not None
+        self.data.write(chunk.buffers, partial(self._note, chunk))
+
+    def _note(self, chunk: PackedSamples) -> None:
+        sums = chunk.checksums()
+        self._journal.add_samples(chunk.keys, chunk.sizes, sums)
+        self._sums.frombytes(sums.tobytes())
 
     def finish(self) -> None:
-        """Wait until all samples are in the draft, and close it."""
-        assert self.output is not None
-        self.output.close()
+        """Wait until all samples are in the draft."""
+        assert self.data is not None
+        self.data.finish()
 
-    def prepare(self, book: Book, digest: str) -> None:
-        """Write the index, and see all files safe on the disk."""
-        self._draft.prepare(book, digest)
+    def index_files(self, samples: SampleBuffer, digest: str) -> Iterator[tuple[Path, bytes | bytearray]]:
+        """Path and content of each index file. The draft is flushed to the disk meanwhile."""
+        assert self.data is not None
+        check_size(self.where, self._draft.stat().st_size, samples, self._sums)
+        self.data.start_sync()
+        sums = self._sums if SUFFIX_CHECKSUMS in self._index.suffixes else None
+        yield from self._index.contents(samples.keys, samples.offsets, [(self.name, digest)], sums)
+
+    def sync(self) -> None:
+        """Flush all files and folders to the disk."""
+        assert self.data is not None
+        paths = [*self._index.paths, *{self._draft.parent, self.path.parent}]
+        with ThreadPoolExecutor(len(paths)) as threads:  # a file system flushes several files at once
+            list(threads.map(sync, paths))
+        self.data.wait()
 
     def publish(self) -> None:
-        """Give all files their names."""
-        self._draft.publish()
+        """Rename all files to their final names."""
+        publish(self.path, publication_of(self.path, self._index.suffixes, data=True), self._journal)
 
     def stop(self) -> None:
         """Close the data file."""
-        if self.output is not None:
-            self.output.discard()
+        if self.data is not None:
+            self.data.close()
 
-    def forget(self) -> None:
+    def stop_in_child(self) -> None:
         """Leave the lock to the parent."""
-        self._draft.journal.forget()
+        self._journal.close_in_child()
 
-    def leave(self) -> None:
-        """Keep the draft."""
-        self._draft.leave()
+    def keep(self) -> None:
+        """Keep the draft, and release the lock."""
+        if os.getpid() == self._owner:
+            release(self.path, self._journal)
 
     def remove(self) -> None:
-        """Remove the draft."""
-        self._draft.remove()
+        """Remove all temporary files."""
+        if os.getpid() == self._owner and self._journal.is_open:
+            remove_files([self._draft])
+            self._index.remove()
+            self._journal.remove()
 
-    def failed(self, error: OSError, size: int) -> OSError:
-        """Says how much is missing, and that the draft is there."""
+    def explain(self, error: OSError, size: int) -> OSError:
+        """The error with the number of missing bytes and what to do about the draft."""
         if isinstance(error, DdfastError):
             return error
         try:
-            written = self._draft.data.stat().st_size
+            written = self._draft.stat().st_size
         except OSError:
             written = 0
         reason = (
-            f"{error.strerror or error}: {max(0, size - written):,} of {size:,} bytes are not in the file. The old "
-            "dataset, if any, is untouched. Samples so far are kept: resume=True goes on with them, "
-            f"`ddfast recover {self.path}` makes a dataset of them, and with --discard removes them"
+            f"{error.strerror or error}: {max(0, size - written):,} of {size:,} bytes are not in the file. The "
+            "existing dataset, if any, is unchanged. The samples written so far are kept: write with resume=True to "
+            f"continue, run `ddfast recover {self.path}` to make a dataset of them, or add --discard to remove them"
         )
         if error.errno is None:
             return type(error)(f"{self.path}: {reason}")
         return OSError(error.errno, reason, str(self.path))
+
+
+def check_name(outfile: str | os.PathLike[str]) -> Path:
+    """Check that a dataset can have a name, and create its folder.
+
+    Raises:
+        IsADirectoryError: a folder has the name.
+        ValueError: an index file would have the name of the data file, or it is a link to another dataset.
+    """
+    path = Path(outfile)
+    if path.suffix in SUFFIXES:
+        raise ValueError(f"{path} has the name of an index file. Give the data file another suffix")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder. Give the path of a file in it")
+    real = real_path(path)
+    if real.name != path.name and any(path_append(real, suffix).exists() for suffix in SUFFIXES):
+        raise ValueError(
+            f"{path} is a link to {real}, which has its own index: writing through the link would leave {real} with a "
+            f"wrong index. Write to {real}, or remove the link"
+        )
+    return path

@@ -14,8 +14,8 @@ from ddfast._native.xxh3 import checksums
 from ddfast.commands import _run, convert_index, index
 from ddfast.errors import CorruptSampleError, DatasetNotFoundError
 from ddfast.format import scan
-from ddfast.format.scan import _Window as window
-from ddfast.writer import draft, indexing
+from ddfast.format.window import Window
+from ddfast.writer import index_files
 
 SAMPLES = some_samples(50)
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -39,7 +39,7 @@ def contents(folder):
 
 
 def forget_index(path):
-    for suffix in (*indexing.INDEX_SUFFIXES, ".md5"):
+    for suffix in (*index_files.INDEX_SUFFIXES, ".md5"):
         beside(path, suffix).unlink()
 
 
@@ -170,7 +170,7 @@ def test_checksums_without_an_index_of_the_data_file_are_refused(tmp_path, capsy
     assert "x.msgpack.offsets" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("stage", ["write_filter", "hash_md5hex", "sync"])
+@pytest.mark.parametrize("stage", ["pack_filter", "sync"])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError("disk full")], ids=["Ctrl-C", "full disk"])
 def test_failure_leaves_the_old_index_and_nothing_else(tmp_path, monkeypatch, stage, error):
     def fail(*_):
@@ -178,7 +178,7 @@ def test_failure_leaves_the_old_index_and_nothing_else(tmp_path, monkeypatch, st
 
     path = write(tmp_path / "x.msgpack", SAMPLES)
     before = contents(tmp_path)
-    monkeypatch.setattr(draft if stage == "sync" else indexing, stage, fail)
+    monkeypatch.setattr(index_files, stage, fail)
     assert run(index, path, "-y") == (130 if error is KeyboardInterrupt else 1)
     assert contents(tmp_path) == before
 
@@ -209,7 +209,7 @@ def test_what_is_no_file_is_named(tmp_path, monkeypatch, capsys, name, message):
     assert len(captured.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("suffix", [*indexing.INDEX_SUFFIXES, ".md5"])
+@pytest.mark.parametrize("suffix", [*index_files.INDEX_SUFFIXES, ".md5"])
 def test_index_files_are_not_taken_for_data(tmp_path, capsys, suffix):
     path = write(tmp_path / "x.msgpack", SAMPLES)
     before = contents(tmp_path)
@@ -306,9 +306,9 @@ def test_the_data_file_is_read_once_for_index_and_checksums(tmp_path, monkeypatc
     monkeypatch.setattr(
         scan, "checksums_of", lambda data, sizes: pieces.append(len(data)) or checksums(data, sizes)
     )
-    monkeypatch.setattr(scan, "WINDOW", 100)
+    monkeypatch.setattr(Window, "SIZE", 100)
     opened = []
-    monkeypatch.setattr(scan, "_Window", lambda *args: opened.append(args) or window(*args))
+    monkeypatch.setattr(Window, "__enter__", lambda window: opened.append(window) or window)
     index.index(path)
     assert (len(opened), sum(pieces)) == (1, path.stat().st_size)
     beside(path, ".xxh3").rename(tmp_path / "sums")

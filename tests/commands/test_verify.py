@@ -358,7 +358,7 @@ def test_every_kind_of_damage_is_told_apart(path):
         zeros,
         offsets_of(path)[29],
     ]
-    assert check.findings[1].problem == "the sample is damaged: its bytes do not have its checksum"
+    assert check.findings[1].problem == "the sample is damaged: its bytes do not match its checksum"
     assert "bytes 70 to 669 of it are zero" in check.findings[2].problem
 
 

@@ -1,19 +1,20 @@
-"""Kill writers, and let their writes fail, everywhere; then look at what is there, and go on.
+"""Kill writers, and make their writes fail, at any point; then check the files, and continue.
 
     python tests/crash/harness.py --kills 1000
 
-Each trial writes a dataset in a child process: where there is none, over another one, appending to one, or going on
-with what a killed writer left. The child is killed at a random time, or just before its n-th system call on the
-dataset's files, or its n-th write fails or takes only half. Afterwards,
+Each trial writes a dataset in a child process: a new one, one that replaces another (by a blocking or an asynchronous
+writer), one that appends to another, or one that continues after a killed writer. The child is killed at a random time,
+or before its n-th system call on the dataset's files, or its n-th write fails or writes only half. Afterwards,
 
-- under the name there is the old dataset or the new one, whole to the last byte;
-- all samples that are whole in the draft can be restored;
-- a writer with ``resume=True`` makes the new dataset of it, byte for byte, and no other file is left.
+- the name has the complete old or the complete new dataset;
+- all samples that are complete in the draft can be restored;
+- a writer with ``resume=True`` writes the same bytes as one that was not stopped, and no other file remains.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import collections
 import ctypes
 import json
@@ -28,7 +29,8 @@ import time
 from pathlib import Path
 
 FAULTS = ["none", "kill", "full", "broken", "short"]
-MODES = ["new", "replace", "append", "resume"]
+MODES = ["new", "replace", "async", "append", "resume"]
+REPLACING = ("replace", "async", "append")
 SUFFIXES = ["", ".offsets", ".keys", ".key_hashes", ".filter", ".md5", ".xxh3"]
 OLD, NEW = 40, 120
 
@@ -49,16 +51,19 @@ def new_samples(mode: str) -> list[dict[str, object]]:
 
 
 def shrink() -> None:
-    """Have many pieces and direct writes in a small dataset."""
-    from ddfast.writer import book, direct, output
+    """Use small chunks and buffers, so that a small dataset has many chunks and direct writes."""
+    from ddfast.writer import data_file, samples
 
-    book.PIECE_SIZE, output.DIRECT_FROM, direct.BUFFER_BYTES = 1 << 16, 1 << 18, 1 << 17
+    samples.CHUNK_BYTES, data_file.DIRECT_FROM, data_file.BUFFER_BYTES = 1 << 16, 1 << 18, 1 << 17
 
 
 def write(path: Path, mode: str, resume: bool = False, until: int = NEW) -> None:
     """Write the samples of a trial; raises what the writer raises."""
     from ddfast import FileWriter
 
+    if mode == "async":
+        asyncio.run(write_async(path, resume, until))
+        return
     resume = resume or mode == "resume"
     with FileWriter(path, overwrite=True, append=mode == "append", resume=resume, disable=True) as writer:
         for sample in some_samples(0, until):
@@ -66,13 +71,24 @@ def write(path: Path, mode: str, resume: bool = False, until: int = NEW) -> None
                 writer.write(sample)
 
 
-# -- the zygote: a process with faults.c in it, of which each trial is a fork
+async def write_async(path: Path, resume: bool, until: int) -> None:
+    """The same with an asynchronous writer."""
+    from ddfast import AsyncFileWriter
+
+    async with AsyncFileWriter(path, overwrite=True, resume=resume, disable=True) as writer:
+        for sample in some_samples(0, until):
+            if sample["key"] not in writer:
+                await writer.write(sample)
+
+
+# -- the zygote: a process with faults.c preloaded, which forks for each trial
 
 
 def zygote() -> None:
     faults = ctypes.CDLL(None)
     faults.ddf_calls.restype = ctypes.c_long
-    import ddfast.commands.verify  # noqa: F401  # all that a writer needs
+    import ddfast.commands.verify
+    import ddfast.writer.aio  # noqa: F401  # everything that a writer needs
 
     shrink()
     for line in sys.stdin:
@@ -81,7 +97,7 @@ def zygote() -> None:
 
 
 def run_trial(faults: ctypes.CDLL, trial: dict[str, object]) -> list[int]:
-    """Exit status and number of calls of a child; the status is 3 where the writer raised OSError."""
+    """Exit status and number of calls of a child; the status is 3 if the writer raised OSError."""
     out, into = os.pipe()
     child = os.fork()
     if child == 0:
@@ -144,7 +160,7 @@ class Zygote:
 
 
 class Harness:
-    """Trials and what must be true after each.
+    """Trials, and the checks after each of them.
 
     Parameters:
         folder: for all files.
@@ -169,7 +185,7 @@ class Harness:
         self._zygote.close()
 
     def calls(self, mode: str, fault: str = "none") -> int:
-        """How many calls a writer makes (fault "none"), or how many of them write."""
+        """Number of calls of a writer (fault "none"), or of calls that write."""
         path = self.prepare(mode)
         status, calls = self._zygote.run(path, mode, fault, at=1 << 40)
         assert status == 0, status
@@ -188,23 +204,23 @@ class Harness:
         shutil.rmtree(path.parent)
 
     def check(self, path: Path, mode: str, trial: str) -> None:
-        """What must be true after any fault."""
+        """The checks after any fault."""
         from ddfast import MsgpackReader
-        from ddfast.writer import find_leftover
+        from ddfast.recovery import find_unfinished
 
-        old = self.old if mode in ("replace", "append") else dict.fromkeys(SUFFIXES)
+        old = self.old if mode in REPLACING else dict.fromkeys(SUFFIXES)
         wanted = self.wanted[mode]
         try:
-            MsgpackReader(path).close()  # it finishes what is complete
+            MsgpackReader(path).close()  # renames the files of a complete dataset
         except FileNotFoundError:
             assert old[""] is None, trial
         found = contents(path)
         assert found in (old, wanted), (trial, sorted(path.parent.iterdir()))
-        left = find_leftover(path)
+        left = find_unfinished(path)
         if left is not None:
             self._check_draft(left, wanted, trial)
         write(path, mode, resume=True)
-        # Where the new dataset had its name already, this one is written over it.
+        # If the new dataset had its name already, it is replaced.
         assert contents(path) == wanted, trial
         names = sorted(file.name for file in path.parent.iterdir())
         assert names == sorted(f"x{suffix}" for suffix in SUFFIXES), (trial, names)
@@ -220,17 +236,17 @@ class Harness:
             min(len(draft), len(data)),
         )
         whole = int((ends <= same).sum())
-        restored = sum(len(piece.keys) for piece in left.pieces()) if draft else 0  # type: ignore[attr-defined]
+        restored = sum(len(chunk.keys) for chunk in left.chunks()) if draft else 0  # type: ignore[attr-defined]
         assert restored >= whole, (trial, restored, whole)
         self.figures["samples whole in drafts"] += whole
         self.figures["of those restored"] += min(restored, whole)
 
     def prepare(self, mode: str) -> Path:
-        """A folder as a trial of this mode finds it."""
+        """A folder with the files that a trial of this mode starts with."""
         self._count += 1
         path = self.folder / f"trial{self._count}" / "x"
         path.parent.mkdir()
-        if mode in ("replace", "append"):
+        if mode in REPLACING:
             for suffix in SUFFIXES:
                 shutil.copyfile(f"{self._old}{suffix}", f"{path}{suffix}")
         if mode == "resume":
@@ -249,13 +265,13 @@ class Harness:
 
 
 def contents(path: Path) -> dict[str, bytes | None]:
-    """The files of a dataset, by suffix; None where one is missing."""
+    """The files of a dataset, by suffix; None for a missing one."""
     files = {suffix: Path(f"{path}{suffix}") for suffix in SUFFIXES}
     return {suffix: file.read_bytes() if file.exists() else None for suffix, file in files.items()}
 
 
 def campaign(harness: Harness, kills: int, seed: int) -> None:
-    """So many faults: a third of them at random times, the others at calls."""
+    """Run trials: a third of them with a fault at a random time, the others at a call."""
     draw = random.Random(seed)
     calls = {mode: harness.calls(mode) for mode in MODES}
     writes = {mode: harness.calls(mode, "short") for mode in MODES}

@@ -1,4 +1,4 @@
-"""A writer that is killed, or whose writes fail, loses nothing that had reached the disk: see harness.py."""
+"""A writer that is killed, or whose writes fail, loses no sample that was written: see harness.py."""
 
 import importlib.util
 import shutil
@@ -18,10 +18,10 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def trials(tmp_path_factory):
-    patched = pytest.MonkeyPatch()  # the harness has pieces and buffers shrink in this process, too
-    from ddfast.writer import book, direct, output
+    patched = pytest.MonkeyPatch()  # the harness has chunks and buffers shrink in this process, too
+    from ddfast.writer import data_file, samples
 
-    for module, name in [(book, "PIECE_SIZE"), (output, "DIRECT_FROM"), (direct, "BUFFER_BYTES")]:
+    for module, name in [(samples, "CHUNK_BYTES"), (data_file, "DIRECT_FROM"), (data_file, "BUFFER_BYTES")]:
         patched.setattr(module, name, getattr(module, name))
     trials = harness.Harness(tmp_path_factory.mktemp("crash"))
     yield trials

@@ -166,7 +166,7 @@ def test_of_two_writers_one_is_told_of_the_other(bucket, options, exists):
     writer.write({"key": "mine"})
     with FileWriter(url, overwrite=True, **settings) as other:
         other.write({"key": "theirs"})
-    with pytest.raises(DatasetBusyError, match=r"x\.msgpack was written by somebody else"):
+    with pytest.raises(DatasetBusyError, match=r"x\.msgpack was written by another writer"):
         writer.close()
     with MsgpackReader(url, storage_options=options) as reader:
         assert list(reader) == [{"key": "theirs"}]

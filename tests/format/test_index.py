@@ -308,9 +308,9 @@ def filter_header(magic=b"SIMPBLOO", size=None, capacity=2, probability=0.5, bod
 BAD_FILTERS = {
     "empty": (b"", "shorter than the header"),
     "short": (b"SIMPBLOO", "shorter than the header"),
-    "garbage": (bytes(range(100)), "no simplebloom filter"),
-    "announces a terabyte": (filter_header(size=2**40), "speaks of 1,099,511,627,776 bytes"),
-    "announces less": (filter_header(size=3), "speaks of 3 bytes"),
+    "garbage": (bytes(range(100)), "not a simplebloom filter"),
+    "announces a terabyte": (filter_header(size=2**40), "gives its size as 1,099,511,627,776 bytes"),
+    "announces less": (filter_header(size=3), "gives its size as 3 bytes"),
     "capacity of 0": (filter_header(capacity=0), "num_element"),
     "endless capacity": (filter_header(capacity=2**64 - 1), "len"),
     "probability of 0": (filter_header(probability=0.0), "false_positive_prob"),
@@ -349,7 +349,7 @@ def test_a_truncated_filter_is_refused(data):
     content = path.read_bytes()
     for changed in (content[:-1], content[:-1000], content + b"\0"):
         path.write_bytes(changed)
-        with pytest.raises(IndexFileError, match="its header speaks of"):
+        with pytest.raises(IndexFileError, match="its header gives its size as"):
             ours.load_filter(data)
 
 

@@ -9,8 +9,9 @@ from datasets import damage, keys_of, offsets_of, overwrite, some_samples, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import ddfast.scan
 from ddfast.errors import CorruptSampleError, DatasetChangedError, DuplicateKeyError, InvalidSampleError
-from ddfast.format import scan
+from ddfast.format.window import Window
 from ddfast.scan import check_samples, find_samples, scan_index
 
 SAMPLES = some_samples(40)
@@ -30,7 +31,7 @@ def path(source, tmp_path):
 
 @pytest.fixture(params=[1, 100, 5000, 1 << 20], ids="window of {}".format)
 def window(request, monkeypatch):
-    monkeypatch.setattr(scan, "WINDOW", request.param)
+    monkeypatch.setattr(Window, "SIZE", request.param)
     return request.param
 
 
@@ -87,7 +88,7 @@ def test_checking_goes_on_behind_damaged_samples(path, window):
 
 
 def test_sample_may_be_larger_than_many_windows(tmp_path, monkeypatch):
-    monkeypatch.setattr(scan, "WINDOW", 64)
+    monkeypatch.setattr(Window, "SIZE", 64)
     large = {"key": "large", "payload": bytes(10_000), "many": list(range(5000))}
     path = write(tmp_path / "x.msgpack", [{"key": "a"}, large, {"key": "b"}])
     keys, offsets, _ = scan_index(path)
@@ -96,7 +97,7 @@ def test_sample_may_be_larger_than_many_windows(tmp_path, monkeypatch):
 
 
 def test_length_beyond_the_end_of_the_file_reads_nothing_more(tmp_path, monkeypatch):
-    monkeypatch.setattr(scan, "WINDOW", 64)
+    monkeypatch.setattr(Window, "SIZE", 64)
     path = file_of(tmp_path / "x", b"\x81\xa3key\xc6\xff\xff\xff\xff", bytes(5000))
     sizes = []
     (run,) = find_samples(path, lambda data: sizes.append(len(data)))
@@ -121,20 +122,20 @@ def test_any_samples_are_split_as_msgpack_splits_them(tmp_path_factory, samples,
     packed = [msgpack.packb({**sample, "key": f"{i}"}) for i, sample in enumerate(samples)]
     file_of(path, *packed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scan, "WINDOW", size)
+        patch.setattr(Window, "SIZE", size)
         keys, offsets, _ = scan_index(path)
     assert keys == [f"{i}" for i in range(len(packed))]
     assert np.diff(offsets.astype(int)).tolist() == [len(message) for message in packed]
 
 
-def test_damaged_sample_is_named_with_what_is_sound(path):
+def test_damaged_sample_is_named_with_what_is_intact(path):
     position = damage(path, 7)
     start = offsets_of(path)[7]
     with pytest.raises(
         CorruptSampleError, match=rf"x\.msgpack: sample 7 is damaged .*{position:,}\).*0xc1"
     ) as error:
         scan_index(path)
-    assert f"The 7 samples before it, {start:,} bytes, are sound" in str(error.value)
+    assert f"The 7 samples before it, {start:,} bytes, are intact" in str(error.value)
 
 
 def test_cut_file_is_told(path):
@@ -159,7 +160,7 @@ def test_sample_without_key_is_named(tmp_path, sample, reason):
 
 @pytest.mark.parametrize("size", [1, 1000])
 def test_key_of_another_sample_is_named(tmp_path, monkeypatch, size):
-    monkeypatch.setattr(scan, "WINDOW", size)
+    monkeypatch.setattr(Window, "SIZE", size)
     path = file_of(tmp_path / "x", *(msgpack.packb({"key": key}) for key in "abcb"))
     with pytest.raises(
         DuplicateKeyError, match=r"sample 3 \(file position 21\) has the key 'b' of sample 1\."
@@ -168,8 +169,8 @@ def test_key_of_another_sample_is_named(tmp_path, monkeypatch, size):
 
 
 def test_file_that_is_cut_while_it_is_read_is_told(path, monkeypatch):
-    monkeypatch.setattr(scan, "WINDOW", 100)
-    with pytest.raises(DatasetChangedError, match=r"x\.msgpack was cut"):
+    monkeypatch.setattr(Window, "SIZE", 100)
+    with pytest.raises(DatasetChangedError, match=r"x\.msgpack was truncated"):
         for _ in find_samples(path, lambda data: path.write_bytes(b"")):
             pass
 
@@ -184,3 +185,10 @@ def test_invalid_text_is_damage(tmp_path):
     overwrite(path, 7, b"\xff")
     with pytest.raises(CorruptSampleError, match="UTF-8"):
         scan_index(path)
+
+
+def test_old_name_of_sequential_files_works_with_a_warning():
+    with pytest.warns(DeprecationWarning, match=r"use ddfast\.scan\.SequentialFile"):
+        assert ddfast.scan.Front is ddfast.scan.SequentialFile
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        ddfast.scan.nothing  # noqa: B018

@@ -1,8 +1,8 @@
 """Damage datasets at random and read them in every way.
 
-Whatever the bytes, reading ends with samples or with an error of ddfast's own, in bounded time and memory; and where
-the offsets are whole, exactly those samples are readable that plain msgpack (with msgpack-numpy) can read. A finding
-is printed with the number that makes it again, and ends the run with status 1.
+Any damage gives samples or an error of ddfast, in bounded time and memory. If the offsets are intact, exactly those
+samples can be read that msgpack (with msgpack-numpy) can read. A failure is printed with the number of its input, which
+reproduces it, and ends the run with status 1.
 
 Example:
   python tests/fuzz/fuzz_reader.py --seconds 60
@@ -35,12 +35,12 @@ from ddfast import MsgpackReader
 from ddfast.errors import DdfastError
 
 SECONDS_EACH = 20
-MOST_MEMORY = 4 << 30  # address space beyond that of the start
-MOST_GROWTH = 300 << 20  # of what is resident, over the whole run
+MOST_MEMORY = 4 << 30  # address space, more than at the start
+MOST_GROWTH = 300 << 20  # of resident memory, over the whole run
 
 
 def originals(folder: Path) -> list[Files]:
-    """The sound datasets to start from."""
+    """The intact datasets that are damaged."""
     shapes = [
         some_samples(12),
         some_samples(1),
@@ -68,7 +68,7 @@ def on_alarm(*_: Any) -> None:
 
 
 def attempt(work: Any) -> tuple[bool, Any]:
-    """Whether something worked, and what it gave; only ddfast's own errors may come."""
+    """Whether a call succeeded, and its result; it may only raise errors of ddfast."""
     try:
         return True, work()
     except DdfastError as error:
@@ -77,7 +77,7 @@ def attempt(work: Any) -> tuple[bool, Any]:
 
 
 def read_all_ways(path: Path, rng: Random) -> list[tuple[bool, Any]] | None:
-    """Use every face of a reader. Gives the outcome of each `get`, or None where the dataset cannot be opened."""
+    """Use every method of a reader. Returns the outcome of each `get`, or None if the dataset cannot be opened."""
     opened, reader = attempt(lambda: MsgpackReader(path))
     if not opened:
         return None
@@ -99,7 +99,7 @@ def read_all_ways(path: Path, rng: Random) -> list[tuple[bool, Any]] | None:
 
 
 def use_batch(batch: Any, gets: list[tuple[bool, Any]]) -> None:
-    """Make everything of a batch, and compare its samples with those of `get`."""
+    """Decode a batch in every way, and compare its samples with those of `get`."""
     for position, index in enumerate(batch.indices.tolist()):
         if index < len(gets):
             decoded, sample = attempt(lambda p=position: batch[p])
@@ -112,26 +112,26 @@ def use_batch(batch: Any, gets: list[tuple[bool, Any]]) -> None:
     attempt(lambda: repr(batch))
 
 
-def compare_with_msgpack(files: Files, sound: Files, gets: list[tuple[bool, Any]]) -> None:
-    """Where offsets and the size of the data are whole, hold each sample against the plain decoder."""
-    if files.get(".offsets") != sound[".offsets"] or len(files[""]) != len(sound[""]):
+def compare_with_msgpack(files: Files, intact: Files, gets: list[tuple[bool, Any]]) -> None:
+    """Compare each sample with the plain decoder, if the offsets and the size of the data file are intact."""
+    if files.get(".offsets") != intact[".offsets"] or len(files[""]) != len(intact[""]):
         return
-    table = sound[".offsets"]
+    table = intact[".offsets"]
     ends = [int.from_bytes(table[i : i + 8], "big") for i in range(0, len(table), 8)]
     for index, (ours, value) in enumerate(gets):
         packed = files[""][ends[index] : ends[index + 1]]
         theirs, expected = outcome(reference, packed)
         if theirs and not ours and b"nd" in packed:
-            continue  # numpy finds some meaning in nonsense
+            continue  # numpy accepts some invalid arrays
         assert ours == theirs, f"sample {index}: readable for {'us' if ours else 'msgpack'} only"
         if ours:
             assert_same(value, expected)
 
 
-def run_one(number: int, sound: list[Files], folder: Path) -> None:
-    """Make input `number` and read it."""
+def run_one(number: int, intact: list[Files], folder: Path) -> None:
+    """Create input `number` and read it."""
     rng = Random(number)
-    original = rng.choice(sound)
+    original = rng.choice(intact)
     files = mutated(original, rng)
     path = folder / "x.msgpack"
     for suffix in ["", *SUFFIXES]:
@@ -149,11 +149,11 @@ def run_one(number: int, sound: list[Files], folder: Path) -> None:
 
 
 def main() -> int:
-    """Run inputs until the time is over."""
+    """Run inputs until the time has passed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seconds", type=float, default=60.0, help="how long to go on (default: 60)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="duration of the run (default: 60)")
     parser.add_argument("--first", type=int, default=0, help="number of the first input (default: 0)")
     parser.add_argument("--only", type=int, help="run this input alone")
     args = parser.parse_args()
@@ -162,25 +162,25 @@ def main() -> int:
     signal.signal(signal.SIGALRM, on_alarm)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        sound = originals(folder)
-        return fuzz(args, sound, folder)
+        intact = originals(folder)
+        return fuzz(args, intact, folder)
 
 
-def fuzz(args: argparse.Namespace, sound: list[Files], folder: Path) -> int:
-    """Run the inputs that are asked for; the exit status."""
+def fuzz(args: argparse.Namespace, intact: list[Files], folder: Path) -> int:
+    """Run the selected inputs. Returns the exit status."""
     numbers = iter([args.only]) if args.only is not None else iter(range(args.first, 1 << 62))
     end, count, start_memory = time.monotonic() + args.seconds, 0, 0
     for number in numbers:
         if time.monotonic() > end:
             break
         try:
-            run_one(number, sound, folder)
+            run_one(number, intact, folder)
         except BaseException:
-            print(f"input {number}: finding", flush=True)
+            print(f"input {number}: failure", flush=True)
             traceback.print_exc()
             return 1
         count += 1
-        if count == 200:  # all that is made once has been made
+        if count == 200:  # everything that is created once exists
             start_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
             resource.setrlimit(resource.RLIMIT_AS, (used + MOST_MEMORY, resource.RLIM_INFINITY))

@@ -1,4 +1,4 @@
-"""Damage for datasets: what crashes, bad disks and malice do to their files."""
+"""Damage to the files of a dataset, as by crashes, bad disks and attackers."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def write_over(data: bytes, rng: Random) -> bytes:
 
 
 def lie_about_length(data: bytes, rng: Random) -> bytes:
-    """Change the length of some string, map or array."""
+    """Change the length of a string, map or array."""
     places = [i for i, byte in enumerate(data[:-5]) if byte in LENGTHS]
     if not places:
         return flip_bit(data, rng)
@@ -138,7 +138,7 @@ MUTATIONS = {"": DATA, ".keys": [*ANY, lie_about_length], ".offsets": ENTRIES, "
 
 
 def mutated(files: Files, rng: Random) -> Files:
-    """A damaged copy of a dataset's files: one to four mutations, most of them of the data."""
+    """A damaged copy of the files of a dataset: one to four mutations, mostly of the data file."""
     files = dict(files)
     for _ in range(rng.choice([1, 1, 1, 2, 4])):
         suffix = rng.choice(["", "", "", ".offsets", ".keys", ".key_hashes"])

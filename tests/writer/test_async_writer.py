@@ -1,6 +1,7 @@
 """AsyncFileWriter writes the files of FileWriter without holding up the loop, and cleans up after itself."""
 
 import asyncio
+import errno
 import io
 import threading
 
@@ -9,8 +10,8 @@ import numpy as np
 import pytest
 
 from ddfast.errors import ClosedError, DuplicateKeyError, InvalidSampleError, NoTerminalError
-from ddfast.writer import AsyncFileWriter, AsyncRawWriter, FileWriter, RawWriter
-from ddfast.writer.output import Output
+from ddfast.writer import AsyncFileWriter, AsyncRawWriter, FileWriter, RawWriter, aio
+from ddfast.writer.data_file import DataFile
 
 SAMPLES = [{"key": f"{i}", "x": np.arange(i * 100), "y": bytes(i * 10_000)} for i in range(60)]
 
@@ -67,9 +68,9 @@ def test_several_tasks_may_write(path, arun):
 
 def test_files_are_never_touched_on_the_thread_of_the_loop(path, monkeypatch, arun):
     threads = []
-    original = Output._save
+    original = DataFile._write
     monkeypatch.setattr(
-        Output, "_save", lambda *args: (threads.append(threading.get_ident()), original(*args))[1]
+        DataFile, "_write", lambda *args: (threads.append(threading.get_ident()), original(*args))[1]
     )
     arun(write(path, SAMPLES))
     assert threads
@@ -184,19 +185,19 @@ def test_a_write_that_fails_beside_the_program_is_told_by_the_next_call(path, ar
         writer = AsyncFileWriter(path, disable=True)
 
         class Full:
-            close = writer._making.target.output._file.close
+            close = writer._destination.data._file.close
 
             def write(self, data):
                 raise OSError("full")
 
-        writer._making.target.output._file = Full()
+        writer._destination.data._file = Full()
         with pytest.raises(OSError, match="full"):  # noqa: PT012  # which call finds out depends on the thread
             for keys in ("ab", "cd"):  # two pieces: the first one fails behind the call
                 for key in keys:
                     await writer.write({"key": key, "x": bytes(600_000)})
                 await asyncio.sleep(0.2)
             await (writer.write({"key": "e"}) if then == "write" else writer.close())
-        with pytest.raises(ClosedError, match="takes no more samples"):
+        with pytest.raises(ClosedError, match="accepts no more samples"):
             await writer.write({"key": "f"})
         await writer.close()
 
@@ -211,12 +212,12 @@ def test_full_disk_leaves_the_old_dataset_and_a_draft(path, arun):
         async with AsyncFileWriter(path, overwrite=True, disable=True) as writer:
 
             class Full:
-                close = writer._making.target.output._file.close
+                close = writer._destination.data._file.close
 
                 def write(self, data):
                     raise OSError("full")
 
-            writer._making.target.output._file = Full()
+            writer._destination.data._file = Full()
             for i in range(10):
                 await writer.write({"key": str(i), "x": bytes(1_000_000)})
 
@@ -225,6 +226,40 @@ def test_full_disk_leaves_the_old_dataset_and_a_draft(path, arun):
     left = files(path)
     assert {name: left.pop(name) for name in old} == old
     assert sorted(left) == [".x.msgpack.draft", ".x.msgpack.journal"]
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_disk_that_is_full_when_the_index_is_written_leaves_the_old_dataset_and_a_draft(
+    path, exists, monkeypatch, arun
+):
+    old = write_blocking(path, SAMPLES[:1]) if exists else {}
+    written = []
+
+    async def main():
+        writer = AsyncFileWriter(path, overwrite=True, disable=True)
+        for sample in SAMPLES:
+            await writer.write(sample)
+
+        def full(name, mode):
+            written.append(name)
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(aio.aiofiles, "open", full)
+        with pytest.raises(
+            OSError, match=r"No space left.*0 of [\d,]+ bytes are not in the file.*resume=True"
+        ):
+            await writer.close()
+        monkeypatch.undo()
+        with pytest.raises(ClosedError, match="a write failed"):
+            await writer.write({"key": "more"})
+
+    arun(main())
+    assert [name.name for name in written] == [".x.msgpack.draft.offsets"]
+    left = files(path)
+    assert {name: left.pop(name) for name in old} == old
+    assert sorted(left) == [".x.msgpack.draft", ".x.msgpack.journal"]
+    with FileWriter(path, overwrite=True, resume=True, disable=True) as writer:
+        assert writer.written == len(SAMPLES)
 
 
 def test_user_is_asked(path, monkeypatch):
@@ -252,7 +287,7 @@ def test_where_nobody_can_be_asked_the_way_out_is_told(path, monkeypatch, make):
     old = write_blocking(path, SAMPLES[:1])
     monkeypatch.setattr("sys.stdin", io.StringIO())
     with pytest.raises(
-        NoTerminalError, match=r"x\.msgpack exists, and nobody answers.*overwrite=True"
+        NoTerminalError, match=r"x\.msgpack exists, and there is no terminal.*overwrite=True"
     ) as caught:
         make(path)
     assert isinstance(caught.value, EOFError)

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import ddfast.writer
 from ddfast.errors import ClosedError, DuplicateKeyError, InvalidSampleError, MissingKeyError
 from ddfast.writer import FileWriter, Writer
 
@@ -188,13 +189,13 @@ def test_sample_without_key_names_what_it_has(writer):
 
 @pytest.mark.parametrize("key", [1, b"bytes", None, ("a",), np.array(1)], ids=name_of)
 def test_key_that_is_no_string_is_refused(writer, key):
-    with pytest.raises(InvalidSampleError, match=r"sample 1 has the key .* no string\. Use str\(key\)"):
+    with pytest.raises(InvalidSampleError, match=r"sample 1 has the key .* not a string\. Use str\(key\)"):
         writer.write({"key": key})
 
 
 @pytest.mark.parametrize("sample", [None, [("key", "a")], "key", b"key"], ids=name_of)
 def test_sample_that_is_no_dict_is_refused(writer, sample):
-    with pytest.raises(InvalidSampleError, match=r"sample 1 is no dict"):
+    with pytest.raises(InvalidSampleError, match=r"sample 1 is not a dict"):
         writer.write(sample)
 
 
@@ -238,8 +239,8 @@ def test_key_with_a_lone_surrogate_is_refused(writer, key):
         ({memoryview(b"complex"): 0, b"data": "1"}, r"has the key b'complex'"),
         ({(1, 2): 3}, r"has the key \(1, 2\), which would be read back as a list"),
         ({HashableDict(a=1): 3}, r"would be read back as a dict"),
-        ({IdentityStr("a"): 1, IdentityStr("a"): 2}, r"has the keys 'a' and 'a', which would be one"),
-        ({IdentityStr(i % 99): i for i in range(100)}, r"has the keys '0' and '0', which would be one"),
+        ({IdentityStr("a"): 1, IdentityStr("a"): 2}, r"has the keys 'a' and 'a', which would be equal"),
+        ({IdentityStr(i % 99): i for i in range(100)}, r"has the keys '0' and '0', which would be equal"),
     ],
     ids=name_of,
 )
@@ -300,7 +301,7 @@ def test_closed_writer_takes_nothing_and_closes_again(tmp_path):
     writer.close()
     writer.discard()
     assert contents(tmp_path / "x.msgpack") == before
-    with pytest.raises(ClosedError, match=r"x\.msgpack: the writer takes no more samples, it is closed"):
+    with pytest.raises(ClosedError, match=r"x\.msgpack: the writer accepts no more samples, it is closed"):
         writer.write({"key": "a"})
 
 
@@ -321,3 +322,8 @@ def test_subclass_writes_through_the_methods_datadings_has(tmp_path):
         writer.write("a", array.array("B", b"1").tobytes())
         writer.write("b", 2)
     assert (tmp_path / "x.msgpack").read_bytes() == b"1" + msgpack.packb({"value": 2})
+
+
+def test_old_name_of_packed_samples_works_with_a_warning():
+    with pytest.warns(DeprecationWarning, match=r"use ddfast\.writer\.PackedSamples"):
+        assert ddfast.writer.Piece is ddfast.writer.PackedSamples

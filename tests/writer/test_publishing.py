@@ -12,8 +12,8 @@ from datasets import some_samples, write
 from ddfast import MsgpackReader
 from ddfast.errors import ClosedError, DatasetBusyError, DdfastError
 from ddfast.index import load_offsets
-from ddfast.writer import FileWriter, indexing
-from ddfast.writer.output import Output
+from ddfast.writer import FileWriter, index_files
+from ddfast.writer.data_file import DataFile
 
 NAMES = [
     f"x.msgpack{suffix}" for suffix in ["", ".filter", ".key_hashes", ".keys", ".md5", ".offsets", ".xxh3"]
@@ -72,7 +72,7 @@ def test_exception_in_the_block_leaves_everything_as_it_was(path, request, error
 def test_forgotten_writer_leaves_nothing(path):
     writer = FileWriter(path, disable=True)
     writer.write({"key": "a"})
-    writer._making.target.output.close()
+    writer._destination.data.close()
     del writer
     assert files(path) == {}
 
@@ -117,7 +117,7 @@ def test_link_to_a_data_file_is_followed(path, tmp_path):
 def test_link_to_another_dataset_is_refused(path, tmp_path):
     write(tmp_path / "other.msgpack", some_samples(3), "ddfast")
     path.symlink_to(tmp_path / "other.msgpack")
-    with pytest.raises(ValueError, match=r"has an index of its own.* remove the link"):
+    with pytest.raises(ValueError, match=r"has its own index.* remove the link"):
         FileWriter(path, overwrite=True, disable=True)
     assert len(MsgpackReader(tmp_path / "other.msgpack")) == 3
 
@@ -136,7 +136,7 @@ def test_full_disk_leaves_the_old_dataset_and_a_draft(path, old):
             raise OSError(errno.ENOSPC, "full")
 
     writer = FileWriter(path, overwrite=True, disable=True)
-    writer._making.target.output._file = Full(writer._making.target.output._file)
+    writer._destination.data._file = Full(writer._destination.data._file)
     with pytest.raises(
         OSError,
         match=r"full: \d[\d,]* of \d[\d,]* bytes are not in the file.*resume=True.*ddfast recover.*x\.msgpack",
@@ -155,11 +155,11 @@ def test_file_that_takes_less_than_it_is_given_gets_it_all(path, monkeypatch):
 
         class Slow:
             def __init__(self, file):
-                self.close = file.close
+                self.close, self.fileno = file.close, file.fileno
                 self.write = lambda data, write=file.write: write(data[:1000])
                 self.tell = file.tell
 
-        writer._making.target.output._file = Slow(writer._making.target.output._file)
+        writer._destination.data._file = Slow(writer._destination.data._file)
         writer.write({"key": "a", "x": b"x" * 10_000})
     assert path.stat().st_size == load_offsets(path)[-1] > 10_000
 
@@ -167,7 +167,7 @@ def test_file_that_takes_less_than_it_is_given_gets_it_all(path, monkeypatch):
 def test_data_that_does_not_fit_the_offsets_is_not_published(path, old):
     writer = FileWriter(path, overwrite=True, disable=True)
     writer.write({"key": "a"})
-    writer._making.target.output.write([b"stray"])
+    writer._destination.data.write([b"stray"])
     with pytest.raises(DdfastError, match="a write was interrupted"):
         writer.close()
     assert files(path) == old
@@ -190,12 +190,12 @@ def test_interrupt_while_names_change_comes_afterwards(path, old, monkeypatch):
         def result(self):
             raise KeyboardInterrupt
 
-    class Pool(indexing.ThreadPoolExecutor):
+    class Pool(index_files.ThreadPoolExecutor):
         def submit(self, work):
             super().submit(work)
             return Interrupted()
 
-    monkeypatch.setattr(indexing, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(index_files, "ThreadPoolExecutor", Pool)
     with pytest.raises(KeyboardInterrupt), FileWriter(path, overwrite=True, disable=True) as writer:
         writer.write({"key": "new"})
     assert sorted(files(path)) == NAMES
@@ -257,7 +257,7 @@ def test_child_process_does_not_remove_what_its_parent_writes(path):
     with FileWriter(path, disable=True) as writer:
         child = os.fork()
         if child == 0:
-            writer._making._cleanup()
+            writer._cleanup()
             os._exit(0)
         os.waitpid(child, 0)
         writer.write({"key": "a"})
@@ -267,7 +267,7 @@ def test_child_process_does_not_remove_what_its_parent_writes(path):
 @pytest.mark.parametrize("extra", [-1, 0, 1, 4095, 5 << 20])
 @pytest.mark.parametrize("piece", [1 << 20, 7_000_001])
 def test_large_files_are_whole_wherever_they_end(path, monkeypatch, piece, extra):
-    monkeypatch.setattr("ddfast.writer.output.DIRECT_FROM", 3 << 20)
+    monkeypatch.setattr("ddfast.writer.data_file.DIRECT_FROM", 3 << 20)
     data = bytes(range(256)) * ((piece + extra) // 256 + 1)
     with FileWriter(path, disable=True) as writer:
         for i in range(12):
@@ -278,14 +278,15 @@ def test_large_files_are_whole_wherever_they_end(path, monkeypatch, piece, extra
 
 
 def test_a_file_that_grows_large_with_its_last_piece_is_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr("ddfast.writer.output.DIRECT_FROM", 1000)
-    output = Output(tmp_path / "x")
+    monkeypatch.setattr("ddfast.writer.data_file.DIRECT_FROM", 1000)
+    file = DataFile(tmp_path / "x")
     gate = threading.Event()
-    output._lane.put(gate.wait)  # the piece is still to be written when the file is closed
-    output.write([b"x" * 1001])
-    output.write([b"y" * 10])
+    file._worker.put(gate.wait)  # the piece is still to be written when the file is closed
+    file.write([b"x" * 1001])
+    file.write([b"y" * 10])
     threading.Timer(0.1, gate.set).start()
-    output.close()
+    file.finish()
+    file.close()
     assert (tmp_path / "x").read_bytes() == b"x" * 1001 + b"y" * 10
 
 

@@ -60,7 +60,7 @@ def test_bad_keys_are_refused(tmp_path):
         writer.write("a", b"\x01")
         with pytest.raises(DuplicateKeyError, match=r"sample 1 \('a'\) has the key of sample 0"):
             writer.write("a", b"\x01")
-        with pytest.raises(InvalidSampleError, match="no string"):
+        with pytest.raises(InvalidSampleError, match="not a string"):
             writer.write(5, b"\x01")
         with pytest.raises(InvalidSampleError, match="lone surrogate in its key"):
             writer.write("\ud800", b"\x01")

@@ -8,6 +8,7 @@ import warnings
 import pytest
 from datasets import descriptors as all_descriptors
 from datasets import some_samples, write
+from xxhash import xxh3_64_intdigest
 
 from ddfast import AsyncFileWriter, FileWriter, MsgpackReader, RawWriter
 from ddfast.errors import (
@@ -16,8 +17,10 @@ from ddfast.errors import (
     ResumeError,
     UnfinishedDatasetError,
 )
-from ddfast.format import journal
-from ddfast.writer import find_leftover, write_index
+from ddfast.format import journal, lock
+from ddfast.format.files import draft_path, journal_path
+from ddfast.recovery import find_unfinished
+from ddfast.writer import write_index
 
 SAMPLES = some_samples(60)
 KILLED = """
@@ -25,12 +28,12 @@ import os, sys
 sys.path.insert(0, {tests!r})
 from datasets import some_samples
 from ddfast import FileWriter
-from ddfast.writer import book
-book.PIECE_SIZE = 5000
+from ddfast.writer import samples
+samples.CHUNK_BYTES = 5000
 writer = FileWriter("x", overwrite=True, disable=True)
 for sample in some_samples(60)[:{count}]:
     writer.write(sample)
-writer._making.target.output._lane.finish()
+writer._destination.data.wait()
 os.kill(os.getpid(), 9)
 """
 
@@ -45,7 +48,7 @@ def dead(path, run_python):
     """A path where a writer died that had been given 40 samples; how many of them reached the draft."""
     tests = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120
     assert run_python("-c", KILLED.format(tests=tests, count=40)).returncode == -9
-    return find_leftover(path).announced
+    return find_unfinished(path).announced
 
 
 def files(path):
@@ -67,7 +70,7 @@ def go_on(path, samples=SAMPLES, **options):
 
 def test_a_reader_that_finds_a_draft_alone_is_told_how_to_save_it(path, dead):
     with pytest.raises(
-        DatasetNotFoundError, match=r"x not found\. A writer has begun it.*`ddfast recover .*x`"
+        DatasetNotFoundError, match=r"x not found\. A writer has started it.*`ddfast recover .*x`"
     ):
         MsgpackReader(path)
 
@@ -103,7 +106,7 @@ def test_asynchronous_writer_that_is_not_entered_resumes_with_the_first_sample(p
 
 @pytest.mark.parametrize("how", ["missing", "empty", "other", "header", "entry", "cut"])
 def test_damaged_journal_is_made_up_for_by_scanning(path, dead, how):
-    name = journal.journal_path(path)
+    name = journal_path(path)
     content = bytearray(name.read_bytes())
     if how == "missing":
         name.unlink()
@@ -120,7 +123,7 @@ def test_damaged_journal_is_made_up_for_by_scanning(path, dead, how):
 
 
 def test_draft_is_cut_where_it_is_damaged(path, dead):
-    draft = journal.draft_path(path)
+    draft = draft_path(path)
     content = bytearray(draft.read_bytes())
     content[-100] ^= 1
     draft.write_bytes(content)
@@ -130,14 +133,14 @@ def test_draft_is_cut_where_it_is_damaged(path, dead):
 
 
 def test_journal_that_asks_for_other_files_is_not_believed(path):
-    name = journal.journal_path(path)
+    name = journal_path(path)
     opened = journal.Journal(name)
     opened.begin()
     opened.add("complete", ["/../../secret"], True, True, "x")
     opened.close()
-    story = journal.parse(name.read_bytes())
-    assert story.damaged
-    assert story.complete is None
+    state = journal.parse(name.read_bytes())
+    assert state.damaged
+    assert state.publication is None
 
 
 @pytest.mark.parametrize(
@@ -148,13 +151,14 @@ def test_senseless_entries_are_damage(path, entry):
 
     payload = msgpack.packb(entry)
     header = journal.MAGIC.ljust(journal.HEADER_BYTES)
-    frame = struct.pack(">QQ", len(payload), journal.checksum(payload))
+    frame = struct.pack(">QQ", len(payload), xxh3_64_intdigest(payload))
     assert journal.parse(header + frame + payload).damaged
 
 
 def test_new_writer_says_what_it_throws_away(path, dead):
     with pytest.warns(
-        UserWarning, match=r"x: [\d,]+ bytes are thrown away that a writer left.*resume=True"
+        UserWarning,
+        match=r"x: the draft of a writer that was stopped is removed \([\d,]+ bytes\).*resume=True",
     ) as caught:
         FileWriter(path, disable=True).close()
     assert caught[0].filename == __file__
@@ -250,7 +254,7 @@ def test_file_systems_without_locks_are_written_to(path, monkeypatch):
     def refuse(*_):
         raise OSError(95, "not supported")
 
-    monkeypatch.setattr(journal.fcntl, "flock", refuse)
+    monkeypatch.setattr(lock.fcntl, "flock", refuse)
     FileWriter(path, disable=True).close()
     assert len(MsgpackReader(path)) == 0
 
@@ -291,7 +295,7 @@ def test_reader_that_may_not_rename_says_who_should(path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     with monkeypatch.context() as patched:
-        patched.setattr(journal, "_open_locked", refuse)
+        patched.setattr(journal, "open_locked", refuse)
         with pytest.raises(UnfinishedDatasetError, match=r"Permission denied.*`ddfast recover .*x`"):
             MsgpackReader(path)
     monkeypatch.setattr(type(path), "replace", refuse)
@@ -317,14 +321,14 @@ def test_dataset_that_was_written_by_a_link_is_finished_by_it(path, tmp_path, mo
         patched.setattr(type(path), "replace", fail)
         with pytest.raises(PermissionError):
             write(link, SAMPLES, "ddfast")
-    with pytest.raises(UnfinishedDatasetError, match=r"knew it as .*link/y"):
+    with pytest.raises(UnfinishedDatasetError, match=r"wrote the dataset as .*link/y"):
         FileWriter(path, overwrite=True, disable=True)
     assert len(MsgpackReader(link)) == 60
 
 
 def test_index_can_be_written_while_a_draft_waits(path, dead):
     write_index(path, ["a"], [0, 5], [("x", "0" * 32)])
-    assert find_leftover(path).announced == dead
+    assert find_unfinished(path).announced == dead
     assert go_on(path) == dead
 
 
@@ -342,7 +346,7 @@ def test_checksums_file_has_one_xxh3_a_sample(path, count):
     with MsgpackReader(path) as reader:
         packed = [bytes(each) for each in reader.iter(raw=True)]
     found = struct.unpack(f">{count}Q", (path.parent / "x.xxh3").read_bytes())
-    assert list(found) == [journal.checksum(each) for each in packed]
+    assert list(found) == [xxh3_64_intdigest(each) for each in packed]
     assert "xxh3" not in (path.parent / "x.md5").read_text()
 
 

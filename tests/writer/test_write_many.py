@@ -95,8 +95,8 @@ def test_buffers_may_be_reused_after_write_many(tmp_path):
         (["b", "c"], [b"\x01\x02", b"\x03"], r"sample 1 \('b'\) is not .*, at byte 1 of 2"),
         (["b", "c"], [b"\xa1\xff", b"\x03"], r"sample 1 \('b'\) is not .* UTF-8"),
         (["b", "c"], [b"\x02", "text"], r"sample 2 \('c'\) is not bytes but 'text'"),
-        (["b", 5], [b"\x02", b"\x03"], "sample 2 has the key 5, which is no string"),
-        (["b", ["c"]], [b"\x02", b"\x03"], r"sample 2 has the key \['c'\], which is no string"),
+        (["b", 5], [b"\x02", b"\x03"], "sample 2 has the key 5, which is not a string"),
+        (["b", ["c"]], [b"\x02", b"\x03"], r"sample 2 has the key \['c'\], which is not a string"),
         (["b", "\ud800"], [b"\x02", b"\x03"], r"sample 2 \(.*\) has a lone surrogate in its key"),
     ],
     ids=str,
@@ -132,7 +132,7 @@ def test_duplicate_keys_are_named_and_none_is_written(tmp_path, keys, message):
 def test_keys_must_be_as_many_as_samples(tmp_path, count):
     with (
         RawWriter(tmp_path / "x", disable=True) as writer,
-        pytest.raises(ValueError, match=f"x: 1 keys are given for {count} samples"),
+        pytest.raises(ValueError, match=f"x: got 1 keys for {count} samples"),
     ):
         writer.write_many(["a"], [b"\x01"] * count)
 
@@ -157,5 +157,5 @@ def test_keys_of_subclasses_become_plain_strings(tmp_path):
 def test_closed_writer_takes_no_samples(tmp_path):
     writer = RawWriter(tmp_path / "x", disable=True)
     writer.close()
-    with pytest.raises(ClosedError, match="takes no more samples"):
+    with pytest.raises(ClosedError, match="accepts no more samples"):
         writer.write_many(["a"], [b"\x01"])

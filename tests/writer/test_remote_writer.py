@@ -210,7 +210,7 @@ def test_dataset_that_somebody_else_wrote_meanwhile_stays(url, options, files, e
     writer.write({"key": "mine"})
     write(url, NEW, overwrite=True, **options)
     theirs = {name: data for name, data in files().items() if not name.endswith(".tmp")}
-    with pytest.raises(DatasetBusyError, match=r"x\.msgpack was written by somebody else"):
+    with pytest.raises(DatasetBusyError, match=r"x\.msgpack was written by another writer"):
         writer.close()
     assert files() == theirs
 
@@ -233,7 +233,9 @@ def test_what_a_killed_writer_left_of_an_index_is_no_hindrance(url, options, fil
 
 @pytest.mark.parametrize("option", ["resume", "append"])
 def test_nobody_goes_on_with_an_object(url, option):
-    with pytest.raises(ValueError, match=rf"{option}=True is for files.*Write the dataset to a disk"):
+    with pytest.raises(
+        ValueError, match=rf"{option}=True is for local files only.*Write the dataset to a local disk"
+    ):
         FileWriter(url, **{option: True})
 
 
@@ -260,7 +262,9 @@ def test_file_url_is_a_file(tmp_path):
 
 
 def test_file_has_no_storage_options(tmp_path):
-    with pytest.raises(StorageOptionError, match=r"x is a file, which has no options such as part_bytes"):
+    with pytest.raises(
+        StorageOptionError, match=r"x is a local file, which has no storage options \(part_bytes"
+    ):
         FileWriter(tmp_path / "x", storage_options={"part_bytes": 1})
 
 
@@ -332,8 +336,8 @@ def test_writer_waits_for_a_store_that_is_slow(bucket, far, tmp_path):
         written = writer.written
         time.sleep(0.5)
     assert thread.is_alive()
-    assert len(writer._making.book.offsets) < 40_000
-    assert writer._making.book.size < (7 + 1) * 200_000 + (3 << 20)
+    assert len(writer._samples.offsets) < 40_000
+    assert writer._samples.size < (7 + 1) * 200_000 + (3 << 20)
     open_now.set()
     thread.join()
     writer.close()
@@ -352,7 +356,7 @@ def test_store_that_goes_away_leaves_everything_as_it_was(bucket, far, exists):
             writer.write(sample)
         writer.close()
     assert caught.match(r"part \d of s3://b/x\.msgpack could not be written after 4 attempts: .*503")
-    assert caught.match("what was there before is as it was. Write it again")
+    assert caught.match("an existing dataset is unchanged. Write it again")
     assert (caught.value.url, caught.value.attempts) == ("s3://b/x.msgpack", 4)
     assert caught.value.passing
     assert names(bucket) == before
@@ -422,7 +426,7 @@ def test_offsets_of_the_old_dataset_come_back_where_the_new_one_fails(bucket, fa
     writer = FileWriter("s3://b/x.msgpack", overwrite=True, **far)
     writer.write({"key": "new"})
     bucket.act = lambda number: 403 if is_of(bucket.requests[number], failing) else None
-    with pytest.raises(StorageError, match="as it was"):
+    with pytest.raises(StorageError, match="existing dataset is unchanged"):
         writer.close()
     assert names(bucket) == before
 
@@ -440,7 +444,7 @@ def test_index_that_fails_after_the_data_is_told(bucket, far):
     bucket.act = lambda number: 403 if ".keys" in bucket.requests[number][1] else None
     with pytest.raises(
         StorageError,
-        match=r"x\.msgpack\.keys.*A data file is there.*its index may be incomplete.*ddfast index",
+        match=r"x\.msgpack\.keys.*data file exists.*its index may be incomplete.*ddfast index",
     ):
         writer.close()
     assert "x.msgpack.offsets" not in names(bucket)
@@ -523,9 +527,9 @@ def test_folder_for_the_index_that_is_full_is_told(bucket, far, monkeypatch):
 
     writer = FileWriter("s3://b/x.msgpack", **far)
     writer.write({"key": "a"})
-    monkeypatch.setattr("ddfast.writer.indexing.write_offsets", refuse)
+    monkeypatch.setattr("ddfast.writer.index_files.pack_offsets", refuse)
     with pytest.raises(
-        OSError, match=r"No space left.*while the index of s3://b/x\.msgpack was made.*'/tmp/"
+        OSError, match=r"No space left.*while the index of s3://b/x\.msgpack was written.*'/tmp/"
     ):
         writer.close()
     assert bucket.objects == {}

@@ -1,6 +1,6 @@
-"""What keeps a sample from being packed, or from being read back as what it was.
+"""Why a sample cannot be packed, or would be read back as something else.
 
-Only samples that look suspicious come here: a closer look takes longer than packing.
+These checks take longer than packing, and are made only for samples that the native code has refused.
 """
 
 from __future__ import annotations
@@ -11,32 +11,32 @@ from typing import Any
 from ddfast._util.nd import stands_for_value
 from ddfast.tools.msgpack import packb, unpackb
 
-# Keys of these very types are hashable when read back, and equal only where they were equal before.
-_HONEST_KEYS = {str, bytes, int, bool, float, type(None)}
+# Keys of exactly these types are hashable when read back, and equal only if they were equal before.
+_SAFE_KEYS = {str, bytes, int, bool, float, type(None)}
 
-# A value's place: the place of what holds it, and how it is found there.
+# Where a value is in a sample: the place of its container, and the subscript there.
 _Place = tuple[Any, str] | None
 
 
 def find_unpackable(sample: Any) -> str | None:
-    """Where and why a sample cannot be packed, or ``None`` if no single value is at fault."""
+    """Which value of a sample cannot be packed, and why; None if it is not a single value."""
     stack: list[tuple[_Place, Any]] = [(None, sample)]
     while stack:
         place, value = stack.pop()
         if isinstance(value, (dict, list, tuple)):
             stack.extend(reversed(list(_items(place, value))))
-        elif (reason := _refusal(value)) is not None:
+        elif (reason := _pack_error(value)) is not None:
             return f"{_name(place)} {reason}"
     return None
 
 
-def find_trap(sample: Any) -> str | None:
-    """Where and why a sample that can be packed would be read back as something else, or ``None``."""
+def find_changed(sample: Any) -> str | None:
+    """Which value of a sample would be read back as something else, and why; None if there is none."""
     stack: list[tuple[_Place, Any]] = [(None, sample)]
     while stack:
         place, value = stack.pop()
         if isinstance(value, dict):
-            reason = _map_trap(value)
+            reason = _changed_map(value)
             if reason is not None:
                 return f"{_name(place)} {reason}"
             items: Any = value.items()
@@ -50,7 +50,7 @@ def find_trap(sample: Any) -> str | None:
 
 def explain(error: Exception, sample: Any) -> str:
     """Why packing a sample raised an error."""
-    # Too deep or too long is the fault of no single value, and a sample that holds itself has no end.
+    # A sample that is too deep or too long is not the fault of one value, and one that contains itself has no end.
     if isinstance(error, UnicodeEncodeError) or not isinstance(error, ValueError):
         found = find_unpackable(sample)
         if found is not None:
@@ -59,7 +59,7 @@ def explain(error: Exception, sample: Any) -> str:
 
 
 def _items(place: _Place, value: Any) -> Iterator[tuple[_Place, Any]]:
-    """What a container holds, in the order in which it is packed."""
+    """The values of a container, in the order in which they are packed."""
     if not isinstance(value, dict):
         yield from (((place, f"[{i}]"), item) for i, item in enumerate(value))
         return
@@ -68,7 +68,7 @@ def _items(place: _Place, value: Any) -> Iterator[tuple[_Place, Any]]:
         yield (place, f"[{key!r}]"), item
 
 
-def _refusal(value: Any) -> str | None:
+def _pack_error(value: Any) -> str | None:
     try:
         packb(value)
     except UnicodeEncodeError:
@@ -78,36 +78,32 @@ def _refusal(value: Any) -> str | None:
     return None
 
 
-def _map_trap(value: dict[Any, Any]) -> str | None:
-    if set(map(type, value)) <= _HONEST_KEYS:
+def _changed_map(value: dict[Any, Any]) -> str | None:
+    if set(map(type, value)) <= _SAFE_KEYS:
         read: dict[Any, Any] = value
     else:
         read = {}
         original: dict[Any, Any] = {}
         for key, item in value.items():
             back = unpackb(packb(key), allow_pickle=False)
-            reason = _key_trap(key, back, original)
+            reason = _changed_key(key, back, original)
             if reason is not None:
                 return reason
             original[back] = key
             read[back] = item
     if stands_for_value(read):
         reserved = b"nd" if b"nd" in read else b"complex"
-        return (
-            f"has the key {reserved!r}, by which the format tells numpy arrays, scalars and complex numbers"
-        )
+        return f"has the key {reserved!r}, which the format reserves for numpy arrays, scalars and complex numbers"
     return None
 
 
-def _key_trap(key: Any, back: Any, original: dict[Any, Any]) -> str | None:
+def _changed_key(key: Any, back: Any, original: dict[Any, Any]) -> str | None:
     try:
         if back not in original:
             return None
     except TypeError:
-        return (
-            f"has the key {key!r}, which would be read back as a {type(back).__name__} and can be no key then"
-        )
-    return f"has the keys {original[back]!r} and {key!r}, which would be one and the same when read back"
+        return f"has the key {key!r}, which would be read back as a {type(back).__name__} and cannot be a key then"
+    return f"has the keys {original[back]!r} and {key!r}, which would be equal when read back"
 
 
 def _name(place: _Place) -> str:

@@ -1,4 +1,4 @@
-"""What a writer knows of the dataset so far: keys, offsets, and samples that are not in the file yet."""
+"""The samples of a writer: keys and offsets of all, and packed samples that are not written yet."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from ddfast._util.nd import encode
 from ddfast.batch import Batch
 from ddfast.errors import DuplicateKeyError, InvalidSampleError, KernelError, MissingKeyError
 from ddfast.tools.msgpack import make_packer
-from ddfast.writer.traps import explain, find_trap
+from ddfast.writer.checks import explain, find_changed
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-# Samples are collected until there is this much to write and hash.
-PIECE_SIZE = 1 << 20
+# Samples are collected until there are this many bytes to write and hash.
+CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """Samples that are to be written.
+class PackedSamples:
+    """Consecutive packed samples.
 
     Parameters:
         keys: of the samples.
-        sizes: bytes of each, shape ``(len(keys),)``.
-        buffers: the samples, one after the other; each buffer holds whole ones.
+        sizes: bytes of each sample, shape ``(len(keys),)``.
+        buffers: the samples, back to back; each buffer holds complete samples.
     """
 
     keys: list[str]
@@ -56,25 +56,28 @@ class Piece:
         return sums
 
 
-class Book:
-    """Checks and packs samples, and keeps account of them. All methods leave it consistent when they raise.
+class SampleBuffer:
+    """Checks, packs and collects samples. A method that raises leaves it unchanged.
 
     Parameters:
         name: of the data file, for errors.
 
     Attributes:
-        ledger: takes the samples about which there is nothing to say.
+        native: adds ordinary samples in one call.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         encoder = Encoder(encode)
         self._pack = make_packer(default=encoder).pack
-        self.ledger = Ledger(self._pack, encoder, PIECE_SIZE)
-        self._keys = self.ledger.keys
+        self.native = Ledger(self._pack, encoder, CHUNK_BYTES)
+        self._keys = self.native.keys
 
     def __len__(self) -> int:
         return len(self._keys)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._keys
 
     @property
     def keys(self) -> list[str]:
@@ -83,19 +86,29 @@ class Book:
 
     @property
     def offsets(self) -> array[int]:
-        """Offsets of all samples, and the size of all."""
-        return self.ledger.offsets
+        """Offsets of all samples, and the size of all samples."""
+        return self.native.offsets
+
+    @property
+    def size(self) -> int:
+        """Bytes of all samples."""
+        return self.native.size
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is a chunk to write."""
+        return self.native.size - self.native.taken >= CHUNK_BYTES
 
     def key_of(self, sample: Any) -> Any:
         """The ``"key"`` of a sample.
 
         Raises:
-            InvalidSampleError: the sample is no dict.
-            MissingKeyError: it has no such key.
+            InvalidSampleError: the sample is not a dict.
+            MissingKeyError: it has no ``"key"``.
         """
         if not isinstance(sample, dict):
             raise self._invalid(
-                f"is no dict but {reprlib.repr(sample)}. Put its values into a dict with a 'key'"
+                f"is not a dict but {reprlib.repr(sample)}. Put its values into a dict with a 'key'"
             )
         try:
             return sample["key"]
@@ -105,37 +118,32 @@ class Book:
                 f"{self._where()} has no 'key', only {names}. Give every sample a unique string as 'key'"
             ) from None
 
-    @property
-    def is_full(self) -> bool:
-        """Whether there is enough to write."""
-        return self.ledger.size - self.ledger.taken >= PIECE_SIZE
-
-    def enter(self, key: Any, sample: Any) -> bool:
-        """Check and pack a sample, and take it.
+    def add(self, key: Any, sample: Any) -> bool:
+        """Check, pack and add a sample.
 
         Returns:
-            Whether the book `is_full`, or it is time to show how far it is.
+            Whether the buffer `is_full`, or it is time to show the progress.
 
         Raises:
-            InvalidSampleError: the key is no string, or a value cannot be packed, or would be read back as
+            InvalidSampleError: the key is not a string, or a value cannot be packed, or would be read back as
                 something else.
-            DuplicateKeyError: a sample has the key already.
+            DuplicateKeyError: an earlier sample has the key.
         """
-        outcome = self.ledger.take_keyed(key, sample)
-        return self._enter_closely(key, sample) if outcome == REFUSED else outcome == ATTEND
+        outcome = self.native.take_keyed(key, sample)
+        return self._add_checked(key, sample) if outcome == REFUSED else outcome == ATTEND
 
-    def enter_packed(self, key: Any, data: Any) -> bool:
-        """Check a sample that is packed already, and take it.
+    def add_packed(self, key: Any, data: Any) -> bool:
+        """Check and add a packed sample.
 
         Returns:
-            As `enter`.
+            As `add`.
 
         Raises:
-            InvalidSampleError: the key is no string or cannot be encoded, or the data is not bytes, or not
+            InvalidSampleError: the key is not a string or cannot be encoded, or the data is not bytes, or not
                 one well-formed message.
-            DuplicateKeyError: a sample has the key already.
+            DuplicateKeyError: an earlier sample has the key.
         """
-        outcome = self.ledger.take_packed(key, data)
+        outcome = self.native.take_packed(key, data)
         if outcome != REFUSED:
             return outcome == ATTEND
         key = self._check_key(key)
@@ -145,67 +153,61 @@ class Book:
             packed = data if type(data) is bytes else bytes(memoryview(data))
             check(packed)
         except TypeError:
-            raise self._no_bytes(data, key) from None
+            raise self._not_bytes(data, key) from None
         except KernelError as error:
-            raise self._no_message(error, key, len(packed)) from error
-        return self.ledger.add(key, packed) == ATTEND
+            raise self._not_message(error, key, len(packed)) from error
+        return self.native.add(key, packed) == ATTEND
 
-    def enter_many(self, keys: Iterable[Any], samples: Batch | Sequence[Any]) -> bool:
-        """Check samples that are packed already, and take all of them, or none if this raises.
+    def add_many(self, keys: Iterable[Any], samples: Batch | Sequence[Any]) -> bool:
+        """Check and add packed samples: all of them, or none if this raises.
 
         Returns:
-            As `enter`.
+            As `add`.
 
         Raises:
-            ValueError: there are more keys than samples, or fewer.
-            InvalidSampleError, DuplicateKeyError: as those of ``enter_packed``. Where data is at fault, the
-                cause is a KernelError whose ``item`` is its position among the samples.
+            ValueError: the numbers of keys and samples differ.
+            InvalidSampleError, DuplicateKeyError: as those of `add_packed`. If a message is not well-formed, the
+                cause is a KernelError whose ``item`` is its position in `samples`.
         """
         new = self._check_keys(list(keys))
         if len(new) != len(samples):
-            raise ValueError(f"{self.name}: {len(new):,} keys are given for {len(samples):,} samples")
+            raise ValueError(
+                f"{self.name}: got {len(new):,} keys for {len(samples):,} samples. Pass one key a sample"
+            )
         data, ends = samples.joined() if isinstance(samples, Batch) else self._join(list(new), samples)
         try:
             check_run(data, ends)
         except KernelError as error:
             key = list(new)[error.item]
             size = ends[error.item] - (ends[error.item - 1] if error.item else 0)
-            raise self._no_message(error, key, int(size), error.item) from error
-        self.ledger.add_many(new, data, ends)
-        return self.ledger.attend()
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._keys
-
-    @property
-    def size(self) -> int:
-        """Bytes of all samples."""
-        return self.ledger.size
+            raise self._not_message(error, key, int(size), error.item) from error
+        self.native.add_many(new, data, ends)
+        return self.native.attend()
 
     def restore(self, keys: Iterable[str], sizes: NDArray[np.uint64]) -> None:
-        """Take samples that are in the file already, and of a book that handed them over."""
-        self.ledger.restore(dict.fromkeys(keys), np.cumsum(sizes, dtype=np.uint64))
+        """Add samples that are in the data file already."""
+        self.native.restore(dict.fromkeys(keys), np.cumsum(sizes, dtype=np.uint64))
 
-    def take(self) -> Piece:
-        """Hand over what is to be written."""
-        keys, buffers = self.ledger.hand_over()
+    def take(self) -> PackedSamples:
+        """Remove and return the samples that are not written yet."""
+        keys, buffers = self.native.hand_over()
         offsets = np.array(self.offsets[-1 - len(keys) :], np.uint64)
-        return Piece(keys, offsets[1:] - offsets[:-1], buffers)
+        return PackedSamples(keys, offsets[1:] - offsets[:-1], buffers)
 
-    def _enter_closely(self, key: Any, sample: Any) -> bool:
-        """What `enter` does, for a sample that is odd in some way."""
+    def _add_checked(self, key: Any, sample: Any) -> bool:
+        """Add a sample that the native code has refused, or raise why it cannot be added."""
         if type(key) is not str or key in self._keys:
             key = self._check_key(key)
         try:
             packed = self._pack(sample)
         except Exception as error:
             raise self._invalid(f"cannot be written: {explain(error, sample)}", key) from error
-        if (reason := find_trap(sample)) is not None:
+        if (reason := find_changed(sample)) is not None:
             raise self._invalid(f"would be read back as something else: {reason}. Rename the key", key)
-        return self.ledger.add(key, packed) == ATTEND
+        return self.native.add(key, packed) == ATTEND
 
     def _join(self, keys: list[str], samples: Sequence[Any]) -> tuple[bytes, NDArray[np.uint64]]:
-        """Samples one after the other, and where each of them ends."""
+        """Samples back to back, and where each of them ends."""
         try:
             return b"".join(samples), np.cumsum(
                 [memoryview(data).nbytes for data in samples], dtype=np.uint64
@@ -215,14 +217,14 @@ class Book:
                 try:
                     memoryview(data)
                 except TypeError:
-                    raise self._no_bytes(data, keys[ahead], ahead) from None
+                    raise self._not_bytes(data, keys[ahead], ahead) from None
             raise
 
     def _check_keys(self, keys: list[Any]) -> dict[str, None]:
-        """Keys of the next samples, as keys of a dict."""
+        """Check the keys of the next samples, and return them as keys of a dict."""
         if set(map(type, keys)) <= {str}:
             new = dict.fromkeys(keys)
-            # One look at all of them; where something is wrong, the slow way finds out what.
+            # One check for all keys; if it fails, the loop below finds the key at fault.
             if len(new) == len(keys) and self._keys.keys().isdisjoint(new) and "".join(keys).isascii():
                 return new
         new = {}
@@ -233,12 +235,12 @@ class Book:
         return new
 
     def _check_key(self, key: Any, before: Collection[str] = ()) -> str:
-        """A key as plain string; `before` are those of samples that are to be taken before it."""
+        """A key as a plain string; `before` are the keys of new samples before it."""
         ahead = len(before)
         if not isinstance(key, str):
-            reason = f"has the key {reprlib.repr(key)}, which is no string. Use str(key)"
+            reason = f"has the key {reprlib.repr(key)}, which is not a string. Use str(key)"
             raise self._invalid(reason, ahead=ahead)
-        text: str = str.__str__(key)  # of a subclass, such as np.str_
+        text: str = str.__str__(key)  # converts a subclass such as np.str_
         if text in self._keys or text in before:
             first = [*self._keys, *before].index(text)
             raise DuplicateKeyError(
@@ -254,10 +256,10 @@ class Book:
             reason = "has a lone surrogate in its key, which UTF-8 cannot hold"
             raise self._invalid(reason, key, ahead) from None
 
-    def _no_bytes(self, data: Any, key: str, ahead: int = 0) -> InvalidSampleError:
+    def _not_bytes(self, data: Any, key: str, ahead: int = 0) -> InvalidSampleError:
         return self._invalid(f"is not bytes but {reprlib.repr(data)}. Pack it, or use FileWriter", key, ahead)
 
-    def _no_message(self, error: KernelError, key: str, size: int, ahead: int = 0) -> InvalidSampleError:
+    def _not_message(self, error: KernelError, key: str, size: int, ahead: int = 0) -> InvalidSampleError:
         return self._invalid(
             f"is not one msgpack message: {error.reason}, at byte {error.pos} of {size}. "
             "Data of other kinds must be packed first, for instance by ddfast.tools.msgpack.packb",
@@ -269,6 +271,6 @@ class Book:
         return InvalidSampleError(f"{self._where(key, ahead)} {reason}")
 
     def _where(self, key: str | None = None, ahead: int = 0) -> str:
-        """The name of a sample: `ahead` is how many are to be taken before it."""
+        """The name of a sample; `ahead` is the number of new samples before it."""
         name = "" if key is None else f" ({reprlib.repr(key)})"
         return f"{self.name}: sample {len(self) + ahead}{name}"

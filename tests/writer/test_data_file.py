@@ -7,8 +7,8 @@ from io import FileIO
 
 import pytest
 
-from ddfast.writer import direct
-from ddfast.writer.direct import BUFFER_BYTES, DirectOutput
+from ddfast.writer import data_file
+from ddfast.writer.data_file import BUFFER_BYTES, DirectWriter
 
 HEAD = b"head" * 1025  # ends between two blocks
 DATA = os.urandom(2 * BUFFER_BYTES + 5000)
@@ -27,7 +27,7 @@ def content(file):
 
 
 def test_what_is_appended_follows_what_was_there(file):
-    output = DirectOutput.start(file)
+    output = DirectWriter.start(file)
     if output is None:
         pytest.skip("this file system has no direct writes")
     for start in range(0, len(DATA), 1_000_003):
@@ -41,9 +41,9 @@ def test_a_system_that_refuses_is_left_alone(file, monkeypatch):
     def refuse(*_):
         raise OSError(errno.EINVAL, "refused")
 
-    monkeypatch.setattr(direct, "is_local", lambda fd: True)
+    monkeypatch.setattr(data_file, "is_local", lambda fd: True)
     monkeypatch.setattr(fcntl, "fcntl", refuse)
-    assert DirectOutput.start(file) is None
+    assert DirectWriter.start(file) is None
     file.write(b"tail")
     assert content(file) == HEAD + b"tail"
 
@@ -65,7 +65,7 @@ def test_a_disk_that_refuses_later_gets_it_by_way_of_the_page_cache(file, monkey
                 raise OSError(errno.EINVAL, "refused")
             return file.write(data)
 
-    output = DirectOutput.start(file)
+    output = DirectWriter.start(file)
     if output is None:
         pytest.skip("this file system has no direct writes")
     monkeypatch.setattr(output, "_file", Fickle())
@@ -75,7 +75,7 @@ def test_a_disk_that_refuses_later_gets_it_by_way_of_the_page_cache(file, monkey
 
 
 def test_a_full_disk_is_told(file, monkeypatch):
-    output = DirectOutput.start(file)
+    output = DirectWriter.start(file)
     if output is None:
         pytest.skip("this file system has no direct writes")
 

@@ -1,0 +1,192 @@
+"""How the files of a complete dataset get their final names, and how that is finished after a crash."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from ddfast.errors import DatasetBusyError, UnfinishedDatasetError
+from ddfast.format.files import (
+    SUFFIX_CHECKSUMS,
+    SUFFIX_LEGACY_INDEX,
+    SUFFIX_OFFSETS,
+    draft_path,
+    hidden_path,
+    journal_path,
+    path_append,
+    real_path,
+)
+from ddfast.format.journal import Journal, Publication, parse
+
+READ_ONLY = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+# Old name, or None if the file is to be removed, and final name.
+Step = tuple[Path | None, Path]
+
+
+def publication_of(path: Path, suffixes: tuple[str, ...], data: bool) -> Publication:
+    """The publication of a dataset as its journal records it.
+
+    Parameters:
+        path: the data file.
+        suffixes: of the index files to rename.
+        data: whether the data file is renamed, too.
+    """
+    return Publication(suffixes, data, data and real_path(path).exists(), _name_in_journal(path))
+
+
+def steps(path: Path, publication: Publication) -> list[Step]:
+    """In which order files are renamed, so that no reader ever finds data with the offsets of another dataset.
+
+    A reader needs data and offsets. Old offsets are removed first and new ones are renamed last, so there is no dataset
+    in between; a dataset under a new name appears with its data file, after all other files.
+    """
+    draft = hidden_path(path, ".draft")
+    data: list[Step] = [(draft_path(path), real_path(path))] if publication.data else []
+    last = [(path_append(draft, SUFFIX_OFFSETS), path_append(path, SUFFIX_OFFSETS))]
+    others = [suffix for suffix in publication.suffixes if suffix != SUFFIX_OFFSETS]
+    removed = []
+    if publication.data:
+        removed.append(SUFFIX_LEGACY_INDEX)
+    if publication.replaces or not publication.data:
+        removed.append(SUFFIX_OFFSETS)
+    if publication.data and SUFFIX_CHECKSUMS not in others:
+        removed.append(SUFFIX_CHECKSUMS)
+    return [
+        *((None, path_append(path, suffix)) for suffix in removed),
+        *((path_append(draft, suffix), path_append(path, suffix)) for suffix in others),
+        *([*data, *last] if publication.replaces else [*last, *data]),
+    ]
+
+
+def rename_files(path: Path, publication: Publication) -> None:
+    """Rename all files, except those that have their final names already."""
+    todo = steps(path, publication)
+    done = {final for draft, final in todo if draft is not None and not draft.exists()}
+    for draft, final in todo:
+        if final in done:
+            continue
+        if draft is None:
+            final.unlink(missing_ok=True)
+        else:
+            draft.replace(final)
+    for folder in {final.parent for _, final in todo}:
+        sync(folder)
+
+
+def finish(path: Path, journal: Journal) -> bool:
+    """Rename the remaining files of a complete dataset whose writer died while it renamed them.
+
+    Parameters:
+        path: of the dataset.
+        journal: its journal.
+
+    Returns:
+        Whether there was such a dataset.
+
+    Raises:
+        UnfinishedDatasetError: it was written under another name, or its files cannot be renamed.
+    """
+    publication = journal.read().publication
+    if publication is None:
+        return False
+    if publication.name != _name_in_journal(path):
+        where = real_path(path).parent / publication.name
+        raise UnfinishedDatasetError(
+            f"{path}: its writer died while it renamed the files, and wrote the dataset as {where}. "
+            f"Run `ddfast recover {where}` to finish it"
+        )
+    try:
+        rename_files(path, publication)
+    except OSError as error:
+        raise _unfinished(path, error) from error
+    journal.add("named")
+    return True
+
+
+def open_journal(path: Path) -> Journal:
+    """Lock a dataset for writing, and finish what an earlier writer has left to rename.
+
+    Parameters:
+        path: of the dataset.
+
+    Raises:
+        DatasetBusyError: another writer is writing the dataset.
+        UnfinishedDatasetError: as `finish`.
+    """
+    journal = Journal(journal_path(path))
+    try:
+        finish(path, journal)
+    except BaseException:
+        journal.close()
+        raise
+    return journal
+
+
+def finish_for_reader(path: Path) -> bool:
+    """The same as `finish`, for a reader that has found no dataset.
+
+    Returns:
+        Whether the reader is to look again.
+
+    Raises:
+        UnfinishedDatasetError: there are files to rename, and this process may not do that.
+    """
+    name = journal_path(path)
+    try:
+        journal = Journal(name, create=False)
+    except (FileNotFoundError, DatasetBusyError):
+        return False
+    except OSError as error:
+        if error.errno not in READ_ONLY:
+            return False
+        if _may_be_complete(name):
+            raise _unfinished(path, error) from error
+        return False
+    try:
+        finished = finish(path, journal)
+        if finished and not draft_path(path).exists():
+            journal.remove()
+        return finished
+    finally:
+        journal.close()
+
+
+def hint_of_draft(path: Path) -> str:
+    """What an error tells a reader that has found no dataset but a draft; empty if there is no draft."""
+    if not draft_path(path).exists():
+        return ""
+    return (
+        "A writer has started it: wait until it is finished. If the writer was stopped, "
+        f"`ddfast recover {path}` makes a dataset of the samples written so far"
+    )
+
+
+def sync(path: Path) -> None:
+    """Flush a file, or the names in a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _name_in_journal(path: Path) -> str:
+    """The name of a dataset relative to the folder of its data file."""
+    return os.path.relpath(path, real_path(path).parent)
+
+
+def _may_be_complete(journal: Path) -> bool:
+    """Whether a journal that cannot be locked records a complete dataset."""
+    try:
+        return parse(journal.read_bytes()).publication is not None
+    except OSError:
+        return False
+
+
+def _unfinished(path: Path, error: OSError) -> UnfinishedDatasetError:
+    return UnfinishedDatasetError(
+        f"{path}: its writer died while it renamed the files, and they cannot be renamed now: {error.strerror}. "
+        f"Run `ddfast recover {path}` as a user who may write there"
+    )

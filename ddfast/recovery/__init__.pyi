@@ -1,0 +1,11 @@
+from .salvage import LostSamples, Salvage
+from .unfinished import UnfinishedDataset, discard_unfinished, find_unfinished, finish_unfinished
+
+__all__ = [
+    "LostSamples",
+    "Salvage",
+    "UnfinishedDataset",
+    "discard_unfinished",
+    "find_unfinished",
+    "finish_unfinished",
+]
