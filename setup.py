@@ -25,14 +25,14 @@ KERNELS = {
     ],
     "decode": ["msgpack"],
     "engine": [
-        "engine", "work", "flow", "retry", "ring", "feed", "job", "uring", "shards", "offsets", "file", "arena", "sys",
+        "engine", "core", "worker", "notifier", "flow", "retry", "ring", "feed", "job", "uring", "shards", "offsets", "file", "arena", "sys",
     ],
     "feed": [
-        "engine", "work", "flow", "retry", "ring", "feed", "job", "uring", "shards", "offsets", "file", "arena", "sys",
+        "engine", "core", "worker", "notifier", "flow", "retry", "ring", "feed", "job", "uring", "shards", "offsets", "file", "arena", "sys",
     ],
     "fetch": [
         "fetch", "order", "plan", "xxh3",
-        "engine", "work", "flow", "retry", "ring", "feed", "job", "uring", "shards", "offsets", "file",
+        "engine", "core", "worker", "notifier", "flow", "retry", "ring", "feed", "job", "uring", "shards", "offsets", "file",
         "columns", "columns_fields", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys",
     ],
     "file": ["retry", "file", "sys"],

@@ -46,9 +46,7 @@ int ddf_engine_is_direct(const ddf_engine *engine);
 
 /* Called by a preparation that looks at nothing of the caller's any more. One that may wait for storage from here on does
  * not count as a thread at work: others go on without it. */
-void ddf_engine_let_go(ddf_engine *engine, ddf_job *job, int may_wait);
-
-int ddf_job_is_done(const ddf_job *job);
+void ddf_engine_detach(ddf_engine *engine, ddf_job *job, int may_wait);
 
 /* Wait until the job is done, or `timeout_ms` are over. Returns 0, or -EAGAIN if it is not done. */
 int ddf_engine_wait(ddf_engine *engine, ddf_job *job, int timeout_ms);

@@ -10,7 +10,7 @@
 #define DDF_FEED_H
 
 #include "ddf_arena.h"
-#include "ddf_engine.h"
+#include "ddf_job.h"
 
 typedef struct ddf_feed ddf_feed;
 
@@ -51,8 +51,5 @@ int ddf_feed_is_given_up(ddf_feed *feed, const ddf_feed_piece *piece);
 int ddf_feed_fd(const ddf_feed *feed);
 void ddf_feed_arm(ddf_feed *feed);
 void ddf_feed_clear(ddf_feed *feed);
-
-/* For the engine: there is something new to look at. Call with the engine's lock held. */
-void ddf_feed_call(ddf_feed *feed);
 
 #endif

@@ -1,21 +1,101 @@
 #include "ddf_job.h"
 
+#include "ddf_debug.h"
 #include "ddf_retry.h"
 
+/* ---- states ---- */
+
+#define TO(state) (1u << DDF_JOB_##state)
+
+/* All transitions, by the state that they leave. Each is made under the engine's lock. */
+static const uint16_t TRANSITIONS[DDF_JOB_STATES] = {
+    [DDF_JOB_NEW] = TO(QUEUED)       /* ddf_engine_submit, always */
+                    | TO(PREPARING), /* ddf_engine_run, always: its caller prepares the job */
+    [DDF_JOB_QUEUED] = TO(PREPARING)   /* the worker, or the caller that waits, which takes the job from `fresh` */
+                       | TO(DRAINING), /* a cancel or a stop, or ddf_engine_submit where no thread can be started */
+    [DDF_JOB_PREPARING] = TO(DETACHED)   /* `prepare`, by ddf_engine_detach */
+                          | TO(READY)    /* the thread that prepared it, if there are pieces to read */
+                          | TO(DRAINING), /* the same, if there are none, preparing failed, or the job was cancelled */
+    [DDF_JOB_DETACHED] = TO(READY) | TO(DRAINING), /* as from PREPARING */
+    [DDF_JOB_READY] = TO(WAITING)    /* who tries the last piece, or finds that nothing is ready: some are missed */
+                      | TO(REMOTE)   /* the same, if the shards are remote */
+                      | TO(DRAINING), /* who takes the last share, if none is missed so far; or a failure or a cancel */
+    [DDF_JOB_WAITING] = TO(DRAINING), /* the worker or the ring that takes the last missed piece; or a failure or a cancel */
+    [DDF_JOB_REMOTE] = TO(DRAINING),  /* the remote reader that takes the last missed piece; or a failure or a cancel */
+    [DDF_JOB_DRAINING] = TO(WAITING)   /* the thread whose share has missed pieces; the ring that returns a failed piece */
+                         | TO(READ)    /* the ring or the remote reader that has read the last piece, if there are workers */
+                         | TO(FINISHING), /* the thread that ends the last share */
+    [DDF_JOB_READ] = TO(FINISHING),    /* the worker, or the stop, which takes the job from `ended` */
+    [DDF_JOB_FINISHING] = TO(DONE),    /* the thread that ran `finish` */
+    [DDF_JOB_DONE] = 0,
+};
+
+int ddf_job_may_move(ddf_job_state from, ddf_job_state to) { return (TRANSITIONS[from] >> to & 1u) != 0; }
+
+void ddf_job_move(ddf_job *job, ddf_job_state to) {
+    DDF_ASSERT(ddf_job_may_move(ddf_job_get_state(job), to));
+    atomic_store_explicit(&job->state, (int)to, memory_order_release);
+}
+
+int ddf_job_is_done(const ddf_job *job) {
+    return atomic_load_explicit(&job->state, memory_order_acquire) == DDF_JOB_DONE;
+}
+
+#ifdef DDF_CHECKS
+static int is_consistent(const ddf_job *job) {
+    return job->taken <= job->n_pieces && job->missed_taken <= job->n_missed && job->n_missed <= job->n_pieces;
+}
+
+static int is_taken(const ddf_job *job) { return job->taken == job->n_pieces && job->missed_taken == job->n_missed; }
+
+void ddf_job_check(const ddf_job *job) {
+    switch (ddf_job_get_state(job)) {
+    case DDF_JOB_NEW:
+    case DDF_JOB_QUEUED:
+        DDF_ASSERT(job->running == 0 && is_taken(job) && job->preparer == NULL && job->status >= 0);
+        break;
+    case DDF_JOB_PREPARING: /* `prepare` writes the other fields */
+    case DDF_JOB_DETACHED:
+        DDF_ASSERT(job->running == 1 && job->preparer != NULL && job->status >= 0);
+        break;
+    case DDF_JOB_READY:
+        DDF_ASSERT(is_consistent(job) && job->taken < job->n_pieces && job->missed_taken == 0 && job->status >= 0);
+        break;
+    case DDF_JOB_WAITING:
+    case DDF_JOB_REMOTE:
+        DDF_ASSERT(is_consistent(job) && job->taken == job->n_pieces);
+        DDF_ASSERT(job->missed_taken < job->n_missed && job->status >= 0);
+        break;
+    case DDF_JOB_DRAINING:
+    case DDF_JOB_READ:
+        DDF_ASSERT(is_consistent(job) && is_taken(job) && job->running >= 1);
+        break;
+    default:
+        DDF_ASSERT(is_consistent(job) && is_taken(job) && job->running == 0);
+        break;
+    }
+}
+#endif
+
 void ddf_job_init(ddf_job *job) {
-    atomic_init(&job->done, 0);
+    atomic_init(&job->state, DDF_JOB_NEW);
     job->status = DDF_OK;
     job->next = NULL;
+    job->preparer = NULL;
     job->landed = NULL;
     job->access = DDF_SCATTERED;
     job->n_pieces = job->taken = job->running = job->n_missed = job->missed_taken = 0;
     job->waited = 0;
-    job->prepared = job->preparing = job->looking = job->counted = job->away = job->cancelled = job->finishing = 0;
+    job->cancelled = 0;
 }
 
-int ddf_job_has_work_left(const ddf_job *job) {
-    return !job->prepared || job->taken < job->n_pieces || job->missed_taken < job->n_missed;
+void ddf_job_skip_rest(ddf_job *job) {
+    job->taken = job->n_pieces;
+    job->missed_taken = job->n_missed;
+    ddf_job_move(job, DDF_JOB_DRAINING);
 }
+
+/* ---- pieces ---- */
 
 void ddf_job_fail(ddf_job *job, int status, const ddf_err *err) {
     if (job->status >= 0) {

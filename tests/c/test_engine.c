@@ -20,7 +20,7 @@ typedef struct task {
     ddf_job job;
     atomic_int references, finished, dropped;
     atomic_int prepare_waits, finish_waits, preparing, finishing;
-    int prepare_status, lets_go;
+    int prepare_status, detaches;
     ddf_access access;
     ddf_file *opened;
     size_t first, count;
@@ -54,8 +54,8 @@ static void task_may_be_helped(task *t) { assert(ddf_shards_of(t->opened, NULL, 
 
 static int task_prepare(ddf_job *job, ddf_engine *engine) {
     task *t = (task *)job;
-    if (t->lets_go) {
-        ddf_engine_let_go(engine, job, 1);
+    if (t->detaches) {
+        ddf_engine_detach(engine, job, 1);
     }
     hold(&t->preparing, &t->prepare_waits);
     if (t->prepare_status < 0) {
@@ -339,11 +339,11 @@ static void a_failing_preparation_fails_its_job(void) {
     expect_end(engine, file);
 }
 
-static void a_stuck_preparation_that_let_go_does_not_hold_up_cancelling(void) {
+static void a_stuck_preparation_that_is_detached_does_not_hold_up_cancelling(void) {
     ddf_engine *engine = engine_of(4, 2);
     ddf_file *file = file_of();
     task *t = task_new(file, 0, 10);
-    t->prepare_waits = t->lets_go = 1;
+    t->prepare_waits = t->detaches = 1;
     ddf_engine_submit(engine, &t->job);
     assert(eventually(&t->preparing, 1));
     ddf_engine_cancel(engine, &t->job);
@@ -355,18 +355,18 @@ static void a_stuck_preparation_that_let_go_does_not_hold_up_cancelling(void) {
     expect_end(engine, file);
 }
 
-static void stuck_preparations_that_let_go_do_not_hold_up_other_jobs(void) {
+static void stuck_preparations_that_is_detached_do_not_hold_up_other_jobs(void) {
     ddf_engine *engine = engine_of(4, 1);
     ddf_file *file = file_of();
     task *stuck[3];
     for (size_t i = 0; i < 3; i++) {
         stuck[i] = task_new(file, 0, 10);
-        stuck[i]->prepare_waits = stuck[i]->lets_go = 1;
+        stuck[i]->prepare_waits = stuck[i]->detaches = 1;
         ddf_engine_submit(engine, &stuck[i]->job);
         assert(eventually(&stuck[i]->preparing, 1));
     }
     task *other = task_new(file, 0, 10), *run = task_new(file, 0, 10);
-    run->lets_go = 1;
+    run->detaches = 1;
     ddf_engine_submit(engine, &other->job);
     assert(ddf_engine_wait(engine, &other->job, PATIENCE) == 0 && other->job.status == 0);
     assert(ddf_engine_run(engine, &run->job, PATIENCE) == 0 && run->job.status == 0);
@@ -743,8 +743,8 @@ static void all_that_holds_with_io_uring_too(void) {
     a_file_cut_after_planning_is_told(CACHE_MISSES);
     a_file_cut_after_planning_is_told(CACHE_UNKNOWN);
     cancelling_waits_for_the_preparation();
-    a_stuck_preparation_that_let_go_does_not_hold_up_cancelling();
-    stuck_preparations_that_let_go_do_not_hold_up_other_jobs();
+    a_stuck_preparation_that_is_detached_does_not_hold_up_cancelling();
+    stuck_preparations_that_is_detached_do_not_hold_up_other_jobs();
     cancelling_a_job_that_is_being_finished_lets_it();
     without_threads_jobs_fail_or_are_run_by_the_caller();
     a_caller_that_waits_does_what_no_thread_has_begun();

@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include "ddf_engine.h"
 #include "ddf_feed.h"
 
 #include <poll.h>

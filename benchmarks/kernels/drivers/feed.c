@@ -1,4 +1,5 @@
 /* A remote group's way through the engine: its pieces are taken by a feed, and ended one by one. */
+#include "ddf_engine.h"
 #include "ddf_feed.h"
 
 #include <errno.h>
