@@ -21,7 +21,7 @@ KERNELS = {
     "arena": ["arena", "sys"],
     "arrays": [],
     "columns": [
-        "columns", "columns_fields", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys",
+        "columns", "table", "columns_fields", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys",
     ],
     "decode": ["msgpack"],
     "engine": [
@@ -33,7 +33,7 @@ KERNELS = {
     "fetch": [
         "fetch", "order", "plan", "xxh3",
         "engine", "core", "worker", "notifier", "flow", "retry", "ring", "feed", "job", "uring", "shards", "offsets", "file",
-        "columns", "columns_fields", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys",
+        "columns", "table", "columns_fields", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys",
     ],
     "file": ["retry", "file", "sys"],
     "keys": ["keys", "msgpack", "sys"],

@@ -5,6 +5,9 @@
 #include "ddf_msgpack.h"
 #include "ddf_nd.h"
 
+/* Dimensions of an array that can become part of a stack; numpy 1 has 32 in all. */
+#define DDF_STACK_MAX_DIMS 31
+
 typedef struct locator {
     ddf_fields *fields;
     ddf_table *table;

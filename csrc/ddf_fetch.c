@@ -311,7 +311,7 @@ static int build_table(ddf_fetch *fetch, size_t b, ddf_err *err) {
     const ddf_fetch_request *r = &fetch->request;
     const ddf_slice *samples = fetch->samples + batch_start(fetch, b);
     size_t n = batch_len(fetch, b);
-    return r->tables ? ddf_table_build(fetch->arena, fetch->region, samples, n, fetch->names, r->names_n,
+    return r->tables ? ddf_columns_build(fetch->arena, fetch->region, samples, n, fetch->names, r->names_n,
                                        &fetch->tables[b], err)
                      : ddf_table_raw(fetch->arena, fetch->region, samples, n, &fetch->tables[b]);
 }

@@ -34,4 +34,8 @@ const uint8_t *ddf_nd_parse(const uint8_t *p, const uint8_t *end, ddf_nd *out);
 /* 1 if the data are exactly the elements that the shape promises, `itemsize` bytes each, else 0. */
 int ddf_nd_fits(const ddf_nd *nd, uint64_t itemsize);
 
+/* Bytes of one element of the dtype named by `type` ("|b1", "<i4", ">f8", "<c16", ...: bool, int, uint, float up to 64
+ * bits, complex of those), or 0 for every other dtype. */
+uint32_t ddf_dtype_size(const uint8_t *type, size_t len);
+
 #endif
