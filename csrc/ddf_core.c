@@ -27,7 +27,7 @@ int ddf_core_new(ddf_engine **out) {
     pthread_cond_init(&engine->work, NULL);
     pthread_cond_init(&engine->completed, &attributes);
     pthread_condattr_destroy(&attributes);
-    atomic_init(&engine->hopeless, 0);
+    atomic_init(&engine->no_retry, 0);
     atomic_init(&engine->references, 1);
     *out = engine;
     return DDF_OK;
@@ -162,7 +162,7 @@ int ddf_core_call_threads(ddf_engine *engine, size_t n) {
     size_t most = engine->ready_threads + engine->count[DDF_WORKER][DDF_THREAD_AWAY] +
                   engine->count[DDF_CALLER][DDF_THREAD_AWAY];
     if (threads_wait(engine) && engine->remote_reader == NULL) {
-        most = engine->flow.limit;
+        most = engine->limit.reads;
     }
     for (; n > 0 && ddf_core_workers(engine) < most && status == 0; n--) {
         status = start_thread(engine, engine->run_worker, DDF_THREAD_STARTING);
@@ -173,8 +173,8 @@ int ddf_core_call_threads(ddf_engine *engine, size_t n) {
 /* Where the system reads ahead, what is left to do is to copy: more threads than processors would only push what has been
  * read out of their caches. */
 size_t ddf_core_waiters_for(const ddf_engine *engine, const ddf_job *job) {
-    int is_copied = job->access == DDF_DENSE && engine->ready_threads < engine->flow.limit;
-    return is_copied ? engine->ready_threads : engine->flow.limit;
+    int is_copied = job->access == DDF_DENSE && engine->ready_threads < engine->limit.reads;
+    return is_copied ? engine->ready_threads : engine->limit.reads;
 }
 
 void ddf_core_call_waiters(ddf_engine *engine, const ddf_job *job, size_t n) {
@@ -255,7 +255,7 @@ void ddf_core_end_share(ddf_engine *engine, ddf_job *job, int status, const ddf_
     }
 }
 
-void ddf_core_end_share_elsewhere(ddf_engine *engine, ddf_job *job, int status, const ddf_err *err) {
+void ddf_core_end_external_share(ddf_engine *engine, ddf_job *job, int status, const ddf_err *err) {
     engine->progress++;
     if (status >= 0 && job->status >= 0 && job->running == 1 && ddf_job_get_state(job) == DDF_JOB_DRAINING &&
         !engine->stopping) {

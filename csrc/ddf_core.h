@@ -1,6 +1,6 @@
 /* ddf_core: the state of an engine, and the steps that a job takes through it, whoever makes them.
  *
- * For ddf_engine (what callers do), ddf_worker and ddf_ring (what threads do), and ddf_feed (the remote reader). Nothing
+ * For ddf_engine (what callers do), ddf_worker and ddf_ring (what threads do), and ddf_remote_queue (the remote reader). Nothing
  * here knows these: ddf_engine_new sets what a new thread runs. One lock guards everything but atomics and what is said to
  * belong to one thread. All functions below are called with it held and hold it when they return, unless they say
  * otherwise; those that end a share release it while the job finishes, so that the job may be gone afterwards unless the
@@ -11,7 +11,7 @@
 #include <pthread.h>
 
 #include "ddf_debug.h"
-#include "ddf_flow.h"
+#include "ddf_limit.h"
 #include "ddf_job.h"
 #include "ddf_notifier.h"
 #include "ddf_uring.h"
@@ -67,10 +67,10 @@ struct ddf_engine {
 
     int direct;           /* past the page cache: nothing is ready */
     size_t ready_threads; /* may copy at once */
-    ddf_flow flow;        /* how many may be DDF_THREAD_READING */
+    ddf_limit limit;        /* how many may be DDF_THREAD_READING */
     int stopping;
-    uint64_t last_good;  /* when a read last ended well, ns */
-    atomic_int hopeless; /* reads are not tried again: there is a stop, or all have failed for long */
+    uint64_t last_success;  /* when a read last ended well, ns */
+    atomic_int no_retry; /* reads are not tried again: there is a stop, or all have failed for long */
 
     ddf_notifier notifier;
     ddf_notifier *remote_reader; /* to be told of remote pieces, or NULL; borrowed */
@@ -167,7 +167,7 @@ void ddf_core_end_share(ddf_engine *engine, ddf_job *job, int status, const ddf_
 
 /* The same for a share that no worker has read. A job's last one is left to a worker: building tables takes time, and who
  * waits for storage is to go on with that meanwhile. */
-void ddf_core_end_share_elsewhere(ddf_engine *engine, ddf_job *job, int status, const ddf_err *err);
+void ddf_core_end_external_share(ddf_engine *engine, ddf_job *job, int status, const ddf_err *err);
 
 /* End a job before its time: what no thread has taken is left out. */
 void ddf_core_end_early(ddf_engine *engine, ddf_job *job, int status, const ddf_err *err);

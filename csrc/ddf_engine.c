@@ -16,11 +16,11 @@ int ddf_engine_new(size_t queue_depth, size_t ready_threads, ddf_io io, ddf_engi
     }
     engine->run_worker = ddf_worker_run;
     engine->run_ring = ddf_ring_run;
-    ddf_flow_init(&engine->flow, queue_depth > 1024 ? 1024 : queue_depth);
+    ddf_limit_init(&engine->limit, queue_depth > 1024 ? 1024 : queue_depth);
     engine->ready_threads = ready_threads < 1 ? ddf_sys_processors() : ready_threads;
     engine->direct = io == DDF_IO_DIRECT;
     if (io == DDF_IO_URING) {
-        status = ddf_uring_new(engine->flow.limit, &engine->ring);
+        status = ddf_uring_new(engine->limit.reads, &engine->ring);
         engine->ring_state = RING_READY;
     }
     if (status < 0) {
@@ -164,7 +164,7 @@ size_t ddf_engine_threads(ddf_engine *engine) {
 
 static void stop_locked(ddf_engine *engine) {
     engine->stopping = 1;
-    atomic_store(&engine->hopeless, 1);
+    atomic_store(&engine->no_retry, 1);
     ddf_jobs *queues[] = {&engine->fresh, &engine->waiting, &engine->remote};
     for (size_t i = 0; i < 3; i++) {
         while (queues[i]->head != NULL) {

@@ -4,7 +4,7 @@
  * share one queue of pieces, so the number of reads in flight does not depend on the batch size. What the page cache
  * holds is copied by at most as many threads as there are processors; what storage must be waited for is read by up to
  * `queue_depth` threads, which are started when needed, or by one thread with io_uring, until a read fails that may
- * pass; what is remote is read by others, see ddf_feed. The thread that ends a job's last piece finishes it.
+ * pass; what is remote is read by others, see ddf_remote_queue. The thread that ends a job's last piece finishes it.
  *
  * A completed job can be waited for by a blocked thread, or by an event loop that watches one descriptor: arm, look once
  * more, then sleep until the descriptor is readable. All calls are thread safe, none may be made after a fork. */
@@ -21,7 +21,7 @@ typedef enum ddf_io {
     DDF_IO_DIRECT, /* threads, past the page cache where the file system does that */
 } ddf_io;
 
-/* `queue_depth` reads in flight at most (1 to 1024; 0: as many as are of use, see ddf_flow; 32 with io_uring),
+/* `queue_depth` reads in flight at most (1 to 1024; 0: as many as are of use, see ddf_limit; 32 with io_uring),
  * `ready_threads` of them may copy ready data at once (0: one a processor). Threads start with the first job. Returns 0
  * or -errno; with DDF_IO_URING those of ddf_uring_new too. */
 int ddf_engine_new(size_t queue_depth, size_t ready_threads, ddf_io io, ddf_engine **out);

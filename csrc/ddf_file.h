@@ -15,7 +15,7 @@ typedef struct ddf_file ddf_file;
 /* Open for reading. Starts with one reference. Returns 0 or -errno. */
 int ddf_file_open(const char *path, ddf_file **out);
 
-/* A data file of `size` bytes that is no file here: it is never ready, never changes, and cannot be read; see ddf_feed. */
+/* A data file of `size` bytes that is no file here: it is never ready, never changes, and cannot be read; see ddf_remote_queue. */
 int ddf_file_remote(uint64_t size, ddf_file **out);
 int ddf_file_is_remote(const ddf_file *file);
 
@@ -29,10 +29,10 @@ uint64_t ddf_file_size(const ddf_file *file);
  * mapping, 0 too where the size cannot be asked for: a read will tell. */
 int ddf_file_check(const ddf_file *file, ddf_err *err);
 
-/* 1 if the file lies on no local disk, as far as the system says. */
-int ddf_file_is_far(const ddf_file *file);
+/* 1 if the file is on a network mount, or if the system does not tell. */
+int ddf_file_is_mounted(const ddf_file *file);
 
-/* 1 if the system reads far ahead on the file's local disk. */
+/* 1 if the system reads much ahead (2 MiB or more) on the file's local disk. */
 int ddf_file_reads_ahead(ddf_file *file);
 
 /* Open the file at its path again, for all who use it, where the server has forgotten the old handle. Returns 0, -errno,
@@ -47,7 +47,7 @@ int ddf_file_can_be_ready(const ddf_file *file);
 const uint8_t *ddf_file_view(ddf_file *file, size_t len, uint64_t offset);
 
 /* 1 if a small read at `offset` is but a copy by now. */
-int ddf_file_is_entered(const ddf_file *file, uint64_t offset);
+int ddf_file_is_populated(const ddf_file *file, uint64_t offset);
 
 /* Up to this much at a time is copied out of the mapping where its pages were entered, which is up to twice as fast as a
  * read: it stays in a processor's own cache. */
@@ -77,6 +77,6 @@ int ddf_file_read_parts(ddf_file *file, const ddf_room parts[3], uint64_t offset
  * `len` bytes that `got` so many (or -errno) means: status and `err` as above. */
 int ddf_file_fd(const ddf_file *file);
 int ddf_file_planned_fd(ddf_file *file, ddf_access access);
-int ddf_file_judge(int64_t got, uint64_t len, uint64_t offset, ddf_err *err);
+int ddf_file_read_status(int64_t got, uint64_t len, uint64_t offset, ddf_err *err);
 
 #endif

@@ -82,7 +82,7 @@ void ddf_job_init(ddf_job *job) {
     job->status = DDF_OK;
     job->next = NULL;
     job->preparer = NULL;
-    job->landed = NULL;
+    job->piece_read = NULL;
     job->access = DDF_SCATTERED;
     job->n_pieces = job->taken = job->running = job->n_missed = job->missed_taken = 0;
     job->waited = 0;
@@ -117,9 +117,9 @@ ddf_share ddf_job_take_ready(ddf_job *job) {
 /* Have the data file of a shard open and as it was: pages of a mapping behind the new end would be fatal to touch.
  * `file` is given back first, and becomes NULL where opening has to wait. */
 static int change_file(ddf_job *job, size_t shard, ddf_file **file, ddf_err *err) {
-    ddf_shards_give(job->shards, *file);
+    ddf_shards_release_file(job->shards, *file);
     *file = NULL;
-    int status = ddf_shards_take_ready(job->shards, shard, file, err);
+    int status = ddf_shards_acquire_open_file(job->shards, shard, file, err);
     if (status >= 0 && *file != NULL) {
         status = ddf_file_check(*file, err);
         err->item = shard;
@@ -145,26 +145,26 @@ int ddf_job_read_ready(ddf_job *job, ddf_share share, uint32_t *missed, size_t *
         if (got < size) {
             *piece = (ddf_read){piece->offset + got, size - got, piece->at + got};
             missed[(*n)++] = (uint32_t)i;
-        } else if (job->landed != NULL) {
-            job->landed(job, i);
+        } else if (job->piece_read != NULL) {
+            job->piece_read(job, i);
         }
     }
-    ddf_shards_give(job->shards, file);
+    ddf_shards_release_file(job->shards, file);
     return status;
 }
 
 int ddf_job_read_waiting(ddf_job *job, const ddf_read *piece, int direct, const atomic_int *stop, ddf_err *err) {
     ddf_place place = ddf_shards_place(job->shards, piece->offset);
     ddf_file *file;
-    int status = ddf_shards_take(job->shards, place.shard, &file, err);
+    int status = ddf_shards_acquire_file(job->shards, place.shard, &file, err);
     if (status >= 0) {
         uint8_t *to = job->base + piece->at;
         ddf_access access = direct ? DDF_DIRECT : job->access;
         status = ddf_retry_read_planned(file, access, to, (size_t)piece->length, place.position, stop, err);
-        ddf_shards_give(job->shards, file);
+        ddf_shards_release_file(job->shards, file);
     }
-    if (status >= 0 && job->landed != NULL) {
-        job->landed(job, (size_t)(piece - job->pieces));
+    if (status >= 0 && job->piece_read != NULL) {
+        job->piece_read(job, (size_t)(piece - job->pieces));
     }
     err->item = place.shard;
     return status;

@@ -69,8 +69,8 @@ struct ddf_job {
     ddf_arena *arena; /* which that lies in, or NULL: for who holds on to the memory of a piece */
 
     /* NULL, or called when a piece is complete, as long as its bytes are in the cache of the thread that read them. Not
-     * called for pieces that a ring or a feed reads. Not under the lock; for several pieces at a time, but once a piece. */
-    void (*landed)(ddf_job *job, size_t piece);
+     * called for pieces that a ring or a queue reads. Not under the lock; for several pieces at a time, but once a piece. */
+    void (*piece_read)(ddf_job *job, size_t piece);
 
     /* Results. */
     int status;      /* of the whole job, valid when done */

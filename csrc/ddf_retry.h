@@ -15,8 +15,8 @@
 #define DDF_RETRY_ATTEMPTS 6
 #define DDF_RETRY_PAUSE_MS 50
 
-/* 1 if another attempt at a read with this status may help, on storage that is `far` or on a disk. */
-int ddf_retry_may_pass(int status, int far);
+/* 1 if another attempt at a read with this status may succeed, on a network mount (`mounted`) or on a local disk. */
+int ddf_retry_is_transient(int status, int mounted);
 
 /* ms to wait before attempt `number` (the second is 1): between half of the longest pause and all of it, so that
  * those who failed together do not come back together. */

@@ -6,7 +6,7 @@
  * replaced or changed since its sizes were taken is refused.
  *
  * An *address* says where a byte is: the shard's number in the high bits, the position in its data file in the low
- * ones. Addresses of one shard are as far apart as the bytes; those of two are further apart than half a shard.
+ * ones. The distance of two addresses of one shard is that of the bytes; two shards are more than half a shard apart.
  * Thread safe; the reference count may change from any thread. After a fork the child makes shards of its own. */
 #ifndef DDF_SHARDS_H
 #define DDF_SHARDS_H
@@ -37,11 +37,11 @@ int ddf_shards_of(ddf_file *file, const uint8_t *offsets, uint64_t entries, cons
 void ddf_shards_retain(ddf_shards *shards);
 void ddf_shards_release(ddf_shards *shards);
 
-/* 1 if the data files are remote, all of them: only a feed reads them. */
+/* 1 if the data files are remote, all of them: only a queue reads them. */
 int ddf_shards_are_remote(const ddf_shards *shards);
 
 /* 1 if nothing of the caller's is looked at any more, however long the shards live. */
-int ddf_shards_are_free(const ddf_shards *shards);
+int ddf_shards_own_tables(const ddf_shards *shards);
 
 /* What an address stands for. */
 typedef struct ddf_place {
@@ -88,26 +88,26 @@ static inline uint64_t ddf_found_sum(const ddf_found *found, int64_t index) {
 }
 
 /* The open data file of a shard, to be given back. Returns 0, or a status as above with err->item = the shard. */
-int ddf_shards_take(ddf_shards *shards, size_t shard, ddf_file **file, ddf_err *err);
+int ddf_shards_acquire_file(ddf_shards *shards, size_t shard, ddf_file **file, ddf_err *err);
 
 /* The same without waiting for storage: NULL where that would be needed. */
-int ddf_shards_take_ready(ddf_shards *shards, size_t shard, ddf_file **file, ddf_err *err);
-void ddf_shards_give(ddf_shards *shards, ddf_file *file);
+int ddf_shards_acquire_open_file(ddf_shards *shards, size_t shard, ddf_file **file, ddf_err *err);
+void ddf_shards_release_file(ddf_shards *shards, ddf_file *file);
 
-/* 1 if something may be read without waiting, as far as is known; see ddf_file_can_be_ready. */
+/* 1 unless it is known that nothing can be read without waiting; see ddf_file_can_be_ready. */
 int ddf_shards_can_be_ready(const ddf_shards *shards);
 
-/* 1 if a data file lies on no local disk, as far as is known. */
-int ddf_shards_are_far(const ddf_shards *shards);
+/* 1 if a data file is known to be on a network mount. */
+int ddf_shards_are_mounted(const ddf_shards *shards);
 
-/* 1 if the system reads far ahead where the first of the data files that was used lies; see ddf_file_reads_ahead. */
+/* 1 if the system reads much ahead on the disk of the data file that was used first; see ddf_file_reads_ahead. */
 int ddf_shards_read_ahead(const ddf_shards *shards);
 
-/* 1 if looking samples up may have to wait for storage: there are offsets to load, or files were seen to be far. */
+/* 1 if looking samples up may have to wait for storage: there are offsets to load, or nothing is ready. */
 int ddf_shards_may_wait(const ddf_shards *shards);
 
 /* 1 if a small read at an address is but a copy by now. */
-int ddf_shards_are_entered(ddf_shards *shards, uint64_t address);
+int ddf_shards_are_populated(ddf_shards *shards, uint64_t address);
 
 /* Data files that are kept open at the moment. */
 size_t ddf_shards_open(ddf_shards *shards);

@@ -13,7 +13,7 @@ static size_t helpers_for(const ddf_engine *engine, const ddf_job *job) {
     /* Small pieces are worth a thread where each takes a system call; four tell what the others are like. */
     size_t entered = 0;
     for (size_t i = 0; i < 4; i++) {
-        entered += (size_t)ddf_shards_are_entered(job->shards, job->pieces[i * (job->n_pieces - 1) / 3].offset);
+        entered += (size_t)ddf_shards_are_populated(job->shards, job->pieces[i * (job->n_pieces - 1) / 3].offset);
     }
     uint64_t shares = bytes / DDF_SHARE_BYTES + (entered > 2 ? 0 : (job->n_pieces - 1) / DDF_SHARE_PIECES);
     return shares < engine->ready_threads - 1 ? (size_t)shares : engine->ready_threads - 1;
@@ -111,21 +111,21 @@ static void run_ready_share(ddf_engine *engine, ddf_thread *self, ddf_job *job) 
 /* Learn from a read how many there should be, have more at work if that pays, and see whether storage is gone: then
  * those that are left fail at once, or each would take as long as this one. */
 static void note_read(ddf_engine *engine, const ddf_job *job, int status, uint64_t bytes, uint64_t started) {
-    size_t before = engine->flow.limit;
+    size_t before = engine->limit.reads;
     if (status >= 0) {
-        engine->last_good = ddf_sys_now();
-        atomic_store(&engine->hopeless, engine->stopping);
-        if (ddf_shards_are_far(job->shards)) {
-            ddf_flow_note(&engine->flow, ddf_core_reading(engine), bytes);
+        engine->last_success = ddf_sys_now();
+        atomic_store(&engine->no_retry, engine->stopping);
+        if (ddf_shards_are_mounted(job->shards)) {
+            ddf_limit_note_read(&engine->limit, ddf_core_reading(engine), bytes);
         }
     } else {
-        if (engine->last_good < started && ddf_retry_may_pass(status, 1)) {
-            atomic_store(&engine->hopeless, 1);
+        if (engine->last_success < started && ddf_retry_is_transient(status, 1)) {
+            atomic_store(&engine->no_retry, 1);
         }
-        ddf_flow_back_off(&engine->flow);
+        ddf_limit_back_off(&engine->limit);
     }
-    if (engine->flow.limit > before && engine->waiting.head != NULL) {
-        (void)ddf_core_call_threads(engine, engine->flow.limit - before);
+    if (engine->limit.reads > before && engine->waiting.head != NULL) {
+        (void)ddf_core_call_threads(engine, engine->limit.reads - before);
     }
 }
 
@@ -139,7 +139,7 @@ static void run_waiting_piece(ddf_engine *engine, ddf_thread *self, ddf_job *job
         (void)ddf_core_call_threads(engine, 1); /* it was left to this thread, which is away for who knows how long */
     }
     ddf_core_unlock(engine);
-    int status = ddf_job_read_waiting(job, piece, engine->direct, &engine->hopeless, &err);
+    int status = ddf_job_read_waiting(job, piece, engine->direct, &engine->no_retry, &err);
     ddf_core_lock(engine);
     engine->progress++;
     note_read(engine, job, status, piece->length, started);
@@ -234,7 +234,7 @@ static int work_once(ddf_engine *engine, ddf_thread *self) {
 /* Whether a caller may take a share: nothing in it may hang. */
 static int may_be_helped(const ddf_engine *engine, const ddf_job *job) {
     return job != NULL && job->shards != NULL && ddf_core_can_be_ready(engine, job) &&
-           !ddf_shards_may_wait(job->shards) && !ddf_shards_are_far(job->shards);
+           !ddf_shards_may_wait(job->shards) && !ddf_shards_are_mounted(job->shards);
 }
 
 int ddf_worker_help(ddf_engine *engine, ddf_thread *self) {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ddfast._native.ledger import ATTEND, REFUSED, Encoder, Ledger
+from ddfast._native.write_buffer import FLUSH_DUE, REFUSED, Encoder, WriteBuffer
 from ddfast._native.msgpack import check, check_run
 from ddfast._native.xxh3 import checksums
 from ddfast.batch import Batch
@@ -63,15 +63,15 @@ class Book:
         name: of the data file, for errors.
 
     Attributes:
-        ledger: takes the samples about which there is nothing to say.
+        buffer: takes the samples about which there is nothing to say.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         encoder = Encoder(encode)
         self._pack = make_packer(default=encoder).pack
-        self.ledger = Ledger(self._pack, encoder, PIECE_SIZE)
-        self._keys = self.ledger.keys
+        self.buffer = WriteBuffer(self._pack, encoder, PIECE_SIZE)
+        self._keys = self.buffer.keys
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -84,7 +84,7 @@ class Book:
     @property
     def offsets(self) -> array[int]:
         """Offsets of all samples, and the size of all."""
-        return self.ledger.offsets
+        return self.buffer.offsets
 
     def key_of(self, sample: Any) -> Any:
         """The ``"key"`` of a sample.
@@ -108,7 +108,7 @@ class Book:
     @property
     def is_full(self) -> bool:
         """Whether there is enough to write."""
-        return self.ledger.size - self.ledger.taken >= PIECE_SIZE
+        return self.buffer.size - self.buffer.drained >= PIECE_SIZE
 
     def enter(self, key: Any, sample: Any) -> bool:
         """Check and pack a sample, and take it.
@@ -121,8 +121,8 @@ class Book:
                 something else.
             DuplicateKeyError: a sample has the key already.
         """
-        outcome = self.ledger.take_keyed(key, sample)
-        return self._enter_closely(key, sample) if outcome == REFUSED else outcome == ATTEND
+        outcome = self.buffer.add_keyed(key, sample)
+        return self._enter_closely(key, sample) if outcome == REFUSED else outcome == FLUSH_DUE
 
     def enter_packed(self, key: Any, data: Any) -> bool:
         """Check a sample that is packed already, and take it.
@@ -135,9 +135,9 @@ class Book:
                 one well-formed message.
             DuplicateKeyError: a sample has the key already.
         """
-        outcome = self.ledger.take_packed(key, data)
+        outcome = self.buffer.add_packed(key, data)
         if outcome != REFUSED:
-            return outcome == ATTEND
+            return outcome == FLUSH_DUE
         key = self._check_key(key)
         if not key.isascii():
             self._check_encodable(key)
@@ -148,7 +148,7 @@ class Book:
             raise self._no_bytes(data, key) from None
         except KernelError as error:
             raise self._no_message(error, key, len(packed)) from error
-        return self.ledger.add(key, packed) == ATTEND
+        return self.buffer.add_checked(key, packed) == FLUSH_DUE
 
     def enter_many(self, keys: Iterable[Any], samples: Batch | Sequence[Any]) -> bool:
         """Check samples that are packed already, and take all of them, or none if this raises.
@@ -171,8 +171,8 @@ class Book:
             key = list(new)[error.item]
             size = ends[error.item] - (ends[error.item - 1] if error.item else 0)
             raise self._no_message(error, key, int(size), error.item) from error
-        self.ledger.add_many(new, data, ends)
-        return self.ledger.attend()
+        self.buffer.add_many(new, data, ends)
+        return self.buffer.is_flush_due()
 
     def __contains__(self, key: object) -> bool:
         return key in self._keys
@@ -180,15 +180,15 @@ class Book:
     @property
     def size(self) -> int:
         """Bytes of all samples."""
-        return self.ledger.size
+        return self.buffer.size
 
     def restore(self, keys: Iterable[str], sizes: NDArray[np.uint64]) -> None:
         """Take samples that are in the file already, and of a book that handed them over."""
-        self.ledger.restore(dict.fromkeys(keys), np.cumsum(sizes, dtype=np.uint64))
+        self.buffer.restore(dict.fromkeys(keys), np.cumsum(sizes, dtype=np.uint64))
 
     def take(self) -> Piece:
         """Hand over what is to be written."""
-        keys, buffers = self.ledger.hand_over()
+        keys, buffers = self.buffer.drain()
         offsets = np.array(self.offsets[-1 - len(keys) :], np.uint64)
         return Piece(keys, offsets[1:] - offsets[:-1], buffers)
 
@@ -202,7 +202,7 @@ class Book:
             raise self._invalid(f"cannot be written: {explain(error, sample)}", key) from error
         if (reason := find_trap(sample)) is not None:
             raise self._invalid(f"would be read back as something else: {reason}. Rename the key", key)
-        return self.ledger.add(key, packed) == ATTEND
+        return self.buffer.add_checked(key, packed) == FLUSH_DUE
 
     def _join(self, keys: list[str], samples: Sequence[Any]) -> tuple[bytes, NDArray[np.uint64]]:
         """Samples one after the other, and where each of them ends."""

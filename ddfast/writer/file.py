@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ddfast._native.ledger import ATTEND, REFUSED
+from ddfast._native.write_buffer import FLUSH_DUE, REFUSED
 from ddfast.writer.abc import Writer
 
 
@@ -24,8 +24,8 @@ class FileWriter(Writer):
             ClosedError: the writer is closed.
             OSError: the file system refuses; the dataset is given up.
         """
-        outcome = self._book.ledger.take(sample)  # the short way, which nearly all samples go
+        outcome = self._book.buffer.add_sample(sample)  # the short way, which nearly all samples go
         if outcome == REFUSED:
             self._write(self._book.key_of(sample), sample)
-        elif outcome == ATTEND:
+        elif outcome == FLUSH_DUE:
             self._advance()

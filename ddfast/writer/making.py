@@ -75,7 +75,7 @@ class Making:
         """Show how many samples there are, if it is time."""
         if monotonic() >= self.progress.due:
             self.progress.show(len(self.book))
-            self.book.ledger.due = self.progress.due
+            self.book.buffer.due = self.progress.due
 
     def prepare(self) -> None:
         """Write what is missing, and all other files."""
@@ -146,13 +146,13 @@ class Making:
         """Stop in a child process, without touching what its parent writes."""
         if self.end is None:
             self.end = f"it belongs to process {os.getppid()}, of which this one was forked"
-            self.book.ledger.is_closed = True
+            self.book.buffer.is_closed = True
             self._cleanup.detach()
             self.target.forget()
 
     def _stop(self, end: str) -> None:
         self.end = end
-        self.book.ledger.is_closed = True
+        self.book.buffer.is_closed = True
         self.target.stop()
         self._digest.close()
 

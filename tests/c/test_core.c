@@ -10,7 +10,7 @@ static ddf_engine *new_engine(void) {
     ddf_engine *engine;
     assert(ddf_core_new(&engine) == 0);
     engine->ready_threads = 1;
-    ddf_flow_init(&engine->flow, 2);
+    ddf_limit_init(&engine->limit, 2);
     return engine;
 }
 

@@ -1,4 +1,4 @@
-"""The ledger takes plain samples, keeps their bytes in order, and refuses what needs a closer look."""
+"""The buffer takes plain samples, keeps their bytes in order, and refuses what needs a closer look."""
 
 import math
 
@@ -9,17 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddfast import nd
-from ddfast._native.ledger import ATTEND, REFUSED, TAKEN, Encoder, Ledger
+from ddfast._native.write_buffer import FLUSH_DUE, REFUSED, ADDED, Encoder, WriteBuffer
 from ddfast.tools.msgpack import make_packer
 
 PIECE = 1 << 16
 
 
-def new_ledger(piece_size=PIECE, due=math.inf):
+def new_buffer(piece_size=PIECE, due=math.inf):
     encoder = Encoder(nd.encode)
-    ledger = Ledger(make_packer(default=encoder).pack, encoder, piece_size)
-    ledger.due = due
-    return ledger
+    buffer = WriteBuffer(make_packer(default=encoder).pack, encoder, piece_size)
+    buffer.due = due
+    return buffer
 
 
 def content(buffers):
@@ -32,29 +32,29 @@ def pack(sample):
 
 @given(st.lists(st.sampled_from([0, 1, 100, 5_000, 32_700, 32_767, 32_768, 40_000, 70_000]), max_size=30))
 def test_bytes_are_handed_over_in_order_whatever_their_sizes(sizes):
-    ledger = new_ledger()
+    buffer = new_buffer()
     samples = [{"key": f"{i}", "x": bytes([i]) * size} for i, size in enumerate(sizes)]
     keys, held = [], []
     for sample in samples:
-        if ledger.take(sample) == ATTEND:
-            some, buffers = ledger.hand_over()
+        if buffer.add_sample(sample) == FLUSH_DUE:
+            some, buffers = buffer.drain()
             keys += some
             held.append(buffers)
-    some, buffers = ledger.hand_over()
+    some, buffers = buffer.drain()
     keys += some
     data = b"".join(map(content, [*held, buffers]))  # pages that are held are not written again
     assert data == b"".join(map(pack, samples))
-    assert keys == list(ledger.keys) == [sample["key"] for sample in samples]
-    assert ledger.offsets.tolist() == [0, *np.cumsum([len(pack(sample)) for sample in samples]).tolist()]
-    assert ledger.size == ledger.taken == len(data)
+    assert keys == list(buffer.keys) == [sample["key"] for sample in samples]
+    assert buffer.offsets.tolist() == [0, *np.cumsum([len(pack(sample)) for sample in samples]).tolist()]
+    assert buffer.size == buffer.drained == len(data)
 
 
 def test_pages_are_used_again_once_nobody_holds_them():
-    ledger = new_ledger()
+    buffer = new_buffer()
     addresses = set()
     for i in range(50):
-        ledger.take({"key": str(i), "x": bytes(1000)})
-        _, (buffer,) = ledger.hand_over()
+        buffer.add_sample({"key": str(i), "x": bytes(1000)})
+        _, (buffer,) = buffer.drain()
         addresses.add(np.frombuffer(buffer, np.uint8).ctypes.data)
         del buffer
     assert len(addresses) == 1
@@ -75,12 +75,12 @@ ODD = {
 
 @pytest.mark.parametrize("sample", ODD.values(), ids=ODD)
 def test_odd_samples_are_refused_and_leave_no_trace(sample):
-    ledger = new_ledger()
-    assert ledger.take({"key": "taken"}) == TAKEN
-    assert ledger.take(sample) == REFUSED
-    assert list(ledger.keys) == ["taken"]
-    assert ledger.offsets.tolist() == [0, ledger.size]
-    assert ledger.hand_over()[0] == ["taken"]
+    buffer = new_buffer()
+    assert buffer.add_sample({"key": "taken"}) == ADDED
+    assert buffer.add_sample(sample) == REFUSED
+    assert list(buffer.keys) == ["taken"]
+    assert buffer.offsets.tolist() == [0, buffer.size]
+    assert buffer.drain()[0] == ["taken"]
 
 
 @pytest.mark.parametrize(
@@ -96,30 +96,30 @@ def test_odd_samples_are_refused_and_leave_no_trace(sample):
     ids=repr,
 )
 def test_odd_messages_are_refused(key, data):
-    ledger = new_ledger()
-    assert ledger.take_packed("taken", b"\x01") == TAKEN
-    assert ledger.take_packed(key, data) == REFUSED
-    assert list(ledger.keys) == ["taken"]
+    buffer = new_buffer()
+    assert buffer.add_packed("taken", b"\x01") == ADDED
+    assert buffer.add_packed(key, data) == REFUSED
+    assert list(buffer.keys) == ["taken"]
 
 
-def test_a_closed_ledger_refuses_everything():
-    ledger = new_ledger()
-    ledger.is_closed = True
-    assert ledger.take({"key": "a"}) == REFUSED
-    assert ledger.take_keyed("a", {}) == REFUSED
-    assert ledger.take_packed("a", b"\x01") == REFUSED
+def test_a_closed_buffer_refuses_everything():
+    buffer = new_buffer()
+    buffer.is_closed = True
+    assert buffer.add_sample({"key": "a"}) == REFUSED
+    assert buffer.add_keyed("a", {}) == REFUSED
+    assert buffer.add_packed("a", b"\x01") == REFUSED
 
 
 @pytest.mark.parametrize(("piece_size", "due"), [(4, math.inf), (PIECE, 0.0)])
 def test_full_and_late_ledgers_want_attention(piece_size, due):
-    ledger = new_ledger(piece_size, due)
-    assert ledger.take({"key": "abcdef"}) == ATTEND
-    assert ledger.attend()
-    assert not new_ledger().attend()
+    buffer = new_buffer(piece_size, due)
+    assert buffer.add_sample({"key": "abcdef"}) == FLUSH_DUE
+    assert buffer.is_flush_due()
+    assert not new_buffer().is_flush_due()
 
 
 def test_arrays_are_packed_as_nd_has_them():
-    ledger = new_ledger()
+    buffer = new_buffer()
     sample = {"key": "a", "x": np.arange(3), "y": np.float32(1), "z": 1j}
-    assert ledger.take(sample) == TAKEN
-    assert content(ledger.hand_over()[1]) == pack(sample)
+    assert buffer.add_sample(sample) == ADDED
+    assert content(buffer.drain()[1]) == pack(sample)

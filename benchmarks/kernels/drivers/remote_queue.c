@@ -1,6 +1,6 @@
-/* A remote group's way through the engine: its pieces are taken by a feed, and ended one by one. */
+/* A remote group's way through the engine: its pieces are taken by a queue, and ended one by one. */
 #include "ddf_engine.h"
-#include "ddf_feed.h"
+#include "ddf_remote_queue.h"
 
 #include <errno.h>
 
@@ -11,7 +11,7 @@
 #define AT_A_TIME 64
 
 static ddf_engine *engine;
-static ddf_feed *feed;
+static ddf_remote_queue *queue;
 static ddf_pool *pool;
 static ddf_shards *shards;
 static ddf_job job;
@@ -37,17 +37,17 @@ static void prepare(void) {
     static const uint8_t table[8] = {0};
     const ddf_shard_spec spec = {.offsets = table, .stamp.size = PIECES * SIZE};
     assert(ddf_shards_new(&spec, 1, 0, &shards) == 0 && ddf_pool_new((size_t)1 << 24, &pool) == 0);
-    assert(ddf_engine_new(0, 1, DDF_IO_AUTO, &engine) == 0 && ddf_feed_new(engine, &feed) == 0);
+    assert(ddf_engine_new(0, 1, DDF_IO_AUTO, &engine) == 0 && ddf_remote_queue_new(engine, &queue) == 0);
     job = (ddf_job){.prepare = prepare_job, .finish = nothing, .drop = nothing};
 }
 
 static void pass(void) {
-    ddf_feed_piece pieces[AT_A_TIME];
+    ddf_remote_piece pieces[AT_A_TIME];
     size_t n;
     assert(ddf_engine_run(engine, &job, 0) == -EAGAIN);
-    while ((n = ddf_feed_take(feed, pieces, AT_A_TIME)) > 0) {
+    while ((n = ddf_remote_queue_acquire(queue, pieces, AT_A_TIME)) > 0) {
         for (size_t i = 0; i < n; i++) {
-            ddf_feed_end(feed, &pieces[i], 0, NULL);
+            ddf_remote_queue_complete(queue, &pieces[i], 0, NULL);
             ddf_arena_release(pieces[i].arena);
         }
     }

@@ -15,42 +15,42 @@ cdef Py_ssize_t REASON_MAX = 1000
 
 # What these two own refers to nothing, and __dealloc__ needs all of it: the collector must not clear it before.
 @cython.no_gc
-cdef class Feed:
+cdef class RemoteQueue:
     def __cinit__(self, Engine engine not None):
         self.engine = engine
         self.require_ours()
-        check(ddf_feed_new(engine.ptr, &self.ptr), NULL)
+        check(ddf_remote_queue_new(engine.ptr, &self.ptr), NULL)
 
     def __dealloc__(self):
         if self.ptr != NULL and self.engine.is_ours():
-            ddf_feed_release(self.ptr)
+            ddf_remote_queue_release(self.ptr)
 
     cdef int require_ours(self) except -1:
         if not self.engine.is_ours():
-            raise ClosedError("a feed and its pieces are of no use after a fork")
+            raise ClosedError("a queue and its pieces are of no use after a fork")
         return 0
 
     def fileno(self):
-        return ddf_feed_fd(self.ptr)
+        return ddf_remote_queue_fd(self.ptr)
 
     @property
     def fd(self):
         return self.fileno()
 
     def arm(self):
-        ddf_feed_arm(self.ptr)
+        ddf_remote_queue_arm(self.ptr)
 
     def clear(self):
-        ddf_feed_clear(self.ptr)
+        ddf_remote_queue_clear(self.ptr)
 
     def take(self, Py_ssize_t limit):
-        cdef Piece piece
+        cdef RemotePiece piece
         cdef list pieces = []
         self.require_ours()
         while len(pieces) < limit:
-            piece = Piece.__new__(Piece)  # before anything is taken, so that nothing is lost
-            piece.feed = self
-            piece.out = ddf_feed_take(self.ptr, &piece.raw, 1) == 1
+            piece = RemotePiece.__new__(RemotePiece)  # before anything is taken, so that nothing is lost
+            piece.queue = self
+            piece.out = ddf_remote_queue_acquire(self.ptr, &piece.raw, 1) == 1
             if not piece.out:
                 break
             pieces.append(piece)
@@ -59,17 +59,17 @@ cdef class Feed:
     def close(self):
         if self.engine.is_ours():
             with nogil:
-                ddf_feed_close(self.ptr)
+                ddf_remote_queue_close(self.ptr)
 
 
 @cython.no_gc
-cdef class Piece:
+cdef class RemotePiece:
     def __init__(self):
-        raise TypeError("pieces are taken from a feed")
+        raise TypeError("pieces are taken from a queue")
 
     def __dealloc__(self):
-        if self.out and self.feed.engine.is_ours():
-            ddf_feed_end(self.feed.ptr, &self.raw, -EIO, "the read was dropped by those who should have done it")
+        if self.out and self.queue.engine.is_ours():
+            ddf_remote_queue_complete(self.queue.ptr, &self.raw, -EIO, "the read was dropped by those who should have done it")
         ddf_arena_release(self.raw.arena)
 
     def __getbuffer__(self, Py_buffer *buffer, int flags):
@@ -97,8 +97,8 @@ cdef class Piece:
         return not self.out
 
     @property
-    def given_up(self):
-        return not self.out or not self.feed.engine.is_ours() or ddf_feed_is_given_up(self.feed.ptr, &self.raw) != 0
+    def cancelled(self):
+        return not self.out or not self.queue.engine.is_ours() or ddf_remote_queue_is_cancelled(self.queue.ptr, &self.raw) != 0
 
     def end(self):
         self.end_with(0, NULL)
@@ -110,10 +110,10 @@ cdef class Piece:
         self.end_with(-code if code > 0 else code, text)
 
     cdef int end_with(self, int status, const char *reason) except -1:
-        self.feed.require_ours()
+        self.queue.require_ours()
         if not self.out:
             raise RuntimeError("a piece is ended once")
         self.out = False
         with nogil:
-            ddf_feed_end(self.feed.ptr, &self.raw, status, reason)
+            ddf_remote_queue_complete(self.queue.ptr, &self.raw, status, reason)
         return 0

@@ -1,20 +1,20 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "ddf_outer.h"
+#include "ddf_payload.h"
 
 /* From memory of the message's very size, so that reading past it shows. */
 static int find(const char *text, size_t len, size_t *at, size_t *size) {
     uint8_t *copy = malloc(len + 1);
     assert(copy != NULL);
     memcpy(copy + 1, text, len);
-    int result = ddf_outer_find(copy + 1, len, at, size);
+    int result = ddf_payload_find(copy + 1, len, at, size);
     if (result) {
-        assert(*at + *size <= len && ddf_outer_is(copy + 1, len, *at, *size));
+        assert(*at + *size <= len && ddf_payload_matches(copy + 1, len, *at, *size));
         memset(copy + 1 + *at, 0xc1, len - *at); /* what is not there yet does not matter */
-        assert(ddf_outer_is(copy + 1, len, *at, *size));
-        assert(!ddf_outer_is(copy + 1, len, *at + 1, *size) && !ddf_outer_is(copy + 1, len, *at, *size + 1));
-        assert(!ddf_outer_is(copy + 1, len, *at - 1, *size));
+        assert(ddf_payload_matches(copy + 1, len, *at, *size));
+        assert(!ddf_payload_matches(copy + 1, len, *at + 1, *size) && !ddf_payload_matches(copy + 1, len, *at, *size + 1));
+        assert(!ddf_payload_matches(copy + 1, len, *at - 1, *size));
     }
     free(copy);
     return result;
@@ -55,7 +55,7 @@ static void truncated_and_random_messages_are_safe(void) {
         bytes[3] = (char)(i % 4 == 3 ? 0xc4 : bytes[3]);
         bytes[4] = (char)(i % 4 == 3 ? bytes[4] & 31 : bytes[4]);
         (void)find(bytes, (size_t)i % sizeof bytes, &at, &size);
-        (void)ddf_outer_is((const uint8_t *)bytes, sizeof bytes, (size_t)(state % 30), (size_t)(state % 7));
+        (void)ddf_payload_matches((const uint8_t *)bytes, sizeof bytes, (size_t)(state % 30), (size_t)(state % 7));
     }
 }
 

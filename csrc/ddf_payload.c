@@ -1,4 +1,4 @@
-#include "ddf_outer.h"
+#include "ddf_payload.h"
 
 #include "ddf_msgpack.h"
 
@@ -45,7 +45,7 @@ static void walk(const uint8_t *p, size_t len, search *s) {
     }
 }
 
-int ddf_outer_find(const uint8_t *p, size_t len, size_t *at, size_t *size) {
+int ddf_payload_find(const uint8_t *p, size_t len, size_t *at, size_t *size) {
     search s = {.limit = len};
     if (len > 0) {
         walk(p, len, &s);
@@ -55,7 +55,7 @@ int ddf_outer_find(const uint8_t *p, size_t len, size_t *at, size_t *size) {
     return s.size > 0;
 }
 
-int ddf_outer_is(const uint8_t *p, size_t len, size_t at, size_t size) {
+int ddf_payload_matches(const uint8_t *p, size_t len, size_t at, size_t size) {
     search s = {.limit = at, .want = at};
     if (at == 0 || at > len || size > len - at) {
         return 0;

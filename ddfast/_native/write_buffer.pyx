@@ -1,4 +1,4 @@
-"""What a writer does for each sample, where nothing is special about it."""
+"""Adds ordinary samples to a writer's buffer."""
 
 from array import array
 from time import monotonic
@@ -13,7 +13,7 @@ from libc.stdint cimport uint8_t
 from libc.string cimport memcpy
 
 from ddfast._native.msgpack cimport ddf_msgpack_check
-from ddfast._native.readback cimport ddf_readback_plain
+from ddfast._native.roundtrip cimport ddf_roundtrip_is_exact
 from ddfast._native.status cimport ddf_err
 
 cdef extern from "Python.h":
@@ -26,7 +26,7 @@ cdef enum:
     DUE = 1
     ODD = -1
 
-TAKEN, ATTEND, REFUSED = DONE, DUE, ODD
+ADDED, FLUSH_DUE, REFUSED = DONE, DUE, ODD
 
 cdef enum:
     # Smaller samples are copied into pages, so that the memory they were packed into is used again while it is in the
@@ -44,23 +44,23 @@ cdef class Encoder:
         return self.encode(obj)
 
 
-cdef class Ledger:
+cdef class WriteBuffer:
     def __cinit__(self, pack, Encoder encoder not None, uint64_t piece_size):
         self.keys = {}
         self.offsets = array("Q", [0])
         self.fresh, self.waiting, self.pages = [], [], []
         self.pack, self.append, self.encoder, self.piece_size = pack, self.offsets.append, encoder, piece_size
 
-    def take(self, sample):
+    def add_sample(self, sample):
         if type(sample) is not dict:
             return ODD
         cdef PyObject *key = PyDict_GetItemWithError(sample, "key")
         return ODD if key == NULL else self.enter(<object>key, sample)
 
-    def take_keyed(self, key, sample):
+    def add_keyed(self, key, sample):
         return self.enter(key, sample)
 
-    def take_packed(self, key, data):
+    def add_packed(self, key, data):
         if self.is_closed or type(key) is not str or type(data) is not bytes:
             return ODD
         if not PyUnicode_IS_ASCII(key) or PyDict_Contains(self.keys, key):
@@ -70,7 +70,7 @@ cdef class Ledger:
             return ODD
         return self.add_one(key, data)
 
-    def add(self, str key not None, bytes packed not None):
+    def add_checked(self, str key not None, bytes packed not None):
         return self.add_one(key, packed)
 
     def add_many(self, dict keys not None, data, ends):
@@ -82,7 +82,7 @@ cdef class Ledger:
 
     def restore(self, dict keys not None, ends):
         self.note(keys, ends)
-        self.taken = self.size
+        self.drained = self.size
 
     cdef int note(self, dict keys, object ends) except -1:
         self.offsets.frombytes((ends + self.size).tobytes())
@@ -90,15 +90,15 @@ cdef class Ledger:
         self.keys.update(keys)
         return 0
 
-    def hand_over(self):
+    def drain(self):
         self.end_run()
         keys, buffers = self.fresh, self.waiting
         self.fresh, self.waiting, self.page = [], [], None
-        self.taken = self.size
+        self.drained = self.size
         return keys, buffers
 
-    def attend(self):
-        return self.size - self.taken >= self.piece_size or self.is_late()
+    def is_flush_due(self):
+        return self.size - self.drained >= self.piece_size or self.is_late()
 
     cdef int enter(self, object key, object sample) except -2:
         if self.is_closed or type(key) is not str or PyDict_Contains(self.keys, key):
@@ -109,8 +109,8 @@ cdef class Ledger:
         except Exception:
             return ODD
         cdef ddf_err err
-        # Mostly well under a microsecond, less than it takes to let go of the GIL and get it back.
-        if ddf_readback_plain(as_bytes(packed), <size_t>PyBytes_GET_SIZE(packed), self.encoder.made, &err) != 1:
+        # Mostly well under a microsecond, less than it takes to release the GIL and acquire it again.
+        if ddf_roundtrip_is_exact(as_bytes(packed), <size_t>PyBytes_GET_SIZE(packed), self.encoder.made, &err) != 1:
             return ODD
         return self.add_one(key, packed)
 
@@ -121,9 +121,9 @@ cdef class Ledger:
         self.fresh.append(key)
         self.keys[key] = None
         self.size = size
-        return DUE if size - self.taken >= self.piece_size or self.is_late() else DONE
+        return DUE if size - self.drained >= self.piece_size or self.is_late() else DONE
 
-    # Have the bytes of a buffer wait, or a copy of them.
+    # Append the bytes of a buffer, or a copy of them, to those that wait.
     cdef int put(self, object buffer, const char *data, size_t size) except -1:
         if size >= LARGE:
             self.end_run()
@@ -135,7 +135,7 @@ cdef class Ledger:
         self.page_fill += size
         return 0
 
-    # Begin a page, one that nobody looks at any more if there is such a one.
+    # Begin a page: one that is not exported any more, else a new one.
     cdef int turn(self) except -1:
         self.end_run()
         self.page_start = self.page_fill = 0
@@ -148,7 +148,7 @@ cdef class Ledger:
             self.pages.append(self.page)
         return 0
 
-    # Have what was put into the page since the last time wait for its turn.
+    # Append what was put into the page since the last call to the buffers that wait.
     cdef int end_run(self) except -1:
         if self.page is not None and self.page_fill > self.page_start:
             self.waiting.append(memoryview(self.page)[self.page_start:self.page_fill])

@@ -1,4 +1,4 @@
-#include "ddf_flow.h"
+#include "ddf_limit.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -99,14 +99,14 @@ static void run_until_one_ends(world *w, double piece) {
 }
 
 /* Bytes a ns of a pass with a consumer that always wants more. */
-static double rate_of(const model *m, ddf_flow *flow, uint64_t piece, size_t reads) {
+static double rate_of(const model *m, ddf_limit *limit, uint64_t piece, size_t reads) {
     world w = {.m = m, .random = 1};
     for (size_t i = 0; i < reads; i++) {
-        while (w.in_flight < flow->limit) {
+        while (w.in_flight < limit->reads) {
             begin(&w);
         }
         run_until_one_ends(&w, (double)piece);
-        ddf_flow_note(flow, w.in_flight, piece);
+        ddf_limit_note_read(limit, w.in_flight, piece);
         w.in_flight--;
     }
     return (double)piece * (double)reads / w.now;
@@ -120,9 +120,9 @@ static double rate_of(const model *m, ddf_flow *flow, uint64_t piece, size_t rea
 static double best_of_fixed_depths(const model *m, uint64_t piece, size_t reads) {
     double best = 0;
     for (size_t depth = 16; depth <= MOST; depth *= 2) {
-        ddf_flow flow;
-        ddf_flow_init(&flow, depth);
-        double rate = rate_of(m, &flow, piece, reads);
+        ddf_limit limit;
+        ddf_limit_init(&limit, depth);
+        double rate = rate_of(m, &limit, piece, reads);
         best = rate > best ? rate : best;
     }
     return best;
@@ -141,12 +141,12 @@ static void it_is_as_fast_as_the_best_depth(void) {
         m.link = links[i / 16 % 2];
         uint64_t piece = i / 32 == 0 ? RANDOM : SEQUENTIAL;
         size_t reads = i / 32 == 0 ? 8000 : 1000;
-        if ((m.way + m.stalls * 10e6) * m.link > (double)(DDF_FLOW_MOST * piece)) {
+        if ((m.way + m.stalls * 10e6) * m.link > (double)(DDF_LIMIT_MAX * piece)) {
             continue; /* more than it may take would be needed */
         }
-        ddf_flow flow;
-        ddf_flow_init(&flow, 0);
-        double share = rate_of(&m, &flow, piece, reads) / best_of_fixed_depths(&m, piece, reads);
+        ddf_limit limit;
+        ddf_limit_init(&limit, 0);
+        double share = rate_of(&m, &limit, piece, reads) / best_of_fixed_depths(&m, piece, reads);
         if (share < 0.97) {
             fprintf(stderr, "model %zu, %.1f ms, %.0f MB/s, %.0f kB: %.3f of the best depth\n", i % 4, m.way / 1e6,
                     m.link * 1e3, (double)piece / 1e3, share);
@@ -157,64 +157,64 @@ static void it_is_as_fast_as_the_best_depth(void) {
 
 /* ---- how it goes about it ---- */
 
-static void note(ddf_flow *flow, size_t reads, uint64_t bytes) {
+static void note(ddf_limit *limit, size_t reads, uint64_t bytes) {
     for (size_t i = 0; i < reads; i++) {
-        ddf_flow_note(flow, flow->limit, bytes);
+        ddf_limit_note_read(limit, limit->reads, bytes);
     }
 }
 
 static void a_given_depth_stays(void) {
     for (size_t depth = 1; depth < 2000; depth += 63) {
-        ddf_flow flow;
-        ddf_flow_init(&flow, depth);
-        note(&flow, 10000, RANDOM);
-        assert(flow.limit == depth);
-        ddf_flow_back_off(&flow);
-        assert(flow.limit == depth);
+        ddf_limit limit;
+        ddf_limit_init(&limit, depth);
+        note(&limit, 10000, RANDOM);
+        assert(limit.reads == depth);
+        ddf_limit_back_off(&limit);
+        assert(limit.reads == depth);
     }
 }
 
 static void small_reads_become_more(void) {
-    ddf_flow flow;
-    ddf_flow_init(&flow, 0);
-    assert(flow.limit == DDF_FLOW_START);
-    note(&flow, DDF_FLOW_START - 1, RANDOM);
-    assert(flow.limit == DDF_FLOW_START);
-    note(&flow, 1, RANDOM);
-    assert(flow.limit == 2 * DDF_FLOW_START);
-    note(&flow, 10000, RANDOM);
-    assert(flow.limit == DDF_FLOW_MOST);
+    ddf_limit limit;
+    ddf_limit_init(&limit, 0);
+    assert(limit.reads == DDF_LIMIT_START);
+    note(&limit, DDF_LIMIT_START - 1, RANDOM);
+    assert(limit.reads == DDF_LIMIT_START);
+    note(&limit, 1, RANDOM);
+    assert(limit.reads == 2 * DDF_LIMIT_START);
+    note(&limit, 10000, RANDOM);
+    assert(limit.reads == DDF_LIMIT_MAX);
 }
 
 static void in_flight_is_no_more_than_enough(void) {
     for (uint64_t bytes = 1000; bytes < (uint64_t)4 << 20; bytes += bytes / 7) {
-        ddf_flow flow;
-        ddf_flow_init(&flow, 0);
-        note(&flow, 10000, bytes);
-        assert(flow.limit == DDF_FLOW_START || flow.limit * bytes < DDF_FLOW_BYTES);
-        assert(flow.limit == DDF_FLOW_MOST || 2 * flow.limit * bytes >= DDF_FLOW_BYTES);
+        ddf_limit limit;
+        ddf_limit_init(&limit, 0);
+        note(&limit, 10000, bytes);
+        assert(limit.reads == DDF_LIMIT_START || limit.reads * bytes < DDF_LIMIT_BYTES);
+        assert(limit.reads == DDF_LIMIT_MAX || 2 * limit.reads * bytes >= DDF_LIMIT_BYTES);
     }
 }
 
 static void it_stays_while_the_consumer_is_what_is_slow(void) {
-    ddf_flow flow;
-    ddf_flow_init(&flow, 0);
+    ddf_limit limit;
+    ddf_limit_init(&limit, 0);
     for (size_t i = 0; i < 10000; i++) {
-        ddf_flow_note(&flow, DDF_FLOW_START - 1, RANDOM);
+        ddf_limit_note_read(&limit, DDF_LIMIT_START - 1, RANDOM);
     }
-    assert(flow.limit == DDF_FLOW_START);
+    assert(limit.reads == DDF_LIMIT_START);
 }
 
 static void each_failure_halves_it_for_a_while(void) {
-    ddf_flow flow;
-    ddf_flow_init(&flow, 0);
-    ddf_flow_back_off(&flow);
-    assert(flow.limit == DDF_FLOW_START);
-    note(&flow, 10000, RANDOM);
-    ddf_flow_back_off(&flow);
-    assert(flow.limit == DDF_FLOW_MOST / 2);
-    note(&flow, DDF_FLOW_MOST / 2, RANDOM);
-    assert(flow.limit == DDF_FLOW_MOST);
+    ddf_limit limit;
+    ddf_limit_init(&limit, 0);
+    ddf_limit_back_off(&limit);
+    assert(limit.reads == DDF_LIMIT_START);
+    note(&limit, 10000, RANDOM);
+    ddf_limit_back_off(&limit);
+    assert(limit.reads == DDF_LIMIT_MAX / 2);
+    note(&limit, DDF_LIMIT_MAX / 2, RANDOM);
+    assert(limit.reads == DDF_LIMIT_MAX);
 }
 
 int main(void) {

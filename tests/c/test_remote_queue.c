@@ -1,6 +1,6 @@
 #define _GNU_SOURCE
 #include "ddf_engine.h"
-#include "ddf_feed.h"
+#include "ddf_remote_queue.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #define SHARD_PIECES ((size_t)64)
 #define SHARD_SIZE (PIECE * SHARD_PIECES)
 #define SHARDS ((size_t)3)
-#define PATIENCE 20000 /* ms: a test that waits that long has failed */
+#define TIMEOUT_MS 20000 /* ms: a test that waits that long has failed */
 #define MOST 512
 
 /* A job of equal pieces with two references: the engine's and the test's. Shard s has byte_at(position + s). */
@@ -94,36 +94,36 @@ static void expect_bytes(const task *t) {
     }
 }
 
-static void fill(const ddf_feed_piece *piece) {
+static void fill(const ddf_remote_piece *piece) {
     for (uint64_t i = 0; i < piece->length; i++) {
         piece->data[i] = byte_at(piece->shard + piece->position + i);
     }
 }
 
-static void end(ddf_feed *feed, const ddf_feed_piece *piece, int status, const char *reason) {
-    ddf_feed_end(feed, piece, status, reason);
+static void end(ddf_remote_queue *queue, const ddf_remote_piece *piece, int status, const char *reason) {
+    ddf_remote_queue_complete(queue, piece, status, reason);
     ddf_arena_release(piece->arena);
 }
 
-static void engine_and_feed(ddf_engine **engine, ddf_feed **feed) {
-    assert(ddf_engine_new(8, 2, DDF_IO_AUTO, engine) == 0 && ddf_feed_new(*engine, feed) == 0);
+static void engine_and_queue(ddf_engine **engine, ddf_remote_queue **queue) {
+    assert(ddf_engine_new(8, 2, DDF_IO_AUTO, engine) == 0 && ddf_remote_queue_new(*engine, queue) == 0);
 }
 
 /* Take `n` pieces that are to come. */
-static void await(ddf_feed *feed, ddf_feed_piece *pieces, size_t n) {
+static void await(ddf_remote_queue *queue, ddf_remote_piece *pieces, size_t n) {
     for (size_t got = 0, i = 0; got < n; i++) {
-        assert(i < PATIENCE);
-        got += ddf_feed_take(feed, pieces + got, n - got);
+        assert(i < TIMEOUT_MS);
+        got += ddf_remote_queue_acquire(queue, pieces + got, n - got);
         usleep(1000);
     }
 }
 
-static void expect_end(ddf_engine *engine, ddf_feed *feed) {
-    assert(ddf_engine_stop(engine, PATIENCE) == 0 && ddf_engine_threads(engine) == 0);
-    ddf_feed_release(feed);
+static void expect_end(ddf_engine *engine, ddf_remote_queue *queue) {
+    assert(ddf_engine_stop(engine, TIMEOUT_MS) == 0 && ddf_engine_threads(engine) == 0);
+    ddf_remote_queue_release(queue);
     ddf_engine_release(engine);
     for (int i = 0; atomic_load(&alive) > 0; i++) {
-        assert(i < PATIENCE);
+        assert(i < TIMEOUT_MS);
         usleep(1000);
     }
     assert(ddf_pool_used(pool) == 0);
@@ -133,16 +133,16 @@ static void expect_end(ddf_engine *engine, ddf_feed *feed) {
 /* Outside readers, which serve until told to stop. */
 typedef struct agent {
     pthread_t thread;
-    ddf_feed *feed;
+    ddf_remote_queue *queue;
     atomic_int *stop;
     unsigned seed;
     int fails; /* one in so many */
 } agent;
 
-static void shuffle(ddf_feed_piece *pieces, size_t n, unsigned *seed) {
+static void shuffle(ddf_remote_piece *pieces, size_t n, unsigned *seed) {
     for (size_t i = n; i > 1; i--) {
         size_t k = (size_t)rand_r(seed) % i;
-        ddf_feed_piece piece = pieces[k];
+        ddf_remote_piece piece = pieces[k];
         pieces[k] = pieces[i - 1];
         pieces[i - 1] = piece;
     }
@@ -150,31 +150,31 @@ static void shuffle(ddf_feed_piece *pieces, size_t n, unsigned *seed) {
 
 static void *serve(void *arg) {
     agent *a = arg;
-    ddf_feed_piece pieces[32];
-    struct pollfd watched = {.fd = ddf_feed_fd(a->feed), .events = POLLIN};
+    ddf_remote_piece pieces[32];
+    struct pollfd watched = {.fd = ddf_remote_queue_fd(a->queue), .events = POLLIN};
     while (!atomic_load(a->stop)) {
-        ddf_feed_arm(a->feed);
-        size_t n = ddf_feed_take(a->feed, pieces, 1 + (size_t)rand_r(&a->seed) % 32);
+        ddf_remote_queue_arm(a->queue);
+        size_t n = ddf_remote_queue_acquire(a->queue, pieces, 1 + (size_t)rand_r(&a->seed) % 32);
         if (n == 0) {
             (void)poll(&watched, 1, 20); /* agents share the descriptor */
-            ddf_feed_clear(a->feed);
+            ddf_remote_queue_clear(a->queue);
         }
         shuffle(pieces, n, &a->seed);
         for (size_t i = 0; i < n; i++) {
-            int is_late = ddf_feed_is_given_up(a->feed, &pieces[i]);
+            int is_late = ddf_remote_queue_is_cancelled(a->queue, &pieces[i]);
             int fails = a->fails != 0 && rand_r(&a->seed) % a->fails == 0;
             if (!is_late) {
                 fill(&pieces[i]);
             }
-            end(a->feed, &pieces[i], fails ? -EIO : 0, fails ? "told to" : NULL);
+            end(a->queue, &pieces[i], fails ? -EIO : 0, fails ? "told to" : NULL);
         }
     }
     return NULL;
 }
 
-static void start(agent *agents, size_t n, ddf_feed *feed, atomic_int *stop, int fails) {
+static void start(agent *agents, size_t n, ddf_remote_queue *queue, atomic_int *stop, int fails) {
     for (size_t i = 0; i < n; i++) {
-        agents[i] = (agent){.feed = feed, .stop = stop, .seed = (unsigned)i + 1, .fails = fails};
+        agents[i] = (agent){.queue = queue, .stop = stop, .seed = (unsigned)i + 1, .fails = fails};
         assert(pthread_create(&agents[i].thread, NULL, serve, &agents[i]) == 0);
     }
 }
@@ -188,11 +188,11 @@ static void join(agent *agents, size_t n, atomic_int *stop) {
 
 static void every_byte_lands_where_it_belongs(size_t n_agents) {
     ddf_engine *engine;
-    ddf_feed *feed;
+    ddf_remote_queue *queue;
     agent agents[3];
     atomic_int stop = 0;
-    engine_and_feed(&engine, &feed);
-    start(agents, n_agents, feed, &stop, 0);
+    engine_and_queue(&engine, &queue);
+    start(agents, n_agents, queue, &stop, 0);
     task *jobs[8];
     for (size_t i = 0; i < 8; i++) {
         jobs[i] = task_new(i * 5, i == 5 ? 0 : 100 + i);
@@ -203,153 +203,153 @@ static void every_byte_lands_where_it_belongs(size_t n_agents) {
         }
     }
     for (size_t i = 0; i < 8; i++) {
-        assert(ddf_engine_wait(engine, &jobs[i]->job, PATIENCE) == 0);
+        assert(ddf_engine_wait(engine, &jobs[i]->job, TIMEOUT_MS) == 0);
         expect_bytes(jobs[i]);
         assert(jobs[i]->job.waited == jobs[i]->count * PIECE);
         task_release(jobs[i]);
     }
     assert(ddf_engine_progress(engine) == 7 * 100 + 23);
     join(agents, n_agents, &stop);
-    expect_end(engine, feed);
+    expect_end(engine, queue);
 }
 
 static void pieces_come_in_the_order_they_were_asked_for(void) {
     ddf_engine *engine;
-    ddf_feed *feed;
-    ddf_feed_piece pieces[MOST];
-    engine_and_feed(&engine, &feed);
+    ddf_remote_queue *queue;
+    ddf_remote_piece pieces[MOST];
+    engine_and_queue(&engine, &queue);
     task *jobs[3];
     for (size_t i = 0; i < 3; i++) {
         jobs[i] = task_new(i * 60, 50);
         assert(ddf_engine_run(engine, &jobs[i]->job, 0) == -EAGAIN);
     }
-    assert(ddf_feed_take(feed, pieces, 0) == 0 && ddf_feed_take(feed, pieces, 20) == 20);
-    assert(ddf_feed_take(feed, pieces + 20, MOST - 20) == 130 && ddf_feed_take(feed, pieces, MOST) == 0);
+    assert(ddf_remote_queue_acquire(queue, pieces, 0) == 0 && ddf_remote_queue_acquire(queue, pieces, 20) == 20);
+    assert(ddf_remote_queue_acquire(queue, pieces + 20, MOST - 20) == 130 && ddf_remote_queue_acquire(queue, pieces, MOST) == 0);
     for (size_t i = 0; i < 150; i++) {
         size_t n = i / 50 * 60 + i % 50;
         assert(pieces[i].shard == n / SHARD_PIECES && pieces[i].position == n % SHARD_PIECES * PIECE);
-        assert(pieces[i].length == PIECE && !ddf_feed_is_given_up(feed, &pieces[i]));
+        assert(pieces[i].length == PIECE && !ddf_remote_queue_is_cancelled(queue, &pieces[i]));
     }
     for (size_t i = 150; i-- > 0;) {
         fill(&pieces[i]);
         assert(!ddf_job_is_done(&jobs[0]->job));
-        end(feed, &pieces[i], 0, NULL);
+        end(queue, &pieces[i], 0, NULL);
     }
     for (size_t i = 0; i < 3; i++) {
-        assert(ddf_engine_wait(engine, &jobs[i]->job, PATIENCE) == 0);
+        assert(ddf_engine_wait(engine, &jobs[i]->job, TIMEOUT_MS) == 0);
         expect_bytes(jobs[i]);
         task_release(jobs[i]);
     }
-    expect_end(engine, feed);
+    expect_end(engine, queue);
 }
 
 static void a_worker_builds_what_is_made_of_the_last_piece(void) {
     for (int refused = 0; refused < 2; refused++) {
         ddf_engine *engine;
-        ddf_feed *feed;
-        ddf_feed_piece piece;
-        engine_and_feed(&engine, &feed);
+        ddf_remote_queue *queue;
+        ddf_remote_piece piece;
+        engine_and_queue(&engine, &queue);
         faults.threads_refused = refused;
         task *t = task_new(0, 1);
         assert(ddf_engine_run(engine, &t->job, 0) == -EAGAIN);
-        await(feed, &piece, 1);
+        await(queue, &piece, 1);
         fill(&piece);
-        end(feed, &piece, 0, NULL);
-        assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0);
+        end(queue, &piece, 0, NULL);
+        assert(ddf_engine_wait(engine, &t->job, TIMEOUT_MS) == 0);
         expect_bytes(t);
         assert(!pthread_equal(t->finisher, pthread_self()) == !refused); /* unless there is none */
         task_release(t);
-        expect_end(engine, feed);
+        expect_end(engine, queue);
     }
 }
 
 static void a_failed_piece_fails_its_job_and_says_why(void) {
     ddf_engine *engine;
-    ddf_feed *feed;
-    ddf_feed_piece pieces[MOST];
-    engine_and_feed(&engine, &feed);
+    ddf_remote_queue *queue;
+    ddf_remote_piece pieces[MOST];
+    engine_and_queue(&engine, &queue);
     task *bad = task_new(60, 10), *good = task_new(0, 10);
     ddf_engine_submit(engine, &bad->job);
-    await(feed, pieces, 6);
+    await(queue, pieces, 6);
     char why[] = "the server is gone";
-    end(feed, &pieces[4], -EHOSTUNREACH, why);
+    end(queue, &pieces[4], -EHOSTUNREACH, why);
     memset(why, 'x', sizeof why);
-    end(feed, &pieces[1], -EIO, "a later one does not count");
-    assert(ddf_feed_is_given_up(feed, &pieces[0]) && ddf_feed_take(feed, pieces + 6, 4) == 0);
+    end(queue, &pieces[1], -EIO, "a later one does not count");
+    assert(ddf_remote_queue_is_cancelled(queue, &pieces[0]) && ddf_remote_queue_acquire(queue, pieces + 6, 4) == 0);
     ddf_engine_submit(engine, &good->job);
-    await(feed, pieces + 6, 10);
-    assert(!ddf_feed_is_given_up(feed, &pieces[6]) && !ddf_job_is_done(&bad->job));
+    await(queue, pieces + 6, 10);
+    assert(!ddf_remote_queue_is_cancelled(queue, &pieces[6]) && !ddf_job_is_done(&bad->job));
     for (size_t i = 0; i < 16; i++) {
         if (i != 1 && i != 4) {
             fill(&pieces[i]);
-            end(feed, &pieces[i], 0, NULL);
+            end(queue, &pieces[i], 0, NULL);
         }
     }
-    assert(ddf_engine_wait(engine, &bad->job, PATIENCE) == 0 && ddf_engine_wait(engine, &good->job, PATIENCE) == 0);
+    assert(ddf_engine_wait(engine, &bad->job, TIMEOUT_MS) == 0 && ddf_engine_wait(engine, &good->job, TIMEOUT_MS) == 0);
     expect_bytes(good);
     assert(bad->job.status == -EHOSTUNREACH && strcmp(bad->job.err.msg, "the server is gone") == 0);
     assert(bad->job.err.item == 1 && bad->job.err.pos == 0);
     task_release(bad), task_release(good);
-    expect_end(engine, feed);
+    expect_end(engine, queue);
 }
 
 static void a_cancelled_job_waits_for_what_is_out(void) {
     ddf_engine *engine;
-    ddf_feed *feed;
-    ddf_feed_piece pieces[3];
-    engine_and_feed(&engine, &feed);
+    ddf_remote_queue *queue;
+    ddf_remote_piece pieces[3];
+    engine_and_queue(&engine, &queue);
     task *t = task_new(0, 10);
     ddf_engine_submit(engine, &t->job);
-    await(feed, pieces, 3);
-    struct pollfd watched = {.fd = ddf_feed_fd(feed), .events = POLLIN};
-    ddf_feed_arm(feed);
+    await(queue, pieces, 3);
+    struct pollfd watched = {.fd = ddf_remote_queue_fd(queue), .events = POLLIN};
+    ddf_remote_queue_arm(queue);
     assert(poll(&watched, 1, 0) == 0);
     ddf_engine_cancel(engine, &t->job);
-    assert(poll(&watched, 1, 0) == 1 && ddf_feed_is_given_up(feed, &pieces[0]) && !ddf_job_is_done(&t->job));
+    assert(poll(&watched, 1, 0) == 1 && ddf_remote_queue_is_cancelled(queue, &pieces[0]) && !ddf_job_is_done(&t->job));
     task_release(t); /* its owner is gone */
     for (size_t i = 0; i < 3; i++) {
         assert(atomic_load(&alive) == 1);
         fill(&pieces[i]);
-        end(feed, &pieces[i], i == 1 ? -EIO : 0, "nobody cares");
+        end(queue, &pieces[i], i == 1 ? -EIO : 0, "nobody cares");
     }
-    assert(atomic_load(&alive) == 0 && ddf_feed_take(feed, pieces, 1) == 0);
-    expect_end(engine, feed);
+    assert(atomic_load(&alive) == 0 && ddf_remote_queue_acquire(queue, pieces, 1) == 0);
+    expect_end(engine, queue);
 }
 
 static void memory_stays_as_long_as_somebody_holds_a_piece(void) {
     ddf_engine *engine;
-    ddf_feed *feed;
-    ddf_feed_piece piece;
-    engine_and_feed(&engine, &feed);
+    ddf_remote_queue *queue;
+    ddf_remote_piece piece;
+    engine_and_queue(&engine, &queue);
     task *t = task_new(0, 1);
     ddf_engine_submit(engine, &t->job);
-    await(feed, &piece, 1);
-    ddf_feed_end(feed, &piece, 0, NULL);
-    assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0);
+    await(queue, &piece, 1);
+    ddf_remote_queue_complete(queue, &piece, 0, NULL);
+    assert(ddf_engine_wait(engine, &t->job, TIMEOUT_MS) == 0);
     task_release(t);
-    assert(ddf_engine_stop(engine, PATIENCE) == 0);
+    assert(ddf_engine_stop(engine, TIMEOUT_MS) == 0);
     fill(&piece);
     assert(ddf_pool_used(pool) > 0);
     ddf_arena_release(piece.arena);
-    expect_end(engine, feed);
+    expect_end(engine, queue);
 }
 
 /* Stopped and released, each in any order, with pieces out: nobody waits for them, and nothing is freed before. */
 static void an_engine_stops_with_pieces_out(int pieces_first, int job_first) {
     ddf_engine *engine;
-    ddf_feed *feed;
-    ddf_feed_piece pieces[4];
-    engine_and_feed(&engine, &feed);
+    ddf_remote_queue *queue;
+    ddf_remote_piece pieces[4];
+    engine_and_queue(&engine, &queue);
     task *out = task_new(0, 4), *queued = task_new(4, 4);
     ddf_engine_submit(engine, &out->job);
-    await(feed, pieces, 4);
+    await(queue, pieces, 4);
     assert(ddf_engine_run(engine, &queued->job, 0) == -EAGAIN);
-    struct pollfd watched = {.fd = ddf_feed_fd(feed), .events = POLLIN};
-    ddf_feed_arm(feed);
-    assert(ddf_engine_stop(engine, PATIENCE) == 0);
+    struct pollfd watched = {.fd = ddf_remote_queue_fd(queue), .events = POLLIN};
+    ddf_remote_queue_arm(queue);
+    assert(ddf_engine_stop(engine, TIMEOUT_MS) == 0);
     assert(ddf_job_is_done(&queued->job) && queued->job.status == DDF_E_CANCELLED && !ddf_job_is_done(&out->job));
-    assert(poll(&watched, 1, 0) == 1 && ddf_feed_is_given_up(feed, &pieces[3]));
-    assert(ddf_engine_wait(engine, &out->job, 10) == -EAGAIN && ddf_feed_take(feed, pieces, 1) == 0);
+    assert(poll(&watched, 1, 0) == 1 && ddf_remote_queue_is_cancelled(queue, &pieces[3]));
+    assert(ddf_engine_wait(engine, &out->job, 10) == -EAGAIN && ddf_remote_queue_acquire(queue, pieces, 1) == 0);
     if (job_first) {
         ddf_engine_cancel(engine, &out->job);
         task_release(out);
@@ -358,18 +358,18 @@ static void an_engine_stops_with_pieces_out(int pieces_first, int job_first) {
     if (pieces_first) {
         for (size_t i = 0; i < 4; i++) {
             fill(&pieces[i]);
-            end(feed, &pieces[i], 0, NULL);
+            end(queue, &pieces[i], 0, NULL);
         }
         assert(job_first || out->job.status == DDF_E_CANCELLED);
-        ddf_feed_release(feed);
+        ddf_remote_queue_release(queue);
         ddf_engine_release(engine);
     } else {
         ddf_engine_release(engine);
         for (size_t i = 0; i < 4; i++) {
             fill(&pieces[i]);
-            end(feed, &pieces[i], 0, NULL);
+            end(queue, &pieces[i], 0, NULL);
         }
-        ddf_feed_release(feed);
+        ddf_remote_queue_release(queue);
     }
     if (!job_first) {
         assert(ddf_job_is_done(&out->job) && out->job.status == DDF_E_CANCELLED);
@@ -378,65 +378,65 @@ static void an_engine_stops_with_pieces_out(int pieces_first, int job_first) {
     assert(atomic_load(&alive) == 0 && ddf_pool_used(pool) == 0);
 }
 
-static void a_closed_feed_cancels_what_is_left(void) {
+static void a_closed_queue_cancels_what_is_left(void) {
     ddf_engine *engine;
-    ddf_feed *feed, *other;
-    ddf_feed_piece pieces[2], late;
-    engine_and_feed(&engine, &feed);
-    assert(ddf_feed_new(engine, &other) == -EBUSY);
+    ddf_remote_queue *queue, *other;
+    ddf_remote_piece pieces[2], late;
+    engine_and_queue(&engine, &queue);
+    assert(ddf_remote_queue_new(engine, &other) == -EBUSY);
     task *half = task_new(0, 4), *whole = task_new(4, 2), *none = task_new(8, 4), *next = task_new(9, 1);
     ddf_engine_submit(engine, &half->job);
-    await(feed, pieces, 2);
+    await(queue, pieces, 2);
     assert(ddf_engine_run(engine, &none->job, 0) == -EAGAIN);
-    ddf_feed_close(feed);
-    ddf_feed_close(feed);
+    ddf_remote_queue_close(queue);
+    ddf_remote_queue_close(queue);
     assert(ddf_job_is_done(&none->job) && none->job.status == DDF_E_CANCELLED);
     assert(half->job.status == DDF_E_CANCELLED && !ddf_job_is_done(&half->job));
-    assert(ddf_feed_is_given_up(feed, &pieces[1]) && ddf_feed_take(feed, &late, 1) == 0);
+    assert(ddf_remote_queue_is_cancelled(queue, &pieces[1]) && ddf_remote_queue_acquire(queue, &late, 1) == 0);
     ddf_engine_submit(engine, &whole->job);
-    assert(ddf_engine_wait(engine, &whole->job, PATIENCE) == 0 && whole->job.status == -ENOTSUP);
-    ddf_feed_release(feed);
-    assert(ddf_feed_new(engine, &other) == 0); /* while pieces of the first are out */
-    assert(ddf_engine_run(engine, &next->job, 0) == -EAGAIN && ddf_feed_take(other, &late, 1) == 1);
+    assert(ddf_engine_wait(engine, &whole->job, TIMEOUT_MS) == 0 && whole->job.status == -ENOTSUP);
+    ddf_remote_queue_release(queue);
+    assert(ddf_remote_queue_new(engine, &other) == 0); /* while pieces of the first are out */
+    assert(ddf_engine_run(engine, &next->job, 0) == -EAGAIN && ddf_remote_queue_acquire(other, &late, 1) == 1);
     end(other, &late, -EIO, NULL);
     for (size_t i = 0; i < 2; i++) {
-        end(feed, &pieces[i], 0, NULL);
+        end(queue, &pieces[i], 0, NULL);
     }
     assert(ddf_job_is_done(&half->job) && ddf_job_is_done(&next->job) && next->job.err.msg == NULL);
     task_release(half), task_release(whole), task_release(none), task_release(next);
     expect_end(engine, other);
 }
 
-static void without_a_feed_remote_jobs_fail(void) {
+static void without_a_queue_remote_jobs_fail(void) {
     ddf_engine *engine;
     assert(ddf_engine_new(8, 2, DDF_IO_AUTO, &engine) == 0);
     task *submitted = task_new(0, 4), *run = task_new(0, 4);
     ddf_engine_submit(engine, &submitted->job);
-    assert(ddf_engine_wait(engine, &submitted->job, PATIENCE) == 0 && submitted->job.status == -ENOTSUP);
-    assert(ddf_engine_run(engine, &run->job, PATIENCE) == 0 && run->job.status == -ENOTSUP);
+    assert(ddf_engine_wait(engine, &submitted->job, TIMEOUT_MS) == 0 && submitted->job.status == -ENOTSUP);
+    assert(ddf_engine_run(engine, &run->job, TIMEOUT_MS) == 0 && run->job.status == -ENOTSUP);
     task_release(submitted), task_release(run);
     expect_end(engine, NULL);
 }
 
-static void an_armed_feed_calls_once(void) {
+static void an_armed_queue_calls_once(void) {
     ddf_engine *engine;
-    ddf_feed *feed;
-    ddf_feed_piece piece;
-    engine_and_feed(&engine, &feed);
-    struct pollfd watched = {.fd = ddf_feed_fd(feed), .events = POLLIN};
+    ddf_remote_queue *queue;
+    ddf_remote_piece piece;
+    engine_and_queue(&engine, &queue);
+    struct pollfd watched = {.fd = ddf_remote_queue_fd(queue), .events = POLLIN};
     for (int i = 0; i < 200; i++) {
         task *t = task_new(0, 1);
-        ddf_feed_arm(feed);
+        ddf_remote_queue_arm(queue);
         assert(poll(&watched, 1, 0) == 0);
         ddf_engine_submit(engine, &t->job);
-        assert(poll(&watched, 1, PATIENCE) == 1);
-        ddf_feed_clear(feed);
-        assert(poll(&watched, 1, 0) == 0 && ddf_feed_take(feed, &piece, 1) == 1);
-        end(feed, &piece, 0, NULL);
-        assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0);
+        assert(poll(&watched, 1, TIMEOUT_MS) == 1);
+        ddf_remote_queue_clear(queue);
+        assert(poll(&watched, 1, 0) == 0 && ddf_remote_queue_acquire(queue, &piece, 1) == 1);
+        end(queue, &piece, 0, NULL);
+        assert(ddf_engine_wait(engine, &t->job, TIMEOUT_MS) == 0);
         task_release(t);
     }
-    expect_end(engine, feed);
+    expect_end(engine, queue);
 }
 
 typedef struct client {
@@ -464,7 +464,7 @@ static void *ask(void *arg) {
                 usleep((useconds_t)(rand_r(&c->seed) % 300));
                 ddf_engine_cancel(c->engine, &jobs[k]->job);
             } else {
-                assert(ddf_engine_wait(c->engine, &jobs[k]->job, PATIENCE) == 0);
+                assert(ddf_engine_wait(c->engine, &jobs[k]->job, TIMEOUT_MS) == 0);
                 if (jobs[k]->job.status == 0) {
                     expect_bytes(jobs[k]);
                 }
@@ -478,28 +478,28 @@ static void *ask(void *arg) {
 /* With `stops`, the engine stops amid it all, and the agents go on to end what they have. */
 static void nothing_is_lost_under_stress(int stops) {
     ddf_engine *engine;
-    ddf_feed *feed;
+    ddf_remote_queue *queue;
     agent agents[3];
     client clients[3];
     atomic_int stop = 0;
-    engine_and_feed(&engine, &feed);
-    start(agents, 3, feed, &stop, 500);
+    engine_and_queue(&engine, &queue);
+    start(agents, 3, queue, &stop, 500);
     for (size_t i = 0; i < 3; i++) {
         clients[i] = (client){.engine = engine, .seed = (unsigned)i + 1};
         assert(pthread_create(&clients[i].thread, NULL, ask, &clients[i]) == 0);
     }
     if (stops == 1) {
         usleep(20000);
-        assert(ddf_engine_stop(engine, PATIENCE) == 0);
+        assert(ddf_engine_stop(engine, TIMEOUT_MS) == 0);
     } else if (stops == 2) {
         usleep(20000);
-        ddf_feed_close(feed);
+        ddf_remote_queue_close(queue);
     }
     for (size_t i = 0; i < 3; i++) {
         pthread_join(clients[i].thread, NULL);
     }
     join(agents, 3, &stop);
-    expect_end(engine, feed);
+    expect_end(engine, queue);
 }
 
 int main(void) {
@@ -514,9 +514,9 @@ int main(void) {
     for (int i = 0; i < 4; i++) {
         an_engine_stops_with_pieces_out(i % 2, i / 2);
     }
-    a_closed_feed_cancels_what_is_left();
-    without_a_feed_remote_jobs_fail();
-    an_armed_feed_calls_once();
+    a_closed_queue_cancels_what_is_left();
+    without_a_queue_remote_jobs_fail();
+    an_armed_queue_calls_once();
     nothing_is_lost_under_stress(0);
     nothing_is_lost_under_stress(1);
     nothing_is_lost_under_stress(2);

@@ -15,7 +15,7 @@ from agents import Agent
 from ddfast._native.arena import Pool
 from ddfast._native.decode import Decoder
 from ddfast._native.engine import Engine
-from ddfast._native.feed import Feed, Piece
+from ddfast._native.remote_queue import RemoteQueue, RemotePiece
 from ddfast._native.fetch import Fetch
 from ddfast._native.file import File
 from ddfast._native.offsets import OffsetTable
@@ -91,11 +91,11 @@ def all_of(fetch):
     return [sample for batch in range(len(fetch)) for sample in raw(fetch, batch)]
 
 
-def take(feed, count):
+def take(queue, count):
     """Pieces that are to come."""
     pieces, deadline = [], time.monotonic() + 30
     while len(pieces) < count and time.monotonic() < deadline:
-        pieces += feed.take(count - len(pieces))
+        pieces += queue.take(count - len(pieces))
     assert len(pieces) == count
     return pieces
 
@@ -126,14 +126,14 @@ def test_many_fetches_at_once_come_right_from_a_slow_reader(bench):
 
 
 def test_pieces_are_cut_at_the_largest_read_and_merged_across_the_gap(bench):
-    feed = Feed(bench.engine)
+    queue = RemoteQueue(bench.engine)
     indices = np.arange(0, COUNT, 2)
     fetch = bench.fetch(indices=indices, max_gap=1 << 20, max_read=100_000)
     fetch.submit()
     size = len(bench.files[0])
-    pieces = take(feed, 1)
+    pieces = take(queue, 1)
     time.sleep(0.01)
-    pieces += feed.take(1000)
+    pieces += queue.take(1000)
     assert all(len(piece) == piece.stop - piece.start <= 100_000 for piece in pieces)
     assert [piece.start for piece in pieces[1:]] == [piece.stop for piece in pieces[:-1]]
     assert pieces[0].start == 0
@@ -141,9 +141,9 @@ def test_pieces_are_cut_at_the_largest_read_and_merged_across_the_gap(bench):
 
 
 def test_a_failed_piece_fails_its_fetch_with_errno_and_reason(bench):
-    feed = Feed(bench.engine)
+    queue = RemoteQueue(bench.engine)
     fetch = bench.some()
-    pieces = take(feed, 3)
+    pieces = take(queue, 3)
     pieces[2].fail(errno.EHOSTUNREACH, "höst\0 unreachable" + "!" * 5000)
     pieces.clear()
     assert fetch.wait(30)
@@ -156,9 +156,9 @@ def test_a_failed_piece_fails_its_fetch_with_errno_and_reason(bench):
 
 
 def test_a_piece_may_fail_with_a_status_of_the_kernels(bench):
-    feed = Feed(bench.engine)
+    queue = RemoteQueue(bench.engine)
     fetch = bench.some(1)
-    take(feed, 1)[0].fail(E_CHANGED, "another version")
+    take(queue, 1)[0].fail(E_CHANGED, "another version")
     assert fetch.wait(30)
     with pytest.raises(KernelError, match="another version") as caught:
         fetch.check()
@@ -166,9 +166,9 @@ def test_a_piece_may_fail_with_a_status_of_the_kernels(bench):
 
 
 def test_a_dropped_piece_fails_its_fetch(bench):
-    feed = Feed(bench.engine)
+    queue = RemoteQueue(bench.engine)
     fetch = bench.some(1)
-    take(feed, 1)
+    take(queue, 1)
     assert fetch.wait(30)
     with pytest.raises(OSError, match=os.strerror(errno.EIO)) as caught:
         fetch.check()
@@ -176,17 +176,17 @@ def test_a_dropped_piece_fails_its_fetch(bench):
 
 
 def test_a_piece_is_ended_once(bench):
-    feed = Feed(bench.engine)
+    queue = RemoteQueue(bench.engine)
     fetch = bench.some(1)
-    piece = take(feed, 1)[0]
+    piece = take(queue, 1)[0]
     memoryview(piece)[:] = bench.packed[0]
     assert not piece.ended
-    assert not piece.given_up
+    assert not piece.cancelled
     with pytest.raises(ValueError, match="no failure"):
         piece.fail(0, "")
     piece.end()
     assert piece.ended
-    assert piece.given_up
+    assert piece.cancelled
     with pytest.raises(RuntimeError, match="once"):
         piece.end()
     with pytest.raises(RuntimeError, match="once"):
@@ -197,19 +197,19 @@ def test_a_piece_is_ended_once(bench):
     assert all_of(fetch) == bench.packed[:1]
 
 
-def test_pieces_come_from_feeds_only():
-    with pytest.raises(TypeError, match="taken from a feed"):
-        Piece()
+def test_pieces_come_from_a_queue_only():
+    with pytest.raises(TypeError, match="taken from a queue"):
+        RemotePiece()
 
 
-def test_memory_outlives_fetch_engine_and_feed_while_a_view_lives(bench):
-    feed = Feed(bench.engine)
+def test_memory_outlives_fetch_engine_and_queue_while_a_view_lives(bench):
+    queue = RemoteQueue(bench.engine)
     fetch = bench.some(1)
-    piece = take(feed, 1)[0]
+    piece = take(queue, 1)[0]
     view = memoryview(piece)
     piece.end()
     assert fetch.wait(30)
-    del fetch, feed, piece
+    del fetch, queue, piece
     gc.collect()
     assert bench.engine.stop(30)
     assert bench.pool.used > 0
@@ -221,16 +221,16 @@ def test_memory_outlives_fetch_engine_and_feed_while_a_view_lives(bench):
 
 
 def test_a_dropped_fetch_gives_its_pieces_up_and_calls(bench):
-    feed = Feed(bench.engine)
+    queue = RemoteQueue(bench.engine)
     fetch = bench.some()
-    pieces = take(feed, 2)
-    feed.arm()
-    assert not select.select([feed.fd], [], [], 0)[0]
+    pieces = take(queue, 2)
+    queue.arm()
+    assert not select.select([queue.fd], [], [], 0)[0]
     del fetch
-    assert select.select([feed.fd], [], [], 30)[0]
-    feed.clear()
-    assert all(piece.given_up and not piece.ended for piece in pieces)
-    assert feed.take(100) == []
+    assert select.select([queue.fd], [], [], 30)[0]
+    queue.clear()
+    assert all(piece.cancelled and not piece.ended for piece in pieces)
+    assert queue.take(100) == []
     assert bench.pool.used > 0
     pieces.pop().end()
     pieces.pop().fail(errno.EIO, "whatever")
@@ -238,14 +238,14 @@ def test_a_dropped_fetch_gives_its_pieces_up_and_calls(bench):
 
 
 def test_an_engine_stops_without_waiting_for_pieces(bench):
-    feed = Feed(bench.engine)
+    queue = RemoteQueue(bench.engine)
     fetch = bench.some()
-    pieces = take(feed, 2)
+    pieces = take(queue, 2)
     assert bench.engine.stop(30)
     assert bench.engine.threads == 0
     assert not fetch.done
-    assert all(piece.given_up for piece in pieces)
-    assert feed.take(1) == []
+    assert all(piece.cancelled for piece in pieces)
+    assert queue.take(1) == []
     for piece in pieces:
         memoryview(piece)[:] = bytes(len(piece))
         piece.end()
@@ -258,13 +258,13 @@ def test_an_engine_stops_without_waiting_for_pieces(bench):
 def test_everything_may_be_dropped_in_any_order():
     for order in range(6):
         bench = Bench()
-        feed = Feed(bench.engine)
+        queue = RemoteQueue(bench.engine)
         fetch = bench.some()
-        pieces = take(feed, 3)
-        held = {"feed": feed, "fetch": fetch, "pieces": pieces}
+        pieces = take(queue, 3)
+        held = {"queue": queue, "fetch": fetch, "pieces": pieces}
         pool = bench.pool
-        del bench, feed, fetch, pieces
-        for name in [("feed", "fetch", "pieces"), ("pieces", "feed", "fetch"), ("fetch", "pieces", "feed")][
+        del bench, queue, fetch, pieces
+        for name in [("queue", "fetch", "pieces"), ("pieces", "queue", "fetch"), ("fetch", "pieces", "queue")][
             order % 3
         ]:
             if order >= 3:
@@ -273,25 +273,25 @@ def test_everything_may_be_dropped_in_any_order():
         assert pool.used == 0
 
 
-def test_a_closed_feed_cancels_and_refuses(bench):
-    feed = Feed(bench.engine)
+def test_a_closed_queue_cancels_and_refuses(bench):
+    queue = RemoteQueue(bench.engine)
     fetch = bench.some()
-    take(feed, 1)
-    feed.close()
-    feed.close()
+    take(queue, 1)
+    queue.close()
+    queue.close()
     assert fetch.wait(30)
-    assert feed.take(1) == []
+    assert queue.take(1) == []
     late = bench.some()
     assert late.wait(30)
     with pytest.raises(OSError, match=os.strerror(errno.ENOTSUP)):
         late.check()
 
 
-def test_an_engine_has_one_feed_at_a_time(bench):
-    feed = Feed(bench.engine)
+def test_an_engine_has_one_queue_at_a_time(bench):
+    queue = RemoteQueue(bench.engine)
     with pytest.raises(OSError, match=os.strerror(errno.EBUSY)):
-        Feed(bench.engine)
-    feed.close()
+        RemoteQueue(bench.engine)
+    queue.close()
     with Agent(bench.engine, bench.files):
         fetch = bench.some()
         assert fetch.wait(30)
@@ -299,7 +299,7 @@ def test_an_engine_has_one_feed_at_a_time(bench):
 
 
 @pytest.mark.parametrize("files", [1, 2])
-def test_without_a_feed_remote_samples_cannot_be_read(files):
+def test_without_a_queue_remote_samples_cannot_be_read(files):
     bench = Bench(files)
     fetch = bench.some()
     assert fetch.wait(30)
@@ -389,37 +389,37 @@ def test_closing_the_reader_ends_every_fetch(bench):
 
 
 def test_a_forked_child_refuses_and_lets_go_quietly(bench):
-    feed = Feed(bench.engine)
+    queue = RemoteQueue(bench.engine)
     fetch = bench.some()
-    pieces = take(feed, 2)
+    pieces = take(queue, 2)
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
-            status = refusals_in_child(bench.engine, feed, pieces)
+            status = refusals_in_child(bench.engine, queue, pieces)
         finally:
             os._exit(status)
     assert os.waitpid(pid, 0)[1] == 0
-    for piece in pieces + feed.take(100):
+    for piece in pieces + queue.take(100):
         memoryview(piece)[:] = bench.files[0][piece.start : piece.stop]
         piece.end()
     assert fetch.wait(30)
     assert all_of(fetch) == bench.packed
 
 
-def refusals_in_child(engine, feed, pieces):
+def refusals_in_child(engine, queue, pieces):
     """0 if everything is refused that could hang or harm."""
     first, second = pieces
     pieces.clear()
-    for call, *arguments in [(first.end,), (second.fail, 5, ""), (feed.take, 1), (Feed, engine)]:
+    for call, *arguments in [(first.end,), (second.fail, 5, ""), (queue.take, 1), (RemoteQueue, engine)]:
         try:
             call(*arguments)
         except ClosedError:
             continue
         return 2
-    if not first.given_up:
+    if not first.cancelled:
         return 3
-    feed.close()
-    del feed, first, second, call
+    queue.close()
+    del queue, first, second, call
     gc.collect()
     return 0

@@ -1,4 +1,4 @@
-"""The readback kernel tells samples that surely come back from those that need a closer look."""
+"""The round-trip kernel tells samples that surely come back from those that need a closer look."""
 
 import msgpack
 import numpy as np
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddfast import nd
-from ddfast._native.readback import is_plain
+from ddfast._native.roundtrip import is_exact
 from ddfast._native.status import E_DEPTH, E_RESERVED, E_TRAILING, E_TRUNCATED
 from ddfast.errors import KernelError
 
@@ -50,32 +50,32 @@ def suspects(value):
 )
 def test_generated_values_are_told_apart_as_plain_recursion_does(value, encoded):
     marked, odd = suspects([value])
-    assert is_plain(pack(value), encoded) == (marked == encoded and not odd)
+    assert is_exact(pack(value), encoded) == (marked == encoded and not odd)
 
 
 @pytest.mark.parametrize("value", ENCODED, ids=repr)
 def test_what_the_packer_made_is_counted(value):
     packed = pack({"x": [value, {"y": value}], "z": 1})
-    assert is_plain(packed, 2)
-    assert not is_plain(packed, 1)
-    assert not is_plain(packed, 3)
+    assert is_exact(packed, 2)
+    assert not is_exact(packed, 1)
+    assert not is_exact(packed, 3)
 
 
 def test_equal_keys_are_found_whatever_lies_between():
-    assert not is_plain(b"\x82\xa1a\x81\xa1a\x01\xa1a\x01", 0)
-    assert is_plain(b"\x82\xa1a\x81\xa1a\x01\xa1b\x81\xa1a\x01", 0)
+    assert not is_exact(b"\x82\xa1a\x81\xa1a\x01\xa1a\x01", 0)
+    assert is_exact(b"\x82\xa1a\x81\xa1a\x01\xa1b\x81\xa1a\x01", 0)
 
 
 @pytest.mark.parametrize("count", [64, 65])
 def test_large_maps_need_a_closer_look(count):
-    assert is_plain(pack({str(i): i for i in range(count)}), 0) == (count == 64)
+    assert is_exact(pack({str(i): i for i in range(count)}), 0) == (count == 64)
 
 
 def test_many_open_maps_need_a_closer_look():
     value = {}
     for _ in range(20):
         value = {**{str(i): i for i in range(40)}, "z": value}
-    assert not is_plain(pack(value), 0)
+    assert not is_exact(pack(value), 0)
 
 
 @pytest.mark.parametrize(
@@ -93,5 +93,5 @@ def test_many_open_maps_need_a_closer_look():
 )
 def test_damage_is_named_with_its_position(data, code, pos):
     with pytest.raises(KernelError) as caught:
-        is_plain(data, 0)
+        is_exact(data, 0)
     assert (caught.value.code, caught.value.pos) == (code, pos)

@@ -1,4 +1,4 @@
-#include "ddf_readback.h"
+#include "ddf_roundtrip.h"
 
 #include "ddf_msgpack.h"
 #include "ddf_nd.h"
@@ -31,7 +31,7 @@ static int is_reserved(const ddf_token *key) {
 /* Remember a key of the innermost map, unless it is there already or there is no room. */
 static void add_key(walker *w, const frame *map, const uint8_t *start, const uint8_t *stop) {
     uint64_t size = (uint64_t)(stop - start);
-    if (w->key_count == MAX_OPEN_KEYS || w->key_count - map->first_key == DDF_READBACK_PAIRS) {
+    if (w->key_count == MAX_OPEN_KEYS || w->key_count - map->first_key == DDF_ROUNDTRIP_MAX_PAIRS) {
         w->plain = 0;
         return;
     }
@@ -108,8 +108,8 @@ static const uint8_t *step(walker *w, const uint8_t *p, int *status) {
     return *status < 0 ? NULL : next;
 }
 
-int ddf_readback_plain(const uint8_t *p, size_t len, uint64_t encoded, ddf_err *err) {
-    walker w; /* large, and filled only as far as it is used */
+int ddf_roundtrip_is_exact(const uint8_t *p, size_t len, uint64_t encoded, ddf_err *err) {
+    walker w; /* large, and only the part that is used is filled */
     w.end = p + len;
     w.marked = 0;
     w.plain = 1;

@@ -1,5 +1,5 @@
 /* What each read that has to be waited for adds to the decision how many there are. */
-#include "ddf_flow.h"
+#include "ddf_limit.h"
 
 #include "bench.h"
 
@@ -15,15 +15,15 @@ static void prepare(void) {
 }
 
 static void note(void) {
-    ddf_flow flow;
-    ddf_flow_init(&flow, 0);
+    ddf_limit limit;
+    ddf_limit_init(&limit, 0);
     for (size_t i = 0; i < READS; i++) {
-        ddf_flow_note(&flow, flow.limit - (i % 8 == 0), sizes[i]);
+        ddf_limit_note_read(&limit, limit.reads - (i % 8 == 0), sizes[i]);
         if (i % 5000 == 4999) {
-            ddf_flow_back_off(&flow);
+            ddf_limit_back_off(&limit);
         }
     }
-    assert(flow.limit == DDF_FLOW_START);
+    assert(limit.reads == DDF_LIMIT_START);
 }
 
 const bench_case BENCH_CASES[] = {{"note", prepare, note}, {0}};

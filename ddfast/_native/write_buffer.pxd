@@ -7,13 +7,13 @@ cdef class Encoder:
     cdef uint64_t made
 
 
-cdef class Ledger:
+cdef class WriteBuffer:
     cdef readonly dict keys
     cdef readonly object offsets
     cdef list fresh, waiting, pages
     cdef object page
     cdef size_t page_start, page_fill
-    cdef readonly uint64_t size, taken
+    cdef readonly uint64_t size, drained
     cdef public double due
     cdef public bint is_closed
     cdef readonly uint64_t piece_size

@@ -1,55 +1,55 @@
-#include "ddf_feed.h"
+#include "ddf_remote_queue.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #include "ddf_core.h"
 
-struct ddf_feed {
+struct ddf_remote_queue {
     ddf_notifier notifier;    /* the engine's remote_reader until it is closed */
     ddf_engine *engine;       /* retained */
     atomic_size_t references; /* the owner's, and one for each piece that is out */
 };
 
-int ddf_feed_new(ddf_engine *engine, ddf_feed **out) {
-    ddf_feed *feed = calloc(1, sizeof *feed);
-    int status = feed == NULL ? -ENOMEM : ddf_notifier_open(&feed->notifier);
+int ddf_remote_queue_new(ddf_engine *engine, ddf_remote_queue **out) {
+    ddf_remote_queue *queue = calloc(1, sizeof *queue);
+    int status = queue == NULL ? -ENOMEM : ddf_notifier_open(&queue->notifier);
     if (status < 0) {
-        free(feed);
+        free(queue);
         return status;
     }
-    atomic_init(&feed->references, 1);
-    feed->engine = engine;
+    atomic_init(&queue->references, 1);
+    queue->engine = engine;
     ddf_core_lock(engine);
     if (engine->remote_reader != NULL) {
         status = -EBUSY;
     } else {
-        engine->remote_reader = &feed->notifier;
+        engine->remote_reader = &queue->notifier;
         atomic_fetch_add(&engine->references, 1);
     }
     ddf_core_unlock(engine);
     if (status < 0) {
-        ddf_notifier_close(&feed->notifier);
-        free(feed);
+        ddf_notifier_close(&queue->notifier);
+        free(queue);
         return status;
     }
-    *out = feed;
+    *out = queue;
     return DDF_OK;
 }
 
-static void unref(ddf_feed *feed) {
-    if (atomic_fetch_sub(&feed->references, 1) != 1) {
+static void unref(ddf_remote_queue *queue) {
+    if (atomic_fetch_sub(&queue->references, 1) != 1) {
         return;
     }
-    ddf_notifier_close(&feed->notifier);
-    ddf_core_unref(feed->engine);
-    free(feed);
+    ddf_notifier_close(&queue->notifier);
+    ddf_core_unref(queue->engine);
+    free(queue);
 }
 
-void ddf_feed_close(ddf_feed *feed) {
-    ddf_engine *engine = feed->engine;
+void ddf_remote_queue_close(ddf_remote_queue *queue) {
+    ddf_engine *engine = queue->engine;
     ddf_core_lock(engine);
-    if (engine->remote_reader == &feed->notifier) {
+    if (engine->remote_reader == &queue->notifier) {
         engine->remote_reader = NULL;
         while (engine->remote.head != NULL) {
             ddf_core_cancel(engine, engine->remote.head);
@@ -58,15 +58,15 @@ void ddf_feed_close(ddf_feed *feed) {
     ddf_core_unlock(engine);
 }
 
-void ddf_feed_release(ddf_feed *feed) {
-    if (feed != NULL) {
-        ddf_feed_close(feed);
-        unref(feed);
+void ddf_remote_queue_release(ddf_remote_queue *queue) {
+    if (queue != NULL) {
+        ddf_remote_queue_close(queue);
+        unref(queue);
     }
 }
 
 /* The next piece of the first job outside. Call with the engine's lock held. */
-static ddf_feed_piece take_one(ddf_engine *engine) {
+static ddf_remote_piece take_one(ddf_engine *engine) {
     ddf_job *job = engine->remote.head;
     size_t number = ddf_core_take_missed(&engine->remote, job);
     const ddf_read *read = &job->pieces[number];
@@ -75,7 +75,7 @@ static ddf_feed_piece take_one(ddf_engine *engine) {
     if (job->arena != NULL) {
         ddf_arena_retain(job->arena);
     }
-    return (ddf_feed_piece){
+    return (ddf_remote_piece){
         .shard = place.shard,
         .position = place.position,
         .length = read->length,
@@ -86,14 +86,14 @@ static ddf_feed_piece take_one(ddf_engine *engine) {
     };
 }
 
-size_t ddf_feed_take(ddf_feed *feed, ddf_feed_piece *pieces, size_t most) {
-    ddf_engine *engine = feed->engine;
+size_t ddf_remote_queue_acquire(ddf_remote_queue *queue, ddf_remote_piece *pieces, size_t most) {
+    ddf_engine *engine = queue->engine;
     size_t n = 0;
     ddf_core_lock(engine);
-    while (n < most && engine->remote_reader == &feed->notifier && engine->remote.head != NULL) {
+    while (n < most && engine->remote_reader == &queue->notifier && engine->remote.head != NULL) {
         pieces[n++] = take_one(engine);
     }
-    atomic_fetch_add(&feed->references, n);
+    atomic_fetch_add(&queue->references, n);
     ddf_core_unlock(engine);
     return n;
 }
@@ -110,35 +110,35 @@ static const char *keep_reason(const ddf_job *job, const char *reason) {
 }
 
 /* Who is told so may leave the memory as it is: such a piece never counts as filled. Call with the engine's lock held. */
-static int is_given_up(const ddf_feed *feed, const ddf_job *job) {
-    return job->status < 0 || feed->engine->stopping || feed->engine->remote_reader != &feed->notifier;
+static int is_given_up(const ddf_remote_queue *queue, const ddf_job *job) {
+    return job->status < 0 || queue->engine->stopping || queue->engine->remote_reader != &queue->notifier;
 }
 
-void ddf_feed_end(ddf_feed *feed, const ddf_feed_piece *piece, int status, const char *reason) {
-    ddf_engine *engine = feed->engine;
+void ddf_remote_queue_complete(ddf_remote_queue *queue, const ddf_remote_piece *piece, int status, const char *reason) {
+    ddf_engine *engine = queue->engine;
     ddf_job *job = piece->job;
     ddf_err err = {0};
     ddf_core_lock(engine);
     if (status < 0) {
         (void)ddf_fail(&err, status, keep_reason(job, reason), piece->shard, piece->position);
-    } else if (is_given_up(feed, job)) {
+    } else if (is_given_up(queue, job)) {
         status = ddf_core_cancelled(&err);
     }
-    ddf_core_end_share_elsewhere(engine, job, status, &err);
+    ddf_core_end_external_share(engine, job, status, &err);
     ddf_core_unlock(engine);
-    unref(feed);
+    unref(queue);
 }
 
-int ddf_feed_is_given_up(ddf_feed *feed, const ddf_feed_piece *piece) {
-    ddf_engine *engine = feed->engine;
+int ddf_remote_queue_is_cancelled(ddf_remote_queue *queue, const ddf_remote_piece *piece) {
+    ddf_engine *engine = queue->engine;
     ddf_core_lock(engine);
-    int given_up = is_given_up(feed, piece->job);
+    int given_up = is_given_up(queue, piece->job);
     ddf_core_unlock(engine);
     return given_up;
 }
 
-int ddf_feed_fd(const ddf_feed *feed) { return ddf_notifier_fd(&feed->notifier); }
+int ddf_remote_queue_fd(const ddf_remote_queue *queue) { return ddf_notifier_fd(&queue->notifier); }
 
-void ddf_feed_arm(ddf_feed *feed) { ddf_notifier_arm(&feed->notifier); }
+void ddf_remote_queue_arm(ddf_remote_queue *queue) { ddf_notifier_arm(&queue->notifier); }
 
-void ddf_feed_clear(ddf_feed *feed) { ddf_notifier_clear(&feed->notifier); }
+void ddf_remote_queue_clear(ddf_remote_queue *queue) { ddf_notifier_clear(&queue->notifier); }
