@@ -25,14 +25,16 @@ KERNELS = {
     ],
     "decode": ["msgpack"],
     "engine": [
-        "engine", "core", "worker", "notifier", "limit", "retry", "ring", "remote_queue", "job", "uring", "shards", "offsets", "file", "arena", "sys",
+        "engine", "core", "worker", "ring", "job", "limit", "retry", "notifier", "uring",
+        "shards", "offsets", "file", "arena", "sys",
     ],
     "remote_queue": [
-        "engine", "core", "worker", "notifier", "limit", "retry", "ring", "remote_queue", "job", "uring", "shards", "offsets", "file", "arena", "sys",
+        "remote_queue", "core", "job", "limit", "retry", "notifier", "uring", "shards", "offsets", "file", "arena", "sys",
     ],
     "fetch": [
         "fetch", "order", "plan", "xxh3",
-        "engine", "core", "worker", "notifier", "limit", "retry", "ring", "remote_queue", "job", "uring", "shards", "offsets", "file",
+        "engine", "core", "worker", "ring", "job", "limit", "retry", "notifier", "uring",
+        "shards", "offsets", "file",
         "columns", "table", "columns_fields", "columns_locate", "columns_fill", "msgpack", "nd", "arena", "sys",
     ],
     "file": ["retry", "file", "sys"],

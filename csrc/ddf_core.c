@@ -217,7 +217,7 @@ static void complete(ddf_engine *engine, ddf_job *job) {
     ddf_core_lock(engine);
 }
 
-int ddf_core_cancelled(ddf_err *err) { return ddf_fail(err, DDF_E_CANCELLED, "the read was given up", 0, 0); }
+int ddf_core_cancelled(ddf_err *err) { return ddf_fail(err, DDF_E_CANCELLED, "the read was cancelled", 0, 0); }
 
 /* Leave out what is left of a job that has failed: nothing of it matters any more. */
 static void skip_rest(ddf_engine *engine, ddf_job *job) {
@@ -288,7 +288,7 @@ static void queue_remote(ddf_engine *engine, ddf_job *job) {
     ddf_jobs_push(&engine->remote, job);
     ddf_core_call_remote_reader(engine);
     if (engine->remote_reader == NULL) {
-        ddf_err err = {-ENOTSUP, "nobody outside reads for this engine", 0, 0};
+        ddf_err err = {-ENOTSUP, "the engine has no reader of remote data", 0, 0};
         ddf_core_end_early(engine, job, -ENOTSUP, &err);
     }
 }

@@ -301,7 +301,7 @@ static int verify_batch(const ddf_fetch *fetch, size_t b, ddf_err *err) {
     for (size_t i = 0; i < n; i++) {
         int found = fetch->checks.found[start + i];
         if ((found == UNCHECKED ? check_sample(fetch, start + i) : found) == DAMAGED) {
-            return ddf_fail(err, DDF_E_CHECKSUM, "its bytes are not those that its checksum was made of", i, 0);
+            return ddf_fail(err, DDF_E_CHECKSUM, "the bytes do not match the checksum", i, 0);
         }
     }
     return DDF_OK;

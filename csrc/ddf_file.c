@@ -136,7 +136,7 @@ int ddf_file_check(const ddf_file *file, ddf_err *err) {
         return ddf_fail(err, (int)size, "the size of the data file cannot be read", 0, 0);
     }
     if ((uint64_t)size != file->size) {
-        return ddf_fail(err, DDF_E_CHANGED, "the data file changed its size while it was open", 0, (uint64_t)size);
+        return ddf_fail(err, DDF_E_CHANGED, "the size of the data file changed while it was open", 0, (uint64_t)size);
     }
     return DDF_OK;
 }
@@ -165,7 +165,7 @@ int ddf_file_reopen(ddf_file *file, ddf_err *err) {
     ddf_stamp stamp;
     int status = fd < 0 ? fd : ddf_sys_stamp(fd, &stamp);
     if (status >= 0 && (stamp.size != file->stamp.size || stamp.modified != file->stamp.modified)) {
-        status = ddf_fail(err, DDF_E_CHANGED, "another data file has taken its place while it was open", 0, stamp.size);
+        status = ddf_fail(err, DDF_E_CHANGED, "the data file was replaced while it was open", 0, stamp.size);
     }
     if (status >= 0) {
         status = ddf_sys_replace(file->fd, fd);
@@ -273,7 +273,7 @@ int ddf_file_read_status(int64_t got, uint64_t len, uint64_t offset, ddf_err *er
 }
 
 static int fail_remote(uint64_t offset, ddf_err *err) {
-    return ddf_fail(err, -ENOTSUP, "a remote data file is read through a queue only", 0, offset);
+    return ddf_fail(err, -ENOTSUP, "a remote data file can be read only by the reader of a remote queue", 0, offset);
 }
 
 int ddf_file_read(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset, ddf_err *err) {

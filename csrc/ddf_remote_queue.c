@@ -106,7 +106,7 @@ static const char *keep_reason(const ddf_job *job, const char *reason) {
         return reason;
     }
     char *copy = ddf_arena_alloc(job->arena, size, 1, 0);
-    return copy == NULL ? "no memory to say why" : memcpy(copy, reason, size);
+    return copy == NULL ? "no memory for the error message" : memcpy(copy, reason, size);
 }
 
 /* Who is told so may leave the memory as it is: such a piece never counts as filled. Call with the engine's lock held. */

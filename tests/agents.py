@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from ddfast._native.engine import Engine
-from ddfast._native.remote_queue import RemoteQueue, RemotePiece
+from ddfast._native.remote_queue import RemotePiece, RemoteQueue
 
 
 class Agent:

@@ -17,8 +17,8 @@ from agents import Agent
 
 from ddfast import AsyncReader, FileWriter, MsgpackReader
 from ddfast._native.engine import Engine
-from ddfast._native.remote_queue import RemotePiece
 from ddfast._native.offsets import OffsetTable
+from ddfast._native.remote_queue import RemotePiece
 from ddfast.anydataset import AnyDataset
 from ddfast.errors import (
     CorruptSampleError,
@@ -52,7 +52,9 @@ class Link:
     patience = 0.0
     wire = None
 
-    def __init__(self, files: Sequence[bytes], deal: Callable[[RemotePiece], bool] = lambda piece: False) -> None:
+    def __init__(
+        self, files: Sequence[bytes], deal: Callable[[RemotePiece], bool] = lambda piece: False
+    ) -> None:
         self.files = files
         self.servers: list[Server] = []
         self.failures: dict[str, Exception] = {}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddfast import nd
-from ddfast._native.write_buffer import FLUSH_DUE, REFUSED, ADDED, Encoder, WriteBuffer
+from ddfast._native.write_buffer import ADDED, FLUSH_DUE, REFUSED, Encoder, WriteBuffer
 from ddfast.tools.msgpack import make_packer
 
 PIECE = 1 << 16
@@ -54,9 +54,9 @@ def test_pages_are_used_again_once_nobody_holds_them():
     addresses = set()
     for i in range(50):
         buffer.add_sample({"key": str(i), "x": bytes(1000)})
-        _, (buffer,) = buffer.drain()
-        addresses.add(np.frombuffer(buffer, np.uint8).ctypes.data)
-        del buffer
+        _, (page,) = buffer.drain()
+        addresses.add(np.frombuffer(page, np.uint8).ctypes.data)
+        del page
     assert len(addresses) == 1
 
 

@@ -27,7 +27,7 @@ cdef class RemoteQueue:
 
     cdef int require_ours(self) except -1:
         if not self.engine.is_ours():
-            raise ClosedError("a queue and its pieces are of no use after a fork")
+            raise ClosedError("a remote queue and its pieces cannot be used after a fork")
         return 0
 
     def fileno(self):
@@ -65,16 +65,16 @@ cdef class RemoteQueue:
 @cython.no_gc
 cdef class RemotePiece:
     def __init__(self):
-        raise TypeError("pieces are taken from a queue")
+        raise TypeError("pieces can only be taken from a RemoteQueue")
 
     def __dealloc__(self):
         if self.out and self.queue.engine.is_ours():
-            ddf_remote_queue_complete(self.queue.ptr, &self.raw, -EIO, "the read was dropped by those who should have done it")
+            ddf_remote_queue_complete(self.queue.ptr, &self.raw, -EIO, "the reader of remote data did not complete the read")
         ddf_arena_release(self.raw.arena)
 
     def __getbuffer__(self, Py_buffer *buffer, int flags):
         if not self.out:
-            raise BufferError("the piece is ended, its memory has other owners")
+            raise BufferError("the piece is ended; its memory has other users")
         PyBuffer_FillInfo(buffer, self, self.raw.data, self.raw.length, 0, flags)
 
     def __len__(self):
@@ -112,7 +112,7 @@ cdef class RemotePiece:
     cdef int end_with(self, int status, const char *reason) except -1:
         self.queue.require_ours()
         if not self.out:
-            raise RuntimeError("a piece is ended once")
+            raise RuntimeError("the piece is ended already")
         self.out = False
         with nogil:
             ddf_remote_queue_complete(self.queue.ptr, &self.raw, status, reason)

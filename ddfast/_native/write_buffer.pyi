@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Buffer
 
-# Results of adding a sample: it was added; it was added, and the buffer must be flushed now; it was not added, because it
-# needs a closer check than the buffer makes.
+# Results of adding a sample: it was added; it was added, and the buffer must be flushed now; it was not added, because
+# it needs a closer check than the buffer makes.
 ADDED: int
 FLUSH_DUE: int
 REFUSED: int

@@ -108,7 +108,9 @@ class Courier:
         budget: bytes in flight at most; one request is in any case.
     """
 
-    def __init__(self, feed: RemoteQueue, storage_of: Callable[[int], Storage], ledger: Ledger, budget: int) -> None:
+    def __init__(
+        self, feed: RemoteQueue, storage_of: Callable[[int], Storage], ledger: Ledger, budget: int
+    ) -> None:
         self._feed = feed
         self._storage_of = storage_of
         self._ledger = ledger

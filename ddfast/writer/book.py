@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ddfast._native.write_buffer import FLUSH_DUE, REFUSED, Encoder, WriteBuffer
 from ddfast._native.msgpack import check, check_run
+from ddfast._native.write_buffer import FLUSH_DUE, REFUSED, Encoder, WriteBuffer
 from ddfast._native.xxh3 import checksums
 from ddfast.batch import Batch
 from ddfast.errors import DuplicateKeyError, InvalidSampleError, KernelError, MissingKeyError
