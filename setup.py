@@ -29,7 +29,8 @@ KERNELS = {
         "shards", "offsets", "file", "arena", "sys",
     ],
     "remote_queue": [
-        "remote_queue", "core", "job", "limit", "retry", "notifier", "uring", "shards", "offsets", "file", "arena", "sys",
+        "remote_queue", "core", "job", "limit", "retry", "notifier", "uring",
+        "shards", "offsets", "file", "arena", "sys",
     ],
     "fetch": [
         "fetch", "order", "plan", "xxh3",

@@ -124,7 +124,7 @@ void ddf_core_move(ddf_engine *engine, ddf_thread *thread, ddf_thread_state to) 
     thread->state = to;
 }
 
-/* A detached thread that takes no signals: those belong to the program. Its first state is `state`. Returns 0 or -errno. */
+/* Start a detached thread that blocks all signals: those belong to the program. Its first state is `state`. Returns 0 or -errno. */
 static int start_thread(ddf_engine *engine, void *(*run)(void *), ddf_thread_state state) {
     pthread_t thread;
     pthread_attr_t attributes;
@@ -148,7 +148,7 @@ static int start_thread(ddf_engine *engine, void *(*run)(void *), ddf_thread_sta
     return status;
 }
 
-/* Whether threads read what is missed of files here. */
+/* Whether threads read the missed pieces of files. */
 static int threads_wait(const ddf_engine *engine) {
     return engine->ring_state == RING_NONE || engine->ring_state == RING_ENDS;
 }
@@ -170,8 +170,7 @@ int ddf_core_call_threads(ddf_engine *engine, size_t n) {
     return status;
 }
 
-/* Where the system reads ahead, what is left to do is to copy: more threads than processors would only push what has been
- * read out of their caches. */
+/* If the system reads ahead, threads only copy: more of them than processors would evict data from the caches. */
 size_t ddf_core_waiters_for(const ddf_engine *engine, const ddf_job *job) {
     int is_copied = job->access == DDF_DENSE && engine->ready_threads < engine->limit.reads;
     return is_copied ? engine->ready_threads : engine->limit.reads;
@@ -201,7 +200,7 @@ void ddf_core_end_thread(ddf_engine *engine, ddf_thread *thread) {
 
 /* ---- steps of a job ---- */
 
-/* The calling thread has ended the job's last share: finish it without the lock, then tell. */
+/* The calling thread has ended the job's last share: finish the job without the lock, then notify. */
 static void complete(ddf_engine *engine, ddf_job *job) {
     ddf_job_move(job, DDF_JOB_FINISHING);
     ddf_core_unlock(engine);
@@ -273,7 +272,7 @@ void ddf_core_end_early(ddf_engine *engine, ddf_job *job, int status, const ddf_
     job->cancelled = 1;
     job->running++;
     ddf_core_end_share(engine, job, status, err);
-    ddf_core_call_remote_reader(engine); /* it may have taken some */
+    ddf_core_call_remote_reader(engine); /* it may have acquired pieces of the job */
 }
 
 void ddf_core_cancel(ddf_engine *engine, ddf_job *job) {
@@ -303,8 +302,7 @@ void ddf_core_queue_missed(ddf_engine *engine, ddf_job *job) {
     ddf_core_call_waiters(engine, job, job->n_missed - job->missed_taken);
 }
 
-/* Dense reads stay in line behind older ones that wait: reads out of order would have the system read ahead in small
- * steps. */
+/* Dense reads wait behind older ones: with reads out of order the system reads ahead in small steps. */
 int ddf_core_can_be_ready(const ddf_engine *engine, const ddf_job *job) {
     const ddf_job *first = engine->waiting.head;
     int in_line = job->access == DDF_DENSE && first != NULL && first->number < job->number;

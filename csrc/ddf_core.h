@@ -34,7 +34,7 @@ typedef enum ddf_thread_state {
     DDF_THREAD_COPYING,   /* prepares a job, or copies what is ready, or finishes the job thereafter: needs a processor */
     DDF_THREAD_AWAY,      /* in a preparation that may wait for storage */
     DDF_THREAD_READING,   /* reads a missed piece, which waits for storage, or finishes the job thereafter */
-    DDF_THREAD_FINISHING, /* finishes a job that somebody else has read */
+    DDF_THREAD_FINISHING, /* finishes a job that the ring or the remote reader has read */
     DDF_THREAD_RING,      /* the ring's thread, from its start to its end */
     DDF_THREAD_STATES     /* how many there are */
 } ddf_thread_state;
@@ -50,27 +50,27 @@ struct ddf_thread {
 
 struct ddf_engine {
     pthread_mutex_t lock;
-    pthread_cond_t work;      /* there is something to do, or to stop for */
+    pthread_cond_t work;      /* there is something to do, or a stop */
     pthread_cond_t completed; /* a job is done, a preparation is detached or over, or a thread has ended */
 
     ddf_jobs fresh;   /* jobs to be prepared, or with pieces that were not tried */
     ddf_jobs waiting; /* jobs with missed pieces that were not taken, in order of submission */
     ddf_jobs remote;  /* the same of remote shards, for the remote reader */
-    ddf_jobs ended;   /* jobs whose last share somebody else has read, to be finished by a worker */
+    ddf_jobs ended;   /* jobs that the ring or the remote reader has read, to be finished by a worker */
     uint64_t submitted; /* jobs */
     uint64_t progress;  /* pieces that were read */
     size_t preparing;   /* jobs in preparation */
 
     size_t threads; /* of the engine, those that start included */
     size_t count[DDF_THREAD_KINDS][DDF_THREAD_STATES]; /* written by ddf_core_move alone */
-    size_t reserved; /* 1 while a caller that has copied before is outside: it will need a processor, too */
+    size_t reserved; /* 1 between two calls of a caller that has copied: a processor is reserved for it */
 
     int direct;           /* past the page cache: nothing is ready */
     size_t ready_threads; /* may copy at once */
     ddf_limit limit;        /* how many may be DDF_THREAD_READING */
     int stopping;
-    uint64_t last_success;  /* when a read last ended well, ns */
-    atomic_int no_retry; /* reads are not tried again: there is a stop, or all have failed for long */
+    uint64_t last_success;  /* time of the last successful read, ns */
+    atomic_int no_retry; /* reads are not retried: there is a stop, or storage does not work */
 
     ddf_notifier notifier;
     ddf_notifier *remote_reader; /* to be told of remote pieces, or NULL; borrowed */
@@ -120,12 +120,12 @@ static inline size_t ddf_core_reading(const ddf_engine *engine) {
     return engine->count[DDF_WORKER][DDF_THREAD_READING];
 }
 
-/* Whether a thread that copies may be called for a fresh job. Where not, one of those who copy comes back for it. */
+/* Whether a thread may be called to copy for a fresh job. If not, a thread that copies takes the job afterwards. */
 static inline int ddf_core_may_copy(const ddf_engine *engine) {
     return engine->fresh.head != NULL && ddf_core_copying(engine) + engine->reserved < engine->ready_threads;
 }
 
-/* Have threads at work for `n` more shares. Returns 0, or -errno if one could not be started. */
+/* Call or start threads for `n` more shares. Returns 0, or -errno if one could not be started. */
 int ddf_core_call_threads(ddf_engine *engine, size_t n);
 
 /* How many threads may wait for a job's missed pieces. */
@@ -137,7 +137,7 @@ void ddf_core_call_waiters(ddf_engine *engine, const ddf_job *job, size_t n);
 /* The calling thread, which the engine has started, ends. The lock is released for good. */
 void ddf_core_end_thread(ddf_engine *engine, ddf_thread *thread);
 
-/* Tell the remote reader, if there is one, that there is something new to look at. */
+/* Notify the remote reader, if there is one, that pieces were queued or cancelled. */
 static inline void ddf_core_call_remote_reader(ddf_engine *engine) {
     if (engine->remote_reader != NULL) {
         ddf_notifier_raise(engine->remote_reader);
@@ -165,8 +165,8 @@ int ddf_core_cancelled(ddf_err *err);
 /* End one share of a job, and the job if that was the last. */
 void ddf_core_end_share(ddf_engine *engine, ddf_job *job, int status, const ddf_err *err);
 
-/* The same for a share that no worker has read. A job's last one is left to a worker: building tables takes time, and who
- * waits for storage is to go on with that meanwhile. */
+/* The same for a share that the ring or the remote reader has read. The last one of a job is left to a worker: building
+ * tables takes time, during which the reader can go on. */
 void ddf_core_end_external_share(ddf_engine *engine, ddf_job *job, int status, const ddf_err *err);
 
 /* End a job before its time: what no thread has taken is left out. */

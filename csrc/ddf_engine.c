@@ -177,7 +177,7 @@ static void stop_locked(ddf_engine *engine) {
     if (engine->ring_state >= RING_RUNS) {
         ddf_uring_wake(engine->ring);
     }
-    ddf_core_call_remote_reader(engine); /* what it has taken is given up */
+    ddf_core_call_remote_reader(engine); /* the pieces that it has acquired are cancelled */
     pthread_cond_broadcast(&engine->work);
 }
 

@@ -15,12 +15,12 @@
 
 enum { UNCHECKED, SOUND, DAMAGED };
 
-/* What verifying takes: samples that lie within one piece are held against their checksums by the thread that read it,
- * the others in the end. */
+/* What verifying takes: the thread that read a piece checks the samples within it; the others are checked
+ * when all pieces are read. */
 typedef struct check_list {
     uint64_t *sums;     /* NULL: samples are not verified */
     uint32_t *in_file;  /* numbers of all samples in file order */
-    uint32_t *first_in; /* of each piece, and at last their number: which of `in_file` begins in it */
+    uint32_t *first_in; /* of each piece: position in `in_file` of the first sample that begins in it; then their number */
     uint8_t *found;     /* by the number of the sample: one of the above */
 } check_list;
 
@@ -44,7 +44,7 @@ struct ddf_fetch {
     ddf_err *errors; /* one a batch */
 };
 
-/* What planning needs for a moment. */
+/* Memory that planning needs, freed at its end. */
 typedef struct plan_scratch {
     int64_t *indices;
     ddf_span *spans;
@@ -205,7 +205,7 @@ static void check_list_fill(ddf_fetch *fetch, const plan_scratch *d) {
     job->piece_read = check_piece;
 }
 
-/* Whether reads take most of what lies between the first and the last of them. A lone sample tells nothing of the next. */
+/* Whether reads cover most of the bytes between the first and the last of them. One sample predicts nothing. */
 static int is_dense(const ddf_fetch *fetch, const plan_scratch *d, size_t n_reads) {
     if (fetch->request.count < 2) {
         return 0;
@@ -295,7 +295,7 @@ static int prepare(ddf_job *job, ddf_engine *engine) {
     return status;
 }
 
-/* Check the samples of a batch that nobody has checked yet, and look what was found. */
+/* Check the samples of a batch that were not checked yet; fail if one of all is damaged. */
 static int verify_batch(const ddf_fetch *fetch, size_t b, ddf_err *err) {
     size_t start = batch_start(fetch, b), n = fetch->checks.sums == NULL ? 0 : batch_len(fetch, b);
     for (size_t i = 0; i < n; i++) {

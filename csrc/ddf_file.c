@@ -17,7 +17,7 @@
  * With less (128 KiB is usual), many reads at a time are faster. */
 #define MUCH_AHEAD ((uint64_t)2 << 20)
 
-/* What stands for a descriptor beside the first one. */
+/* Values of a second descriptor that is not open. */
 #define UNOPENED (-1)
 #define NONE (-2)
 
@@ -31,7 +31,7 @@ struct ddf_file {
     ddf_stamp stamp; /* when it was opened, as is: */
     char *path;
     int mounted;
-    atomic_int reads_ahead; /* UNASKED until somebody asks */
+    atomic_int reads_ahead; /* UNASKED until it is used */
     const uint8_t *map;        /* NULL: no mapping is used */
     atomic_uchar *windows;     /* one state a window, NULL without a mapping */
     atomic_int nowait;         /* reads that do not wait are supported */
@@ -126,7 +126,7 @@ uint64_t ddf_file_size(const ddf_file *file) { return file->size; }
 
 int ddf_file_check(const ddf_file *file, ddf_err *err) {
     if (DDF_UNLIKELY(ddf_file_is_remote(file))) {
-        return DDF_OK; /* who reads it tells */
+        return DDF_OK; /* its reader finds out */
     }
     int64_t size = ddf_sys_end(file->fd);
     if (size < 0 && file->map == NULL) {
@@ -152,7 +152,7 @@ int ddf_file_reads_ahead(ddf_file *file) {
     return known;
 }
 
-/* Have a descriptor beside the first one stand for the same file again. */
+/* Make a second descriptor refer to the same file as the first one again. */
 static void follow(const ddf_file *file, atomic_int *slot, int (*open_again)(int fd)) {
     int fd = atomic_load(slot), again = fd < 0 ? NONE : open_again(file->fd);
     if (again >= 0 && ddf_sys_replace(fd, again) < 0) {
@@ -255,9 +255,9 @@ size_t ddf_file_read_ready(ddf_file *file, ddf_access access, uint8_t *buffer, s
     if (got == -ENOTSUP) {
         atomic_store_explicit(&file->nowait, 0, memory_order_relaxed);
     } else if (got >= 0 && (size_t)got < len && scattered == UNOPENED) {
-        (void)ddf_file_planned_fd(file, access); /* it is on disk, and so may others be */
+        (void)ddf_file_planned_fd(file, access); /* the rest is on disk, and so may be other ranges */
     }
-    return got < 0 ? 0 : (size_t)got; /* other errors come again, and are told, when the rest is read */
+    return got < 0 ? 0 : (size_t)got; /* other errors are reported when the rest is read */
 }
 
 int ddf_file_fd(const ddf_file *file) { return file->fd; }
@@ -299,7 +299,7 @@ int ddf_file_read_planned(ddf_file *file, ddf_access access, uint8_t *buffer, si
                  ? beside(file, &file->direct, ddf_sys_open_direct)
                  : NONE;
     int64_t got = fd < 0 ? -EINVAL : read_direct(fd, buffer, len, offset);
-    if (got == -EINVAL) { /* what direct reads cannot give may come through the page cache */
+    if (got == -EINVAL) { /* what cannot be read directly may be read through the page cache */
         got = ddf_sys_read(ddf_file_planned_fd(file, access), buffer, len, offset);
     }
     return ddf_file_read_status(got, len, offset, err);

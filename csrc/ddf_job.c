@@ -11,15 +11,15 @@
 static const uint16_t TRANSITIONS[DDF_JOB_STATES] = {
     [DDF_JOB_NEW] = TO(QUEUED)       /* ddf_engine_submit, always */
                     | TO(PREPARING), /* ddf_engine_run, always: its caller prepares the job */
-    [DDF_JOB_QUEUED] = TO(PREPARING)   /* the worker, or the caller that waits, which takes the job from `fresh` */
+    [DDF_JOB_QUEUED] = TO(PREPARING)   /* the worker or the waiting caller that takes the job from `fresh` */
                        | TO(DRAINING), /* a cancel or a stop, or ddf_engine_submit where no thread can be started */
     [DDF_JOB_PREPARING] = TO(DETACHED)   /* `prepare`, by ddf_engine_detach */
                           | TO(READY)    /* the thread that prepared it, if there are pieces to read */
                           | TO(DRAINING), /* the same, if there are none, preparing failed, or the job was cancelled */
     [DDF_JOB_DETACHED] = TO(READY) | TO(DRAINING), /* as from PREPARING */
-    [DDF_JOB_READY] = TO(WAITING)    /* who tries the last piece, or finds that nothing is ready: some are missed */
+    [DDF_JOB_READY] = TO(WAITING)    /* the thread that tries the last piece, or finds that nothing is ready: some are missed */
                       | TO(REMOTE)   /* the same, if the shards are remote */
-                      | TO(DRAINING), /* who takes the last share, if none is missed so far; or a failure or a cancel */
+                      | TO(DRAINING), /* the thread that takes the last share, if none is missed yet; or a failure or a cancel */
     [DDF_JOB_WAITING] = TO(DRAINING), /* the worker or the ring that takes the last missed piece; or a failure or a cancel */
     [DDF_JOB_REMOTE] = TO(DRAINING),  /* the remote reader that takes the last missed piece; or a failure or a cancel */
     [DDF_JOB_DRAINING] = TO(WAITING)   /* the thread whose share has missed pieces; the ring that returns a failed piece */
@@ -114,8 +114,8 @@ ddf_share ddf_job_take_ready(ddf_job *job) {
     return s;
 }
 
-/* Have the data file of a shard open and as it was: pages of a mapping behind the new end would be fatal to touch.
- * `file` is given back first, and becomes NULL where opening has to wait. */
+/* Acquire the data file of a shard, and check that it is unchanged: touching a mapped page after a new end would be fatal.
+ * `file` is released first, and becomes NULL if opening has to wait. */
 static int change_file(ddf_job *job, size_t shard, ddf_file **file, ddf_err *err) {
     ddf_shards_release_file(job->shards, *file);
     *file = NULL;

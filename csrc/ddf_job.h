@@ -25,7 +25,7 @@
 #include "ddf_plan.h"
 #include "ddf_shards.h"
 
-/* A thread takes ready pieces up to this many bytes or pieces before it looks at the queue again. */
+/* A thread takes ready pieces up to this many bytes or pieces at a time. */
 #define DDF_SHARE_BYTES ((uint64_t)1 << 20)
 #define DDF_SHARE_PIECES 64
 
@@ -56,7 +56,7 @@ struct ddf_job {
     void (*finish)(ddf_job *job); /* called once, after the last piece or the first failure; `status` is set */
     void (*drop)(ddf_job *job);   /* called once when the engine is done with the job; it may free it */
 
-    /* Borrowed. Set before submission or, where callers that wait for a job shall not prepare it, by prepare. */
+    /* Borrowed. Set before submission, which allows callers that wait to prepare the job, or else by `prepare`. */
     ddf_shards *shards;
 
     /* Set by prepare. */
@@ -64,18 +64,18 @@ struct ddf_job {
     uint32_t *missed;   /* room for n_pieces numbers */
     ddf_file **held;    /* room for n_pieces files */
     size_t n_pieces;
-    ddf_access access; /* how they are read where nothing else is asked of the engine */
+    ddf_access access; /* how they are read, unless the engine reads directly */
     uint8_t *base;    /* where landing position 0 is */
-    ddf_arena *arena; /* which that lies in, or NULL: for who holds on to the memory of a piece */
+    ddf_arena *arena; /* that contains `base`, or NULL: the remote reader retains it for each piece */
 
-    /* NULL, or called when a piece is complete, as long as its bytes are in the cache of the thread that read them. Not
-     * called for pieces that a ring or a queue reads. Not under the lock; for several pieces at a time, but once a piece. */
+    /* NULL, or called once for each complete piece by the thread that read it, while the bytes are in its cache; without the
+     * lock, and by several threads at a time. Not called for pieces that the ring or the remote reader reads. */
     void (*piece_read)(ddf_job *job, size_t piece);
 
     /* Results. */
     int status;      /* of the whole job, valid when done */
     ddf_err err;     /* of a read: item = shard, pos = position in its data file */
-    uint64_t waited; /* bytes that were not ready and had to be waited for */
+    uint64_t waited; /* bytes that were not ready */
 
     /* The engine's own. */
     atomic_int state; /* a ddf_job_state, written by ddf_job_move alone; under the lock, except for ddf_job_is_done */

@@ -71,7 +71,7 @@ static inline uint32_t load_le32(const uint8_t *p) {
         ROUND(v, m, 9);                                                                                                \
     } while (0)
 
-/* Two words of a digest, as they lie in memory: the first two are a key's hash. */
+/* Two words of a digest, in the order of memory: the first two are a key's hash. */
 static inline uint64_t hash_from(uint32_t h0, uint32_t h1) {
     return (uint64_t)__builtin_bswap32(h0) << 32 | __builtin_bswap32(h1);
 }

@@ -25,7 +25,7 @@ typedef struct ddf_nd {
 } ddf_nd;
 
 /* Read the map at `p` if it is one of the three forms. Returns the first byte after it, or NULL where it is
- * something else or cut short (which of the two, ddf_msgpack_skip tells). */
+ * something else or cut short (ddf_msgpack_skip distinguishes the two). */
 const uint8_t *ddf_nd_parse(const uint8_t *p, const uint8_t *end, ddf_nd *out);
 
 /* Steps that a loop over an array without bytes may take: its shape costs nothing and could promise any number. */

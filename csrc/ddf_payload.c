@@ -2,7 +2,7 @@
 
 #include "ddf_msgpack.h"
 
-/* Go through the pairs of the outer map as long as they begin before `limit`. `visit` says 1 to end the walk. */
+/* Go through the pairs of the outermost map that begin before `limit`. `visit` returns 1 to end the walk. */
 typedef struct search {
     size_t limit;    /* nothing that begins here or behind is looked at */
     size_t want;     /* position of the payload looked for, 0: the longest */

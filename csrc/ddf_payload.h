@@ -1,6 +1,6 @@
 /* ddf_payload: the long binary that most large samples are made of (an encoded image, a recording). Pure, thread safe.
  *
- * A reader that knows where the payload lies reads it straight to where it is wanted. */
+ * A reader that knows the position of the payload reads it directly to its destination. */
 #ifndef DDF_PAYLOAD_H
 #define DDF_PAYLOAD_H
 

@@ -8,7 +8,7 @@
 struct ddf_remote_queue {
     ddf_notifier notifier;    /* the engine's remote_reader until it is closed */
     ddf_engine *engine;       /* retained */
-    atomic_size_t references; /* the owner's, and one for each piece that is out */
+    atomic_size_t references; /* the owner's, and one for each acquired piece */
 };
 
 int ddf_remote_queue_new(ddf_engine *engine, ddf_remote_queue **out) {
@@ -98,8 +98,7 @@ size_t ddf_remote_queue_acquire(ddf_remote_queue *queue, ddf_remote_piece *piece
     return n;
 }
 
-/* A copy of why a job fails that lives as long as what the job has read. Nobody else takes memory of its arena while a
- * piece is out. Call with the engine's lock held. */
+/* A copy of the reason in the arena of the job. No other thread allocates from the arena while a piece is acquired. Call with the engine's lock held. */
 static const char *keep_reason(const ddf_job *job, const char *reason) {
     size_t size = reason == NULL ? 0 : strlen(reason) + 1;
     if (job->arena == NULL || size == 0 || job->status < 0) { /* the first failure counts */
@@ -109,8 +108,8 @@ static const char *keep_reason(const ddf_job *job, const char *reason) {
     return copy == NULL ? "no memory for the error message" : memcpy(copy, reason, size);
 }
 
-/* Who is told so may leave the memory as it is: such a piece never counts as filled. Call with the engine's lock held. */
-static int is_given_up(const ddf_remote_queue *queue, const ddf_job *job) {
+/* A reader need not fill a cancelled piece, so it never counts as filled. Call with the engine's lock held. */
+static int is_cancelled(const ddf_remote_queue *queue, const ddf_job *job) {
     return job->status < 0 || queue->engine->stopping || queue->engine->remote_reader != &queue->notifier;
 }
 
@@ -121,7 +120,7 @@ void ddf_remote_queue_complete(ddf_remote_queue *queue, const ddf_remote_piece *
     ddf_core_lock(engine);
     if (status < 0) {
         (void)ddf_fail(&err, status, keep_reason(job, reason), piece->shard, piece->position);
-    } else if (is_given_up(queue, job)) {
+    } else if (is_cancelled(queue, job)) {
         status = ddf_core_cancelled(&err);
     }
     ddf_core_end_external_share(engine, job, status, &err);
@@ -132,9 +131,9 @@ void ddf_remote_queue_complete(ddf_remote_queue *queue, const ddf_remote_piece *
 int ddf_remote_queue_is_cancelled(ddf_remote_queue *queue, const ddf_remote_piece *piece) {
     ddf_engine *engine = queue->engine;
     ddf_core_lock(engine);
-    int given_up = is_given_up(queue, piece->job);
+    int cancelled = is_cancelled(queue, piece->job);
     ddf_core_unlock(engine);
-    return given_up;
+    return cancelled;
 }
 
 int ddf_remote_queue_fd(const ddf_remote_queue *queue) { return ddf_notifier_fd(&queue->notifier); }

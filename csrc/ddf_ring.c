@@ -5,7 +5,7 @@
 #include "ddf_core.h"
 #include "ddf_retry.h"
 
-/* Give the ring what it has room for. The files are opened outside the lock. */
+/* Add as many reads as the ring has room for. The files are opened without the lock. */
 static void fill_ring(ddf_engine *engine) {
     while (engine->waiting.head != NULL && ddf_uring_room(engine->ring) > 0 && !engine->stopping) {
         ddf_job *job = engine->waiting.head;
@@ -28,13 +28,13 @@ static void fill_ring(ddf_engine *engine) {
     }
 }
 
-/* Whether another attempt at a read may help. It takes pauses, so threads make it: a ring is for storage that works. */
+/* Whether a read is to be retried. Retries pause, so threads make them: the ring is for storage that works. */
 static int is_transient(const ddf_engine *engine, const ddf_job *job, int status) {
     return status < 0 && job->status >= 0 && !engine->stopping && !atomic_load(&engine->no_retry) &&
            ddf_retry_is_transient(status, ddf_shards_are_mounted(job->shards));
 }
 
-/* Have threads read a piece that the ring has taken, and all that comes. Returns 0 where there are none. */
+/* Leave a piece that the ring has taken, and all later ones, to threads. Returns 0 if there are none. */
 static int leave_to_threads(ddf_engine *engine, ddf_job *job, size_t number) {
     ddf_ring_state before = engine->ring_state;
     engine->ring_state = RING_ENDS;
@@ -66,8 +66,8 @@ static void end_read(ddf_engine *engine, const ddf_uring_end *end) {
     ddf_core_end_external_share(engine, job, status, &err);
 }
 
-/* Fill the ring and take what it has read, until there is nothing in flight after a stop, or after all was left to
- * threads: the kernel writes into the jobs' memory until then. */
+/* Fill the ring and end what it has read, until nothing is in flight after a stop, or after all was left to threads: the
+ * kernel writes into the memory of the jobs until then. */
 static void run_ring(ddf_engine *engine) {
     ddf_uring_end ends[DDF_SHARE_PIECES];
     int cancelled = 0;

@@ -48,7 +48,7 @@ struct ddf_shards {
     atomic_size_t missing; /* tables that are not loaded yet */
     atomic_int never_ready; /* some file was on storage where nothing can be read without waiting */
     atomic_int mounted;         /* some file was on no local disk */
-    atomic_int reads_ahead; /* the first file used lies where the system does that; -1 until then */
+    atomic_int reads_ahead; /* whether the system does that for the first file used; -1 until then */
 
     pthread_mutex_t lock;
     size_t open;
@@ -94,7 +94,7 @@ int ddf_shards_of(ddf_file *file, const uint8_t *offsets, uint64_t entries, cons
     return DDF_OK;
 }
 
-/* The least shift so that every shard's addresses lie below the half of what the shift leaves room for. */
+/* The least shift so that the addresses of every shard take less than half of the room that the shift leaves. */
 static int choose_shift(const ddf_shard_spec *specs, size_t n, unsigned *shift) {
     uint64_t size = 0;
     for (size_t i = 0; i < n; i++) {
@@ -242,7 +242,7 @@ static void link_newest(ddf_shards *shards, member *m) {
     shards->newest = number;
 }
 
-/* Keep `most` files. What somebody reads at the moment is closed when that ends. */
+/* Keep `most` files. A file that is being read is closed when that ends. */
 static void keep_at_most(ddf_shards *shards, size_t most) {
     pthread_mutex_lock(&shards->lock);
     while (shards->open > most) {
@@ -447,7 +447,7 @@ static void free_tables(const member *m, tables t) {
     free_table(t.sums, t.sums_mapped, sums_size(m));
 }
 
-/* Whoever replaces a dataset takes its offsets away first, and puts the new ones there last: offsets that are loaded, and
+/* A writer that replaces a dataset removes its offsets first, and adds the new ones last: offsets that are loaded, and
  * what was loaded before them, belong to the data file that the path names afterwards. */
 static int load_tables(const member *m, tables *t, const char **what) {
     int status = DDF_OK;
@@ -503,7 +503,7 @@ static int enter_first(ddf_shards *shards, member *m, ddf_err *err) {
     return status;
 }
 
-/* Have a shard's tables ready, and its data file as it was: who cuts that may cut the mapped tables next, and a page
+/* Have a shard's tables ready, and its data file unchanged: if that is truncated, the mapped tables may be next, and a page
  * behind their end must not be touched. */
 static int enter(ddf_shards *shards, member *m, const uint8_t **table, ddf_err *err) {
     *table = atomic_load_explicit(&m->offsets, memory_order_acquire);
@@ -522,7 +522,7 @@ static int enter(ddf_shards *shards, member *m, const uint8_t **table, ddf_err *
 
 /* ---- samples ---- */
 
-/* The member that a sample is in, or NULL. Neighbours are asked for one after the other: `hint` is the last one. */
+/* The member that a sample is in, or NULL. Consecutive samples are looked up one after the other: `hint` is the last one. */
 static member *member_of(const ddf_shards *shards, uint64_t index, member *hint) {
     if (index - hint->first < hint->samples) { /* below `first`, that is huge */
         return hint;

@@ -1,7 +1,7 @@
 /* ddf_table: the samples of a batch and their columns, as ddf_columns builds them.
  *
- * A table and its columns come from one arena, so there is nothing to free; the samples lie in that arena (or outlive it)
- * and are pointed into. A table is read-only once it is built and may be read from any thread. */
+ * A table and its columns come from one arena, so there is nothing to free; the samples are in that arena (or outlive it),
+ * and columns point into them. A table is read-only once it is built and may be read from any thread. */
 #ifndef DDF_TABLE_H
 #define DDF_TABLE_H
 
@@ -28,7 +28,7 @@ typedef enum ddf_column_kind {
     DDF_COLUMN_VIEWS,   /* no data: every value is an array (ddf_nd_parse succeeds) whose size fits its dtype */
 } ddf_column_kind;
 
-/* One string or binary value in the layout of Arrow's BinaryView. Up to 12 bytes lie inline, padded with zeros.
+/* One string or binary value in the layout of Arrow's BinaryView. Up to 12 bytes are inline, padded with zeros.
  * Longer ones are at `offset` of window `buffer` of the region; window k starts DDF_WINDOW * k bytes into it and
  * reaches to its end. */
 typedef struct ddf_view {
@@ -63,22 +63,22 @@ typedef struct ddf_table {
     int selected;    /* names were given */
     int raw;         /* made by ddf_table_raw */
     int odd_names;   /* a sample has a field whose name is not a str; such fields are in no column */
-    int reserved;    /* a sample has a field named b"nd" or b"complex": only decoding tells whether it is a map at all.
-                      * All columns are DDF_COLUMN_OBJECT then, and `at` says nothing about such a sample. */
+    int reserved;    /* a sample has a field named b"nd" or b"complex": only decoding determines whether it is a map.
+                      * All columns are DDF_COLUMN_OBJECT then, and `at` is undefined for such a sample. */
 } ddf_table;
 
 /* A table without columns, in which all but samples, n, region and nbytes is 0; NULL: the system has no memory left. */
 ddf_table *ddf_table_new(ddf_arena *arena, ddf_slice region, const ddf_slice *samples, size_t n);
 
-/* A table of samples that nothing is known about: no columns, nothing checked. Returns 0 or -ENOMEM. */
+/* A table without columns, whose samples are not checked. Returns 0 or -ENOMEM. */
 int ddf_table_raw(ddf_arena *arena, ddf_slice region, const ddf_slice *samples, size_t n, ddf_table **out);
 
-/* Where the `n` samples `first`, `first + step`, ... end when they are laid one after the other, which takes `ends[n - 1]`
- * bytes. All of them must be samples of the table. Returns 1 if they lie so already, from samples[first].data on, else
+/* The ends of the `n` samples `first`, `first + step`, ... when they are copied one after the other, which takes `ends[n - 1]`
+ * bytes. All of them must be samples of the table. Returns 1 if they are consecutive already, from samples[first].data on, else
  * 0. */
 int ddf_table_ends(const ddf_table *table, size_t first, ptrdiff_t step, size_t n, uint64_t *ends);
 
-/* Lay the same samples one after the other. */
+/* Copy the same samples one after the other. */
 void ddf_table_join(const ddf_table *table, size_t first, ptrdiff_t step, size_t n, uint8_t *out);
 
 /* The packed value of sample `i` in `column`; its size is 0 where the sample has none. */

@@ -4,7 +4,7 @@
 
 /* ---- preparation ---- */
 
-/* How many threads beside the calling one pay for themselves. */
+/* How many more threads make copying a job's pieces faster. */
 static size_t helpers_for(const ddf_engine *engine, const ddf_job *job) {
     uint64_t bytes = 0;
     for (size_t i = 0; i < job->n_pieces; i++) {
@@ -19,7 +19,7 @@ static size_t helpers_for(const ddf_engine *engine, const ddf_job *job) {
     return shares < engine->ready_threads - 1 ? (size_t)shares : engine->ready_threads - 1;
 }
 
-/* Have what a prepared job reads copied or waited for. */
+/* Queue the pieces of a prepared job, and call threads for them. */
 static void begin_reading(ddf_engine *engine, ddf_job *job) {
     ddf_job_move(job, DDF_JOB_READY);
     ddf_jobs_push_front(&engine->fresh, job); /* the oldest job goes first */
@@ -100,7 +100,7 @@ static void run_ready_share(ddf_engine *engine, ddf_thread *self, ddf_job *job) 
     if (status >= 0 && n > 0) {
         add_missed(engine, job, missed, n);
         if (job->access == DDF_DENSE && job->taken < job->n_pieces) {
-            /* what lies behind is on disk, too, and is read ahead once somebody waits for it */
+            /* the pieces that follow are on disk, too: the system reads ahead once a thread waits for them */
             ddf_core_miss_untried(engine, job);
         }
     }
@@ -108,8 +108,8 @@ static void run_ready_share(ddf_engine *engine, ddf_thread *self, ddf_job *job) 
     ddf_core_move(engine, self, DDF_THREAD_CHOOSING);
 }
 
-/* Learn from a read how many there should be, have more at work if that pays, and see whether storage is gone: then
- * those that are left fail at once, or each would take as long as this one. */
+/* Adapt the concurrency limit after a read, and detect storage that does not work: the reads that are left then fail
+ * without retries, each of which would take as long as this one. */
 static void note_read(ddf_engine *engine, const ddf_job *job, int status, uint64_t bytes, uint64_t started) {
     size_t before = engine->limit.reads;
     if (status >= 0) {
@@ -136,7 +136,7 @@ static void run_waiting_piece(ddf_engine *engine, ddf_thread *self, ddf_job *job
     ddf_err err = {0};
     job->running++;
     if (engine->waiting.head == NULL && ddf_core_may_copy(engine)) {
-        (void)ddf_core_call_threads(engine, 1); /* it was left to this thread, which is away for who knows how long */
+        (void)ddf_core_call_threads(engine, 1); /* it was left to this thread, which now waits for storage */
     }
     ddf_core_unlock(engine);
     int status = ddf_job_read_waiting(job, piece, engine->direct, &engine->no_retry, &err);
@@ -186,7 +186,7 @@ static int is_running_dry(const ddf_engine *engine) {
            ddf_core_may_copy(engine) && ddf_job_get_state(engine->fresh.head) == DDF_JOB_QUEUED;
 }
 
-/* Finish a job that somebody else has read. */
+/* Finish a job that the ring or the remote reader has read. */
 static void finish_ended(ddf_engine *engine, ddf_thread *self) {
     ddf_core_move(engine, self, DDF_THREAD_FINISHING);
     ddf_core_end_share(engine, ddf_jobs_pop(&engine->ended), DDF_OK, NULL);
@@ -231,7 +231,7 @@ static int work_once(ddf_engine *engine, ddf_thread *self) {
     return 1;
 }
 
-/* Whether a caller may take a share: nothing in it may hang. */
+/* Whether a caller may take a share: it must not wait for storage. */
 static int may_be_helped(const ddf_engine *engine, const ddf_job *job) {
     return job != NULL && job->shards != NULL && ddf_core_can_be_ready(engine, job) &&
            !ddf_shards_may_wait(job->shards) && !ddf_shards_are_mounted(job->shards);

@@ -131,13 +131,13 @@ static void expect_end(ddf_engine *engine, ddf_remote_queue *queue) {
 }
 
 /* Outside readers, which serve until told to stop. */
-typedef struct agent {
+typedef struct reader {
     pthread_t thread;
     ddf_remote_queue *queue;
     atomic_int *stop;
     unsigned seed;
     int fails; /* one in so many */
-} agent;
+} reader;
 
 static void shuffle(ddf_remote_piece *pieces, size_t n, unsigned *seed) {
     for (size_t i = n; i > 1; i--) {
@@ -149,14 +149,14 @@ static void shuffle(ddf_remote_piece *pieces, size_t n, unsigned *seed) {
 }
 
 static void *serve(void *arg) {
-    agent *a = arg;
+    reader *a = arg;
     ddf_remote_piece pieces[32];
     struct pollfd watched = {.fd = ddf_remote_queue_fd(a->queue), .events = POLLIN};
     while (!atomic_load(a->stop)) {
         ddf_remote_queue_arm(a->queue);
         size_t n = ddf_remote_queue_acquire(a->queue, pieces, 1 + (size_t)rand_r(&a->seed) % 32);
         if (n == 0) {
-            (void)poll(&watched, 1, 20); /* agents share the descriptor */
+            (void)poll(&watched, 1, 20); /* readers share the descriptor */
             ddf_remote_queue_clear(a->queue);
         }
         shuffle(pieces, n, &a->seed);
@@ -172,27 +172,27 @@ static void *serve(void *arg) {
     return NULL;
 }
 
-static void start(agent *agents, size_t n, ddf_remote_queue *queue, atomic_int *stop, int fails) {
+static void start(reader *readers, size_t n, ddf_remote_queue *queue, atomic_int *stop, int fails) {
     for (size_t i = 0; i < n; i++) {
-        agents[i] = (agent){.queue = queue, .stop = stop, .seed = (unsigned)i + 1, .fails = fails};
-        assert(pthread_create(&agents[i].thread, NULL, serve, &agents[i]) == 0);
+        readers[i] = (reader){.queue = queue, .stop = stop, .seed = (unsigned)i + 1, .fails = fails};
+        assert(pthread_create(&readers[i].thread, NULL, serve, &readers[i]) == 0);
     }
 }
 
-static void join(agent *agents, size_t n, atomic_int *stop) {
+static void join(reader *readers, size_t n, atomic_int *stop) {
     atomic_store(stop, 1);
     for (size_t i = 0; i < n; i++) {
-        pthread_join(agents[i].thread, NULL);
+        pthread_join(readers[i].thread, NULL);
     }
 }
 
-static void every_byte_lands_where_it_belongs(size_t n_agents) {
+static void every_byte_lands_where_it_belongs(size_t n_readers) {
     ddf_engine *engine;
     ddf_remote_queue *queue;
-    agent agents[3];
+    reader readers[3];
     atomic_int stop = 0;
     engine_and_queue(&engine, &queue);
-    start(agents, n_agents, queue, &stop, 0);
+    start(readers, n_readers, queue, &stop, 0);
     task *jobs[8];
     for (size_t i = 0; i < 8; i++) {
         jobs[i] = task_new(i * 5, i == 5 ? 0 : 100 + i);
@@ -209,7 +209,7 @@ static void every_byte_lands_where_it_belongs(size_t n_agents) {
         task_release(jobs[i]);
     }
     assert(ddf_engine_progress(engine) == 7 * 100 + 23);
-    join(agents, n_agents, &stop);
+    join(readers, n_readers, &stop);
     expect_end(engine, queue);
 }
 
@@ -475,15 +475,15 @@ static void *ask(void *arg) {
     return NULL;
 }
 
-/* With `stops`, the engine stops amid it all, and the agents go on to end what they have. */
+/* With `stops`, the engine stops amid it all, and the readers go on to end what they have. */
 static void nothing_is_lost_under_stress(int stops) {
     ddf_engine *engine;
     ddf_remote_queue *queue;
-    agent agents[3];
+    reader readers[3];
     client clients[3];
     atomic_int stop = 0;
     engine_and_queue(&engine, &queue);
-    start(agents, 3, queue, &stop, 500);
+    start(readers, 3, queue, &stop, 500);
     for (size_t i = 0; i < 3; i++) {
         clients[i] = (client){.engine = engine, .seed = (unsigned)i + 1};
         assert(pthread_create(&clients[i].thread, NULL, ask, &clients[i]) == 0);
@@ -498,7 +498,7 @@ static void nothing_is_lost_under_stress(int stops) {
     for (size_t i = 0; i < 3; i++) {
         pthread_join(clients[i].thread, NULL);
     }
-    join(agents, 3, &stop);
+    join(readers, 3, &stop);
     expect_end(engine, queue);
 }
 
