@@ -9,7 +9,7 @@
 
 #define BLOCK_STEP ((size_t)64 << 10)
 
-/* From here on blocks are whole large pages: Linux aligns only those, so that they lie in large pages throughout. */
+/* From here on blocks are whole large pages: Linux aligns only those, so that they are in large pages throughout. */
 #define LARGE_BLOCK ((size_t)16 << 20)
 #define LARGE_STEP ((size_t)2 << 20)
 

@@ -5,8 +5,8 @@
  * on it); its reference count may change from any thread. Memory handed out stays where it is until the arena's last
  * reference goes.
  *
- * A forked child may read and release the arenas of its parent, and release the pool, but nothing else: it cannot know
- * who held the pool's lock. What it releases goes back to the system. */
+ * A forked child may read and release the arenas of its parent, and release the pool, but nothing else: the pool's
+ * lock may be held by a thread that the child does not have. Memory that the child releases is returned to the system. */
 #ifndef DDF_ARENA_H
 #define DDF_ARENA_H
 
@@ -16,7 +16,7 @@ typedef struct ddf_pool ddf_pool;
 typedef struct ddf_arena ddf_arena;
 
 /* A pool that keeps free blocks for reuse as long as used and free blocks together stay within `limit` bytes, the one that
- * came back last excepted: who works on one batch while others are fetched ahead uses so much at a time.
+ * was released last excepted: a consumer of one batch with others fetched ahead uses that much at a time.
  * The pool starts with one reference; every arena made from it holds one more. Returns 0 or -ENOMEM. */
 int ddf_pool_new(uint64_t limit, ddf_pool **out);
 void ddf_pool_retain(ddf_pool *pool);

@@ -2,7 +2,7 @@
 #ifndef DDF_COLUMNS_FIELDS_H
 #define DDF_COLUMNS_FIELDS_H
 
-#include "ddf_columns.h"
+#include "ddf_table.h"
 
 #define DDF_NO_FIELD UINT16_MAX
 

@@ -131,7 +131,7 @@ static inline int view_utf8(const ddf_view *view) {
 
 static inline void view_inline(ddf_view *view, ddf_slice value, const uint8_t *region_end) {
     memset(view->as.bytes, 0, INLINE_MAX);
-    if (DDF_LIKELY(region_end - value.data >= 16)) { /* whole words, and then those bytes away that are not ours */
+    if (DDF_LIKELY(region_end - value.data >= 16)) { /* load whole words, then mask the bytes that do not belong to the value */
         uint64_t low, high;
         memcpy(&low, value.data, 8);
         memcpy(&high, value.data + 8, 8);

@@ -3,7 +3,7 @@
 #ifndef DDF_COLUMNS_FILL_H
 #define DDF_COLUMNS_FILL_H
 
-#include "ddf_columns_locate.h"
+#include "ddf_columns_fields.h"
 
 /* Decide the kind of `field` and fill `column` from it. Returns 0, -ENOMEM, or DDF_E_UTF8 for a string of a str
  * column. */

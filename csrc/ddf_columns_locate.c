@@ -5,6 +5,9 @@
 #include "ddf_msgpack.h"
 #include "ddf_nd.h"
 
+/* Dimensions of an array that can become part of a stack; numpy 1 has 32 in all. */
+#define DDF_STACK_MAX_DIMS 31
+
 typedef struct locator {
     ddf_fields *fields;
     ddf_table *table;
@@ -166,7 +169,7 @@ static uint32_t nd_seen(const locator *s, ddf_field *field, const uint8_t *p, co
     return seen;
 }
 
-/* A map: an array like the field's first one, told by comparing all up to the data, or something to look at. */
+/* A map: an array like the field's first one if all bytes up to the data are equal, else parsed. */
 static const uint8_t *value_map(const locator *s, ddf_field *field, const uint8_t *p, const uint8_t *end) {
     if (DDF_LIKELY(field->prefix != NULL && (size_t)(end - p) >= field->prefix_len + field->data_len &&
                    memcmp(p, field->prefix, field->prefix_len) == 0)) {
@@ -301,7 +304,7 @@ static int sample_locate(locator *s, const uint8_t *p, const uint8_t *end) {
     return status == DDF_OK ? DDF_OK : ddf_fail(s->err, status, local.msg, s->sample, local.pos);
 }
 
-/* The names are copied: a table may outlive who asked for it. */
+/* The names are copied: a table may outlive the caller's list. */
 static int names_select(locator *s, const ddf_slice *names, size_t names_n) {
     for (size_t i = 0; i < names_n; i++) {
         if (ddf_fields_find(s->fields, names[i]) != DDF_NO_FIELD) {

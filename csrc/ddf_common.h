@@ -23,7 +23,7 @@ enum {
     DDF_E_COLLISION = -10009, /* two keys share a 64-bit hash */
     DDF_E_EOF = -10010,       /* the data file ended before the read did */
     DDF_E_CHANGED = -10011,   /* the data file's size changed while it was open */
-    DDF_E_CANCELLED = -10012, /* the work was given up before it ran */
+    DDF_E_CANCELLED = -10012, /* the work was cancelled */
     DDF_E_LIMIT = -10013,     /* a size that the layout cannot hold */
     DDF_E_TYPE = -10014,      /* a value of another type than the file has there */
     DDF_E_VALUE = -10015,     /* well-formed bytes that stand for no value: a bad dtype, shape, timestamp or key */
@@ -38,7 +38,7 @@ typedef struct ddf_err {
     uint64_t pos;  /* byte position inside that input */
 } ddf_err;
 
-/* Bytes that somebody else owns. */
+/* Borrowed bytes. */
 typedef struct ddf_slice {
     const uint8_t *data;
     uint64_t size;

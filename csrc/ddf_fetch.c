@@ -15,12 +15,12 @@
 
 enum { UNCHECKED, SOUND, DAMAGED };
 
-/* What verifying takes: samples that lie within one piece are held against their checksums by the thread that read it,
- * the others in the end. */
+/* What verifying takes: the thread that read a piece checks the samples within it; the others are checked
+ * when all pieces are read. */
 typedef struct check_list {
     uint64_t *sums;     /* NULL: samples are not verified */
     uint32_t *in_file;  /* numbers of all samples in file order */
-    uint32_t *first_in; /* of each piece, and at last their number: which of `in_file` begins in it */
+    uint32_t *first_in; /* of each piece: position in `in_file` of the first sample that begins in it; then their number */
     uint8_t *found;     /* by the number of the sample: one of the above */
 } check_list;
 
@@ -44,8 +44,8 @@ struct ddf_fetch {
     ddf_err *errors; /* one a batch */
 };
 
-/* What planning needs for a moment. */
-typedef struct draft {
+/* Memory that planning needs, freed at its end. */
+typedef struct plan_scratch {
     int64_t *indices;
     ddf_span *spans;
     uint64_t *sums; /* NULL: samples are not verified */
@@ -55,9 +55,9 @@ typedef struct draft {
     ddf_plan_item *scratch;
     const ddf_plan_item *sorted; /* see ddf_plan_reads */
     ddf_err *errors;
-} draft;
+} plan_scratch;
 
-static void draft_free(draft *d) {
+static void scratch_free(plan_scratch *d) {
     free(d->indices);
     free(d->spans);
     free(d->sums);
@@ -68,8 +68,8 @@ static void draft_free(draft *d) {
     free(d->errors);
 }
 
-static int draft_new(size_t count, size_t n_batches, int with_sums, draft *d) {
-    *d = (draft){
+static int scratch_new(size_t count, size_t n_batches, int with_sums, plan_scratch *d) {
+    *d = (plan_scratch){
         .indices = calloc(count, sizeof *d->indices),
         .spans = calloc(count, sizeof *d->spans),
         .sums = with_sums ? calloc(count, sizeof *d->sums) : NULL,
@@ -83,7 +83,7 @@ static int draft_new(size_t count, size_t n_batches, int with_sums, draft *d) {
     if (d->indices && d->spans && has_sums == with_sums && d->reads && d->landing && d->scratch && d->errors) {
         return DDF_OK;
     }
-    draft_free(d);
+    scratch_free(d);
     return -ENOMEM;
 }
 
@@ -95,7 +95,7 @@ static size_t batch_len(const ddf_fetch *fetch, size_t b) {
 }
 
 /* Indices of all batches, after which nothing of the caller's is needed but the shards. */
-static void list_indices(const ddf_fetch *fetch, draft *d) {
+static void list_indices(const ddf_fetch *fetch, plan_scratch *d) {
     const ddf_fetch_request *r = &fetch->request;
     for (size_t b = 0; b < fetch->n_batches; b++) {
         size_t start = batch_start(fetch, b), n = batch_len(fetch, b);
@@ -109,7 +109,7 @@ static void list_indices(const ddf_fetch *fetch, draft *d) {
 }
 
 /* Spans and checksums of one batch; one that is damaged gets empty spans and an error of its own. */
-static void locate_batch(const ddf_fetch *fetch, size_t b, draft *d) {
+static void locate_batch(const ddf_fetch *fetch, size_t b, plan_scratch *d) {
     size_t start = batch_start(fetch, b), n = batch_len(fetch, b);
     int status = d->errors[b].code;
     if (status >= 0) {
@@ -135,9 +135,9 @@ static int move_names(ddf_fetch *fetch) {
     return DDF_OK;
 }
 
-static size_t number_in_file(const draft *d, size_t k) { return d->sorted == NULL ? k : (size_t)d->sorted[k].number; }
+static size_t number_in_file(const plan_scratch *d, size_t k) { return d->sorted == NULL ? k : (size_t)d->sorted[k].number; }
 
-static void list_ends(const draft *d, size_t count) {
+static void list_ends(const plan_scratch *d, size_t count) {
     uint64_t end = 0;
     for (size_t k = 0; d->ends != NULL && k < count; k++) {
         size_t i = number_in_file(d, k);
@@ -146,10 +146,10 @@ static void list_ends(const draft *d, size_t count) {
     }
 }
 
-/* What is in memory already is best taken in short pieces, far storage is asked for long ones. */
+/* Short pieces are best for what is in memory already, long ones for a network mount. */
 static uint64_t largest_read(const ddf_fetch *fetch, int direct) {
     const ddf_shards *shards = fetch->request.shards;
-    int is_short = !direct && ddf_shards_can_be_ready(shards) && !ddf_shards_are_far(shards);
+    int is_short = !direct && ddf_shards_can_be_ready(shards) && !ddf_shards_are_mounted(shards);
     uint64_t most = fetch->request.max_read;
     return is_short && most > DDF_FILE_COPY_MAX ? DDF_FILE_COPY_MAX : most;
 }
@@ -160,7 +160,7 @@ static int check_sample(const ddf_fetch *fetch, size_t i) {
 }
 
 /* A piece has been read: check the samples that it has all of. */
-static void piece_landed(ddf_job *job, size_t piece) {
+static void check_piece(ddf_job *job, size_t piece) {
     const ddf_fetch *fetch = (const ddf_fetch *)job;
     const check_list *checks = &fetch->checks;
     const uint8_t *end = job->base + job->pieces[piece].at + job->pieces[piece].length;
@@ -185,7 +185,7 @@ static int check_list_new(ddf_fetch *fetch, int wanted, size_t n_pieces) {
     return checks->sums && checks->in_file && checks->first_in && checks->found ? DDF_OK : -ENOMEM;
 }
 
-static void check_list_fill(ddf_fetch *fetch, const draft *d) {
+static void check_list_fill(ddf_fetch *fetch, const plan_scratch *d) {
     const check_list *checks = &fetch->checks;
     ddf_job *job = &fetch->job;
     size_t count = fetch->request.count, k = 0;
@@ -202,11 +202,11 @@ static void check_list_fill(ddf_fetch *fetch, const draft *d) {
         }
     }
     checks->first_in[job->n_pieces] = (uint32_t)k;
-    job->landed = piece_landed;
+    job->piece_read = check_piece;
 }
 
-/* Whether reads take most of what lies between the first and the last of them. A lone sample tells nothing of the next. */
-static int is_dense(const ddf_fetch *fetch, const draft *d, size_t n_reads) {
+/* Whether reads cover most of the bytes between the first and the last of them. One sample predicts nothing. */
+static int is_dense(const ddf_fetch *fetch, const plan_scratch *d, size_t n_reads) {
     if (fetch->request.count < 2) {
         return 0;
     }
@@ -215,7 +215,7 @@ static int is_dense(const ddf_fetch *fetch, const draft *d, size_t n_reads) {
 }
 
 /* Everything that lives in the arena. The data comes first, so that its block is full of it. */
-static int fill_arena(ddf_fetch *fetch, const draft *d, size_t n_reads, uint64_t total, int direct) {
+static int fill_arena(ddf_fetch *fetch, const plan_scratch *d, size_t n_reads, uint64_t total, int direct) {
     size_t count = fetch->request.count, n_batches = fetch->n_batches;
     ddf_job *job = &fetch->job;
     size_t n_ends = d->sums == NULL || direct ? 0 : count; /* direct reads are cut where blocks begin */
@@ -270,15 +270,15 @@ static int fill_arena(ddf_fetch *fetch, const draft *d, size_t n_reads, uint64_t
 static int prepare(ddf_job *job, ddf_engine *engine) {
     ddf_fetch *fetch = (ddf_fetch *)job;
     const ddf_fetch_request *r = &fetch->request;
-    draft d;
-    int status = draft_new(r->count, fetch->n_batches, ddf_shards_have_sums(r->shards), &d);
+    plan_scratch d;
+    int status = scratch_new(r->count, fetch->n_batches, ddf_shards_have_sums(r->shards), &d);
     if (status < 0) {
         return ddf_fail(&job->err, status, "no memory to plan the batch", 0, 0);
     }
     status = ddf_shards_check(r->shards, &job->err);
     list_indices(fetch, &d);
-    if (ddf_shards_are_free(r->shards)) {
-        ddf_engine_let_go(engine, job, ddf_shards_may_wait(r->shards));
+    if (ddf_shards_own_tables(r->shards)) {
+        ddf_engine_detach(engine, job, ddf_shards_may_wait(r->shards));
     }
     for (size_t b = 0; status >= 0 && b < fetch->n_batches; b++) {
         locate_batch(fetch, b, &d);
@@ -291,17 +291,17 @@ static int prepare(ddf_job *job, ddf_engine *engine) {
         list_ends(&d, n_reads < 0 ? 0 : r->count);
         status = n_reads < 0 ? (int)n_reads : fill_arena(fetch, &d, (size_t)n_reads, total, direct);
     }
-    draft_free(&d);
+    scratch_free(&d);
     return status;
 }
 
-/* Check the samples of a batch that nobody has checked yet, and look what was found. */
+/* Check the samples of a batch that were not checked yet; fail if one of all is damaged. */
 static int verify_batch(const ddf_fetch *fetch, size_t b, ddf_err *err) {
     size_t start = batch_start(fetch, b), n = fetch->checks.sums == NULL ? 0 : batch_len(fetch, b);
     for (size_t i = 0; i < n; i++) {
         int found = fetch->checks.found[start + i];
         if ((found == UNCHECKED ? check_sample(fetch, start + i) : found) == DAMAGED) {
-            return ddf_fail(err, DDF_E_CHECKSUM, "its bytes are not those that its checksum was made of", i, 0);
+            return ddf_fail(err, DDF_E_CHECKSUM, "the bytes do not match the checksum", i, 0);
         }
     }
     return DDF_OK;
@@ -311,7 +311,7 @@ static int build_table(ddf_fetch *fetch, size_t b, ddf_err *err) {
     const ddf_fetch_request *r = &fetch->request;
     const ddf_slice *samples = fetch->samples + batch_start(fetch, b);
     size_t n = batch_len(fetch, b);
-    return r->tables ? ddf_table_build(fetch->arena, fetch->region, samples, n, fetch->names, r->names_n,
+    return r->tables ? ddf_columns_build(fetch->arena, fetch->region, samples, n, fetch->names, r->names_n,
                                        &fetch->tables[b], err)
                      : ddf_table_raw(fetch->arena, fetch->region, samples, n, &fetch->tables[b]);
 }

@@ -1,7 +1,7 @@
 /* ddf_fetch: one group of batches on its way: order -> spans -> plan -> arena -> reads -> tables, all without the GIL.
- * Where the shards have checksums, samples are held against them as they are read.
+ * Where the shards have checksums, samples are checked as they are read.
  *
- * The engine runs it; its owner may drop it at any time. The arena outlives the fetch where somebody retains it. */
+ * The engine runs it; its owner may release it at any time. The arena outlives the fetch if it is retained. */
 #ifndef DDF_FETCH_H
 #define DDF_FETCH_H
 
@@ -37,13 +37,13 @@ typedef struct ddf_fetch_request {
 int ddf_fetch_new(const ddf_fetch_request *request, ddf_fetch **out);
 ddf_job *ddf_fetch_job(ddf_fetch *fetch);
 
-/* Hand the fetch to an engine, once; it takes a reference of its own. */
+/* Submit the fetch to an engine, once; the engine retains it. */
 void ddf_fetch_submit(ddf_fetch *fetch, ddf_engine *engine);
 
-/* The same, at work in the calling thread unless that might hang there; see ddf_engine_run. */
+/* The same, in the calling thread unless that might wait for storage there; see ddf_engine_run. */
 int ddf_fetch_run(ddf_fetch *fetch, ddf_engine *engine, int timeout_ms);
 
-/* Give up a reference; a fetch that is not done is cancelled. `engine` is the one it was handed to, NULL if to none. */
+/* Release a reference; a fetch that is not done is cancelled. `engine` is the one that it was submitted to, or NULL. */
 void ddf_fetch_release(ddf_fetch *fetch, ddf_engine *engine);
 
 /* Bytes of arena that it holds so far; any time, from any thread. */

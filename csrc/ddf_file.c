@@ -17,7 +17,7 @@
  * With less (128 KiB is usual), many reads at a time are faster. */
 #define MUCH_AHEAD ((uint64_t)2 << 20)
 
-/* What stands for a descriptor beside the first one. */
+/* Values of a second descriptor that is not open. */
 #define UNOPENED (-1)
 #define NONE (-2)
 
@@ -30,8 +30,8 @@ struct ddf_file {
     uint64_t size;
     ddf_stamp stamp; /* when it was opened, as is: */
     char *path;
-    int far;
-    atomic_int reads_ahead; /* UNASKED until somebody asks */
+    int mounted;
+    atomic_int reads_ahead; /* UNASKED until it is used */
     const uint8_t *map;        /* NULL: no mapping is used */
     atomic_uchar *windows;     /* one state a window, NULL without a mapping */
     atomic_int nowait;         /* reads that do not wait are supported */
@@ -40,8 +40,8 @@ struct ddf_file {
 
 /* Failing to map costs speed only. */
 static void map_if_local(ddf_file *file) {
-    file->far = !ddf_sys_is_local(file->fd);
-    if (file->size == 0 || file->size > SIZE_MAX || file->far) {
+    file->mounted = !ddf_sys_is_local(file->fd);
+    if (file->size == 0 || file->size > SIZE_MAX || file->mounted) {
         return;
     }
     file->windows = calloc((size_t)((file->size + WINDOW - 1) / WINDOW), sizeof *file->windows);
@@ -126,7 +126,7 @@ uint64_t ddf_file_size(const ddf_file *file) { return file->size; }
 
 int ddf_file_check(const ddf_file *file, ddf_err *err) {
     if (DDF_UNLIKELY(ddf_file_is_remote(file))) {
-        return DDF_OK; /* who reads it tells */
+        return DDF_OK; /* its reader finds out */
     }
     int64_t size = ddf_sys_end(file->fd);
     if (size < 0 && file->map == NULL) {
@@ -136,23 +136,23 @@ int ddf_file_check(const ddf_file *file, ddf_err *err) {
         return ddf_fail(err, (int)size, "the size of the data file cannot be read", 0, 0);
     }
     if ((uint64_t)size != file->size) {
-        return ddf_fail(err, DDF_E_CHANGED, "the data file changed its size while it was open", 0, (uint64_t)size);
+        return ddf_fail(err, DDF_E_CHANGED, "the size of the data file changed while it was open", 0, (uint64_t)size);
     }
     return DDF_OK;
 }
 
-int ddf_file_is_far(const ddf_file *file) { return file->far; }
+int ddf_file_is_mounted(const ddf_file *file) { return file->mounted; }
 
 int ddf_file_reads_ahead(ddf_file *file) {
     int known = atomic_load_explicit(&file->reads_ahead, memory_order_relaxed);
     if (known == UNASKED) {
-        known = !ddf_file_is_remote(file) && !file->far && ddf_sys_readahead(file->fd) >= MUCH_AHEAD;
+        known = !ddf_file_is_remote(file) && !file->mounted && ddf_sys_readahead(file->fd) >= MUCH_AHEAD;
         atomic_store_explicit(&file->reads_ahead, known, memory_order_relaxed);
     }
     return known;
 }
 
-/* Have a descriptor beside the first one stand for the same file again. */
+/* Make a second descriptor refer to the same file as the first one again. */
 static void follow(const ddf_file *file, atomic_int *slot, int (*open_again)(int fd)) {
     int fd = atomic_load(slot), again = fd < 0 ? NONE : open_again(file->fd);
     if (again >= 0 && ddf_sys_replace(fd, again) < 0) {
@@ -165,7 +165,7 @@ int ddf_file_reopen(ddf_file *file, ddf_err *err) {
     ddf_stamp stamp;
     int status = fd < 0 ? fd : ddf_sys_stamp(fd, &stamp);
     if (status >= 0 && (stamp.size != file->stamp.size || stamp.modified != file->stamp.modified)) {
-        status = ddf_fail(err, DDF_E_CHANGED, "another data file has taken its place while it was open", 0, stamp.size);
+        status = ddf_fail(err, DDF_E_CHANGED, "the data file was replaced while it was open", 0, stamp.size);
     }
     if (status >= 0) {
         status = ddf_sys_replace(file->fd, fd);
@@ -210,19 +210,19 @@ const uint8_t *ddf_file_view(ddf_file *file, size_t len, uint64_t offset) {
     return warm ? file->map + offset : NULL;
 }
 
-int ddf_file_is_entered(const ddf_file *file, uint64_t offset) {
+int ddf_file_is_populated(const ddf_file *file, uint64_t offset) {
     return file->map != NULL && offset < file->size &&
            atomic_load_explicit(&file->windows[offset / WINDOW], memory_order_relaxed) == WARM;
 }
 
-/* The descriptor in `slot`, or a negative number. It is opened by whoever needs it first. A far file has but one: how its
+/* The descriptor in `slot`, or a negative number. The first user opens it. A mounted file has only one: how its
  * system reads ahead, and what it does past its cache, differs from one to the next. */
 static int beside(const ddf_file *file, atomic_int *slot, int (*open_again)(int fd)) {
     int fd = atomic_load(slot);
     if (DDF_LIKELY(fd != UNOPENED)) {
         return fd;
     }
-    int opened = file->far ? NONE : open_again(file->fd);
+    int opened = file->mounted ? NONE : open_again(file->fd);
     opened = opened < 0 ? NONE : opened;
     if (atomic_compare_exchange_strong(slot, &fd, opened)) {
         return opened;
@@ -255,14 +255,14 @@ size_t ddf_file_read_ready(ddf_file *file, ddf_access access, uint8_t *buffer, s
     if (got == -ENOTSUP) {
         atomic_store_explicit(&file->nowait, 0, memory_order_relaxed);
     } else if (got >= 0 && (size_t)got < len && scattered == UNOPENED) {
-        (void)ddf_file_planned_fd(file, access); /* it is on disk, and so may others be */
+        (void)ddf_file_planned_fd(file, access); /* the rest is on disk, and so may be other ranges */
     }
-    return got < 0 ? 0 : (size_t)got; /* other errors come again, and are told, when the rest is read */
+    return got < 0 ? 0 : (size_t)got; /* other errors are reported when the rest is read */
 }
 
 int ddf_file_fd(const ddf_file *file) { return file->fd; }
 
-int ddf_file_judge(int64_t got, uint64_t len, uint64_t offset, ddf_err *err) {
+int ddf_file_read_status(int64_t got, uint64_t len, uint64_t offset, ddf_err *err) {
     if (got < 0) {
         return ddf_fail(err, (int)got, "the data file cannot be read", 0, offset);
     }
@@ -273,14 +273,14 @@ int ddf_file_judge(int64_t got, uint64_t len, uint64_t offset, ddf_err *err) {
 }
 
 static int fail_remote(uint64_t offset, ddf_err *err) {
-    return ddf_fail(err, -ENOTSUP, "a remote data file is read through a feed only", 0, offset);
+    return ddf_fail(err, -ENOTSUP, "a remote data file can be read only by the reader of a remote queue", 0, offset);
 }
 
 int ddf_file_read(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset, ddf_err *err) {
     if (DDF_UNLIKELY(ddf_file_is_remote(file))) {
         return fail_remote(offset, err);
     }
-    return ddf_file_judge(ddf_sys_read(file->fd, buffer, len, offset), len, offset, err);
+    return ddf_file_read_status(ddf_sys_read(file->fd, buffer, len, offset), len, offset, err);
 }
 
 /* Read the whole blocks around `[offset, offset + len)`. Returns `len`, or -errno; -EINVAL if the file gave less. */
@@ -299,10 +299,10 @@ int ddf_file_read_planned(ddf_file *file, ddf_access access, uint8_t *buffer, si
                  ? beside(file, &file->direct, ddf_sys_open_direct)
                  : NONE;
     int64_t got = fd < 0 ? -EINVAL : read_direct(fd, buffer, len, offset);
-    if (got == -EINVAL) { /* what direct reads cannot give may come through the page cache */
+    if (got == -EINVAL) { /* what cannot be read directly may be read through the page cache */
         got = ddf_sys_read(ddf_file_planned_fd(file, access), buffer, len, offset);
     }
-    return ddf_file_judge(got, len, offset, err);
+    return ddf_file_read_status(got, len, offset, err);
 }
 
 int ddf_file_read_parts(ddf_file *file, const ddf_room parts[3], uint64_t offset, ddf_err *err) {
@@ -310,5 +310,5 @@ int ddf_file_read_parts(ddf_file *file, const ddf_room parts[3], uint64_t offset
         return fail_remote(offset, err);
     }
     uint64_t len = (uint64_t)parts[0].size + parts[1].size + parts[2].size;
-    return ddf_file_judge(ddf_sys_read_parts(file->fd, parts, offset), len, offset, err);
+    return ddf_file_read_status(ddf_sys_read_parts(file->fd, parts, offset), len, offset, err);
 }

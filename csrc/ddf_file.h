@@ -15,7 +15,7 @@ typedef struct ddf_file ddf_file;
 /* Open for reading. Starts with one reference. Returns 0 or -errno. */
 int ddf_file_open(const char *path, ddf_file **out);
 
-/* A data file of `size` bytes that is no file here: it is never ready, never changes, and cannot be read; see ddf_feed. */
+/* A remote data file of `size` bytes: it is never ready, never changes, and is read through a ddf_remote_queue only. */
 int ddf_file_remote(uint64_t size, ddf_file **out);
 int ddf_file_is_remote(const ddf_file *file);
 
@@ -26,16 +26,16 @@ void ddf_file_release(ddf_file *file);
 uint64_t ddf_file_size(const ddf_file *file);
 
 /* 0, or DDF_E_CHANGED if the size is another now: a mapped page behind the new end must not be touched. Without a
- * mapping, 0 too where the size cannot be asked for: a read will tell. */
+ * mapping, 0 too if the size cannot be determined: a read will fail. */
 int ddf_file_check(const ddf_file *file, ddf_err *err);
 
-/* 1 if the file lies on no local disk, as far as the system says. */
-int ddf_file_is_far(const ddf_file *file);
+/* 1 if the file is on a network mount, or on a file system of an unknown kind. */
+int ddf_file_is_mounted(const ddf_file *file);
 
-/* 1 if the system reads far ahead on the file's local disk. */
+/* 1 if the system reads much ahead (2 MiB or more) on the file's local disk. */
 int ddf_file_reads_ahead(ddf_file *file);
 
-/* Open the file at its path again, for all who use it, where the server has forgotten the old handle. Returns 0, -errno,
+/* Open the file at its path again, for all its users, after its handle became stale. Returns 0, -errno,
  * or DDF_E_CHANGED with err->pos = the size of the other file that is there by now; nothing is changed then. */
 int ddf_file_reopen(ddf_file *file, ddf_err *err);
 
@@ -47,7 +47,7 @@ int ddf_file_can_be_ready(const ddf_file *file);
 const uint8_t *ddf_file_view(ddf_file *file, size_t len, uint64_t offset);
 
 /* 1 if a small read at `offset` is but a copy by now. */
-int ddf_file_is_entered(const ddf_file *file, uint64_t offset);
+int ddf_file_is_populated(const ddf_file *file, uint64_t offset);
 
 /* Up to this much at a time is copied out of the mapping where its pages were entered, which is up to twice as fast as a
  * read: it stays in a processor's own cache. */
@@ -55,8 +55,8 @@ int ddf_file_is_entered(const ddf_file *file, uint64_t offset);
 
 /* How a read of a plan gets at what is on disk. */
 typedef enum ddf_access {
-    DDF_SCATTERED, /* what is asked for and nothing ahead: nobody but the planner knows what comes next */
-    DDF_DENSE,     /* what lies behind is wanted next: the system reads ahead, which gives it large pages to fill */
+    DDF_SCATTERED, /* no readahead: only the planner knows what is read next */
+    DDF_DENSE,     /* the bytes that follow are read next: readahead lets the system fill large pages */
     DDF_DIRECT,    /* past the page cache, where the file system does that */
 } ddf_access;
 
@@ -73,10 +73,10 @@ int ddf_file_read_planned(ddf_file *file, ddf_access access, uint8_t *buffer, si
 /* As ddf_file_read, into three places one after the other. */
 int ddf_file_read_parts(ddf_file *file, const ddf_room parts[3], uint64_t offset, ddf_err *err);
 
-/* For those who read by themselves: the descriptor, that for reads of a plan through the page cache, and what a read of
- * `len` bytes that `got` so many (or -errno) means: status and `err` as above. */
+/* For callers that read with their own system calls: the descriptor, the descriptor for reads of a plan through the page
+ * cache, and the status (and `err`) as above of a read of `len` bytes that returned `got` (bytes or -errno). */
 int ddf_file_fd(const ddf_file *file);
 int ddf_file_planned_fd(ddf_file *file, ddf_access access);
-int ddf_file_judge(int64_t got, uint64_t len, uint64_t offset, ddf_err *err);
+int ddf_file_read_status(int64_t got, uint64_t len, uint64_t offset, ddf_err *err);
 
 #endif

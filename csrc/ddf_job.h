@@ -1,5 +1,21 @@
-/* ddf_job: one group of reads on its way through an engine: its pieces, how they are read a share at a time, and lists
- * of jobs. Knows no threads and takes no lock: the engine calls each of these where it may. */
+/* ddf_job: one group of reads on its way through an engine: its state, its pieces, how they are read a share at a time,
+ * and lists of jobs. Starts no threads and takes no lock: the caller holds the engine's lock where a function says so.
+ *
+ *   NEW --submit--> QUEUED --taken--> PREPARING --detach--> DETACHED
+ *    |                |                 |  |                  |  |
+ *    +------run-------|-----------------+  +------------------+  |
+ *                     |                 |                        |
+ *                     |                 +--- pieces to read ---> READY --missed--> WAITING or REMOTE
+ *                     |                 |                          |                 |        ^
+ *                     +--- cancelled ---+---- nothing to read -----+--- all taken ---+        | (WAITING only)
+ *                                       v                          v                 v        |
+ *                                       +------------------------> DRAINING -------------------+
+ *                                                                  |      |
+ *                                                    last share ended    READ (a worker is to finish it)
+ *                                                                  v      v
+ *                                                                  FINISHING --> DONE
+ *
+ * ddf_job.c holds the table of all transitions: who makes each of them, and when. */
 #ifndef DDF_JOB_H
 #define DDF_JOB_H
 
@@ -9,12 +25,30 @@
 #include "ddf_plan.h"
 #include "ddf_shards.h"
 
-/* A thread takes ready pieces up to this many bytes or pieces before it looks at the queue again. */
+/* A thread takes ready pieces up to this many bytes or pieces at a time. */
 #define DDF_SHARE_BYTES ((uint64_t)1 << 20)
 #define DDF_SHARE_PIECES 64
 
 typedef struct ddf_engine ddf_engine;
+typedef struct ddf_thread ddf_thread;
 typedef struct ddf_job ddf_job;
+
+/* A share is a part of a job that one thread works on: its preparation, some of its pieces, or one missed piece.
+ * The state tells which of the engine's lists a job is in. */
+typedef enum ddf_job_state {
+    DDF_JOB_NEW,       /* in no list: no engine has it */
+    DDF_JOB_QUEUED,    /* in `fresh`: to be prepared */
+    DDF_JOB_PREPARING, /* in no list: a thread runs `prepare`, which may use memory of the job's owner */
+    DDF_JOB_DETACHED,  /* in no list: the same, but it uses no memory of the owner any more */
+    DDF_JOB_READY,     /* in `fresh`: pieces are left that no thread has tried to copy */
+    DDF_JOB_WAITING,   /* in `waiting`: all pieces were tried, missed ones are left for threads or the ring of the engine */
+    DDF_JOB_REMOTE,    /* in `remote`: the same, left for the remote reader */
+    DDF_JOB_DRAINING,  /* in no list: nothing is left to take, the shares that run are to end */
+    DDF_JOB_READ,      /* in `ended`: everything is read, a worker is to end the last share */
+    DDF_JOB_FINISHING, /* in no list: a thread runs `finish`; it is too late to cancel */
+    DDF_JOB_DONE,      /* in no list: the engine touches the job no more, except for calling `drop` */
+    DDF_JOB_STATES     /* how many there are */
+} ddf_job_state;
 
 struct ddf_job {
     /* Set by the owner before submission. */
@@ -22,7 +56,7 @@ struct ddf_job {
     void (*finish)(ddf_job *job); /* called once, after the last piece or the first failure; `status` is set */
     void (*drop)(ddf_job *job);   /* called once when the engine is done with the job; it may free it */
 
-    /* Borrowed. Set before submission or, where callers that wait for a job shall not prepare it, by prepare. */
+    /* Borrowed. Set before submission, which allows callers that wait to prepare the job, or else by `prepare`. */
     ddf_shards *shards;
 
     /* Set by prepare. */
@@ -30,32 +64,63 @@ struct ddf_job {
     uint32_t *missed;   /* room for n_pieces numbers */
     ddf_file **held;    /* room for n_pieces files */
     size_t n_pieces;
-    ddf_access access; /* how they are read where nothing else is asked of the engine */
+    ddf_access access; /* how they are read, unless the engine reads directly */
     uint8_t *base;    /* where landing position 0 is */
-    ddf_arena *arena; /* which that lies in, or NULL: for who holds on to the memory of a piece */
+    ddf_arena *arena; /* that contains `base`, or NULL: the remote reader retains it for each piece */
 
-    /* NULL, or called when a piece is complete, as long as its bytes are in the cache of the thread that read them. Not
-     * called for pieces that a ring or a feed reads. Not under the lock; for several pieces at a time, but once a piece. */
-    void (*landed)(ddf_job *job, size_t piece);
+    /* NULL, or called once for each complete piece by the thread that read it, while the bytes are in its cache; without the
+     * lock, and by several threads at a time. Not called for pieces that the ring or the remote reader reads. */
+    void (*piece_read)(ddf_job *job, size_t piece);
 
     /* Results. */
-    atomic_int done; /* 1 once finish has returned */
     int status;      /* of the whole job, valid when done */
     ddf_err err;     /* of a read: item = shard, pos = position in its data file */
-    uint64_t waited; /* bytes that were not ready and had to be waited for */
+    uint64_t waited; /* bytes that were not ready */
 
     /* The engine's own. */
+    atomic_int state; /* a ddf_job_state, written by ddf_job_move alone; under the lock, except for ddf_job_is_done */
+    /* A request, not a state: it may come at any time before FINISHING, and has an effect only at the next transition. */
+    int cancelled;
+    ddf_thread *preparer; /* the thread that runs `prepare`, or NULL */
     ddf_job *next;
     uint64_t number; /* of its submission, from 1; 0: run by its caller */
-    size_t taken, running, n_missed, missed_taken;
-    int prepared, preparing, looking, counted, away, cancelled, finishing;
+    size_t taken, running, n_missed, missed_taken; /* pieces, shares, pieces, of the missed pieces */
 };
 
-/* Begin: all but what the owner sets before submission. */
+/* Begin in DDF_JOB_NEW: set all but what the owner sets before submission. */
 void ddf_job_init(ddf_job *job);
 
-/* 1 if there is something that no thread has taken yet. */
-int ddf_job_has_work_left(const ddf_job *job);
+/* Call with the lock held. */
+static inline ddf_job_state ddf_job_get_state(const ddf_job *job) {
+    return (ddf_job_state)atomic_load_explicit(&job->state, memory_order_relaxed);
+}
+
+/* 1 if the table of transitions has this one. */
+int ddf_job_may_move(ddf_job_state from, ddf_job_state to);
+
+/* Change the state; a transition that is not in the table aborts the program in a build with DDF_CHECKS. Call with the lock
+ * held. */
+void ddf_job_move(ddf_job *job, ddf_job_state to);
+
+/* 1 once `finish` has returned; the results are valid then. Needs no lock. */
+int ddf_job_is_done(const ddf_job *job);
+
+/* 1 while a thread runs `prepare`. Call with the lock held. */
+static inline int ddf_job_is_in_preparation(const ddf_job *job) {
+    ddf_job_state state = ddf_job_get_state(job);
+    return state == DDF_JOB_PREPARING || state == DDF_JOB_DETACHED;
+}
+
+/* Abort the program in a build with DDF_CHECKS if the state and the other fields of a job contradict each other. Call with
+ * the lock held. */
+#ifdef DDF_CHECKS
+void ddf_job_check(const ddf_job *job);
+#else
+static inline void ddf_job_check(const ddf_job *job) { (void)job; }
+#endif
+
+/* Leave out all that no thread has taken yet: the job, which is in no list, moves to DDF_JOB_DRAINING. */
+void ddf_job_skip_rest(ddf_job *job);
 
 /* Note a failure; the first one counts. */
 void ddf_job_fail(ddf_job *job, int status, const ddf_err *err);
@@ -65,6 +130,7 @@ typedef struct ddf_share {
     size_t first, last;
 } ddf_share;
 
+/* Take the next share of a job that is DDF_JOB_READY. */
 ddf_share ddf_job_take_ready(ddf_job *job);
 
 /* Copy the ready part of a share's pieces. Those that are not complete go to `missed` (room for DDF_SHARE_PIECES), their

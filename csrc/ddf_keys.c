@@ -71,7 +71,7 @@ static inline uint32_t load_le32(const uint8_t *p) {
         ROUND(v, m, 9);                                                                                                \
     } while (0)
 
-/* Two words of a digest, as they lie in memory: the first two are a key's hash. */
+/* Two words of a digest, in the order of memory: the first two are a key's hash. */
 static inline uint64_t hash_from(uint32_t h0, uint32_t h1) {
     return (uint64_t)__builtin_bswap32(h0) << 32 | __builtin_bswap32(h1);
 }
@@ -215,8 +215,8 @@ struct ddf_keytable {
 #define AHEAD 12
 
 /* Steps past a taken slot that building may take for each hash. Evenly spread ones need about one on average. */
-#define PATIENCE 32
-#define PATIENCE_LEAST 65536
+#define STEPS_PER_HASH 32
+#define STEPS_LEAST 65536
 
 static inline uint64_t slot_get(const ddf_keytable *t, uint64_t at) {
     return t->wide ? ((const uint64_t *)t->slots)[at] : ((const uint32_t *)t->slots)[at];
@@ -245,7 +245,7 @@ static inline void fetch_slot(const ddf_keytable *t, uint64_t i) {
 }
 
 static int insert_all(ddf_keytable *t, ddf_err *err) {
-    uint64_t patience = PATIENCE * t->n + PATIENCE_LEAST;
+    uint64_t steps_left = STEPS_PER_HASH * t->n + STEPS_LEAST;
     for (uint64_t i = 0; i < t->n; i++) {
         if (i + AHEAD < t->n) {
             fetch_slot(t, i + AHEAD);
@@ -255,7 +255,7 @@ static int insert_all(ddf_keytable *t, ddf_err *err) {
             if (DDF_UNLIKELY(holds(t, slot, hash))) {
                 return ddf_fail(err, DDF_E_COLLISION, "two keys have the same hash", i, 8 * i);
             }
-            if (DDF_UNLIKELY(patience-- == 0)) {
+            if (DDF_UNLIKELY(steps_left-- == 0)) {
                 return ddf_fail(err, DDF_E_LIMIT, "the hashes are too uneven to be hashes of keys", i, 8 * i);
             }
             at = (at + 1) & t->mask;

@@ -30,7 +30,7 @@ typedef struct ddf_keytable ddf_keytable;
  * It takes 4 bytes for each of 4n/3 slots, rounded up to a power of two (8 bytes from 2^32 - 1 hashes on);
  * `slot_size` is 4 or 8, or 0 for the smaller of them that serves.
  * Returns 0, -ENOMEM, DDF_E_COLLISION with err->item = the first hash that equals an earlier one, or DDF_E_LIMIT for
- * numbers so unevenly spread that no hash of keys made them, with err->item = the one where the table was given up. */
+ * numbers so unevenly spread that no hash of keys made them, with err->item = the one where building stopped. */
 int ddf_keytable_new(const uint8_t *hashes, uint64_t n, unsigned slot_size, ddf_keytable **out, ddf_err *err);
 void ddf_keytable_free(ddf_keytable *table);
 

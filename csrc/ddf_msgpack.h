@@ -20,7 +20,7 @@ const uint8_t *ddf_msgpack_pass(const uint8_t *p, const uint8_t *end, uint64_t *
  * Returns 0 or DDF_E_*, err->pos counting from `p`. */
 int ddf_msgpack_check(const uint8_t *p, size_t len, int utf8, ddf_err *err);
 
-/* Check that `n` samples, which lie one after the other in `[p, p + len)` and of which sample i ends at `ends[i]`, are
+/* Check that `n` samples, which are consecutive in `[p, p + len)` and of which sample i ends at `ends[i]`, are
  * each exactly one well-formed message. Returns 0 or DDF_E_* with err->item the sample and err->pos the byte in it;
  * DDF_E_SPAN where the ends fall, or the last is not `len`. */
 int ddf_msgpack_check_run(const uint8_t *p, size_t len, const uint64_t *ends, size_t n, int utf8, ddf_err *err);

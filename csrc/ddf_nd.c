@@ -111,3 +111,26 @@ int ddf_nd_fits(const ddf_nd *nd, uint64_t itemsize) {
     }
     return size == nd->data_len && (size > 0 || ends_soon(nd));
 }
+
+uint32_t ddf_dtype_size(const uint8_t *type, size_t len) {
+    static const struct {
+        char name[4];
+        uint8_t size;
+    } KNOWN[] = {{"i2", 2}, {"i4", 4}, {"i8", 8}, {"u2", 2}, {"u4", 4}, {"u8", 8},
+                 {"f2", 2}, {"f4", 4}, {"f8", 8}, {"c8", 8}, {"c16", 16}};
+    if (len < 3 || len > 4) {
+        return 0;
+    }
+    if (type[0] == '|') {
+        return len == 3 && type[2] == '1' && (type[1] == 'b' || type[1] == 'i' || type[1] == 'u');
+    }
+    if (type[0] != '<' && type[0] != '>') {
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++) {
+        if (strlen(KNOWN[i].name) == len - 1 && memcmp(KNOWN[i].name, type + 1, len - 1) == 0) {
+            return KNOWN[i].size;
+        }
+    }
+    return 0;
+}

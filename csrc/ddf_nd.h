@@ -25,7 +25,7 @@ typedef struct ddf_nd {
 } ddf_nd;
 
 /* Read the map at `p` if it is one of the three forms. Returns the first byte after it, or NULL where it is
- * something else or cut short (which of the two, ddf_msgpack_skip tells). */
+ * something else or cut short (ddf_msgpack_skip distinguishes the two). */
 const uint8_t *ddf_nd_parse(const uint8_t *p, const uint8_t *end, ddf_nd *out);
 
 /* Steps that a loop over an array without bytes may take: its shape costs nothing and could promise any number. */
@@ -33,5 +33,9 @@ const uint8_t *ddf_nd_parse(const uint8_t *p, const uint8_t *end, ddf_nd *out);
 
 /* 1 if the data are exactly the elements that the shape promises, `itemsize` bytes each, else 0. */
 int ddf_nd_fits(const ddf_nd *nd, uint64_t itemsize);
+
+/* Bytes of one element of the dtype named by `type` ("|b1", "<i4", ">f8", "<c16", ...: bool, int, uint, float up to 64
+ * bits, complex of those), or 0 for every other dtype. */
+uint32_t ddf_dtype_size(const uint8_t *type, size_t len);
 
 #endif

@@ -43,7 +43,7 @@ int ddf_offsets_validate(const uint8_t *table, uint64_t entries, uint64_t file_s
         while (entry_at(table, at) <= entry_at(table, at + 1)) {
             at++;
         }
-        return fail_entry(err, "an offset lies below its predecessor", at + 1);
+        return fail_entry(err, "an offset is smaller than its predecessor", at + 1);
     }
     return DDF_OK;
 }
@@ -51,7 +51,7 @@ int ddf_offsets_validate(const uint8_t *table, uint64_t entries, uint64_t file_s
 static int fail_span(const uint8_t *table, uint64_t sample, uint64_t item, ddf_err *err) {
     const char *msg = entry_at(table, sample) > entry_at(table, sample + 1)
                           ? "the sample ends before it starts"
-                          : "the sample lies beyond the end of the data file";
+                          : "the sample ends beyond the end of the data file";
     return ddf_fail(err, DDF_E_SPAN, msg, item, 8 * sample);
 }
 

@@ -1,4 +1,4 @@
-/* ddf_offsets: the table of big-endian uint64 offsets that says where each sample of a data file lies.
+/* ddf_offsets: the table of big-endian uint64 offsets with the position of each sample of a data file.
  *
  * A table of n samples has n + 1 entries: sample i is [entry i, entry i + 1), the first entry is 0 and the last the
  * size of the data file. The memory belongs to the caller (a mapped file, as a rule), needs no alignment and is
@@ -8,7 +8,7 @@
 
 #include "ddf_common.h"
 
-/* Check the first and the last of `entries` entries: a damaged or foreign table is told from two pages of it.
+/* Check the first and the last of `entries` entries: two pages are enough to detect a damaged or foreign table.
  * Returns 0 or DDF_E_SPAN with err->item = the entry at fault and err->pos its byte position in the table. */
 int ddf_offsets_check_ends(const uint8_t *table, uint64_t entries, uint64_t file_size, ddf_err *err);
 

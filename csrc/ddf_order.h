@@ -12,7 +12,7 @@ typedef enum ddf_order_kind {
     DDF_ORDER_SEQUENTIAL,
     DDF_ORDER_SHUFFLED, /* a permutation of all samples */
     DDF_ORDER_BLOCKS,   /* blocks of consecutive samples shuffled, then the samples of each window of blocks */
-    DDF_ORDER_LISTED,   /* as the caller says */
+    DDF_ORDER_LISTED,   /* by a list of the caller */
 } ddf_order_kind;
 
 typedef struct ddf_order {

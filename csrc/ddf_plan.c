@@ -83,7 +83,7 @@ int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, uint64
     }
     for (size_t i = 0; r.stop > INT64_MAX; i++) { /* the largest; below that, no sum has overflowed */
         if (spans[i].stop > INT64_MAX) {
-            return ddf_fail(err, DDF_E_SPAN, "span lies where no file reaches", i, 0);
+            return ddf_fail(err, DDF_E_SPAN, "span ends after the largest possible file", i, 0);
         }
     }
     *total = whole(r.filled, align);

@@ -8,7 +8,7 @@
 /* The handle is what fails; another one may not. */
 static int is_stale(int status) { return status == -ESTALE || status == -EBADF || status == -ENOTCONN; }
 
-int ddf_retry_may_pass(int status, int far) {
+int ddf_retry_is_transient(int status, int mounted) {
     switch (-status) {
     case ESTALE:
     case ETIMEDOUT:
@@ -21,7 +21,7 @@ int ddf_retry_may_pass(int status, int far) {
     case EIO:
     case EBADF:
     case EAGAIN:
-        return far;
+        return mounted;
     default:
         return 0;
     }
@@ -48,7 +48,7 @@ static void pause_unless(const atomic_int *stop, int ms) {
 /* After attempt `number` of a read: have all ready for the next one. Returns 0 where there is to be none, with `*status`
  * what the read ends with. */
 static int again(ddf_file *file, unsigned number, uint64_t offset, const atomic_int *stop, int *status, ddf_err *err) {
-    if (*status >= 0 || number == DDF_RETRY_ATTEMPTS || !ddf_retry_may_pass(*status, ddf_file_is_far(file))) {
+    if (*status >= 0 || number == DDF_RETRY_ATTEMPTS || !ddf_retry_is_transient(*status, ddf_file_is_mounted(file))) {
         return 0;
     }
     pause_unless(stop, ddf_retry_pause(number, chance_of(offset, number)));

@@ -1,8 +1,8 @@
-/* ddf_retry: reads of a data file that are tried again where what went wrong may pass.
+/* ddf_retry: reads of a data file that are retried after transient errors.
  *
  * A server that restarts, a lease that ran out or a link that drops packets shows as EIO, ESTALE, EBADF, ETIMEDOUT or
- * the like on a mounted file system. Such a read is tried again after a pause, which grows; where the handle is stale,
- * the file is opened again first, and refused if it is another one by now. On a local disk EIO stays, and is told at once.
+ * the like on a mounted file system. Such a read is retried after a pause, which grows; if the handle is stale,
+ * the file is opened again first, and refused if it was replaced. On a local disk EIO is permanent: the read fails at once.
  * Thread safe. */
 #ifndef DDF_RETRY_H
 #define DDF_RETRY_H
@@ -15,11 +15,11 @@
 #define DDF_RETRY_ATTEMPTS 6
 #define DDF_RETRY_PAUSE_MS 50
 
-/* 1 if another attempt at a read with this status may help, on storage that is `far` or on a disk. */
-int ddf_retry_may_pass(int status, int far);
+/* 1 if another attempt at a read with this status may succeed, on a network mount (`mounted`) or on a local disk. */
+int ddf_retry_is_transient(int status, int mounted);
 
 /* ms to wait before attempt `number` (the second is 1): between half of the longest pause and all of it, so that
- * those who failed together do not come back together. */
+ * reads that failed together are not retried together. */
 int ddf_retry_pause(unsigned number, uint32_t chance);
 
 /* As ddf_file_read, ddf_file_read_planned and ddf_file_read_parts, with further attempts, which end when `*stop` (may be

@@ -26,7 +26,7 @@ typedef struct ddf_scanned {
  * least. */
 int64_t ddf_scan_run(const uint8_t *p, size_t len, ddf_scanned *out, size_t room, ddf_err *err);
 
-/* Check that each of the `n` spans is exactly one message. Spans count from `base`, where `p` is, and lie within
+/* Check that each of the `n` spans is exactly one message. Spans count from `base`, where `p` is, and are within
  * `[base, base + len)`. `out` holds n items.
  * Returns n, or how many are sound before one that is damaged. Where that is the first: DDF_E_*, err->pos counting from
  * its start. */

@@ -47,8 +47,8 @@ struct ddf_shards {
     size_t max_open;
     atomic_size_t missing; /* tables that are not loaded yet */
     atomic_int never_ready; /* some file was on storage where nothing can be read without waiting */
-    atomic_int far;         /* some file was on no local disk */
-    atomic_int reads_ahead; /* the first file used lies where the system does that; -1 until then */
+    atomic_int mounted;         /* some file was on no local disk */
+    atomic_int reads_ahead; /* whether the system does that for the first file used; -1 until then */
 
     pthread_mutex_t lock;
     size_t open;
@@ -68,7 +68,7 @@ static ddf_shards *shards_of(size_t n) {
     atomic_init(&shards->references, 1);
     atomic_init(&shards->missing, 0);
     atomic_init(&shards->never_ready, 0);
-    atomic_init(&shards->far, 0);
+    atomic_init(&shards->mounted, 0);
     atomic_init(&shards->reads_ahead, -1);
     pthread_mutex_init(&shards->lock, NULL);
     shards->members = members;
@@ -94,7 +94,7 @@ int ddf_shards_of(ddf_file *file, const uint8_t *offsets, uint64_t entries, cons
     return DDF_OK;
 }
 
-/* The least shift so that every shard's addresses lie below the half of what the shift leaves room for. */
+/* The least shift so that the addresses of every shard take less than half of the room that the shift leaves. */
 static int choose_shift(const ddf_shard_spec *specs, size_t n, unsigned *shift) {
     uint64_t size = 0;
     for (size_t i = 0; i < n; i++) {
@@ -214,7 +214,7 @@ void ddf_shards_release(ddf_shards *shards) {
 
 int ddf_shards_are_remote(const ddf_shards *shards) { return shards->remote; }
 
-int ddf_shards_are_free(const ddf_shards *shards) { return shards->keeps_tables; }
+int ddf_shards_own_tables(const ddf_shards *shards) { return shards->keeps_tables; }
 
 ddf_place ddf_shards_place(const ddf_shards *shards, uint64_t address) {
     uint64_t shard = address >> shards->shift;
@@ -242,7 +242,7 @@ static void link_newest(ddf_shards *shards, member *m) {
     shards->newest = number;
 }
 
-/* Keep `most` files. What somebody reads at the moment is closed when that ends. */
+/* Keep `most` files. A file that is being read is closed when that ends. */
 static void keep_at_most(ddf_shards *shards, size_t most) {
     pthread_mutex_lock(&shards->lock);
     while (shards->open > most) {
@@ -343,23 +343,23 @@ static int take(ddf_shards *shards, size_t shard, int wait, ddf_file **file, ddf
     return DDF_OK;
 }
 
-int ddf_shards_take(ddf_shards *shards, size_t shard, ddf_file **file, ddf_err *err) {
+int ddf_shards_acquire_file(ddf_shards *shards, size_t shard, ddf_file **file, ddf_err *err) {
     return take(shards, shard, 1, file, err);
 }
 
-int ddf_shards_take_ready(ddf_shards *shards, size_t shard, ddf_file **file, ddf_err *err) {
+int ddf_shards_acquire_open_file(ddf_shards *shards, size_t shard, ddf_file **file, ddf_err *err) {
     return take(shards, shard, 0, file, err);
 }
 
-void ddf_shards_give(ddf_shards *shards, ddf_file *file) {
+void ddf_shards_release_file(ddf_shards *shards, ddf_file *file) {
     if (shards->only != NULL || file == NULL) {
         return;
     }
     if (!ddf_file_can_be_ready(file)) {
         atomic_store_explicit(&shards->never_ready, 1, memory_order_relaxed);
     }
-    if (ddf_file_is_far(file)) {
-        atomic_store_explicit(&shards->far, 1, memory_order_relaxed);
+    if (ddf_file_is_mounted(file)) {
+        atomic_store_explicit(&shards->mounted, 1, memory_order_relaxed);
     }
     if (atomic_load_explicit(&shards->reads_ahead, memory_order_relaxed) < 0) {
         atomic_store_explicit(&shards->reads_ahead, ddf_file_reads_ahead(file), memory_order_relaxed);
@@ -377,9 +377,9 @@ int ddf_shards_read_ahead(const ddf_shards *shards) {
                                 : atomic_load_explicit(&shards->reads_ahead, memory_order_relaxed) > 0;
 }
 
-int ddf_shards_are_far(const ddf_shards *shards) {
-    return shards->only != NULL ? ddf_file_is_far(shards->only)
-                                : atomic_load_explicit(&shards->far, memory_order_relaxed);
+int ddf_shards_are_mounted(const ddf_shards *shards) {
+    return shards->only != NULL ? ddf_file_is_mounted(shards->only)
+                                : atomic_load_explicit(&shards->mounted, memory_order_relaxed);
 }
 
 int ddf_shards_may_wait(const ddf_shards *shards) {
@@ -387,14 +387,14 @@ int ddf_shards_may_wait(const ddf_shards *shards) {
            (!ddf_shards_can_be_ready(shards) || atomic_load(&shards->missing) > 0);
 }
 
-int ddf_shards_are_entered(ddf_shards *shards, uint64_t address) {
+int ddf_shards_are_populated(ddf_shards *shards, uint64_t address) {
     if (shards->only != NULL) {
-        return ddf_file_is_entered(shards->only, address);
+        return ddf_file_is_populated(shards->only, address);
     }
     ddf_place place = ddf_shards_place(shards, address);
     pthread_mutex_lock(&shards->lock);
     const ddf_file *file = shards->members[place.shard].file;
-    int entered = file != NULL && ddf_file_is_entered(file, place.position);
+    int entered = file != NULL && ddf_file_is_populated(file, place.position);
     pthread_mutex_unlock(&shards->lock);
     return entered;
 }
@@ -447,7 +447,7 @@ static void free_tables(const member *m, tables t) {
     free_table(t.sums, t.sums_mapped, sums_size(m));
 }
 
-/* Whoever replaces a dataset takes its offsets away first, and puts the new ones there last: offsets that are loaded, and
+/* A writer that replaces a dataset removes its offsets first, and adds the new ones last: offsets that are loaded, and
  * what was loaded before them, belong to the data file that the path names afterwards. */
 static int load_tables(const member *m, tables *t, const char **what) {
     int status = DDF_OK;
@@ -503,7 +503,7 @@ static int enter_first(ddf_shards *shards, member *m, ddf_err *err) {
     return status;
 }
 
-/* Have a shard's tables ready, and its data file as it was: who cuts that may cut the mapped tables next, and a page
+/* Have a shard's tables ready, and its data file unchanged: if that is truncated, the mapped tables may be next, and a page
  * behind their end must not be touched. */
 static int enter(ddf_shards *shards, member *m, const uint8_t **table, ddf_err *err) {
     *table = atomic_load_explicit(&m->offsets, memory_order_acquire);
@@ -511,10 +511,10 @@ static int enter(ddf_shards *shards, member *m, const uint8_t **table, ddf_err *
         return DDF_OK;
     }
     ddf_file *file;
-    int status = ddf_shards_take(shards, (size_t)(m - shards->members), &file, err);
+    int status = ddf_shards_acquire_file(shards, (size_t)(m - shards->members), &file, err);
     if (status >= 0) {
         status = *table == NULL ? enter_first(shards, m, err) : ddf_file_check(file, err);
-        ddf_shards_give(shards, file);
+        ddf_shards_release_file(shards, file);
     }
     *table = atomic_load_explicit(&m->offsets, memory_order_acquire);
     return status;
@@ -522,7 +522,7 @@ static int enter(ddf_shards *shards, member *m, const uint8_t **table, ddf_err *
 
 /* ---- samples ---- */
 
-/* The member that a sample is in, or NULL. Neighbours are asked for one after the other: `hint` is the last one. */
+/* The member that a sample is in, or NULL. Consecutive samples are looked up one after the other: `hint` is the last one. */
 static member *member_of(const ddf_shards *shards, uint64_t index, member *hint) {
     if (index - hint->first < hint->samples) { /* below `first`, that is huge */
         return hint;
@@ -589,7 +589,7 @@ int ddf_shards_find(ddf_shards *shards, int64_t index, ddf_found *out, ddf_err *
     out->first = (int64_t)m->first;
     out->stop = out->first + (int64_t)m->samples;
     int status = enter(shards, m, &out->offsets, err);
-    status = status >= 0 ? ddf_shards_take(shards, (size_t)(m - shards->members), &out->file, err) : status;
+    status = status >= 0 ? ddf_shards_acquire_file(shards, (size_t)(m - shards->members), &out->file, err) : status;
     if (status < 0) {
         return status;
     }
@@ -597,7 +597,7 @@ int ddf_shards_find(ddf_shards *shards, int64_t index, ddf_found *out, ddf_err *
     status = status >= 0 ? ddf_found_span(out, index, &out->span, err) : status;
     out->sums = m->sums;
     if (status < 0) {
-        ddf_shards_give(shards, out->file);
+        ddf_shards_release_file(shards, out->file);
     }
     return status;
 }

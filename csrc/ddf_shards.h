@@ -2,11 +2,11 @@
  *
  * A plain dataset is one shard, which is open already. Of many shards only the sizes are known at first: the offsets of a
  * shard, and its checksums where samples are to be verified, are loaded when one of its samples is looked up, and kept;
- * its data file is opened when it is read, and closed again when too many are open and nobody reads it. A shard that was
+ * its data file is opened when it is read, and closed again when too many are open and it is not being read. A shard that was
  * replaced or changed since its sizes were taken is refused.
  *
- * An *address* says where a byte is: the shard's number in the high bits, the position in its data file in the low
- * ones. Addresses of one shard are as far apart as the bytes; those of two are further apart than half a shard.
+ * An *address* is the place of a byte: the shard's number in the high bits, the position in its data file in the low
+ * ones. The distance of two addresses of one shard is that of the bytes; two shards are more than half a shard apart.
  * Thread safe; the reference count may change from any thread. After a fork the child makes shards of its own. */
 #ifndef DDF_SHARDS_H
 #define DDF_SHARDS_H
@@ -37,11 +37,11 @@ int ddf_shards_of(ddf_file *file, const uint8_t *offsets, uint64_t entries, cons
 void ddf_shards_retain(ddf_shards *shards);
 void ddf_shards_release(ddf_shards *shards);
 
-/* 1 if the data files are remote, all of them: only a feed reads them. */
+/* 1 if the data files are remote (all are, or none): only the reader of a ddf_remote_queue reads them. */
 int ddf_shards_are_remote(const ddf_shards *shards);
 
-/* 1 if nothing of the caller's is looked at any more, however long the shards live. */
-int ddf_shards_are_free(const ddf_shards *shards);
+/* 1 if the shards own their offset tables: they use no memory of the caller. */
+int ddf_shards_own_tables(const ddf_shards *shards);
 
 /* What an address stands for. */
 typedef struct ddf_place {
@@ -51,10 +51,10 @@ typedef struct ddf_place {
 
 ddf_place ddf_shards_place(const ddf_shards *shards, uint64_t address);
 
-/* Gaps between addresses up to this wide never join two shards. */
+/* The largest coalescing distance (`max_gap` of ddf_plan_reads) that never joins two shards. */
 uint64_t ddf_shards_max_gap(const ddf_shards *shards);
 
-/* For one shard: 0, or what ddf_file_check says. For many: 0, the check comes with each shard. */
+/* For one shard: the result of ddf_file_check. For many: 0, the check comes with each shard. */
 int ddf_shards_check(const ddf_shards *shards, ddf_err *err);
 
 /* 1 if samples are to be verified: all of them have a checksum, which the two functions below give. */
@@ -69,7 +69,7 @@ int ddf_shards_spans(ddf_shards *shards, const int64_t *indices, size_t count, d
 
 /* A sample, and the shard around it. */
 typedef struct ddf_found {
-    ddf_file *file;         /* taken, see below */
+    ddf_file *file;         /* acquired, see below */
     ddf_span span;          /* of the sample, in the file */
     const uint8_t *offsets; /* of the shard, which live as long */
     const uint8_t *sums;    /* likewise; NULL: samples are not verified */
@@ -87,27 +87,27 @@ static inline uint64_t ddf_found_sum(const ddf_found *found, int64_t index) {
     return ddf_load64(found->sums + 8 * (index - found->first));
 }
 
-/* The open data file of a shard, to be given back. Returns 0, or a status as above with err->item = the shard. */
-int ddf_shards_take(ddf_shards *shards, size_t shard, ddf_file **file, ddf_err *err);
+/* The open data file of a shard, to be released with ddf_shards_release_file. Returns 0, or a status as above with err->item = the shard. */
+int ddf_shards_acquire_file(ddf_shards *shards, size_t shard, ddf_file **file, ddf_err *err);
 
-/* The same without waiting for storage: NULL where that would be needed. */
-int ddf_shards_take_ready(ddf_shards *shards, size_t shard, ddf_file **file, ddf_err *err);
-void ddf_shards_give(ddf_shards *shards, ddf_file *file);
+/* The same without waiting for storage: NULL if the file is not open and opening may wait. */
+int ddf_shards_acquire_open_file(ddf_shards *shards, size_t shard, ddf_file **file, ddf_err *err);
+void ddf_shards_release_file(ddf_shards *shards, ddf_file *file);
 
-/* 1 if something may be read without waiting, as far as is known; see ddf_file_can_be_ready. */
+/* 1 unless it is known that nothing can be read without waiting; see ddf_file_can_be_ready. */
 int ddf_shards_can_be_ready(const ddf_shards *shards);
 
-/* 1 if a data file lies on no local disk, as far as is known. */
-int ddf_shards_are_far(const ddf_shards *shards);
+/* 1 if a data file is known to be on a network mount. */
+int ddf_shards_are_mounted(const ddf_shards *shards);
 
-/* 1 if the system reads far ahead where the first of the data files that was used lies; see ddf_file_reads_ahead. */
+/* 1 if the system reads much ahead on the disk of the data file that was used first; see ddf_file_reads_ahead. */
 int ddf_shards_read_ahead(const ddf_shards *shards);
 
-/* 1 if looking samples up may have to wait for storage: there are offsets to load, or files were seen to be far. */
+/* 1 if looking samples up may have to wait for storage: there are offsets to load, or nothing is ready. */
 int ddf_shards_may_wait(const ddf_shards *shards);
 
-/* 1 if a small read at an address is but a copy by now. */
-int ddf_shards_are_entered(ddf_shards *shards, uint64_t address);
+/* 1 if a small read at an address is only a copy; see ddf_file_is_populated. */
+int ddf_shards_are_populated(ddf_shards *shards, uint64_t address);
 
 /* Data files that are kept open at the moment. */
 size_t ddf_shards_open(ddf_shards *shards);

@@ -2,7 +2,7 @@
 
 #include <stdbool.h>
 
-/* How far to shift a word down so that it has as many bits as `bound`. */
+/* By how many bits to shift a word down so that it has as many bits as `bound`. */
 static int shift_of(uint32_t bound) { return __builtin_clz(bound); }
 
 /* The next number below `bound`; false if the words run out first. */

@@ -79,7 +79,7 @@ int ddf_sys_open_scattered(int fd) {
     return status < 0 ? status : again;
 }
 
-/* Linux 6.1 and later say what direct reads are to be aligned to. Where they do not, a read will tell. */
+/* Linux 6.1 and later report the alignment of direct reads. On older ones a read fails. */
 static int suits_direct(int fd) {
 #ifdef SYS_statx
     const uint32_t asked = 0x2000; /* STATX_DIOALIGN, which old headers lack */
@@ -164,7 +164,7 @@ size_t ddf_sys_descriptors(void) {
 }
 
 int64_t ddf_sys_end(int fd) {
-    off_t end = lseek(fd, 0, SEEK_END); /* nobody uses the descriptor's position */
+    off_t end = lseek(fd, 0, SEEK_END); /* the position of the descriptor is not used */
     return end < 0 ? -(int64_t)errno : (int64_t)end;
 }
 
@@ -231,7 +231,7 @@ int64_t ddf_sys_read_cached(int fd, void *buffer, size_t len, uint64_t offset) {
         if (got > 0) {
             done += (size_t)got;
         } else if (got == 0 || errno == EAGAIN) {
-            break; /* the rest is on disk, or there is none: a waiting read will tell */
+            break; /* the rest is on disk, or there is none: a waiting read finds out */
         } else if (errno != EINTR) {
             return errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL ? -ENOTSUP : -errno;
         }
@@ -308,7 +308,7 @@ static int64_t cachestat_pages(int fd, uint64_t offset, uint64_t len) {
     return status < 0 ? -errno : (int64_t)counts.cached;
 }
 
-/* mincore(2) answers truthfully only to those who may write the file. */
+/* mincore(2) returns the truth only to processes that may write the file. */
 static int mincore_all(int fd, const uint8_t *at, size_t pages, size_t page) {
     struct stat st;
     unsigned char resident[1024];

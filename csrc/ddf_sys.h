@@ -7,7 +7,7 @@
 
 #include "ddf_common.h"
 
-/* Anonymous, zeroed, page-aligned memory of `size` bytes; huge pages are asked for from 2 MiB on. NULL: none left. */
+/* Anonymous, zeroed, page-aligned memory of `size` bytes; huge pages are requested from 2 MiB on. NULL: no memory. */
 void *ddf_sys_memory(size_t size);
 void ddf_sys_memory_free(void *memory, size_t size);
 
@@ -19,7 +19,7 @@ void ddf_sys_reuse_freed(size_t size);
 int ddf_sys_open(const char *path);
 void ddf_sys_close(int fd);
 
-/* Open the file of a descriptor once more, for scattered reads: the system reads what it is asked for and nothing ahead.
+/* Open the file of a descriptor once more, for scattered reads: the system does not read ahead.
  * Returns the descriptor, or -errno; -ENOTSUP where there is no such thing. */
 int ddf_sys_open_scattered(int fd);
 
@@ -38,7 +38,7 @@ int64_t ddf_sys_size(int fd);
 /* The same of a file known to be regular, for half the price. */
 int64_t ddf_sys_end(int fd);
 
-/* What tells a file from another that takes its place: whoever writes or replaces it changes one of both. */
+/* Distinguishes a file from one that replaces it: writing or replacing the file changes one of both. */
 typedef struct ddf_stamp {
     uint64_t size;
     int64_t modified; /* ns */
@@ -67,13 +67,13 @@ typedef struct ddf_room {
 int64_t ddf_sys_read_parts(int fd, const ddf_room parts[3], uint64_t offset);
 
 /* Read what the page cache holds of `len` bytes at `offset` from its start on, without waiting. Returns how many bytes
- * that was, 0 included, or -ENOTSUP where the file system cannot tell. */
+ * that was, 0 included, or -ENOTSUP where the file system does not support that. */
 int64_t ddf_sys_read_cached(int fd, void *buffer, size_t len, uint64_t offset);
 
-/* 1 if the file lies on a local disk or in memory, where touching a mapped page in the page cache cannot hang. */
+/* 1 if the file is on a local disk or in memory, where touching a mapped page in the page cache cannot hang. */
 int ddf_sys_is_local(int fd);
 
-/* How many bytes the system reads ahead of sequential reads on the device of the file; 0 where it does not tell. */
+/* How many bytes the system reads ahead of sequential reads on the device of the file; 0 if unknown. */
 uint64_t ddf_sys_readahead(int fd);
 
 /* Map `size` bytes of the file read-only and shared. NULL: not possible. */
@@ -94,8 +94,8 @@ void ddf_sys_notifier_close(const int fds[2]);
 void ddf_sys_notifier_raise(const int fds[2]);
 void ddf_sys_notifier_clear(const int fds[2]);
 
-/* Ask the system to begin to write `[offset, offset + len)` of a file to the disk, where it can be asked. Does not wait,
- * and promises nothing: only fsync tells whether it is there. */
+/* Request that the system begins to write `[offset, offset + len)` of a file to the disk, where that is supported. Does
+ * not wait and guarantees nothing: only fsync does. */
 void ddf_sys_start_writeback(int fd, uint64_t offset, uint64_t len);
 
 /* io_uring's three calls and the mapping of its memory (NULL: not possible; given back by ddf_sys_memory_free), which a

@@ -1,9 +1,9 @@
 /* ddf_uring: many waiting reads in flight, owned by one thread, by Linux's io_uring.
  *
  * One thread adds reads and waits for their ends; only ddf_uring_wake may be called from others. Short and interrupted
- * reads are gone on with until they end for good. The kernel writes into a buffer until its read has been handed out by
+ * reads are continued until they end. The kernel writes into a buffer until its read has been returned by
  * ddf_uring_wait: it must live as long, whatever happens. Where the system has no io_uring, or this build was made
- * without its header, ddf_uring_new says so and nothing else is ever called. */
+ * without its header, ddf_uring_new fails and nothing else is called. */
 #ifndef DDF_URING_H
 #define DDF_URING_H
 
@@ -42,7 +42,7 @@ size_t ddf_uring_wait(ddf_uring *ring, ddf_uring_end *ends, size_t most);
 /* Make the present or else the next ddf_uring_wait return. Any thread. */
 void ddf_uring_wake(ddf_uring *ring);
 
-/* Ask the kernel to give up all reads in flight: they end soon, with -ECANCELED or else as they would have. None may be
+/* Request that the kernel cancels all reads in flight: they end soon, with -ECANCELED or else as they would have. None may be
  * added any more. */
 void ddf_uring_cancel(ddf_uring *ring);
 

@@ -306,7 +306,7 @@ uint64_t ddf_xxh3_joined(const ddf_slice *places, size_t n) {
 int ddf_xxh3_check(const ddf_slice *places, size_t n, uint64_t sum, ddf_err *err) {
     return ddf_xxh3_joined(places, n) == sum
                ? DDF_OK
-               : ddf_fail(err, DDF_E_CHECKSUM, "its bytes are not those that its checksum was made of", 0, 0);
+               : ddf_fail(err, DDF_E_CHECKSUM, "the bytes do not match the checksum", 0, 0);
 }
 
 int ddf_xxh3_parts(const uint8_t *data, uint64_t size, const uint64_t *sizes, size_t n, uint64_t *sums, ddf_err *err) {

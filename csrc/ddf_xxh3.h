@@ -9,13 +9,13 @@
 
 uint64_t ddf_xxh3(const uint8_t *data, size_t size);
 
-/* The checksum of one sample that lies in `n` places. */
+/* The checksum of one sample in `n` parts. */
 uint64_t ddf_xxh3_joined(const ddf_slice *places, size_t n);
 
 /* Hold such a sample against its checksum. Returns 0 or DDF_E_CHECKSUM. */
 int ddf_xxh3_check(const ddf_slice *places, size_t n, uint64_t sum, ddf_err *err);
 
-/* Checksums of `n` samples that lie back to back. Returns 0, or DDF_E_TRUNCATED with err->item = the first sample that ends
+/* Checksums of `n` consecutive samples. Returns 0, or DDF_E_TRUNCATED with err->item = the first sample that ends
  * behind the data. */
 int ddf_xxh3_parts(const uint8_t *data, uint64_t size, const uint64_t *sizes, size_t n, uint64_t *sums, ddf_err *err);
 

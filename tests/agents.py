@@ -1,4 +1,4 @@
-"""An outside reader that serves a feed's pieces from memory, in any order and in its own time."""
+"""An outside reader that serves the pieces of a queue from memory, in any order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from ddfast._native.engine import Engine
-from ddfast._native.feed import Feed, Piece
+from ddfast._native.remote_queue import RemotePiece, RemoteQueue
 
 
 class Agent:
@@ -29,32 +29,32 @@ class Agent:
         engine: Engine,
         files: Sequence[bytes],
         delay: float = 0.0,
-        deal: Callable[[Piece], bool] = lambda piece: False,
+        deal: Callable[[RemotePiece], bool] = lambda piece: False,
         seed: int = 1,
     ) -> None:
-        self.feed = Feed(engine)
+        self.queue = RemoteQueue(engine)
         self.files = files
         self.served: list[tuple[int, int, int]] = []  # shard, start, stop
         self._delay = delay
         self._deal = deal
         self._random = random.Random(seed)
-        self._held: list[Piece] = []
+        self._held: list[RemotePiece] = []
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
     def _run(self) -> None:
         while not self._closed.is_set():
-            self.feed.arm()
-            self._held += self.feed.take(64)
+            self.queue.arm()
+            self._held += self.queue.take(64)
             if not self._held:
-                select.select([self.feed], [], [], 0.05)
-                self.feed.clear()
+                select.select([self.queue], [], [], 0.05)
+                self.queue.clear()
                 continue
             self._serve(self._held.pop(self._random.randrange(len(self._held))))
         self._held.clear()
 
-    def _serve(self, piece: Piece) -> None:
+    def _serve(self, piece: RemotePiece) -> None:
         if self._deal(piece):
             return
         if self._delay:
@@ -66,7 +66,7 @@ class Agent:
     def close(self) -> None:
         """Hand out no more, drop what is held, and end the thread."""
         self._closed.set()
-        self.feed.close()
+        self.queue.close()
         self._thread.join(30)
         assert not self._thread.is_alive()
 

@@ -75,7 +75,7 @@ class Piece(bytearray):
     def __init__(self, shard: int, start: int, stop: int) -> None:
         super().__init__(stop - start)
         self.shard, self.start, self.stop = shard, start, stop
-        self.given_up = False
+        self.cancelled = False
         self.failure: tuple[int, str] | None = None
         self.ended = threading.Event()
 

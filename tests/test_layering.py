@@ -7,7 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -246,6 +247,30 @@ def test_system_calls_stay_in_ddf_sys(path):
     assert not found, f"{path.name} calls {found}"
 
 
+def cycle_in(uses: Mapping[str, set[str]]) -> str | None:
+    """A cycle of a graph as text, or None."""
+    try:
+        TopologicalSorter({module: used - {module} for module, used in uses.items()}).prepare()
+    except CycleError as error:
+        return " <- ".join(error.args[1])
+    return None
+
+
+def test_kernels_include_each_other_in_one_direction():
+    """A kernel is a pair of `.c` and `.h`: it uses another one if either of its files includes that one's header."""
+    uses: dict[str, set[str]] = {path.stem: set() for path in CSRC}
+    for path in CSRC:
+        uses[path.stem] |= {name.removesuffix(".h") for name in included(path)} & uses.keys()
+    assert cycle_in(uses) is None
+
+
+def test_a_cycle_is_found_and_named():
+    assert cycle_in({"a": {"a", "b"}, "b": {"c"}, "c": set()}) is None
+    found = cycle_in({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}})
+    assert found is not None
+    assert sorted(set(found.split(" <- "))) == ["a", "b", "c"]
+
+
 def object_of(path: Path, folder: Path) -> Path:
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None or shutil.which("nm") is None:
@@ -257,12 +282,43 @@ def object_of(path: Path, folder: Path) -> Path:
     return result
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads the symbol types of ELF objects")
-@pytest.mark.parametrize("path", [path for path in CSRC if path.suffix == ".c"], ids=lambda path: path.name)
-def test_kernel_has_no_mutable_globals(path, tmp_path):
-    listing = subprocess.run(
-        ["nm", str(object_of(path, tmp_path))], check=True, capture_output=True, text=True
-    ).stdout
+@pytest.fixture(scope="module")
+def symbols(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[str, str]]]:
+    """Types and names of the symbols of each kernel's object file, by kernel."""
+    if sys.platform != "linux":
+        pytest.skip("reads the symbol types of ELF objects")
+    folder = tmp_path_factory.mktemp("kernels")
+    listings = {
+        path.stem: subprocess.run(
+            ["nm", str(object_of(path, folder))], check=True, capture_output=True, text=True
+        ).stdout
+        for path in CSRC
+        if path.suffix == ".c"
+    }
+    return {kernel: re.findall(r"^\S* +(\w) (\S+)$", text, re.MULTILINE) for kernel, text in listings.items()}
+
+
+def test_kernels_call_each_other_in_one_direction(symbols):
+    owner = {name: kernel for kernel, found in symbols.items() for kind, name in found if kind in "TRDB"}
+    uses = {
+        kernel: {owner[name] for kind, name in found if kind == "U" and name in owner}
+        for kernel, found in symbols.items()
+    }
+    assert "ddf_core" in uses["ddf_engine"]
+    assert cycle_in(uses) is None
+
+
+def test_kernels_have_no_mutable_globals(symbols):
     # B, C, D, G, S and their lower-case kin are writable data; R is read-only.
-    writable = re.findall(r"^\S* ([BbCDdGgSs]) (\S+)$", listing, re.MULTILINE)
-    assert not writable
+    writable = {
+        kernel: [name for kind, name in found if kind in "BbCDdGgSs"] for kernel, found in symbols.items()
+    }
+    assert not {kernel: names for kernel, names in writable.items() if names}
+
+
+@pytest.mark.parametrize("path", CSRC, ids=lambda path: path.name)
+def test_only_ddf_job_writes_the_state_of_a_job(path):
+    writes = re.findall(
+        r"atomic_(?:init|store\w*|exchange\w*)\(&job->state\b|job->state\s*=[^=]", path.read_text()
+    )
+    assert not writes or path.name == "ddf_job.c"

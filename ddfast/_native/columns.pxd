@@ -47,7 +47,7 @@ cdef extern from "ddf_columns.h":
         int odd_names
         int reserved
 
-    int ddf_table_build(
+    int ddf_columns_build(
         ddf_arena *arena, ddf_slice region, const ddf_slice *samples, size_t n, const ddf_slice *names,
         size_t names_n, ddf_table **out, ddf_err *err) nogil
     int ddf_table_raw(

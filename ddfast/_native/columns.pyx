@@ -403,6 +403,6 @@ def build_table(samples, names=None, Pool pool=None, *, bint raw=False):
         if raw:
             status = ddf_table_raw(arena, region, spans, n, &table)
         else:
-            status = ddf_table_build(arena, region, spans, n, columns, wanted_n, &table, &err)
+            status = ddf_columns_build(arena, region, spans, n, columns, wanted_n, &table, &err)
     check(status, &err)
     return Table.wrap(table, owner)

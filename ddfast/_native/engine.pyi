@@ -6,15 +6,15 @@ class Engine:
     Threads start with the first reads. After a fork an engine is of no use in the child.
 
     Parameters:
-        queue_depth: reads in flight at most, 1 to 1024; 0: 32, and 64 where storage is far and reads
-            are small.
+        queue_depth: reads in flight at most, 1 to 1024; 0: 32, and 64 on network mounts where
+            reads are small.
         ready_threads: threads that may copy cached data at once; 0 for one a processor.
         io: what waits for storage: ``"threads"``, or ``"uring"``, one thread with Linux's io_uring; or
             ``"direct"``, threads that read past the page cache where the file system does that. ``"auto"`` is threads.
 
     Raises:
         ValueError: there is no such `io`.
-        OSError: io_uring is not to be had: ENOTSUP (the build or the kernel lacks it), ENOSYS or EPERM (refused).
+        OSError: io_uring is not available: ENOTSUP (the build or the kernel lacks it), ENOSYS or EPERM (refused).
     """
 
     def __init__(

@@ -48,7 +48,7 @@ cdef class Fetch:
 
     cdef int hand_over(self) except -1:
         if self.handed_over:
-            raise RuntimeError("a fetch is submitted or run once")
+            raise RuntimeError("a fetch can be submitted or run only once")
         self.handed_over = True
         return 0
 
@@ -123,7 +123,7 @@ cdef class Fetch:
 
     cdef int require_done(self) except -1:
         if not ddf_job_is_done(ddf_fetch_job(self.ptr)):
-            raise RuntimeError("the fetch is still under way")
+            raise RuntimeError("the fetch is not done yet")
         return 0
 
     cdef Arena own_arena(self):

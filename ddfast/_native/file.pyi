@@ -13,7 +13,7 @@ class File:
     def __init__(self, path: str | PathLike[str]) -> None: ...
     @staticmethod
     def remote(size: int) -> File:
-        """A data file of `size` bytes that is no file here: it never changes, and only a `Feed` reads it (ENOTSUP)."""
+        """A remote data file of `size` bytes, which only the reader of a `RemoteQueue` reads (others: ENOTSUP)."""
     @property
     def size(self) -> int:
         """Bytes the file had when it was opened."""

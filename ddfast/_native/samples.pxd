@@ -10,9 +10,9 @@ cdef extern from "ddf_sys.h":
     void ddf_sys_reuse_freed(size_t size) nogil
 
 
-cdef extern from "ddf_outer.h":
-    int ddf_outer_find(const uint8_t *p, size_t len, size_t *at, size_t *size) nogil
-    int ddf_outer_is(const uint8_t *p, size_t len, size_t at, size_t size) nogil
+cdef extern from "ddf_payload.h":
+    int ddf_payload_find(const uint8_t *p, size_t len, size_t *at, size_t *size) nogil
+    int ddf_payload_matches(const uint8_t *p, size_t len, size_t at, size_t size) nogil
 
 
 cdef class Samples:

@@ -6,7 +6,7 @@ from libc.string cimport memcpy
 
 from ddfast._native.file cimport DDF_SCATTERED, ddf_file_read_ready, ddf_file_view, ddf_room, read_into, read_parts
 from ddfast._native.offsets cimport ddf_span
-from ddfast._native.shards cimport ddf_found_span, ddf_found_sum, ddf_shards_give
+from ddfast._native.shards cimport ddf_found_span, ddf_found_sum, ddf_shards_release_file
 from ddfast._native.status cimport check, ddf_err, ddf_slice
 from ddfast._native.xxh3 cimport ddf_xxh3_check
 
@@ -66,7 +66,7 @@ cdef class Samples:
         try:
             return self.decode_at(&found, index)
         finally:
-            ddf_shards_give(self.shards.ptr, found.file)
+            ddf_shards_release_file(self.shards.ptr, found.file)
 
     cdef object decode_at(self, const ddf_found *found, int64_t index):
         """The sample that was found."""
@@ -83,7 +83,7 @@ cdef class Samples:
                 return self.land(found, index, at)
             read_into(found.file, at, size, span.start)
             verify(found, index, at, size)
-            if size >= LAND_MIN and ddf_outer_find(at, size, &self.before, &payload):
+            if size >= LAND_MIN and ddf_payload_find(at, size, &self.before, &payload):
                 self.behind = size - self.before - payload
             return self.decoder.decode(at, size)
         finally:
@@ -104,7 +104,7 @@ cdef class Samples:
             places[i].data, places[i].size = <const uint8_t *>parts[i].data, parts[i].size
         verify_places(found, index, places, 3, size)
         cdef size_t before = <uint8_t *>parts[2].data - at - payload
-        if ddf_outer_is(at, size, before, payload):
+        if ddf_payload_matches(at, size, before, payload):
             return self.decoder.decode_landed(at, size, landed, at + before)
         memcpy(at + before, PyBytes_AS_STRING(landed), payload)
         self.before = 0
@@ -119,7 +119,7 @@ cdef class Samples:
             verify(&found, index, <const uint8_t *>PyBytes_AS_STRING(data), size)
             return data
         finally:
-            ddf_shards_give(self.shards.ptr, found.file)
+            ddf_shards_release_file(self.shards.ptr, found.file)
 
     def is_ready(self, Py_ssize_t index):
         cdef ddf_found found = self.shards.find(index)
@@ -128,7 +128,7 @@ cdef class Samples:
         try:
             return span.stop <= span.start or ddf_file_read_ready(found.file, DDF_SCATTERED, &byte, 1, span.stop - 1) == 1
         finally:
-            ddf_shards_give(self.shards.ptr, found.file)
+            ddf_shards_release_file(self.shards.ptr, found.file)
 
     def fit(self, int64_t start, int64_t stop, uint64_t size):
         cdef ddf_found found = self.shards.find(start)
@@ -144,7 +144,7 @@ cdef class Samples:
                 low = middle
             else:
                 high = middle - 1
-        ddf_shards_give(self.shards.ptr, found.file)
+        ddf_shards_release_file(self.shards.ptr, found.file)
         return low
 
     def decode_range(self, int64_t start, int64_t stop):
@@ -154,7 +154,7 @@ cdef class Samples:
                 return [self.decode_at(&found, start)]
             return self.decode_run(&found, start, min(stop, found.stop))
         finally:
-            ddf_shards_give(self.shards.ptr, found.file)
+            ddf_shards_release_file(self.shards.ptr, found.file)
 
     cdef list decode_run(self, const ddf_found *found, int64_t start, int64_t stop):
         cdef int64_t i
@@ -184,7 +184,7 @@ cdef class Samples:
         try:
             return self.raw_run(&found, start, min(stop, found.stop), copy)
         finally:
-            ddf_shards_give(self.shards.ptr, found.file)
+            ddf_shards_release_file(self.shards.ptr, found.file)
 
     cdef list raw_run(self, const ddf_found *found, int64_t start, int64_t stop, bint copy):
         cdef ddf_span span, last = span_of(found, stop - 1)

@@ -37,7 +37,7 @@ cdef extern from "ddf_shards.h":
     int ddf_shards_find(ddf_shards *shards, int64_t index, ddf_found *out, ddf_err *err) nogil
     int ddf_found_span(const ddf_found *found, int64_t index, ddf_span *span, ddf_err *err) nogil
     uint64_t ddf_found_sum(const ddf_found *found, int64_t index) nogil
-    void ddf_shards_give(ddf_shards *shards, ddf_file *file) nogil
+    void ddf_shards_release_file(ddf_shards *shards, ddf_file *file) nogil
     size_t ddf_shards_open(ddf_shards *shards) nogil
 
 

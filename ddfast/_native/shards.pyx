@@ -29,7 +29,7 @@ cdef class Shards:
             if status < -10000:
                 raise KernelError(status, f"{n:,} shards are too many or too large to be addressed")
             if status == -EINVAL:
-                raise ValueError("some shards are remote and others are not, or their tables are files")
+                raise ValueError("shards must be all remote, with tables in memory, or all local")
             check(status, NULL)
         finally:
             free(raw)

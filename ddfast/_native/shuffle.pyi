@@ -16,7 +16,7 @@ def below(words: NDArray[np.uint32], bound: int, out: NDArray[np.uint32]) -> tup
     """
 
 def shuffle(words: NDArray[np.uint32], items: NDArray[np.int64], left: int) -> tuple[int, int]:
-    """Shuffle in place, as ``random.Random.shuffle`` does, as far as the words go.
+    """Shuffle in place, as ``random.Random.shuffle`` does, while there are words left.
 
     Parameters:
         words: what the generator makes, shape ``(m,)``.

@@ -72,7 +72,7 @@ class Link(Protocol):
     def wire(self) -> Wire | None: ...
 
     def serve(self, engine: Any) -> Server:
-        """Read what an engine wants of them, `Piece.shard` being the number of the file.
+        """Read what an engine wants of them, `RemotePiece.shard` being the number of the file.
 
         Called once for each engine; in a forked child for engines of its own.
         """

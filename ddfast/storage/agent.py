@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
-from ddfast._native.feed import Feed
+from ddfast._native.remote_queue import RemoteQueue
 from ddfast.errors import ClosedError, StorageTimeoutError
 from ddfast.storage import attempts
 from ddfast.storage.attempts import Policy
@@ -56,7 +56,7 @@ class Agent:
     def __init__(
         self,
         storages: Sequence[Storage] | Callable[[int], Storage],
-        feed: Feed | None = None,
+        feed: RemoteQueue | None = None,
         policy: Policy | None = None,
         most: int = MOST,
         budget: int = BUDGET,
@@ -267,7 +267,7 @@ class _Thread:
     """The thread, its loop, and what runs in it. Knows nothing of the `Agent`, so that an agent can be dropped."""
 
     def __init__(
-        self, feed: Feed | None, storage_of: Callable[[int], Storage], ledger: Ledger, budget: int
+        self, feed: RemoteQueue | None, storage_of: Callable[[int], Storage], ledger: Ledger, budget: int
     ) -> None:
         self._loop = _new_loop()
         self._closing = asyncio.Event()

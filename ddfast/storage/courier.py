@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
-from ddfast._native.feed import Feed
+from ddfast._native.remote_queue import RemoteQueue
 from ddfast.storage import attempts
 from ddfast.storage.attempts import Policy
 from ddfast.storage.base import Storage
@@ -108,7 +108,9 @@ class Courier:
         budget: bytes in flight at most; one request is in any case.
     """
 
-    def __init__(self, feed: Feed, storage_of: Callable[[int], Storage], ledger: Ledger, budget: int) -> None:
+    def __init__(
+        self, feed: RemoteQueue, storage_of: Callable[[int], Storage], ledger: Ledger, budget: int
+    ) -> None:
         self._feed = feed
         self._storage_of = storage_of
         self._ledger = ledger
@@ -261,7 +263,7 @@ class Courier:
 
     def _end(self, task: Task) -> None:
         piece, error = task.piece, task.error
-        if error is None and not piece.given_up:
+        if error is None and not piece.cancelled:
             piece.end()
         elif error is None or isinstance(error, GivenUp):
             piece.fail(errno.ECANCELED, "the read was given up")
@@ -270,7 +272,7 @@ class Courier:
 
     def _sweep(self) -> None:
         """Give up reads under way that nobody waits for any more: a dead server would hold them for long."""
-        while (first := self._waiting.first()) is not None and first.piece.given_up:
+        while (first := self._waiting.first()) is not None and first.piece.cancelled:
             for each in requests_for(self._waiting.take(0, 1), self._ledger.cut):
                 self._settle(each, None)
         for carrier, request in self._carriers.items():

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ddfast._native.engine import Engine
-from ddfast._native.feed import Feed
+from ddfast._native.remote_queue import RemoteQueue
 from ddfast.storage.agent import BUDGET, SLACK, Agent
 from ddfast.storage.attempts import Policy
 from ddfast.storage.base import Storage
@@ -109,9 +109,9 @@ class StorageLink:
         return self.wire.traffic
 
     def serve(self, engine: Engine) -> Agent:
-        """Begin to read what an engine wants; `Piece.shard` is the number of the storage."""
+        """Begin to read what an engine wants; `RemotePiece.shard` is the number of the storage."""
         storages = self.opened()
-        agent = self._agent(storages, Feed(engine))
+        agent = self._agent(storages, RemoteQueue(engine))
         agent.start()
         return agent
 
@@ -142,7 +142,7 @@ class StorageLink:
                     storage.close()
             self._are_open = False
 
-    def _agent(self, storages: Sequence[Storage], feed: Feed | None) -> Agent:
+    def _agent(self, storages: Sequence[Storage], feed: RemoteQueue | None) -> Agent:
         agent = Agent(storages, feed, self._policy, self._most, self._budget)
         self.wire.ledgers.append(agent.ledger)
         return agent

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from ddfast._native.feed import Piece
+from ddfast._native.remote_queue import RemotePiece
 from ddfast.storage.base import Span
 from ddfast.storage.waiting import Task
 
@@ -50,7 +50,7 @@ class Request:
     def is_wanted(self) -> bool:
         """Somebody waits for it, and it can be of use."""
         for task in self.tasks:  # noqa: SIM110  this is asked for each read
-            if task.error is None and not task.piece.given_up:
+            if task.error is None and not task.piece.cancelled:
                 return True
         return False
 
@@ -72,7 +72,7 @@ def requests_for(tasks: Sequence[Task], cut: int) -> list[Request]:
     return [request]
 
 
-def _memory(piece: Piece) -> memoryview:
+def _memory(piece: RemotePiece) -> memoryview:
     return memoryview(cast("bytearray", piece))  # a type can be said to be a buffer since Python 3.12 only
 
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ddfast._native.feed import Piece
+from ddfast._native.remote_queue import RemotePiece
 
 __all__ = ["Task", "Waiting"]
 
@@ -27,7 +27,7 @@ class Task:
         waits: no request for it was made yet.
     """
 
-    piece: Piece
+    piece: RemotePiece
     start: int
     stop: int
     left: int = 1
@@ -52,7 +52,7 @@ class Waiting:
         self._line: deque[Task] = deque()
         self._cells: dict[tuple[int, int], list[Task]] = {}
 
-    def add(self, pieces: Iterable[Piece]) -> None:
+    def add(self, pieces: Iterable[RemotePiece]) -> None:
         """Have pieces wait behind those that do."""
         cells = self._cells
         for piece in pieces:

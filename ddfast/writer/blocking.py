@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ddfast._native.ledger import ATTEND, REFUSED
+from ddfast._native.write_buffer import FLUSH_DUE, REFUSED
 from ddfast.batch import Batch
 from ddfast.writer.base import BaseWriter
 
@@ -140,10 +140,10 @@ class FileWriter(Writer):
             ClosedError: the writer is closed.
             OSError: the file system refused. Samples written so far are kept for ``resume=True``.
         """
-        outcome = self._samples.native.take(sample)  # the fast way for nearly all samples
+        outcome = self._samples.native.add_sample(sample)  # the fast way for nearly all samples
         if outcome == REFUSED:
             self._write(self._samples.key_of(sample), sample)
-        elif outcome == ATTEND:
+        elif outcome == FLUSH_DUE:
             self._advance()
 
 

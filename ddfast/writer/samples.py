@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ddfast._native.ledger import ATTEND, REFUSED, Encoder, Ledger
 from ddfast._native.msgpack import check, check_run
+from ddfast._native.write_buffer import FLUSH_DUE, REFUSED, Encoder, WriteBuffer
 from ddfast._native.xxh3 import checksums
 from ddfast._util.nd import encode
 from ddfast.batch import Batch
@@ -70,7 +70,7 @@ class SampleBuffer:
         self.name = name
         encoder = Encoder(encode)
         self._pack = make_packer(default=encoder).pack
-        self.native = Ledger(self._pack, encoder, CHUNK_BYTES)
+        self.native = WriteBuffer(self._pack, encoder, CHUNK_BYTES)
         self._keys = self.native.keys
 
     def __len__(self) -> int:
@@ -97,7 +97,7 @@ class SampleBuffer:
     @property
     def is_full(self) -> bool:
         """Whether there is a chunk to write."""
-        return self.native.size - self.native.taken >= CHUNK_BYTES
+        return self.native.size - self.native.drained >= CHUNK_BYTES
 
     def key_of(self, sample: Any) -> Any:
         """The ``"key"`` of a sample.
@@ -129,8 +129,8 @@ class SampleBuffer:
                 something else.
             DuplicateKeyError: an earlier sample has the key.
         """
-        outcome = self.native.take_keyed(key, sample)
-        return self._add_checked(key, sample) if outcome == REFUSED else outcome == ATTEND
+        outcome = self.native.add_keyed(key, sample)
+        return self._add_checked(key, sample) if outcome == REFUSED else outcome == FLUSH_DUE
 
     def add_packed(self, key: Any, data: Any) -> bool:
         """Check and add a packed sample.
@@ -143,9 +143,9 @@ class SampleBuffer:
                 one well-formed message.
             DuplicateKeyError: an earlier sample has the key.
         """
-        outcome = self.native.take_packed(key, data)
+        outcome = self.native.add_packed(key, data)
         if outcome != REFUSED:
-            return outcome == ATTEND
+            return outcome == FLUSH_DUE
         key = self._check_key(key)
         if not key.isascii():
             self._check_encodable(key)
@@ -156,7 +156,7 @@ class SampleBuffer:
             raise self._not_bytes(data, key) from None
         except KernelError as error:
             raise self._not_message(error, key, len(packed)) from error
-        return self.native.add(key, packed) == ATTEND
+        return self.native.add_checked(key, packed) == FLUSH_DUE
 
     def add_many(self, keys: Iterable[Any], samples: Batch | Sequence[Any]) -> bool:
         """Check and add packed samples: all of them, or none if this raises.
@@ -182,7 +182,7 @@ class SampleBuffer:
             size = ends[error.item] - (ends[error.item - 1] if error.item else 0)
             raise self._not_message(error, key, int(size), error.item) from error
         self.native.add_many(new, data, ends)
-        return self.native.attend()
+        return self.native.is_flush_due()
 
     def restore(self, keys: Iterable[str], sizes: NDArray[np.uint64]) -> None:
         """Add samples that are in the data file already."""
@@ -190,7 +190,7 @@ class SampleBuffer:
 
     def take(self) -> PackedSamples:
         """Remove and return the samples that are not written yet."""
-        keys, buffers = self.native.hand_over()
+        keys, buffers = self.native.drain()
         offsets = np.array(self.offsets[-1 - len(keys) :], np.uint64)
         return PackedSamples(keys, offsets[1:] - offsets[:-1], buffers)
 
@@ -204,7 +204,7 @@ class SampleBuffer:
             raise self._invalid(f"cannot be written: {explain(error, sample)}", key) from error
         if (reason := find_changed(sample)) is not None:
             raise self._invalid(f"would be read back as something else: {reason}. Rename the key", key)
-        return self.native.add(key, packed) == ATTEND
+        return self.native.add_checked(key, packed) == FLUSH_DUE
 
     def _join(self, keys: list[str], samples: Sequence[Any]) -> tuple[bytes, NDArray[np.uint64]]:
         """Samples back to back, and where each of them ends."""

@@ -25,7 +25,7 @@ static struct {
     atomic_int delay_us, copy_delay_us;
     atomic_int stuck;  /* waiting reads hang while this is set */
     atomic_int stuck_at; /* waiting reads that do not hang before */
-    atomic_int far; /* the file system is none that files are mapped from */
+    atomic_int mounted; /* the file system is none that files are mapped from */
     atomic_int threads_refused;
     atomic_int reads, missed, in_flight, in_flight_max, copies, copies_max;
 } faults;
@@ -132,7 +132,7 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
 
 int __wrap_fstatfs(int fd, struct statfs *st) {
     int status = __real_fstatfs(fd, st);
-    if (atomic_load(&faults.far)) {
+    if (atomic_load(&faults.mounted)) {
         st->f_type = 0x6969; /* NFS */
     }
     return status;

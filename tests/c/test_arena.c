@@ -94,7 +94,7 @@ static void kept_blocks_stay_within_the_limit(void) {
     assert(ddf_pool_kept(pool) == 0);
     ddf_arena_release(two);
     assert(ddf_pool_kept(pool) <= 2 * MIB && ddf_pool_used(pool) == 0);
-    ddf_arena_release(arena_of(pool, 100)); /* far smaller than the kept block, which has to go for it */
+    ddf_arena_release(arena_of(pool, 100)); /* much smaller than the kept block, which has to go for it */
     assert(ddf_pool_kept(pool) <= 2 * MIB);
     ddf_pool_release(pool);
 }

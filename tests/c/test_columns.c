@@ -16,7 +16,7 @@ typedef struct built {
 static built build(ddf_slice region, const ddf_slice *samples, size_t n, const ddf_slice *names, size_t names_n) {
     built b = {.table = NULL};
     assert(ddf_pool_new((uint64_t)1 << 30, &b.pool) == 0 && ddf_arena_new(b.pool, 1, &b.arena) == 0);
-    b.status = ddf_table_build(b.arena, region, samples, n, names, names_n, &b.table, &b.err);
+    b.status = ddf_columns_build(b.arena, region, samples, n, names, names_n, &b.table, &b.err);
     return b;
 }
 
@@ -81,18 +81,6 @@ static void arrays_stack_where_dtype_and_shape_agree(void) {
     assert(KIND(ARRAY("<f4", "\x91\x01", "\x04" "1234"), ARRAY("<f4", "\x90", "\x04" "5678")) == DDF_COLUMN_VIEWS);
     assert(KIND(ARRAY("<f4", "\x91\x01", "\x04" "1234"), ARRAY("<f4", "\x91\x01", "\x03" "567")) == DDF_COLUMN_OBJECT);
     assert(KIND(ARRAY("|O8", "\x91\0", "\0"), ARRAY("|O8", "\x91\0", "\0")) == DDF_COLUMN_OBJECT);
-}
-
-static void dtypes_that_are_not_numbers_have_no_size(void) {
-    static const char *const GOOD[] = {"|b1", "|i1", "|u1", "<i2", ">u4", "<f2", "<f8", "<c8", ">c16"};
-    static const char *const BAD[] = {"", "|", "|b", "|b2", "|f1", "|i4", "=i4", "<i1", "<i3", "<f16", "<f1", "<c4",
-                                      "<c161", "<i44", "|O", "|V8", "<U1", "<M8[s]", "i4"};
-    for (size_t i = 0; i < sizeof GOOD / sizeof *GOOD; i++) {
-        assert(ddf_dtype_size((const uint8_t *)GOOD[i], strlen(GOOD[i])) == (uint32_t)atoi(GOOD[i] + 2));
-    }
-    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
-        assert(ddf_dtype_size((const uint8_t *)BAD[i], strlen(BAD[i])) == 0);
-    }
 }
 
 static void errors_name_sample_and_byte(void) {
@@ -178,7 +166,6 @@ int main(void) {
     samples_are_joined_from_where_they_lie();
     kinds_follow_from_the_values();
     arrays_stack_where_dtype_and_shape_agree();
-    dtypes_that_are_not_numbers_have_no_size();
     errors_name_sample_and_byte();
     nothing_gives_no_columns();
     a_table_keeps_the_names_of_its_columns();

@@ -10,7 +10,7 @@
 #define PIECE ((uint64_t)20 << 10) /* too long to be copied out of a mapping */
 #define FILE_PIECES ((size_t)256)
 #define FILE_SIZE (PIECE * FILE_PIECES)
-#define PATIENCE 20000 /* ms: a test that waits that long has failed */
+#define TIMEOUT_MS 20000 /* ms: a test that waits that long has failed */
 
 static char path[32];
 static ddf_io io = DDF_IO_AUTO; /* of all engines */
@@ -20,7 +20,7 @@ typedef struct task {
     ddf_job job;
     atomic_int references, finished, dropped;
     atomic_int prepare_waits, finish_waits, preparing, finishing;
-    int prepare_status, lets_go;
+    int prepare_status, detaches;
     ddf_access access;
     ddf_file *opened;
     size_t first, count;
@@ -54,8 +54,8 @@ static void task_may_be_helped(task *t) { assert(ddf_shards_of(t->opened, NULL, 
 
 static int task_prepare(ddf_job *job, ddf_engine *engine) {
     task *t = (task *)job;
-    if (t->lets_go) {
-        ddf_engine_let_go(engine, job, 1);
+    if (t->detaches) {
+        ddf_engine_detach(engine, job, 1);
     }
     hold(&t->preparing, &t->prepare_waits);
     if (t->prepare_status < 0) {
@@ -113,7 +113,7 @@ static ddf_file *file_of(void) {
 }
 
 static int eventually(const atomic_int *value, int wanted) {
-    for (int i = 0; i < PATIENCE && atomic_load(value) != wanted; i++) {
+    for (int i = 0; i < TIMEOUT_MS && atomic_load(value) != wanted; i++) {
         usleep(1000);
     }
     return atomic_load(value) == wanted;
@@ -125,7 +125,7 @@ static void expect_bytes(task *t) {
 
 /* Everything handed to the engine has come back. */
 static void expect_end(ddf_engine *engine, ddf_file *file) {
-    assert(ddf_engine_stop(engine, PATIENCE) == 0 && ddf_engine_threads(engine) == 0);
+    assert(ddf_engine_stop(engine, TIMEOUT_MS) == 0 && ddf_engine_threads(engine) == 0);
     ddf_engine_release(engine);
     ddf_file_release(file);
     assert(eventually(&alive, 0));
@@ -146,7 +146,7 @@ static void read_all(size_t depth, size_t ready, int inline_too) {
         }
     }
     for (size_t i = 0; i < 8; i++) {
-        assert(ddf_engine_wait(engine, &jobs[i]->job, PATIENCE) == 0);
+        assert(ddf_engine_wait(engine, &jobs[i]->job, TIMEOUT_MS) == 0);
         expect_bytes(jobs[i]);
         task_release(jobs[i]);
     }
@@ -157,7 +157,7 @@ static void every_kind_of_storage_is_read(void) {
     for (int kind = 0; kind < 12; kind++) {
         for (int flawed = 0; flawed < 2; flawed++) {
             faults.cache = kind % 3;
-            faults.far = kind / 3 % 2;
+            faults.mounted = kind / 3 % 2;
             faults.short_reads = flawed ? 7001 : 0;
             faults.interruptions = flawed ? 100 : 0;
             read_all((size_t)1 << (2 * (kind % 4)), (size_t)flawed * 2, kind / 6);
@@ -165,15 +165,15 @@ static void every_kind_of_storage_is_read(void) {
     }
 }
 
-static void slow_reads_fill_the_queue(int cache, int far) {
-    faults.far = far;
+static void slow_reads_fill_the_queue(int cache, int mounted) {
+    faults.mounted = mounted;
     ddf_engine *engine = engine_of(24, 2);
     ddf_file *file = file_of();
     faults.cache = cache;
     faults.delay_us = 20000;
     task *t = task_new(file, 0, 200);
     ddf_engine_submit(engine, &t->job);
-    assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0);
+    assert(ddf_engine_wait(engine, &t->job, TIMEOUT_MS) == 0);
     expect_bytes(t);
     assert(t->job.waited == 200 * PIECE && faults.in_flight_max == 24 && ddf_engine_progress(engine) == 200);
     task_release(t);
@@ -188,7 +188,7 @@ static void what_lies_behind_a_dense_miss_is_waited_for_untried(void) {
         task *t = task_new(file, 0, 4 * DDF_SHARE_PIECES);
         t->access = access;
         ddf_engine_submit(engine, &t->job);
-        assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0);
+        assert(ddf_engine_wait(engine, &t->job, TIMEOUT_MS) == 0);
         expect_bytes(t);
         assert(access == DDF_DENSE ? faults.missed <= DDF_SHARE_PIECES : faults.missed == 4 * DDF_SHARE_PIECES);
         task_release(t);
@@ -205,9 +205,9 @@ static void a_caller_that_waits_goes_first(void) {
     ahead->access = now->access = DDF_DENSE;
     ddf_engine_submit(engine, &ahead->job);
     assert(eventually(&faults.in_flight_max, 2));
-    assert(ddf_engine_run(engine, &now->job, PATIENCE) == 0 && !ddf_job_is_done(&ahead->job));
+    assert(ddf_engine_run(engine, &now->job, TIMEOUT_MS) == 0 && !ddf_job_is_done(&ahead->job));
     expect_bytes(now);
-    assert(ddf_engine_wait(engine, &ahead->job, PATIENCE) == 0);
+    assert(ddf_engine_wait(engine, &ahead->job, TIMEOUT_MS) == 0);
     expect_bytes(ahead);
     task_release(ahead);
     task_release(now);
@@ -224,7 +224,7 @@ static void copies_stay_within_ready_threads(void) {
         ddf_engine_submit(engine, &jobs[i]->job);
     }
     for (size_t i = 0; i < 6; i++) {
-        assert(ddf_engine_wait(engine, &jobs[i]->job, PATIENCE) == 0);
+        assert(ddf_engine_wait(engine, &jobs[i]->job, TIMEOUT_MS) == 0);
         task_release(jobs[i]);
     }
     assert(faults.copies_max <= 3 && faults.copies_max > 1);
@@ -239,20 +239,20 @@ static void a_failing_read_fails_its_job_and_tells_where(void) {
     faults.error_at = 30;
     task *bad = task_new(file, 0, 100), *good = task_new(file, 50, 100);
     ddf_engine_submit(engine, &bad->job);
-    assert(ddf_engine_wait(engine, &bad->job, PATIENCE) == 0);
+    assert(ddf_engine_wait(engine, &bad->job, TIMEOUT_MS) == 0);
     assert(bad->job.status == -EIO && bad->job.err.code == -EIO && faults.reads < 100);
     assert(bad->job.err.pos < 100 * PIECE && bad->job.err.pos % PIECE == 0);
     faults.error = 0;
     ddf_engine_submit(engine, &good->job);
-    assert(ddf_engine_wait(engine, &good->job, PATIENCE) == 0);
+    assert(ddf_engine_wait(engine, &good->job, TIMEOUT_MS) == 0);
     expect_bytes(good);
     task_release(bad), task_release(good);
     expect_end(engine, file);
 }
 
 /* Of a depth that is left to the engine. */
-static size_t most_in_flight(int far) {
-    faults.far = far;
+static size_t most_in_flight(int mounted) {
+    faults.mounted = mounted;
     ddf_engine *engine = engine_of(0, 2);
     ddf_file *file = file_of();
     faults.cache = CACHE_UNKNOWN;
@@ -260,7 +260,7 @@ static size_t most_in_flight(int far) {
     task *t = task_new(file, 0, FILE_PIECES), *more = task_new(file, 0, FILE_PIECES);
     ddf_engine_submit(engine, &t->job);
     ddf_engine_submit(engine, &more->job);
-    assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0 && ddf_engine_wait(engine, &more->job, PATIENCE) == 0);
+    assert(ddf_engine_wait(engine, &t->job, TIMEOUT_MS) == 0 && ddf_engine_wait(engine, &more->job, TIMEOUT_MS) == 0);
     expect_bytes(t);
     size_t most = (size_t)atomic_load(&faults.in_flight_max);
     task_release(t), task_release(more);
@@ -268,13 +268,13 @@ static size_t most_in_flight(int far) {
     return most;
 }
 
-static void more_small_reads_are_in_flight_where_storage_is_far(void) {
+static void more_small_reads_are_in_flight_on_network_mounts(void) {
     assert(most_in_flight(0) == 32);
     assert(most_in_flight(1) == 64);
 }
 
 static void storage_that_recovers_is_not_told_of(void) {
-    faults.far = 1;
+    faults.mounted = 1;
     ddf_engine *engine = engine_of(4, 2);
     ddf_file *file = file_of();
     faults.cache = CACHE_UNKNOWN;
@@ -283,7 +283,7 @@ static void storage_that_recovers_is_not_told_of(void) {
     faults.error_until = 30;
     task *t = task_new(file, 0, 100);
     ddf_engine_submit(engine, &t->job);
-    assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0);
+    assert(ddf_engine_wait(engine, &t->job, TIMEOUT_MS) == 0);
     expect_bytes(t);
     assert(faults.reads == 110);
     task_release(t);
@@ -292,7 +292,7 @@ static void storage_that_recovers_is_not_told_of(void) {
 
 /* Each would take 1.5 s otherwise. */
 static void once_storage_is_gone_all_reads_fail_at_once(void) {
-    faults.far = 1;
+    faults.mounted = 1;
     ddf_engine *engine = engine_of(4, 2);
     ddf_file *file = file_of();
     faults.cache = CACHE_UNKNOWN;
@@ -300,28 +300,28 @@ static void once_storage_is_gone_all_reads_fail_at_once(void) {
     for (int i = 0; i < 100; i++) {
         task *t = task_new(file, 0, 8);
         ddf_engine_submit(engine, &t->job);
-        assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0 && t->job.status == -ENOTCONN);
+        assert(ddf_engine_wait(engine, &t->job, TIMEOUT_MS) == 0 && t->job.status == -ENOTCONN);
         task_release(t);
     }
     assert(faults.reads < 4 * 6 + 100 * 8);
     faults.error = 0; /* and it is back */
     task *t = task_new(file, 0, 100);
     ddf_engine_submit(engine, &t->job);
-    assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0);
+    assert(ddf_engine_wait(engine, &t->job, TIMEOUT_MS) == 0);
     expect_bytes(t);
     task_release(t);
     expect_end(engine, file);
 }
 
 static void a_stop_ends_reads_that_are_tried_again(void) {
-    faults.far = 1;
+    faults.mounted = 1;
     ddf_engine *engine = engine_of(4, 2);
     ddf_file *file = file_of();
     faults.cache = CACHE_UNKNOWN;
     faults.error = EIO;
     task *t = task_new(file, 0, 100);
     ddf_engine_submit(engine, &t->job);
-    assert(ddf_engine_wait(engine, &t->job, 100) == -EAGAIN && ddf_engine_stop(engine, PATIENCE) == 0);
+    assert(ddf_engine_wait(engine, &t->job, 100) == -EAGAIN && ddf_engine_stop(engine, TIMEOUT_MS) == 0);
     assert(faults.reads < 4 * 6 && t->job.status < 0);
     task_release(t);
     expect_end(engine, file);
@@ -333,46 +333,46 @@ static void a_failing_preparation_fails_its_job(void) {
     task *t = task_new(file, 0, 10);
     t->prepare_status = DDF_E_SPAN;
     ddf_engine_submit(engine, &t->job);
-    assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0);
+    assert(ddf_engine_wait(engine, &t->job, TIMEOUT_MS) == 0);
     assert(t->job.status == DDF_E_SPAN && t->job.err.item == 3 && t->job.err.pos == 4);
     task_release(t);
     expect_end(engine, file);
 }
 
-static void a_stuck_preparation_that_let_go_does_not_hold_up_cancelling(void) {
+static void a_stuck_preparation_that_is_detached_does_not_hold_up_cancelling(void) {
     ddf_engine *engine = engine_of(4, 2);
     ddf_file *file = file_of();
     task *t = task_new(file, 0, 10);
-    t->prepare_waits = t->lets_go = 1;
+    t->prepare_waits = t->detaches = 1;
     ddf_engine_submit(engine, &t->job);
     assert(eventually(&t->preparing, 1));
     ddf_engine_cancel(engine, &t->job);
     ddf_engine_cancel(engine, &t->job);
     assert(!ddf_job_is_done(&t->job));
     atomic_store(&t->prepare_waits, 0);
-    assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0 && t->job.status == DDF_E_CANCELLED);
+    assert(ddf_engine_wait(engine, &t->job, TIMEOUT_MS) == 0 && t->job.status == DDF_E_CANCELLED);
     task_release(t);
     expect_end(engine, file);
 }
 
-static void stuck_preparations_that_let_go_do_not_hold_up_other_jobs(void) {
+static void stuck_preparations_that_is_detached_do_not_hold_up_other_jobs(void) {
     ddf_engine *engine = engine_of(4, 1);
     ddf_file *file = file_of();
     task *stuck[3];
     for (size_t i = 0; i < 3; i++) {
         stuck[i] = task_new(file, 0, 10);
-        stuck[i]->prepare_waits = stuck[i]->lets_go = 1;
+        stuck[i]->prepare_waits = stuck[i]->detaches = 1;
         ddf_engine_submit(engine, &stuck[i]->job);
         assert(eventually(&stuck[i]->preparing, 1));
     }
     task *other = task_new(file, 0, 10), *run = task_new(file, 0, 10);
-    run->lets_go = 1;
+    run->detaches = 1;
     ddf_engine_submit(engine, &other->job);
-    assert(ddf_engine_wait(engine, &other->job, PATIENCE) == 0 && other->job.status == 0);
-    assert(ddf_engine_run(engine, &run->job, PATIENCE) == 0 && run->job.status == 0);
+    assert(ddf_engine_wait(engine, &other->job, TIMEOUT_MS) == 0 && other->job.status == 0);
+    assert(ddf_engine_run(engine, &run->job, TIMEOUT_MS) == 0 && run->job.status == 0);
     for (size_t i = 0; i < 3; i++) {
         atomic_store(&stuck[i]->prepare_waits, 0);
-        assert(ddf_engine_wait(engine, &stuck[i]->job, PATIENCE) == 0 && stuck[i]->job.status == 0);
+        assert(ddf_engine_wait(engine, &stuck[i]->job, TIMEOUT_MS) == 0 && stuck[i]->job.status == 0);
         task_release(stuck[i]);
     }
     task_release(other);
@@ -389,7 +389,7 @@ static void a_file_cut_after_planning_is_told(int cache) {
     ddf_engine_submit(engine, &t->job);
     assert(eventually(&t->preparing, 1) && truncate(path, (off_t)(10 * PIECE + 5)) == 0);
     atomic_store(&t->prepare_waits, 0);
-    assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0);
+    assert(ddf_engine_wait(engine, &t->job, TIMEOUT_MS) == 0);
     assert(t->job.status == DDF_E_CHANGED || t->job.status == DDF_E_EOF);
     assert(cache == CACHE_UNKNOWN || t->job.err.pos == 10 * PIECE + 5);
     task_release(t);
@@ -409,7 +409,7 @@ static void a_stuck_read_does_not_hold_up_stopping(void) {
     assert(eventually(&faults.in_flight, 4) && ddf_engine_wait(engine, &stuck->job, 30) == -EAGAIN);
     ddf_engine_submit(engine, &queued->job); /* all threads are stuck in the first one by now */
     assert(ddf_engine_stop(engine, 30) == -EAGAIN);
-    assert(ddf_engine_wait(engine, &queued->job, PATIENCE) == 0 && queued->job.status == DDF_E_CANCELLED);
+    assert(ddf_engine_wait(engine, &queued->job, TIMEOUT_MS) == 0 && queued->job.status == DDF_E_CANCELLED);
     assert(!ddf_job_is_done(&stuck->job));
     task_release(stuck), task_release(queued);
     ddf_engine_release(engine);
@@ -432,9 +432,9 @@ static void one_stuck_read_does_not_hold_up_other_jobs(void) {
     assert(eventually(&stuck->preparing, 1));
     ddf_engine_submit(engine, &other->job); /* left to the thread that prepares */
     atomic_store(&stuck->prepare_waits, 0);
-    assert(ddf_engine_wait(engine, &other->job, PATIENCE) == 0 && !ddf_job_is_done(&stuck->job));
+    assert(ddf_engine_wait(engine, &other->job, TIMEOUT_MS) == 0 && !ddf_job_is_done(&stuck->job));
     atomic_store(&faults.stuck, 0);
-    assert(ddf_engine_wait(engine, &stuck->job, PATIENCE) == 0);
+    assert(ddf_engine_wait(engine, &stuck->job, TIMEOUT_MS) == 0);
     task_release(stuck), task_release(other);
     expect_end(engine, file);
 }
@@ -454,7 +454,7 @@ static void cancelling_leaves_out_what_was_not_started(void) {
     ddf_engine_cancel(engine, &t->job); /* twice does no harm */
     assert(!ddf_job_is_done(&t->job));
     atomic_store(&faults.stuck, 0);
-    assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0 && t->job.status == DDF_E_CANCELLED);
+    assert(ddf_engine_wait(engine, &t->job, TIMEOUT_MS) == 0 && t->job.status == DDF_E_CANCELLED);
     assert(faults.reads == 2);
     task_release(t), task_release(queued);
     expect_end(engine, file);
@@ -479,7 +479,7 @@ static void cancelling_waits_for_the_preparation(void) {
     assert(!ddf_job_is_done(&t->job));
     atomic_store(&t->prepare_waits, 0);
     pthread_join(thread, NULL);
-    assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0 && t->job.status == DDF_E_CANCELLED && faults.reads == 0);
+    assert(ddf_engine_wait(engine, &t->job, TIMEOUT_MS) == 0 && t->job.status == DDF_E_CANCELLED && faults.reads == 0);
     task_release(t);
     expect_end(engine, file);
 }
@@ -494,7 +494,7 @@ static void cancelling_a_job_that_is_being_finished_lets_it(void) {
     ddf_engine_cancel(engine, &t->job); /* returns at once */
     assert(!ddf_job_is_done(&t->job));
     atomic_store(&t->finish_waits, 0);
-    assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0);
+    assert(ddf_engine_wait(engine, &t->job, TIMEOUT_MS) == 0);
     expect_bytes(t);
     assert(t->finished == 1 && eventually(&t->dropped, 1));
     task_release(t);
@@ -510,7 +510,7 @@ static void without_threads_jobs_fail_or_are_run_by_the_caller(void) {
         task *submitted = task_new(file, 0, 100), *run = task_new(file, 0, 100);
         ddf_engine_submit(engine, &submitted->job);
         assert(ddf_job_is_done(&submitted->job) && submitted->job.status == -EAGAIN);
-        assert(ddf_engine_run(engine, &run->job, PATIENCE) == 0);
+        assert(ddf_engine_run(engine, &run->job, TIMEOUT_MS) == 0);
         expect_bytes(run);
         task_release(submitted), task_release(run);
         expect_end(engine, file);
@@ -527,10 +527,10 @@ static void a_caller_that_waits_does_what_no_thread_has_begun(void) {
     faults.threads_refused = 1;
     task_may_be_helped(waited_for);
     ddf_engine_submit(engine, &waited_for->job);
-    assert(ddf_engine_wait(engine, &waited_for->job, PATIENCE) == 0);
+    assert(ddf_engine_wait(engine, &waited_for->job, TIMEOUT_MS) == 0);
     expect_bytes(waited_for);
     atomic_store(&held->prepare_waits, 0);
-    assert(ddf_engine_wait(engine, &held->job, PATIENCE) == 0);
+    assert(ddf_engine_wait(engine, &held->job, TIMEOUT_MS) == 0);
     task_release(waited_for), task_release(held);
     expect_end(engine, file);
 }
@@ -538,7 +538,7 @@ static void a_caller_that_waits_does_what_no_thread_has_begun(void) {
 static void *run_thread(void *arg) {
     void **both = arg;
     task *t = both[1];
-    (void)ddf_engine_run(both[0], &t->job, PATIENCE);
+    (void)ddf_engine_run(both[0], &t->job, TIMEOUT_MS);
     return NULL;
 }
 
@@ -555,7 +555,7 @@ static void a_caller_that_reads_takes_no_place_of_a_thread(void) {
     ddf_engine_submit(engine, &submitted->job);
     assert(eventually(&faults.in_flight, 2));
     atomic_store(&faults.stuck, 0);
-    assert(ddf_engine_wait(engine, &submitted->job, PATIENCE) == 0 && pthread_join(thread, NULL) == 0);
+    assert(ddf_engine_wait(engine, &submitted->job, TIMEOUT_MS) == 0 && pthread_join(thread, NULL) == 0);
     expect_bytes(submitted), expect_bytes(run);
     task_release(submitted), task_release(run);
     expect_end(engine, file);
@@ -570,7 +570,7 @@ static void a_caller_at_work_does_not_count_as_a_thread(void) {
     assert(pthread_create(&thread, NULL, run_thread, (void *[]){engine, run}) == 0);
     assert(eventually(&faults.copies, 1));
     ddf_engine_submit(engine, &submitted->job);
-    assert(ddf_engine_wait(engine, &submitted->job, PATIENCE) == 0);
+    assert(ddf_engine_wait(engine, &submitted->job, TIMEOUT_MS) == 0);
     expect_bytes(submitted);
     pthread_join(thread, NULL);
     task_release(run), task_release(submitted);
@@ -603,7 +603,7 @@ static void an_armed_completion_raises_the_descriptor_once(void) {
             ddf_engine_arm(engine);
         }
         while (!ddf_job_is_done(&t->job)) {
-            assert(poll(&watched, 1, PATIENCE) == 1);
+            assert(poll(&watched, 1, TIMEOUT_MS) == 1);
             ddf_engine_clear(engine);
             ddf_engine_arm(engine);
         }
@@ -639,7 +639,7 @@ static void *stress_thread(void *arg) {
                 usleep((useconds_t)(rand_r(&seed) % 300));
                 ddf_engine_cancel(engine, &jobs[k]->job);
             } else {
-                assert(ddf_engine_wait(engine, &jobs[k]->job, PATIENCE) == 0);
+                assert(ddf_engine_wait(engine, &jobs[k]->job, TIMEOUT_MS) == 0);
                 assert(jobs[k]->job.status < 0 || jobs[k]->count == 0 ||
                        is_as_written(jobs[k]->job.base + (jobs[k]->count - 1) * PIECE,
                                      (jobs[k]->first + jobs[k]->count - 1) * PIECE, PIECE));
@@ -651,7 +651,7 @@ static void *stress_thread(void *arg) {
 }
 
 static void nothing_is_lost_under_stress(int cache) {
-    faults.far = cache == CACHE_UNKNOWN;
+    faults.mounted = cache == CACHE_UNKNOWN;
     ddf_engine *engine = engine_of(6, 2);
     ddf_file *file = file_of();
     faults.cache = cache;
@@ -672,7 +672,7 @@ static void nothing_is_lost_under_stress(int cache) {
 static void stopping_amid_everything_ends_every_job(void) {
     for (int round = 0; round < 40; round++) {
         faults.cache = round % 3;
-        faults.far = round % 2;
+        faults.mounted = round % 2;
         ddf_engine *engine = engine_of(6, 2);
         ddf_file *file = file_of();
         task *jobs[6];
@@ -681,7 +681,7 @@ static void stopping_amid_everything_ends_every_job(void) {
             ddf_engine_submit(engine, &jobs[i]->job);
         }
         usleep((useconds_t)(round * 20));
-        assert(ddf_engine_stop(engine, PATIENCE) == 0);
+        assert(ddf_engine_stop(engine, TIMEOUT_MS) == 0);
         for (size_t i = 0; i < 6; i++) {
             assert(ddf_job_is_done(&jobs[i]->job) && (jobs[i]->job.status == 0 || jobs[i]->job.status == DDF_E_CANCELLED));
             task_release(jobs[i]);
@@ -698,7 +698,7 @@ static void spoil_handle(ddf_file *file) {
 }
 
 static void what_a_ring_cannot_read_is_read_by_threads(void) {
-    faults.far = 1;
+    faults.mounted = 1;
     ddf_engine *engine = engine_of(4, 2);
     ddf_file *file = file_of();
     faults.cache = CACHE_UNKNOWN;
@@ -707,12 +707,12 @@ static void what_a_ring_cannot_read_is_read_by_threads(void) {
         jobs[i] = task_new(file, i, 100);
         ddf_engine_submit(engine, &jobs[i]->job);
         if (i == 1) {
-            assert(ddf_engine_wait(engine, &jobs[0]->job, PATIENCE) == 0 && faults.reads == 0);
+            assert(ddf_engine_wait(engine, &jobs[0]->job, TIMEOUT_MS) == 0 && faults.reads == 0);
             spoil_handle(file);
         }
     }
     for (size_t i = 0; i < 4; i++) {
-        assert(ddf_engine_wait(engine, &jobs[i]->job, PATIENCE) == 0);
+        assert(ddf_engine_wait(engine, &jobs[i]->job, TIMEOUT_MS) == 0);
         expect_bytes(jobs[i]);
         task_release(jobs[i]);
     }
@@ -727,7 +727,7 @@ static void a_ring_tells_what_does_not_pass(void) {
     spoil_handle(file);
     task *t = task_new(file, 0, 100);
     ddf_engine_submit(engine, &t->job);
-    assert(ddf_engine_wait(engine, &t->job, PATIENCE) == 0 && t->job.status == -EBADF && faults.reads == 0);
+    assert(ddf_engine_wait(engine, &t->job, TIMEOUT_MS) == 0 && t->job.status == -EBADF && faults.reads == 0);
     task_release(t);
     expect_end(engine, file);
 }
@@ -743,8 +743,8 @@ static void all_that_holds_with_io_uring_too(void) {
     a_file_cut_after_planning_is_told(CACHE_MISSES);
     a_file_cut_after_planning_is_told(CACHE_UNKNOWN);
     cancelling_waits_for_the_preparation();
-    a_stuck_preparation_that_let_go_does_not_hold_up_cancelling();
-    stuck_preparations_that_let_go_do_not_hold_up_other_jobs();
+    a_stuck_preparation_that_is_detached_does_not_hold_up_cancelling();
+    stuck_preparations_that_is_detached_do_not_hold_up_other_jobs();
     cancelling_a_job_that_is_being_finished_lets_it();
     without_threads_jobs_fail_or_are_run_by_the_caller();
     a_caller_that_waits_does_what_no_thread_has_begun();
@@ -776,7 +776,7 @@ int main(void) {
     what_lies_behind_a_dense_miss_is_waited_for_untried();
     a_caller_that_waits_goes_first();
     copies_stay_within_ready_threads();
-    more_small_reads_are_in_flight_where_storage_is_far();
+    more_small_reads_are_in_flight_on_network_mounts();
     storage_that_recovers_is_not_told_of();
     once_storage_is_gone_all_reads_fail_at_once();
     a_stop_ends_reads_that_are_tried_again();

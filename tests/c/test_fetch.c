@@ -9,7 +9,7 @@
 #define COUNT ((size_t)400)
 #define BINARY ((size_t)30000)
 #define SAMPLE (BINARY + 6)
-#define PATIENCE 20000
+#define TIMEOUT_MS 20000
 #define SHARDS ((size_t)20)
 #define PER_SHARD (COUNT / SHARDS)
 
@@ -95,7 +95,7 @@ static bench bench_of(void) {
 
 /* Nothing is left of any fetch. */
 static void bench_end(bench b) {
-    assert(ddf_engine_stop(b.engine, PATIENCE) == 0 && ddf_pool_used(b.pool) == 0);
+    assert(ddf_engine_stop(b.engine, TIMEOUT_MS) == 0 && ddf_pool_used(b.pool) == 0);
     ddf_engine_release(b.engine);
     ddf_shards_release(b.shards);
     ddf_pool_release(b.pool);
@@ -140,12 +140,12 @@ static void expect_samples(ddf_fetch *fetch, size_t count) {
 static void fetches_are_read_from_any_storage(void) {
     for (int kind = 0; kind < 6; kind++) {
         faults.cache = kind % 3;
-        faults.far = kind / 3;
+        faults.mounted = kind / 3;
         bench b = bench_of();
         ddf_fetch *submitted = fetch_of(b, 1, COUNT), *run = fetch_of(b, 2, 37);
         ddf_fetch_submit(submitted, b.engine);
-        assert(ddf_fetch_run(run, b.engine, PATIENCE) == 0);
-        assert(ddf_engine_wait(b.engine, ddf_fetch_job(submitted), PATIENCE) == 0);
+        assert(ddf_fetch_run(run, b.engine, TIMEOUT_MS) == 0);
+        assert(ddf_engine_wait(b.engine, ddf_fetch_job(submitted), TIMEOUT_MS) == 0);
         expect_samples(submitted, COUNT);
         expect_samples(run, 37);
         assert(ddf_fetch_held(submitted) + ddf_fetch_held(run) == ddf_pool_used(b.pool));
@@ -166,7 +166,7 @@ static void a_fetch_that_was_never_handed_over_goes(void) {
 static void an_arena_outlives_its_fetch(void) {
     bench b = bench_of();
     ddf_fetch *fetch = fetch_of(b, 1, 10);
-    assert(ddf_fetch_run(fetch, b.engine, PATIENCE) == 0);
+    assert(ddf_fetch_run(fetch, b.engine, TIMEOUT_MS) == 0);
     ddf_arena *arena = ddf_fetch_arena(fetch);
     int64_t *indices = ddf_fetch_indices(fetch), first = indices[0];
     const ddf_err *err;
@@ -182,13 +182,13 @@ static void an_arena_outlives_its_fetch(void) {
 static void a_failing_read_is_told_with_its_position(void) {
     bench b = bench_of();
     ddf_fetch *fetch = fetch_of(b, 1, COUNT); /* loads all offsets */
-    assert(ddf_fetch_run(fetch, b.engine, PATIENCE) == 0);
+    assert(ddf_fetch_run(fetch, b.engine, TIMEOUT_MS) == 0);
     ddf_fetch_release(fetch, b.engine);
     faults.cache = CACHE_MISSES;
     faults.error = EIO;
     fetch = fetch_of(b, 1, 100);
     ddf_fetch_submit(fetch, b.engine);
-    assert(ddf_engine_wait(b.engine, ddf_fetch_job(fetch), PATIENCE) == 0);
+    assert(ddf_engine_wait(b.engine, ddf_fetch_job(fetch), TIMEOUT_MS) == 0);
     const ddf_job *job = ddf_fetch_job(fetch);
     assert(job->status == -EIO && job->err.pos % SAMPLE == 0 && job->err.pos < COUNT * SAMPLE);
     assert(sharded ? job->err.item < SHARDS && job->err.pos < PER_SHARD * SAMPLE : job->err.item == 0);
@@ -209,7 +209,7 @@ static void a_missing_shard_fails_the_batches_that_need_it(void) {
     snprintf(away, sizeof away, "%s.away", path);
     assert(rename(shard_paths[3][0], away) == 0);
     ddf_fetch *fetch;
-    assert(ddf_fetch_new(&request, &fetch) == 0 && ddf_fetch_run(fetch, b.engine, PATIENCE) == 0);
+    assert(ddf_fetch_new(&request, &fetch) == 0 && ddf_fetch_run(fetch, b.engine, TIMEOUT_MS) == 0);
     assert(ddf_fetch_job(fetch)->status == 0 && ddf_fetch_table(fetch, 0, &err) != NULL);
     assert(ddf_fetch_table(fetch, 1, &err) == NULL && err->code == -ENOENT && err->item == 0);
     assert(ddf_fetch_table(fetch, 2, &err) == NULL && err->code == -ENOENT);
@@ -258,7 +258,7 @@ static void a_flipped_bit_fails_its_batch_alone(void) {
             .max_read = kind < 6 ? 1 << 20 : 10000,
         };
         ddf_fetch *fetch;
-        assert(ddf_fetch_new(&request, &fetch) == 0 && ddf_fetch_run(fetch, b.engine, PATIENCE) == 0);
+        assert(ddf_fetch_new(&request, &fetch) == 0 && ddf_fetch_run(fetch, b.engine, TIMEOUT_MS) == 0);
         assert(ddf_fetch_job(fetch)->status == 0);
         for (size_t i = 0; i < 3; i++) {
             const ddf_table *table = ddf_fetch_table(fetch, i, &err);

@@ -53,7 +53,7 @@ static void the_end_and_errors_are_told_with_their_position(void) {
 
 static void ready_reads_never_wait(void) {
     uint8_t *buffer = malloc(SIZE);
-    faults.far = 1;
+    faults.mounted = 1;
     ddf_file *file = file_of();
     assert(ddf_file_can_be_ready(file) && ddf_file_view(file, 10, 0) == NULL);
     size_t got = ddf_file_read_ready(file, DDF_SCATTERED, buffer, SIZE, 0);
@@ -113,10 +113,10 @@ static void planned_reads_are_exact_whatever_their_edges(void) {
     free(memory);
 }
 
-static void a_far_file_has_one_descriptor(void) {
+static void a_mounted_file_has_one_descriptor(void) {
     uint8_t buffer[100];
     ddf_err err;
-    faults.far = 1;
+    faults.mounted = 1;
     ddf_file *file = file_of();
     assert(ddf_file_planned_fd(file, DDF_SCATTERED) == ddf_file_fd(file));
     assert(ddf_file_read_planned(file, DDF_DIRECT, buffer, 100, 5, &err) == 0 && is_as_written(buffer, 5, 100));
@@ -151,7 +151,7 @@ static void a_remote_file_is_never_ready_and_cannot_be_read(void) {
     uint8_t bytes[3];
     ddf_err err;
     assert(ddf_file_remote(100, &file) == 0 && ddf_file_is_remote(file) && ddf_file_size(file) == 100);
-    assert(ddf_file_check(file, &err) == 0 && !ddf_file_can_be_ready(file) && !ddf_file_is_entered(file, 5));
+    assert(ddf_file_check(file, &err) == 0 && !ddf_file_can_be_ready(file) && !ddf_file_is_populated(file, 5));
     assert(ddf_file_view(file, 3, 5) == NULL && ddf_file_read_ready(file, DDF_SCATTERED, bytes, 3, 5) == 0);
     assert(ddf_file_read(file, bytes, 3, 5, &err) == -ENOTSUP && err.pos == 5);
     ddf_room parts[3] = {{bytes, 1}, {bytes + 1, 1}, {bytes + 2, 1}};
@@ -168,7 +168,7 @@ int main(void) {
     ready_reads_never_wait();
     small_reads_come_to_be_copies();
     planned_reads_are_exact_whatever_their_edges();
-    a_far_file_has_one_descriptor();
+    a_mounted_file_has_one_descriptor();
     what_is_missed_here_and_there_is_read_on_another_descriptor_from_then_on();
     what_is_no_file_is_refused();
     a_remote_file_is_never_ready_and_cannot_be_read();

@@ -73,7 +73,7 @@ static void equal_hashes_are_refused(unsigned slot_size) {
 }
 
 /* Numbers that all choose the same slot must not make building quadratic. */
-static void crowded_hashes_are_given_up(void) {
+static void crowded_hashes_are_refused(void) {
     ddf_err err;
     ddf_keytable *table;
     uint8_t *hashes = hashes_of(200000, (uint64_t)1 << 32);
@@ -136,7 +136,7 @@ int main(void) {
     every_hash_is_found_and_no_other(8);
     equal_hashes_are_refused(4);
     equal_hashes_are_refused(8);
-    crowded_hashes_are_given_up();
+    crowded_hashes_are_refused();
     files_of_strings_are_scanned();
     damage_is_named();
     strings_are_found_again();

@@ -95,6 +95,18 @@ static void data_must_fill_the_shape_exactly(void) {
     assert(ddf_nd_fits(&nd, 4));
 }
 
+static void dtypes_that_are_not_numbers_have_no_size(void) {
+    static const char *const GOOD[] = {"|b1", "|i1", "|u1", "<i2", ">u4", "<f2", "<f8", "<c8", ">c16"};
+    static const char *const BAD[] = {"", "|", "|b", "|b2", "|f1", "|i4", "=i4", "<i1", "<i3", "<f16", "<f1", "<c4",
+                                      "<c161", "<i44", "|O", "|V8", "<U1", "<M8[s]", "i4"};
+    for (size_t i = 0; i < sizeof GOOD / sizeof *GOOD; i++) {
+        assert(ddf_dtype_size((const uint8_t *)GOOD[i], strlen(GOOD[i])) == (uint32_t)atoi(GOOD[i] + 2));
+    }
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        assert(ddf_dtype_size((const uint8_t *)BAD[i], strlen(BAD[i])) == 0);
+    }
+}
+
 int main(void) {
     the_three_forms_are_read();
     what_follows_does_not_matter();
@@ -102,5 +114,6 @@ int main(void) {
     dimensions_are_limited();
     no_cut_form_is_read();
     data_must_fill_the_shape_exactly();
+    dtypes_that_are_not_numbers_have_no_size();
     return 0;
 }

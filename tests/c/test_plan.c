@@ -20,10 +20,10 @@ static ddf_plan_item scratch[2 * N];
 static void any_spans_land_inside_their_reads(void) {
     for (int round = 0; round < 2000; round++) {
         size_t n = (size_t)random_below(N);
-        uint64_t far = (uint64_t)1 << random_below(48), gap = random_below(2) ? random_below(5000) : 0, total;
+        uint64_t range = (uint64_t)1 << random_below(48), gap = random_below(2) ? random_below(5000) : 0, total;
         uint64_t align = random_below(2) ? DDF_LANDING_ALIGN : 4096;
         for (size_t i = 0; i < n; i++) {
-            spans[i].start = (random_below((uint64_t)1 << 30) << 18 | random_below(1 << 18)) % far;
+            spans[i].start = (random_below((uint64_t)1 << 30) << 18 | random_below(1 << 18)) % range;
             spans[i].stop = spans[i].start + random_below(3) * random_below(2000);
         }
         const ddf_plan_item *sorted;
@@ -82,9 +82,9 @@ static void the_first_bad_span_is_named(void) {
     uint64_t total;
     const ddf_plan_item *sorted;
     assert(ddf_plan_reads(bad, 3, 0, DDF_LANDING_ALIGN, reads, landing, &total, scratch, &sorted, &err) == DDF_E_SPAN && err.item == 1);
-    ddf_span far[] = {{0, INT64_MAX}, {0, 1 + (uint64_t)INT64_MAX}};
-    assert(ddf_plan_reads(far, 1, 0, 4096, reads, landing, &total, scratch, &sorted, &err) == 1 && total >= INT64_MAX);
-    assert(ddf_plan_reads(far, 2, 0, 4096, reads, landing, &total, scratch, &sorted, &err) == DDF_E_SPAN && err.item == 1);
+    ddf_span largest[] = {{0, INT64_MAX}, {0, 1 + (uint64_t)INT64_MAX}};
+    assert(ddf_plan_reads(largest, 1, 0, 4096, reads, landing, &total, scratch, &sorted, &err) == 1 && total >= INT64_MAX);
+    assert(ddf_plan_reads(largest, 2, 0, 4096, reads, landing, &total, scratch, &sorted, &err) == DDF_E_SPAN && err.item == 1);
 }
 
 int main(void) {

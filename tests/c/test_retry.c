@@ -13,10 +13,10 @@
 static char path[32];
 static uint8_t buffer[SIZE];
 
-static ddf_file *file_of(int far) {
+static ddf_file *file_of(int mounted) {
     ddf_file *file;
-    faults.far = far;
-    assert(ddf_file_open(path, &file) == 0 && ddf_file_is_far(file) == far);
+    faults.mounted = mounted;
+    assert(ddf_file_open(path, &file) == 0 && ddf_file_is_mounted(file) == mounted);
     return file;
 }
 

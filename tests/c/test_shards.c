@@ -81,7 +81,7 @@ static int first_byte(ddf_shards *shards, int64_t index, ddf_err *err) {
     if (status >= 0) {
         assert(found.first <= index && index < found.stop && found.span.stop - found.span.start == SAMPLE);
         status = ddf_file_read(found.file, &byte, 1, found.span.start, err);
-        ddf_shards_give(shards, found.file);
+        ddf_shards_release_file(shards, found.file);
     }
     return status < 0 ? status : byte;
 }
@@ -120,10 +120,10 @@ static void every_sample_has_its_checksum(void) {
         ddf_span span;
         uint64_t sum;
         assert(ddf_shards_find(shards, i, &found, &err) == 0 && ddf_found_sum(&found, i) == sum_of((uint64_t)i));
-        ddf_shards_give(shards, found.file);
+        ddf_shards_release_file(shards, found.file);
         assert(ddf_shards_spans(shards, &i, 1, &span, &sum, &err) == 0 && sum == sum_of((uint64_t)i));
         assert(ddf_shards_find(without, i, &found, &err) == 0 && found.sums == NULL);
-        ddf_shards_give(without, found.file);
+        ddf_shards_release_file(without, found.file);
     }
     ddf_shards_release(without);
     ddf_shards_release(shards);
@@ -212,12 +212,12 @@ static void few_files_stay_open_and_those_in_use_are_not_closed(void) {
     ddf_err err;
     size_t before = descriptors();
     for (size_t i = 0; i < SHARDS; i++) {
-        assert(ddf_shards_take(shards, i, &held[i], &err) == 0);
+        assert(ddf_shards_acquire_file(shards, i, &held[i], &err) == 0);
     }
     assert(ddf_shards_open(shards) == 8 && descriptors() == before + SHARDS);
     for (size_t i = 0; i < SHARDS; i++) {
         assert(ddf_file_size(held[i]) == specs[i].stamp.size && ddf_file_check(held[i], &err) == 0);
-        ddf_shards_give(shards, held[i]);
+        ddf_shards_release_file(shards, held[i]);
     }
     assert(descriptors() == before + 8);
     ddf_shards_release(shards);
@@ -230,12 +230,12 @@ static void the_file_used_last_stays(void) {
     ddf_err err;
     for (size_t i = 0; i < SHARDS; i++) {
         ddf_file *again;
-        assert(ddf_shards_take(shards, 0, &again, &err) == 0);
+        assert(ddf_shards_acquire_file(shards, 0, &again, &err) == 0);
         assert(first == NULL || again == first);
         first = again;
-        ddf_shards_give(shards, again);
-        assert(ddf_shards_take(shards, i, &file, &err) == 0);
-        ddf_shards_give(shards, file);
+        ddf_shards_release_file(shards, again);
+        assert(ddf_shards_acquire_file(shards, i, &file, &err) == 0);
+        ddf_shards_release_file(shards, file);
     }
     ddf_shards_release(shards);
 }
@@ -252,16 +252,16 @@ static void a_process_short_of_descriptors_closes_what_it_keeps(void) {
         assert(first_byte(shards, i, &err) == (i & 0xff));
     }
     size_t n = 0;
-    while (n < SHARDS && ddf_shards_take(shards, n, &held[n], &err) >= 0) {
+    while (n < SHARDS && ddf_shards_acquire_file(shards, n, &held[n], &err) >= 0) {
         n++;
     }
     assert(n > 5 && n < 16 && err.code == -EMFILE && err.item == n);
     assert(first_byte(shards, total - 1, &err) == -EMFILE);
     while (n > 0) {
-        ddf_shards_give(shards, held[--n]);
+        ddf_shards_release_file(shards, held[--n]);
     }
-    assert(ddf_shards_take(shards, SHARDS - 1, &file, &err) == 0);
-    ddf_shards_give(shards, file);
+    assert(ddf_shards_acquire_file(shards, SHARDS - 1, &file, &err) == 0);
+    ddf_shards_release_file(shards, file);
     assert(setrlimit(RLIMIT_NOFILE, &before) == 0);
     ddf_shards_release(shards);
 }
@@ -275,8 +275,8 @@ static void expect(void (*change)(void), int unused, int used) {
         if (known) {
             assert(first_byte(shards, 0, &err) == 0);
             for (size_t i = 1; i <= 8; i++) { /* which closes shard 0 */
-                assert(ddf_shards_take(shards, i, &file, &err) == 0);
-                ddf_shards_give(shards, file);
+                assert(ddf_shards_acquire_file(shards, i, &file, &err) == 0);
+                ddf_shards_release_file(shards, file);
             }
         }
         change();
@@ -330,31 +330,31 @@ static void given_tables_are_used_as_they_are(void) {
     given[0].offsets_path = NULL, given[0].offsets = table;
     ddf_shards *shards;
     ddf_err err;
-    assert(ddf_shards_new(given, 2, 0, &shards) == 0 && !ddf_shards_are_free(shards));
+    assert(ddf_shards_new(given, 2, 0, &shards) == 0 && !ddf_shards_own_tables(shards));
     assert(first_byte(shards, 0, &err) == 0 && first_byte(shards, 1, &err) == 0);
     ddf_shards_release(shards);
     shards = shards_of(0);
-    assert(ddf_shards_are_free(shards));
+    assert(ddf_shards_own_tables(shards));
     ddf_shards_release(shards);
 }
 
-static void far_files_are_not_opened_where_waiting_is_not_wanted(void) {
+static void mounted_files_are_not_opened_where_waiting_is_not_wanted(void) {
     ddf_shards *shards = shards_of(0);
     ddf_file *file;
     uint8_t byte;
     ddf_err err;
-    faults.far = 1;
+    faults.mounted = 1;
     faults.cache = CACHE_UNKNOWN;
-    assert(ddf_shards_take_ready(shards, 1, &file, &err) == 0 && file != NULL);
+    assert(ddf_shards_acquire_open_file(shards, 1, &file, &err) == 0 && file != NULL);
     assert(ddf_shards_can_be_ready(shards));
     assert(ddf_file_read_ready(file, DDF_SCATTERED, &byte, 1, 0) == 0);
-    ddf_shards_give(shards, file);
+    ddf_shards_release_file(shards, file);
     assert(!ddf_shards_can_be_ready(shards) && ddf_shards_may_wait(shards));
-    assert(ddf_shards_take_ready(shards, 2, &file, &err) == 0 && file == NULL);
-    assert(ddf_shards_take_ready(shards, 1, &file, &err) == 0 && file != NULL);
-    ddf_shards_give(shards, file);
-    assert(ddf_shards_take(shards, 2, &file, &err) == 0 && file != NULL);
-    ddf_shards_give(shards, file);
+    assert(ddf_shards_acquire_open_file(shards, 2, &file, &err) == 0 && file == NULL);
+    assert(ddf_shards_acquire_open_file(shards, 1, &file, &err) == 0 && file != NULL);
+    ddf_shards_release_file(shards, file);
+    assert(ddf_shards_acquire_file(shards, 2, &file, &err) == 0 && file != NULL);
+    ddf_shards_release_file(shards, file);
     ddf_shards_release(shards);
     faults_reset();
 }
@@ -364,13 +364,13 @@ static void how_the_system_reads_ahead_is_told_by_the_first_file_used(void) {
     ddf_err err;
     assert(!ddf_shards_read_ahead(shards));
     int reads_ahead = 0;
-    for (int far = 0; far < 2; far++) {
+    for (int mounted = 0; mounted < 2; mounted++) {
         ddf_file *file;
-        faults.far = far;
-        assert(ddf_shards_take(shards, (size_t)far, &file, &err) == 0 && ddf_file_is_far(file) == far);
-        assert(!far || !ddf_file_reads_ahead(file));
+        faults.mounted = mounted;
+        assert(ddf_shards_acquire_file(shards, (size_t)mounted, &file, &err) == 0 && ddf_file_is_mounted(file) == mounted);
+        assert(!mounted || !ddf_file_reads_ahead(file));
         reads_ahead |= ddf_file_reads_ahead(file);
-        ddf_shards_give(shards, file);
+        ddf_shards_release_file(shards, file);
         assert(ddf_shards_read_ahead(shards) == reads_ahead);
     }
     ddf_shards_release(shards);
@@ -385,8 +385,8 @@ static void one_open_file_is_one_shard(void) {
     ddf_store64(table + 8, SAMPLE);
     assert(ddf_file_open(paths[0][0], &file) == 0 && ddf_shards_of(file, table, 2, NULL, &shards) == 0);
     assert(first_byte(shards, 0, &err) == 0 && first_byte(shards, 1, &err) == DDF_E_INDEX);
-    assert(ddf_shards_take(shards, 0, &taken, &err) == 0 && taken == file);
-    ddf_shards_give(shards, taken);
+    assert(ddf_shards_acquire_file(shards, 0, &taken, &err) == 0 && taken == file);
+    ddf_shards_release_file(shards, taken);
     ddf_place place = ddf_shards_place(shards, ((uint64_t)1 << 63) - 1);
     assert(place.shard == 0 && place.position == ((uint64_t)1 << 63) - 1);
     ddf_file_release(file);
@@ -408,7 +408,7 @@ static void remote_shards_have_sizes_and_tables_and_no_files(void) {
     ddf_found found;
     ddf_err err;
     assert(ddf_shards_new(given, 20, 8, &shards) == 0 && ddf_shards_are_remote(shards));
-    assert(!ddf_shards_can_be_ready(shards) && !ddf_shards_may_wait(shards) && !ddf_shards_are_free(shards));
+    assert(!ddf_shards_can_be_ready(shards) && !ddf_shards_may_wait(shards) && !ddf_shards_own_tables(shards));
     for (int64_t i = 0; i < 40; i++) {
         ddf_span span;
         assert(ddf_shards_spans(shards, &i, 1, &span, NULL, &err) == 0);
@@ -416,7 +416,7 @@ static void remote_shards_have_sizes_and_tables_and_no_files(void) {
         assert(place.shard == (size_t)i / 2 && place.position == (i % 2 ? SAMPLE : 0));
         assert(ddf_shards_find(shards, i, &found, &err) == 0 && ddf_file_is_remote(found.file));
         assert(found.span.stop - found.span.start == SAMPLE);
-        ddf_shards_give(shards, found.file);
+        ddf_shards_release_file(shards, found.file);
         assert(first_byte(shards, i, &err) == -ENOTSUP);
     }
     ddf_shards_release(shards);
@@ -487,7 +487,7 @@ int main(void) {
     a_shard_that_is_not_what_it_was_is_refused();
     only_shards_that_are_known_never_wait();
     given_tables_are_used_as_they_are();
-    far_files_are_not_opened_where_waiting_is_not_wanted();
+    mounted_files_are_not_opened_where_waiting_is_not_wanted();
     how_the_system_reads_ahead_is_told_by_the_first_file_used();
     one_open_file_is_one_shard();
     remote_shards_have_sizes_and_tables_and_no_files();

@@ -17,8 +17,8 @@ from agents import Agent
 
 from ddfast import AsyncReader, FileWriter, MsgpackReader
 from ddfast._native.engine import Engine
-from ddfast._native.feed import Piece
 from ddfast._native.offsets import OffsetTable
+from ddfast._native.remote_queue import RemotePiece
 from ddfast.dataset.base import Dataset
 from ddfast.dataset.remote import RemoteDataset, RemoteShard
 from ddfast.errors import (
@@ -52,7 +52,9 @@ class Link:
     patience = 0.0
     wire = None
 
-    def __init__(self, files: Sequence[bytes], deal: Callable[[Piece], bool] = lambda piece: False) -> None:
+    def __init__(
+        self, files: Sequence[bytes], deal: Callable[[RemotePiece], bool] = lambda piece: False
+    ) -> None:
         self.files = files
         self.servers: list[Server] = []
         self.failures: dict[str, Exception] = {}
@@ -260,7 +262,7 @@ def test_too_many_fields_are_told_as_of_files(tmp_path: Path) -> None:
 
 
 def test_the_error_behind_a_failed_read_is_raised(path: Path) -> None:
-    def deal(piece: Piece) -> bool:
+    def deal(piece: RemotePiece) -> bool:
         piece.fail(errno.ETIMEDOUT, "number 17")
         return True
 
@@ -278,9 +280,9 @@ def test_the_error_behind_a_failed_read_is_raised(path: Path) -> None:
 
 
 def test_a_server_that_never_answers_does_not_hold_up_closing(path: Path) -> None:
-    held: list[Piece] = []
+    held: list[RemotePiece] = []
 
-    def deal(piece: Piece) -> bool:
+    def deal(piece: RemotePiece) -> bool:
         held.append(piece)
         return True
 
@@ -290,7 +292,7 @@ def test_a_server_that_never_answers_does_not_hold_up_closing(path: Path) -> Non
     stream = reader.batches(8)
     reader.close()
     assert held
-    assert all(piece.given_up for piece in held)
+    assert all(piece.cancelled for piece in held)
     held.clear()
     del stream
 

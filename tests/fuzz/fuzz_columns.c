@@ -154,7 +154,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ddf_err err;
     assert(ddf_pool_new((uint64_t)1 << 24, &pool) == 0 && ddf_arena_new(pool, 1 << 16, &arena) == 0);
     const ddf_slice *names = data[0] & 1 ? NAMES : NULL;
-    int status = ddf_table_build(arena, (ddf_slice){data, size}, samples, n, names, 2, &table, &err);
+    int status = ddf_columns_build(arena, (ddf_slice){data, size}, samples, n, names, 2, &table, &err);
     if (status == 0) {
         check_table(table);
     } else {

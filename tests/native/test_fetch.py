@@ -159,7 +159,7 @@ def test_a_fetch_is_handed_over_once(bench):
 def test_nothing_is_given_before_it_is_done(bench):
     fetch = bench.fetch(indices=np.arange(5), batch_size=5)
     for look in (fetch.check, lambda: fetch.table(0), lambda: fetch.indices(0)):
-        with pytest.raises(RuntimeError, match="under way"):
+        with pytest.raises(RuntimeError, match="not done"):
             look()
     assert not fetch.done
     assert not fetch.wait(0)

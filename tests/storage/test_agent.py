@@ -207,7 +207,7 @@ def test_pieces_given_up_before_they_are_read_are_dropped(feed):
     with Agent([storage], feed, QUICK) as agent:
         wanted = pieces(20, step=50_000)
         for piece in wanted:
-            piece.given_up = True
+            piece.cancelled = True
         feed.put(*wanted)
         agent.start()
         assert all(piece.failure[0] == errno.ECANCELED for piece in ended(wanted))
@@ -223,7 +223,7 @@ def test_reads_under_way_are_ended_when_nobody_waits_for_them(feed):
         while len(storage.asked) < 5:
             time.sleep(0.01)
         for piece in wanted:
-            piece.given_up = True
+            piece.cancelled = True
         assert all(piece.failure[0] == errno.ECANCELED for piece in ended(wanted))
         assert storage.cancelled == 5
         storage.deal = lambda number: 0.0
@@ -241,7 +241,7 @@ def test_pieces_that_wait_are_given_up_though_a_dead_server_holds_all_that_may_b
         while len(storage.asked) < 4:
             time.sleep(0.01)
         for piece in wanted[4:]:
-            piece.given_up = True
+            piece.cancelled = True
         assert all(piece.failure[0] == errno.ECANCELED for piece in ended(wanted[4:]))
         assert storage.cancelled == 0
 

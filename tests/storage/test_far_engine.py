@@ -11,10 +11,10 @@ from couriers import URL, Memory, passing
 
 from ddfast._native.arena import Pool
 from ddfast._native.engine import Engine
-from ddfast._native.feed import Feed
 from ddfast._native.fetch import Fetch
 from ddfast._native.file import File
 from ddfast._native.offsets import OffsetTable
+from ddfast._native.remote_queue import RemoteQueue
 from ddfast._native.shards import Shards
 from ddfast.errors import KernelError, ReadError, StorageDeniedError
 from ddfast.storage.agent import Agent
@@ -37,7 +37,7 @@ class Bench:
         self.shards = Shards.one(File.remote(len(self.storage.data)), table, None)
         self.pool = Pool(64 << 20)
         self.engine = Engine(8)
-        self.agent = Agent([self.storage], Feed(self.engine), policy)
+        self.agent = Agent([self.storage], RemoteQueue(self.engine), policy)
         self.agent.start()
 
     def fetch(self, indices):

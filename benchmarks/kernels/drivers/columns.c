@@ -26,7 +26,7 @@ static void build(void) {
     ddf_err err;
     ddf_slice region = {batch.data, batch.size};
     assert(ddf_arena_new(pool, 1 << 20, &arena) == 0);
-    int status = ddf_table_build(arena, region, batch.samples, batch.n, names_n ? names : NULL, names_n, &table, &err);
+    int status = ddf_columns_build(arena, region, batch.samples, batch.n, names_n ? names : NULL, names_n, &table, &err);
     assert(status == 0 && table->columns_n == columns_n && table->columns[0].kind == kind);
     ddf_arena_release(arena);
 }

@@ -31,7 +31,7 @@ static void get(void) {
             assert(ddf_file_read(found.file, sample, size, found.span.start, &err) == 0);
         }
         assert(sample[0] == 0x84);
-        ddf_shards_give(shards, found.file);
+        ddf_shards_release_file(shards, found.file);
     }
 }
 

@@ -1,0 +1,20 @@
+/* ddf_debug: checks of what must always hold. They exist in builds with -DDDF_CHECKS, which the C tests are, and abort the
+ * program with the condition and its place. Other builds contain no code of them. */
+#ifndef DDF_DEBUG_H
+#define DDF_DEBUG_H
+
+#ifdef DDF_CHECKS
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DDF_ASSERT(condition) \
+    ((condition) ? (void)0 : (fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition), abort()))
+
+#else
+
+#define DDF_ASSERT(condition) ((void)sizeof(!(condition)))
+
+#endif
+
+#endif
