@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddfast._util import nd
 from ddfast._native.roundtrip import is_exact
 from ddfast._native.status import E_DEPTH, E_RESERVED, E_TRAILING, E_TRUNCATED
+from ddfast._util import nd
 from ddfast.errors import KernelError
 
 ENCODED = [np.zeros((2, 3)), np.float32(1), 1j, np.zeros(1, [("a", "i4")]), np.array([None])]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddfast._util import nd
 from ddfast._native.write_buffer import ADDED, FLUSH_DUE, REFUSED, Encoder, WriteBuffer
+from ddfast._util import nd
 from ddfast.tools.msgpack import make_packer
 
 PIECE = 1 << 16
