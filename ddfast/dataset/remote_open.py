@@ -25,13 +25,13 @@ from ddfast.format.files import (
 from ddfast.format.index import salt_and_hashes
 from ddfast.format.keys import Keys
 from ddfast.format.mapped import checksum_table, no_checksums, offset_table
-from ddfast.storage.agent import Agent
-from ddfast.storage.attempts import Policy
+from ddfast.storage.transfer.io_thread import Agent
+from ddfast.storage.transfer.retry import Policy
 from ddfast.storage.base import Storage
-from ddfast.storage.cache import CachedStorage
-from ddfast.storage.flow import MOST
-from ddfast.storage.link import StorageLink
-from ddfast.storage.opening import is_object, open_storages
+from ddfast.storage.cache.cached import CachedStorage
+from ddfast.storage.transfer.limiter import MOST
+from ddfast.storage.transfer.session import StorageLink
+from ddfast.storage.open import is_object, open_storages
 from ddfast.storage.urls import scheme_of
 
 __all__ = ["open_remote"]

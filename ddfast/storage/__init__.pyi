@@ -1,17 +1,17 @@
-from .anywhere import AnyStorage
-from .attempts import Policy
+from .backends.anywhere import AnyStorage
+from .backends.local import LocalStorage
+from .backends.objects import ObjectStorage
+from .backends.threaded import ThreadedStorage
 from .base import Span, Stat, Storage
-from .cache import CachedStorage
-from .errand import CacheTraffic
-from .front import Front
-from .ledger import CacheUsage, cache_usage, clear_cache
-from .local import LocalStorage
-from .neighbours import Neighbours, open_neighbours
-from .objects import ObjectStorage
-from .opening import expand, is_pattern, open_storage
-from .threads import ThreadedStorage
-from .traffic import Traffic
-from .uploading import Upload, open_upload
+from .cache.cached import CachedStorage
+from .cache.reads import CacheTraffic
+from .cache.usage import CacheUsage, cache_usage, clear_cache
+from .open import expand, is_pattern, open_storage
+from .transfer.counters import Traffic
+from .transfer.retry import Policy
+from .transfer.sequential import Front
+from .upload.group import Neighbours, open_neighbours
+from .upload.uploads import Upload, open_upload
 from .urls import is_url
 
 __all__ = [

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from ddfast.errors import ClosedError, StorageError
 from ddfast.storage import LocalStorage, Span
-from ddfast.storage.local import OpenFile
+from ddfast.storage.backends.local import OpenFile
 
 # A stall ends with the storage, or after this.
 LONGEST_SECONDS = 60.0

@@ -27,7 +27,7 @@ def open_target(
 ) -> Target:
     """Where a dataset is made. Parameters and errors are those of `Writer`; `silent` is ``disable`` of the progress."""
     if is_url(outfile):
-        from ddfast.storage.local import path_of
+        from ddfast.storage.backends.local import path_of
         from ddfast.storage.urls import scheme_of, shown
         from ddfast.writer.far import FarTarget  # nobody waits for it who writes files
 

@@ -193,7 +193,7 @@ def test_without_key_hashes_the_keys_serve(site, urls):
 
 
 def test_shards_of_a_store_share_its_connections(urls):
-    from ddfast.storage.opening import open_storages
+    from ddfast.storage.open import open_storages
 
     storages = open_storages([*urls, urls[0].replace("127.0.0.1", "localhost")])
     assert len({id(storage._client) for storage in storages}) == 2

@@ -10,13 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from far_storage import CountingStorage, open_files, pseudo_random, read, read_async
+from counting_storage import CountingStorage, open_files, pseudo_random, read, read_async
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ddfast.errors import ClosedError, DatasetReplacedError
-from ddfast.storage import CachedStorage, cache_usage, clear_cache, errand, flights
-from ddfast.storage.blockcache import shared_cache
+from ddfast.storage import CachedStorage, cache_usage, clear_cache
+from ddfast.storage.cache import flights
+from ddfast.storage.cache import reads as errand
+from ddfast.storage.cache.shared import shared_cache
 
 BLOCK = 16384
 CONTENT = pseudo_random(10 * BLOCK + 777)
@@ -342,7 +344,7 @@ def test_no_thread_and_no_file_is_left_after_close(open_cache, arun, tmp_path):
 FORK = """
 import os, sys
 sys.path.insert(0, {tests!r})
-from far_storage import CountingStorage, open_files, read
+from counting_storage import CountingStorage, open_files, read
 from ddfast.errors import ClosedError, DatasetReplacedError
 from ddfast.storage import CachedStorage
 cached = CachedStorage(CountingStorage(bytes(100)), "cache", 1 << 20, 16384)

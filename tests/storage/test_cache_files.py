@@ -13,11 +13,15 @@ import time
 from pathlib import Path
 
 import pytest
-from far_storage import CountingStorage, pseudo_random, read, read_async
+from counting_storage import CountingStorage, pseudo_random, read, read_async
 
 import ddfast
-from ddfast.storage import CachedStorage, blockcache, blocks, cache_usage, errand, ledger
-from ddfast.storage.blocks import Address
+from ddfast.storage import CachedStorage, cache_usage
+from ddfast.storage.cache import blocks
+from ddfast.storage.cache import reads as errand
+from ddfast.storage.cache import shared as blockcache
+from ddfast.storage.cache import usage as ledger
+from ddfast.storage.cache.blocks import Address
 
 BLOCK = 16384 * 2
 CONTENT = pseudo_random(6 * BLOCK + 100, seed=1)
@@ -386,7 +390,7 @@ def test_block_that_is_removed_while_it_is_written_is_just_not_stored(rig, monke
 READING = """
 import random, sys
 sys.path[:0] = [{root!r}, {tests!r}]
-from far_storage import FileStorage, read
+from counting_storage import FileStorage, read
 from ddfast.storage import CachedStorage, cache_usage
 seed, limit = int(sys.argv[1]), {limit}
 cached = CachedStorage(FileStorage({path!r}), {directory!r}, limit, {block})

@@ -6,11 +6,11 @@ import random
 from dataclasses import dataclass
 
 import pytest
-from links import Link
+from simulated_link import Link
 
-from ddfast.storage.flow import Flow
-from ddfast.storage.gap import Gap
-from ddfast.storage.waiting import CELL, REACH
+from ddfast.storage.transfer.gap import Gap
+from ddfast.storage.transfer.limiter import Flow
+from ddfast.storage.transfer.waiting import CELL, REACH
 
 KB = 1 << 10
 PIECE = 2800

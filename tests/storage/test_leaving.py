@@ -9,7 +9,7 @@ import pytest
 from rangeserver import serving
 
 from ddfast.storage import open_storage
-from ddfast.storage.leaving import requests
+from ddfast.storage.backends.leaving import requests
 
 BURST = """
 import asyncio, sys

@@ -13,7 +13,7 @@ from ddfast.errors import (
     StorageNotFoundError,
 )
 from ddfast.storage import open_storage
-from ddfast.storage.pinned import MOST_PINNED, WORTH_READS
+from ddfast.storage.backends.pinned import MOST_PINNED, WORTH_READS
 
 CONTENT = secrets.token_bytes(3000)
 PATH = "/data/x.bin"

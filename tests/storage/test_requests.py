@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 
-from couriers import Piece
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transfer_doubles import Piece
 
-from ddfast.storage.requests import requests_for
-from ddfast.storage.waiting import Task
+from ddfast.storage.transfer.requests import requests_for
+from ddfast.storage.transfer.waiting import Task
 
 KB = 1 << 10
 

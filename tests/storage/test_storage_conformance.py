@@ -8,7 +8,7 @@ from rangeserver import serving
 
 from ddfast.errors import DatasetReplacedError
 from ddfast.storage import AnyStorage, CachedStorage, LocalStorage, ObjectStorage
-from ddfast.storage.stores import make_store
+from ddfast.storage.backends.stores import make_store
 from ddfast.storage.urls import split_url
 from ddfast.testing import FaultyStorage, StorageTests
 

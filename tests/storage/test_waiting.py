@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
-from couriers import Piece
+from transfer_doubles import Piece
 
-from ddfast.storage.waiting import CELL, Waiting
+from ddfast.storage.transfer.waiting import CELL, Waiting
 
 
 def waiting(*places):

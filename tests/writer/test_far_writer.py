@@ -25,7 +25,7 @@ from ddfast.errors import (
     UnsupportedIOError,
 )
 from ddfast.storage import open_neighbours, open_storage
-from ddfast.storage.stores import make_store
+from ddfast.storage.backends.stores import make_store
 from ddfast.storage.urls import split_url
 from ddfast.writer import AsyncFileWriter, AsyncRawWriter, FileWriter, RawWriter
 

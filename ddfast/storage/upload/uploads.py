@@ -20,13 +20,13 @@ from ddfast.errors import (
     StorageOptionError,
     UnsupportedIOError,
 )
-from ddfast.storage.answers import passes_by, status_of
-from ddfast.storage.anywhere import open_file_system
+from ddfast.storage.backends.anywhere import open_file_system
+from ddfast.storage.backends.leaving import requests
+from ddfast.storage.backends.local import path_of
+from ddfast.storage.backends.obstore_errors import passes_by, status_of
+from ddfast.storage.backends.stores import HTTP, key_of, make_store
 from ddfast.storage.failures import cut, denied, of_any, of_os_error
-from ddfast.storage.leaving import requests
-from ddfast.storage.local import path_of
-from ddfast.storage.opening import is_object
-from ddfast.storage.stores import HTTP, key_of, make_store
+from ddfast.storage.open import is_object
 from ddfast.storage.urls import scheme_of, shown, split_url
 
 if TYPE_CHECKING:

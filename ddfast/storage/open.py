@@ -10,12 +10,12 @@ from typing import Any
 from urllib.parse import quote
 
 from ddfast.errors import StorageOptionError, UnsupportedIOError
-from ddfast.storage.anywhere import AnyStorage, open_file_system
+from ddfast.storage.backends.anywhere import AnyStorage, open_file_system
+from ddfast.storage.backends.local import LocalStorage, path_of
+from ddfast.storage.backends.objects import ObjectStorage, list_keys
+from ddfast.storage.backends.stores import HTTP, SCHEMES
 from ddfast.storage.base import Storage
 from ddfast.storage.failures import of_any
-from ddfast.storage.local import LocalStorage, path_of
-from ddfast.storage.objects import ObjectStorage, list_keys
-from ddfast.storage.stores import HTTP, SCHEMES
 from ddfast.storage.urls import WILDCARDS, Location, scheme_of, shown, split_url
 
 

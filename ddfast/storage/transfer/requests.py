@@ -8,7 +8,7 @@ from typing import cast
 
 from ddfast._native.feed import Piece
 from ddfast.storage.base import Span
-from ddfast.storage.waiting import Task
+from ddfast.storage.transfer.waiting import Task
 
 __all__ = ["Request", "requests_for"]
 

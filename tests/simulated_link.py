@@ -7,7 +7,7 @@ import random
 from collections import deque
 from dataclasses import dataclass, field
 
-from ddfast.storage.flow import Flow
+from ddfast.storage.transfer.limiter import Flow
 
 
 @dataclass

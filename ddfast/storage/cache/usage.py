@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from xxhash import xxh3_64_intdigest
 
-from ddfast.storage.blocks import FILE_NAME, BlockFolder, footprint
+from ddfast.storage.cache.blocks import FILE_NAME, BlockFolder, footprint
 
 __all__ = ["CacheUsage", "Ledger", "cache_usage", "clear_cache", "open_directory"]
 

@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from ddfast.storage.blocks import Block, BlockFolder, Part
-from ddfast.storage.flights import Flights
-from ddfast.storage.ledger import Ledger, open_directory
+from ddfast.storage.cache.blocks import Block, BlockFolder, Part
+from ddfast.storage.cache.flights import Flights
+from ddfast.storage.cache.usage import Ledger, open_directory
 
 __all__ = ["BlockCache", "shared_cache"]
 

@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import unquote
 
 from ddfast.errors import StorageError
+from ddfast.storage.backends.threaded import ThreadedStorage
 from ddfast.storage.base import Span, Stat, Storage, paired
 from ddfast.storage.failures import REOPEN, failed, of_os_error, where
-from ddfast.storage.threads import ThreadedStorage
 from ddfast.storage.urls import scheme_of
 
 

@@ -7,7 +7,7 @@ import random
 import msgpack
 import numpy as np
 import pytest
-from couriers import URL, Memory, passing
+from transfer_doubles import URL, Memory, passing
 
 from ddfast._native.arena import Pool
 from ddfast._native.engine import Engine
@@ -17,8 +17,8 @@ from ddfast._native.file import File
 from ddfast._native.offsets import OffsetTable
 from ddfast._native.shards import Shards
 from ddfast.errors import KernelError, ReadError, StorageDeniedError
-from ddfast.storage.agent import Agent
-from ddfast.storage.attempts import Policy
+from ddfast.storage.transfer.io_thread import Agent
+from ddfast.storage.transfer.retry import Policy
 
 COUNT = 400
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ddfast.errors import MissingPackageError, StorageOptionError
+from ddfast.storage.backends.local import beyond_end
+from ddfast.storage.backends.threaded import ThreadedStorage
 from ddfast.storage.base import Span, Stat, paired
 from ddfast.storage.failures import of_any, shortened
-from ddfast.storage.local import beyond_end
-from ddfast.storage.threads import ThreadedStorage
 from ddfast.storage.urls import shown
 
 # What file systems call that which changes with an object, the most telling first.

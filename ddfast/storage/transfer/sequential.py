@@ -8,9 +8,9 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ddfast.storage.agent import Agent
-from ddfast.storage.attempts import Policy
-from ddfast.storage.opening import open_storage
+from ddfast.storage.open import open_storage
+from ddfast.storage.transfer.io_thread import Agent
+from ddfast.storage.transfer.retry import Policy
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -17,9 +17,9 @@ from typing import Any, TypeVar, cast
 
 from ddfast.errors import StorageError, StorageTimeoutError
 from ddfast.storage.base import Span, Stat, Storage
-from ddfast.storage.flow import Flow
-from ddfast.storage.latency import Latency
-from ddfast.storage.traffic import Traffic
+from ddfast.storage.transfer.counters import Traffic
+from ddfast.storage.transfer.latency import Latency
+from ddfast.storage.transfer.limiter import Flow
 
 __all__ = ["Policy", "read", "stat"]
 

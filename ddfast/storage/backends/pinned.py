@@ -11,9 +11,9 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ddfast.storage.answers import is_failure, passes_by
-from ddfast.storage.leaving import requests
-from ddfast.storage.stores import key_of, make_store
+from ddfast.storage.backends.leaving import requests
+from ddfast.storage.backends.obstore_errors import is_failure, passes_by
+from ddfast.storage.backends.stores import key_of, make_store
 from ddfast.storage.urls import Location
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from links import Link
+from simulated_link import Link
 
-from ddfast.storage.flow import Flow
+from ddfast.storage.transfer.limiter import Flow
 
 SIZE = 105_000
 

@@ -17,14 +17,14 @@ from typing import Any, TypeVar
 
 from ddfast._native.feed import Feed
 from ddfast.errors import ClosedError, StorageTimeoutError
-from ddfast.storage import attempts
-from ddfast.storage.attempts import Policy
+from ddfast.storage.backends.leaving import requests
 from ddfast.storage.base import Span, Stat, Storage
-from ddfast.storage.courier import Courier, Ledger
-from ddfast.storage.flow import MOST, Flow
-from ddfast.storage.latency import Latency
-from ddfast.storage.leaving import requests
-from ddfast.storage.traffic import Traffic
+from ddfast.storage.transfer import retry as attempts
+from ddfast.storage.transfer.counters import Traffic
+from ddfast.storage.transfer.latency import Latency
+from ddfast.storage.transfer.limiter import MOST, Flow
+from ddfast.storage.transfer.retry import Policy
+from ddfast.storage.transfer.scheduler import Courier, Ledger
 
 __all__ = ["Agent"]
 

@@ -11,12 +11,12 @@ import time
 from concurrent.futures import CancelledError
 
 import pytest
-from couriers import URL, Feed, Memory, Piece, passing
+from transfer_doubles import URL, Feed, Memory, Piece, passing
 
 from ddfast.errors import ClosedError, StorageDeniedError, StorageError, StorageTimeoutError
-from ddfast.storage.agent import Agent
-from ddfast.storage.attempts import Policy
-from ddfast.storage.courier import Courier
+from ddfast.storage.transfer.io_thread import Agent
+from ddfast.storage.transfer.retry import Policy
+from ddfast.storage.transfer.scheduler import Courier
 
 DATA = random.Random(1).randbytes(1 << 20)
 QUICK = Policy(timeout=5.0, attempt_timeout=1.0, retries=8, backoff=0.0)
@@ -297,7 +297,7 @@ def test_a_single_read_of_a_dead_server_ends_in_time():
 
 
 def test_a_storage_that_blocks_the_loop_is_told_from_a_dead_server(monkeypatch):
-    monkeypatch.setattr("ddfast.storage.agent.SLACK", 0.1)
+    monkeypatch.setattr("ddfast.storage.transfer.io_thread.SLACK", 0.1)
 
     def block(number):
         time.sleep(1.0)
@@ -350,9 +350,9 @@ def test_an_agent_is_not_used_after_a_fork(run_python):
 FORKED = f"""
 import os, sys
 sys.path.insert(0, {os.path.dirname(os.path.dirname(os.path.abspath(__file__)))!r})
-from couriers import Memory
+from transfer_doubles import Memory
 from ddfast.errors import ClosedError
-from ddfast.storage.agent import Agent
+from ddfast.storage.transfer.io_thread import Agent
 agent = Agent([Memory(bytes(100))])
 agent.read((0, 10))
 child = os.fork()

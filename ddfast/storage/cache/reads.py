@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ddfast.storage.base import Span
-from ddfast.storage.blockcache import BlockCache
-from ddfast.storage.blocks import Address, Part
-from ddfast.storage.flights import Flight
+from ddfast.storage.cache.blocks import Address, Part
+from ddfast.storage.cache.flights import Flight
+from ddfast.storage.cache.shared import BlockCache
 
 __all__ = ["CacheTraffic", "Errand", "Wanted", "glance", "is_small", "wanted_of", "windows"]
 

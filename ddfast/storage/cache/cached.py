@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ddfast.storage.base import Span, Stat, Storage, paired
-from ddfast.storage.blockcache import BlockCache, shared_cache
-from ddfast.storage.blocks import PAGE_BYTES, Address, Block, footprint
-from ddfast.storage.errand import CacheTraffic, Errand, glance, is_small, wanted_of, windows
+from ddfast.storage.cache.blocks import PAGE_BYTES, Address, Block, footprint
+from ddfast.storage.cache.reads import CacheTraffic, Errand, glance, is_small, wanted_of, windows
+from ddfast.storage.cache.shared import BlockCache, shared_cache
 
 __all__ = ["BLOCK_BYTES", "CacheTraffic", "CachedStorage"]
 
@@ -37,8 +37,8 @@ class CachedStorage(Storage):
     A block is stored before the read that fetched it returns. Where a block was given up by its first reader, or is
     slower to come than usual, whoever waits for it as well reads by itself: a second request for slow bytes works.
 
-    The directory holds ``<hash>.block`` files (see `ddfast.storage.blocks`), ``<hash>.<random>.part`` files that are
-    being written, and ``usage``, their count and lock (see `ddfast.storage.ledger`). Other files there are left alone.
+    The directory holds ``<hash>.block`` files (see `ddfast.storage.cache.blocks`), ``<hash>.<random>.part`` files that are
+    being written, and ``usage``, their count and lock (see `ddfast.storage.cache.usage`). Other files there are left alone.
 
     Parameters:
         storage: where the bytes come from; closed together with this one.

@@ -5,15 +5,15 @@ from __future__ import annotations
 import random
 
 import pytest
-from couriers import Memory, passing
+from transfer_doubles import Memory, passing
 
 from ddfast import FileWriter, MsgpackReader
 from ddfast.dataset.remote import RemoteDataset, RemoteShard
 from ddfast.errors import StorageDeniedError, StorageError
 from ddfast.index import build_key_table, open_offsets
 from ddfast.storage import LocalStorage
-from ddfast.storage.attempts import Policy
-from ddfast.storage.link import StorageLink
+from ddfast.storage.transfer.retry import Policy
+from ddfast.storage.transfer.session import StorageLink
 
 COUNT = 300
 

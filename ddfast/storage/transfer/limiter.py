@@ -7,7 +7,7 @@ that doubts are resolved upwards: the last doubling stays. While the limit rests
 
 from __future__ import annotations
 
-from ddfast.storage.gap import Gap
+from ddfast.storage.transfer.gap import Gap
 
 __all__ = ["Flow"]
 

@@ -6,13 +6,13 @@ import asyncio
 import re
 
 import pytest
-from couriers import URL, Memory, passing
+from transfer_doubles import URL, Memory, passing
 
 from ddfast.errors import DatasetReplacedError, StorageDeniedError, StorageError, StorageTimeoutError
-from ddfast.storage.attempts import Policy, read, stat
-from ddfast.storage.flow import Flow
-from ddfast.storage.latency import Latency
-from ddfast.storage.traffic import Traffic
+from ddfast.storage.transfer.counters import Traffic
+from ddfast.storage.transfer.latency import Latency
+from ddfast.storage.transfer.limiter import Flow
+from ddfast.storage.transfer.retry import Policy, read, stat
 
 DATA = bytes(range(256)) * 16
 QUICK = Policy(timeout=5.0, attempt_timeout=1.0, retries=4, backoff=0.0)

@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from ddfast._native.feed import Feed
-from ddfast.storage import attempts
-from ddfast.storage.attempts import Policy
 from ddfast.storage.base import Storage
-from ddfast.storage.flow import Flow
-from ddfast.storage.latency import Latency
-from ddfast.storage.requests import Request, requests_for
-from ddfast.storage.traffic import Traffic
-from ddfast.storage.waiting import Task, Waiting
+from ddfast.storage.transfer import retry as attempts
+from ddfast.storage.transfer.counters import Traffic
+from ddfast.storage.transfer.latency import Latency
+from ddfast.storage.transfer.limiter import Flow
+from ddfast.storage.transfer.requests import Request, requests_for
+from ddfast.storage.transfer.retry import Policy
+from ddfast.storage.transfer.waiting import Task, Waiting
 
 __all__ = ["Courier", "Ledger"]
 

@@ -22,9 +22,9 @@ from ddfast.errors import (
     UnsupportedIOError,
 )
 from ddfast.storage import AnyStorage, LocalStorage, ObjectStorage, expand, is_url, open_storage
+from ddfast.storage.backends.stores import make_store
 from ddfast.storage.failures import of_any
-from ddfast.storage.opening import matches
-from ddfast.storage.stores import make_store
+from ddfast.storage.open import matches
 from ddfast.storage.urls import lengthened, shown, split_url
 
 

@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ddfast.errors import StorageDeniedError
-from ddfast.storage.answers import explained, is_failure, knows_no_head, may_be_cut
+from ddfast.storage.backends.leaving import requests
+from ddfast.storage.backends.local import beyond_end
+from ddfast.storage.backends.obstore_errors import explained, is_failure, knows_no_head, may_be_cut
+from ddfast.storage.backends.pinned import MOST_PINNED, Pin
+from ddfast.storage.backends.stores import WITH_CREDENTIALS, key_of, make_store
 from ddfast.storage.base import Span, Stat, Storage, paired, scatter
 from ddfast.storage.failures import shortened
-from ddfast.storage.leaving import requests
-from ddfast.storage.local import beyond_end
-from ddfast.storage.pinned import MOST_PINNED, Pin
-from ddfast.storage.stores import WITH_CREDENTIALS, key_of, make_store
 from ddfast.storage.urls import Location, lengthened, split_url
 
 if TYPE_CHECKING:

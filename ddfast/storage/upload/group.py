@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ddfast.errors import StorageError, StorageNotFoundError, UnsupportedIOError
-from ddfast.storage.answers import explained, is_failure, status_of
-from ddfast.storage.anywhere import AnyStorage, open_file_system
+from ddfast.storage.backends.anywhere import AnyStorage, open_file_system
+from ddfast.storage.backends.leaving import requests
+from ddfast.storage.backends.objects import ObjectStorage
+from ddfast.storage.backends.obstore_errors import explained, is_failure, status_of
+from ddfast.storage.backends.stores import key_of, make_store
 from ddfast.storage.base import Stat
-from ddfast.storage.leaving import requests
-from ddfast.storage.objects import ObjectStorage
-from ddfast.storage.opening import is_object
-from ddfast.storage.stores import key_of, make_store
-from ddfast.storage.uploading import (
+from ddfast.storage.open import is_object
+from ddfast.storage.upload.uploads import (
     PART_BYTES,
     PARTS_AT_ONCE,
     Upload,

@@ -16,8 +16,9 @@ from ddfast.errors import (
     StorageOptionError,
     UnsupportedIOError,
 )
-from ddfast.storage import open_storage, open_upload, uploading
-from ddfast.storage.stores import make_store
+from ddfast.storage import open_storage, open_upload
+from ddfast.storage.backends.stores import make_store
+from ddfast.storage.upload import uploads as uploading
 from ddfast.storage.urls import split_url
 
 CONTENT = secrets.token_bytes(50_000)

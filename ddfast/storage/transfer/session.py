@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 
 from ddfast._native.engine import Engine
 from ddfast._native.feed import Feed
-from ddfast.storage.agent import BUDGET, SLACK, Agent
-from ddfast.storage.attempts import Policy
 from ddfast.storage.base import Storage
-from ddfast.storage.courier import Ledger
-from ddfast.storage.flow import MOST
-from ddfast.storage.latency import CUT
-from ddfast.storage.traffic import Traffic
+from ddfast.storage.transfer.counters import Traffic
+from ddfast.storage.transfer.io_thread import BUDGET, SLACK, Agent
+from ddfast.storage.transfer.latency import CUT
+from ddfast.storage.transfer.limiter import MOST
+from ddfast.storage.transfer.retry import Policy
+from ddfast.storage.transfer.scheduler import Ledger
 
 __all__ = ["StorageLink", "Wire"]
 
