@@ -13,7 +13,7 @@ from ddfast._native.engine import Engine
 from ddfast._native.feed import Feed, Piece
 
 
-class Agent:
+class IOThread:
     """Serves an engine until it is closed.
 
     Parameters:
@@ -70,7 +70,7 @@ class Agent:
         self._thread.join(30)
         assert not self._thread.is_alive()
 
-    def __enter__(self) -> Agent:
+    def __enter__(self) -> IOThread:
         return self
 
     def __exit__(

@@ -7,12 +7,12 @@ import random
 from collections import deque
 from dataclasses import dataclass, field
 
-from ddfast.storage.transfer.limiter import Flow
+from ddfast.storage.transfer.limiter import ConcurrencyLimiter
 
 
 @dataclass
 class Link:
-    """What a Flow talks to. `refuse_above`: with more in flight than this the server answers 503 after the latency."""
+    """What a ConcurrencyLimiter talks to. `refuse_above`: with more in flight than this the server answers 503 after the latency."""
 
     latency: float
     bandwidth: float = float("inf")
@@ -30,14 +30,14 @@ class Link:
     number: int = 0
     random: random.Random = field(default_factory=lambda: random.Random(7))
 
-    def run(self, flow: Flow, seconds: float, size: int, most: int = 1 << 30) -> float:
-        """Keep as many reads of `size` bytes in flight as `flow` allows, `most` at most; bytes per second."""
+    def run(self, limiter: ConcurrencyLimiter, seconds: float, size: int, most: int = 1 << 30) -> float:
+        """Keep as many reads of `size` bytes in flight as `limiter` allows, `most` at most; bytes per second."""
         stop, before = self.now + seconds, self.delivered
-        self._fill(flow, size, most)
+        self._fill(limiter, size, most)
         while self.events[0][0] < stop:
             self.now, _, what, size_then = heapq.heappop(self.events)
-            getattr(self, f"_{what}")(flow, size_then)
-            self._fill(flow, size, most)
+            getattr(self, f"_{what}")(limiter, size_then)
+            self._fill(limiter, size, most)
         self.now = stop
         return (self.delivered - before) / seconds
 
@@ -45,11 +45,11 @@ class Link:
         self.number += 1
         heapq.heappush(self.events, (at, self.number, what, size))
 
-    def _fill(self, flow: Flow, size: int, most: int) -> None:
-        while flow.room and flow.in_flight < most:
-            flow.begin(self.now)
-            self.most_in_flight = max(self.most_in_flight, flow.in_flight)
-            if flow.in_flight > self.refuse_above:
+    def _fill(self, limiter: ConcurrencyLimiter, size: int, most: int) -> None:
+        while limiter.room and limiter.in_flight < most:
+            limiter.begin(self.now)
+            self.most_in_flight = max(self.most_in_flight, limiter.in_flight)
+            if limiter.in_flight > self.refuse_above:
                 self._push(self.now + self.latency, "refuse", size)
             elif self.at_work < self.concurrency:
                 self._serve(size)
@@ -60,18 +60,18 @@ class Link:
         self.at_work += 1
         self._push(self.now + self.latency * (1 + self.jitter * self.random.random()), "send", size)
 
-    def _send(self, flow: Flow, size: int) -> None:
+    def _send(self, limiter: ConcurrencyLimiter, size: int) -> None:
         self.wire_free = max(self.wire_free, self.now) + size / self.bandwidth
         self._push(self.wire_free, "arrive", size)
 
-    def _arrive(self, flow: Flow, size: int) -> None:
+    def _arrive(self, limiter: ConcurrencyLimiter, size: int) -> None:
         self.at_work -= 1
         if self.queue:
             self._serve(self.queue.popleft())
         self.delivered += size
-        flow.end(self.now, size)
+        limiter.end(self.now, size)
 
-    def _refuse(self, flow: Flow, size: int) -> None:
+    def _refuse(self, limiter: ConcurrencyLimiter, size: int) -> None:
         self.refused += 1
-        flow.fail(self.now, throttled=True)
-        flow.end(self.now, 0)
+        limiter.fail(self.now, throttled=True)
+        limiter.end(self.now, 0)

@@ -1,41 +1,40 @@
-from .backends.anywhere import AnyStorage
 from .backends.local import LocalStorage
 from .backends.objects import ObjectStorage
-from .backends.threaded import ThreadedStorage
+from .backends.threaded import AnyStorage, ThreadedStorage
 from .base import Span, Stat, Storage
 from .cache.cached import CachedStorage
-from .cache.reads import CacheTraffic
+from .cache.reads import CacheCounters
 from .cache.usage import CacheUsage, cache_usage, clear_cache
-from .open import expand, is_pattern, open_storage
-from .transfer.counters import Traffic
-from .transfer.retry import Policy
-from .transfer.sequential import Front
-from .upload.group import Neighbours, open_neighbours
+from .open import expand, open_storage
+from .transfer.counters import TransferCounters
+from .transfer.retry import RetryPolicy
+from .transfer.sequential import SequentialReader
+from .upload.group import ObjectGroup, open_group
 from .upload.uploads import Upload, open_upload
-from .urls import is_url
+from .urls import is_pattern, is_url
 
 __all__ = [
     "AnyStorage",
-    "CacheTraffic",
+    "CacheCounters",
     "CacheUsage",
     "CachedStorage",
-    "Front",
     "LocalStorage",
-    "Neighbours",
+    "ObjectGroup",
     "ObjectStorage",
-    "Policy",
+    "RetryPolicy",
+    "SequentialReader",
     "Span",
     "Stat",
     "Storage",
     "ThreadedStorage",
-    "Traffic",
+    "TransferCounters",
     "Upload",
     "cache_usage",
     "clear_cache",
     "expand",
     "is_pattern",
     "is_url",
-    "open_neighbours",
+    "open_group",
     "open_storage",
     "open_upload",
 ]

@@ -1,4 +1,4 @@
-"""From a URL to the storage of an object, or to the URLs of all objects that a pattern means."""
+"""From a URL to the storage of an object, or to the URLs of all objects that match a pattern."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ from typing import Any
 from urllib.parse import quote
 
 from ddfast.errors import StorageOptionError, UnsupportedIOError
-from ddfast.storage.backends.anywhere import AnyStorage, open_file_system
+from ddfast.storage.backends.failures import of_any
 from ddfast.storage.backends.local import LocalStorage, path_of
 from ddfast.storage.backends.objects import ObjectStorage, list_keys
-from ddfast.storage.backends.stores import HTTP, SCHEMES
+from ddfast.storage.backends.threaded import AnyStorage, open_file_system
 from ddfast.storage.base import Storage
-from ddfast.storage.failures import of_any
-from ddfast.storage.urls import WILDCARDS, Location, scheme_of, shown, split_url
+from ddfast.storage.urls import HTTP, WILDCARDS, Location, is_object, is_pattern, scheme_of, shown, split_url
+
+__all__ = ["expand", "matches", "open_storage", "open_storages"]
 
 
 def open_storage(url: str | os.PathLike[str], **options: Any) -> Storage:
-    """The storage of one object, of which nothing is asked yet.
+    """Open the storage of one object. No request is sent yet.
 
     Parameters:
         url: a path or ``file://``; ``s3://``, ``gs://``, ``az://``, ``http(s)://`` or ``memory://``, which are read
-            with obstore; anything else is read with fsspec.
-        options: settings of that store of obstore, such as ``endpoint``, ``region``, ``access_key_id``,
+            with obstore; any other scheme is read with fsspec.
+        options: settings of the obstore store, such as ``endpoint``, ``region``, ``access_key_id``,
             ``skip_signature``, ``credential_provider``, and ``client_options`` for the HTTP client, in which times
-            may be numbers of seconds; or what fsspec takes for the scheme. A file has none.
+            may be numbers of seconds; or the options of the fsspec file system. Files have no options.
 
     Raises:
-        StorageOptionError: an option is not known, or has a value that makes no sense.
+        StorageOptionError: an option is unknown or has an invalid value.
         MissingPackageError: a package that the scheme needs is not installed.
     """
     name = os.fspath(url)
@@ -44,9 +45,9 @@ def open_storage(url: str | os.PathLike[str], **options: Any) -> Storage:
 
 
 def open_storages(urls: Sequence[str], **options: Any) -> list[Storage]:
-    """The storages of several objects, over the same connections where they are of one store; as `open_storage`.
+    """Open the storages of several objects, which share connections if they are in the same store.
 
-    Files may be among them, for which the options are not meant.
+    Files among them ignore the options. Otherwise as `open_storage`.
     """
     known: dict[Location, ObjectStorage] = {}
     opened: list[Storage] = []
@@ -61,35 +62,25 @@ def open_storages(urls: Sequence[str], **options: Any) -> list[Storage]:
             first = known[store] = ObjectStorage(url, **options)
             opened.append(first)
         else:
-            opened.append(first.neighbour(url))
+            opened.append(first.sibling(url))
     return opened
 
 
-def is_object(url: str) -> bool:
-    """Whether a URL is read, and written, with obstore."""
-    return "::" not in url and scheme_of(url) in SCHEMES
-
-
-def is_pattern(url: str) -> bool:
-    """Whether a URL stands for all that match it. Those of HTTP stand for one object, whatever they contain."""
-    return scheme_of(url) not in HTTP and WILDCARDS.search(url.partition("://")[2]) is not None
-
-
 def expand(url: str, **options: Any) -> list[str]:
-    """The URLs of all objects that match a pattern, sorted; of a URL without wildcards, itself.
+    """The URLs of all objects that match a pattern, sorted. A URL without wildcards gives itself.
 
     Parameters:
-        url: with wildcards ``*``, ``?`` and ``[...]``, none of which matches a ``/``, and ``**`` for any number of
+        url: with wildcards ``*``, ``?`` and ``[...]``, which do not match ``/``, and ``**`` for any number of
             folders; not in the name of a bucket or host.
         options: as for `open_storage`.
 
     Raises:
-        UnsupportedIOError: a web server does not say what it holds.
-        StorageError: the store did not give its list.
+        UnsupportedIOError: the URL is of a web server, which cannot list its objects.
+        StorageError: the store could not be listed.
     """
     if scheme_of(url) in HTTP and "*" in split_url(url).key:
         raise UnsupportedIOError(
-            f"{shown(url)} is a pattern, and web servers do not say what they hold: give the URLs of all files"
+            f"{shown(url)} is a pattern, but web servers cannot list their objects. Give the URLs of all files"
         )
     if not is_pattern(url):
         return [url]

@@ -12,7 +12,8 @@ from typing import Any
 
 from ddfast.errors import StorageError
 from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIX_OFFSETS, SUFFIXES
-from ddfast.storage import Stat, Upload, open_neighbours
+from ddfast.storage import Stat, Upload
+from ddfast.storage import open_group as open_neighbours
 from ddfast.storage.urls import shown, split_url
 from ddfast.writer.book import Book, Piece
 from ddfast.writer.digest import Digest

@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from ddfast.errors import DatasetBusyError, StorageError
 from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIX_LEGACY_INDEX, SUFFIX_OFFSETS
-from ddfast.storage import Neighbours, Stat, Upload
+from ddfast.storage import ObjectGroup as Neighbours
+from ddfast.storage import Stat, Upload
 from ddfast.writer.indexing import IndexDraft
 
 E = TypeVar("E", bound=StorageError)

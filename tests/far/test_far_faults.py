@@ -22,13 +22,13 @@ from ddfast.errors import (
     StorageTimeoutError,
 )
 from ddfast.reader import ShardedReader
-from ddfast.storage import Policy
+from ddfast.storage import RetryPolicy
 
 pytest.importorskip("obstore")
 
 COUNT = 400
-QUICK = Policy(timeout=30, attempt_timeout=0.4, retries=60, backoff=0.005, max_backoff=0.05)
-SHORT = Policy(timeout=1.0, attempt_timeout=0.4, retries=60, backoff=0.01, max_backoff=0.1)
+QUICK = RetryPolicy(timeout=30, attempt_timeout=0.4, retries=60, backoff=0.005, max_backoff=0.05)
+SHORT = RetryPolicy(timeout=1.0, attempt_timeout=0.4, retries=60, backoff=0.01, max_backoff=0.1)
 
 # What a server does to some requests, each of which another attempt survives.
 PASSING = [503, 429, 500, 408, "reset", "reset_after_half", "serve_half", "trickle", "stall",

@@ -27,7 +27,7 @@ from ddfast.errors import (
     UnsupportedIOError,
 )
 from ddfast.reader import ShardedReader
-from ddfast.storage import Policy
+from ddfast.storage import RetryPolicy
 
 obstore = pytest.importorskip("obstore")
 
@@ -156,7 +156,7 @@ def test_patterns_are_expanded_without_index_files(paths, arun, pattern):
 
 
 def test_patterns_of_web_servers_are_refused(site):
-    with pytest.raises(UnsupportedIOError, match="web servers do not say what they hold"):
+    with pytest.raises(UnsupportedIOError, match="web servers cannot list their objects"):
         ShardedReader(f"{site.url}/*.msgpack")
 
 
@@ -204,7 +204,7 @@ def test_shards_of_a_store_share_its_connections(urls):
 
 
 def test_a_missing_data_file_is_told(site):
-    with pytest.raises(DatasetNotFoundError, match=rf"{site.url}/none\.msgpack.* is not there"):
+    with pytest.raises(DatasetNotFoundError, match=rf"{site.url}/none\.msgpack.* not found"):
         MsgpackReader(f"{site.url}/none.msgpack")
 
 
@@ -319,7 +319,7 @@ def test_the_clients_timeout_comes_from_the_policy(urls):
     from ddfast.dataset.remote_open import _open_storages
 
     def timeout(**options):
-        (storage,) = _open_storages(urls[:1], RemoteOptions(**options), Policy(attempt_timeout=60))
+        (storage,) = _open_storages(urls[:1], RemoteOptions(**options), RetryPolicy(attempt_timeout=60))
         return storage.options["client_options"]["timeout"]
 
     assert timeout() == 65
@@ -413,13 +413,13 @@ def test_a_read_may_take_as_long_as_it_likes(urls):
 
 @pytest.mark.parametrize("attempts", [3, 0])
 def test_attempts_that_are_no_policy_are_refused(urls, attempts):
-    with pytest.raises(TypeError, match=rf"attempts is {attempts}, not a ddfast\.storage\.Policy"):
+    with pytest.raises(TypeError, match=rf"retry is {attempts}, not a ddfast\.storage\.RetryPolicy"):
         MsgpackReader(urls[0], attempts=attempts)
 
 
 def test_copies_and_pickles_read_the_same(urls):
     options = {"client_options": {"timeout": 10}}
-    with MsgpackReader(urls[0], storage_options=options, attempts=Policy(retries=1)) as reader:
+    with MsgpackReader(urls[0], storage_options=options, attempts=RetryPolicy(retries=1)) as reader:
         third = pickle.loads(pickle.dumps(reader))
         assert third._far == reader._far
         for other in (copy.copy(reader), third):

@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 
 from ddfast.errors import ClosedError, DatasetReplacedError
 from ddfast.storage import CachedStorage, cache_usage, clear_cache
-from ddfast.storage.cache import flights
-from ddfast.storage.cache import reads as errand
+from ddfast.storage.cache import reads, shared
 from ddfast.storage.cache.shared import shared_cache
 
 BLOCK = 16384
@@ -66,7 +65,7 @@ def test_second_epoch_reads_no_remote_byte(open_cache):
     again = open_cache(storage)
     assert read(again, whole) == expected(whole)
     assert storage.asked == []
-    assert again.traffic.local == 11
+    assert again.counters.local == 11
 
 
 def test_second_epoch_on_an_event_loop_reads_no_remote_byte(open_cache, arun):
@@ -97,7 +96,7 @@ def test_adjacent_missing_blocks_are_one_remote_read(open_cache):
 
 
 def test_large_reads_take_a_bounded_amount_of_memory(open_cache, monkeypatch):
-    monkeypatch.setattr(errand, "WINDOW_BYTES", 3 * BLOCK)
+    monkeypatch.setattr(reads, "WINDOW_BYTES", 3 * BLOCK)
     storage = CountingStorage(CONTENT)
     assert read(open_cache(storage), (0, len(CONTENT))) == expected((0, len(CONTENT)))
     assert max(stop - start for spans in storage.asked for start, stop in spans) == 3 * BLOCK
@@ -171,7 +170,7 @@ def test_sizes_that_make_no_sense_are_refused(open_cache, limit, block, message)
 
 
 def test_threads_that_want_the_same_block_fetch_it_once(open_cache, monkeypatch):
-    monkeypatch.setattr(flights, "SHORTEST_WAIT", WAIT)
+    monkeypatch.setattr(shared, "SHORTEST_WAIT", WAIT)
     storage, go = CountingStorage(CONTENT), threading.Event()
     storage.before = lambda spans: go.wait(WAIT)
     cached = open_cache(storage)
@@ -184,7 +183,7 @@ def test_threads_that_want_the_same_block_fetch_it_once(open_cache, monkeypatch)
 
 
 def test_tasks_that_want_the_same_block_fetch_it_once(open_cache, arun, monkeypatch):
-    monkeypatch.setattr(flights, "SHORTEST_WAIT", WAIT)
+    monkeypatch.setattr(shared, "SHORTEST_WAIT", WAIT)
     storage = CountingStorage(CONTENT)
     cached = open_cache(storage)
 
@@ -209,7 +208,7 @@ def test_two_reads_that_want_each_other_s_blocks_both_end(open_cache):
 
 
 def test_who_waited_for_a_read_that_failed_reads_by_itself(open_cache, monkeypatch):
-    monkeypatch.setattr(flights, "SHORTEST_WAIT", WAIT)
+    monkeypatch.setattr(shared, "SHORTEST_WAIT", WAIT)
     storage, go = CountingStorage(CONTENT), threading.Event()
 
     def fail_first(spans):
@@ -230,7 +229,7 @@ def test_who_waited_for_a_read_that_failed_reads_by_itself(open_cache, monkeypat
 
 
 def test_who_waited_for_a_cancelled_read_reads_by_itself(open_cache, arun, monkeypatch):
-    monkeypatch.setattr(flights, "SHORTEST_WAIT", WAIT)
+    monkeypatch.setattr(shared, "SHORTEST_WAIT", WAIT)
     storage = CountingStorage(CONTENT)
 
     async def stall_first(spans):
@@ -254,14 +253,14 @@ def test_who_waited_for_a_cancelled_read_reads_by_itself(open_cache, arun, monke
         return await second
 
     assert arun(cancel_first()) == expected((5, 20))
-    assert cached.traffic.passed == 1
+    assert cached.counters.passed == 1
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_second_request_for_what_is_slow_to_come_does_not_wait_for_the_first(
     open_cache, arun, monkeypatch, asynchronous
 ):
-    monkeypatch.setattr(flights, "SHORTEST_WAIT", 0.01)
+    monkeypatch.setattr(shared, "SHORTEST_WAIT", 0.01)
     storage, go = CountingStorage(CONTENT), threading.Event()
     storage.before = lambda spans: go.wait(WAIT) if len(storage.asked) == 1 else None
     cached = open_cache(storage)

@@ -7,7 +7,7 @@ from bucketserver import BucketHandler
 from rangeserver import serving
 
 from ddfast.errors import StorageDeniedError, StorageError
-from ddfast.storage import open_neighbours
+from ddfast.storage import open_group
 
 
 @pytest.fixture
@@ -21,11 +21,11 @@ def objects(request, tmp_path):
     if request.param == "s3":
         return in_bucket(request.getfixturevalue("bucket"))
     url = f"memory://{secrets.token_hex(4)}/x" if request.param == "memory" else f"local://{tmp_path}/x"
-    return open_neighbours(url)
+    return open_group(url)
 
 
 def in_bucket(bucket):
-    return open_neighbours("s3://b/x", endpoint=bucket.url, skip_signature=True)
+    return open_group("s3://b/x", endpoint=bucket.url, skip_signature=True)
 
 
 @pytest.mark.parametrize("size", [0, 10, 50_000])
@@ -105,12 +105,12 @@ def test_store_that_refuses_is_told_with_the_name_of_the_object(bucket):
 
 
 def test_file_system_that_refuses_is_told_and_nothing_stays(tmp_path):
-    objects = open_neighbours(f"local://{tmp_path}/no/x")
+    objects = open_group(f"local://{tmp_path}/no/x")
     with pytest.raises(StorageError, match=r"no/x\.a could not be written"):
         objects.put(".a", b"1")
     (tmp_path / "x.b").mkdir()
     (tmp_path / "x.b" / "y").touch()
-    objects = open_neighbours(f"local://{tmp_path}/x")
+    objects = open_group(f"local://{tmp_path}/x")
     with pytest.raises(StorageError, match=r"x\.b could not be removed"):
         objects.remove(".b")
     assert [path.name for path in tmp_path.iterdir()] == ["x.b"]

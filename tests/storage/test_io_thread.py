@@ -14,12 +14,12 @@ import pytest
 from transfer_doubles import URL, Feed, Memory, Piece, passing
 
 from ddfast.errors import ClosedError, StorageDeniedError, StorageError, StorageTimeoutError
-from ddfast.storage.transfer.io_thread import Agent
-from ddfast.storage.transfer.retry import Policy
-from ddfast.storage.transfer.scheduler import Courier
+from ddfast.storage.transfer.io_thread import IOThread
+from ddfast.storage.transfer.retry import RetryPolicy
+from ddfast.storage.transfer.scheduler import Scheduler
 
 DATA = random.Random(1).randbytes(1 << 20)
-QUICK = Policy(timeout=5.0, attempt_timeout=1.0, retries=8, backoff=0.0)
+QUICK = RetryPolicy(timeout=5.0, attempt_timeout=1.0, retries=8, backoff=0.0)
 
 
 @pytest.fixture
@@ -55,21 +55,21 @@ def check(wanted: list[Piece], data: bytes = DATA) -> None:
 def test_all_pieces_of_a_feed_are_filled(feed):
     wanted = pieces(1000)
     random.Random(2).shuffle(wanted)
-    with Agent([Memory(DATA, lambda number: 0.001)], feed, QUICK) as agent:
-        agent.start()
+    with IOThread([Memory(DATA, lambda number: 0.001)], feed, QUICK) as io_thread:
+        io_thread.start()
         for at in range(0, 1000, 100):
             feed.put(*wanted[at : at + 100])
             time.sleep(0.002)
         check(wanted)
-        assert agent.traffic.bytes >= 1_000_000  # and what lies between those that are read together
-        assert agent.traffic.in_flight == 0
-        assert agent.traffic.waited > 0
+        assert io_thread.counters.bytes >= 1_000_000  # and what lies between those that are read together
+        assert io_thread.counters.in_flight == 0
+        assert io_thread.counters.waited > 0
 
 
 def test_pieces_go_to_the_storage_of_their_shard(feed):
     other = bytes(reversed(DATA))
-    with Agent([Memory(DATA), Memory(other)], feed, QUICK) as agent:
-        agent.start()
+    with IOThread([Memory(DATA), Memory(other)], feed, QUICK) as io_thread:
+        io_thread.start()
         first, second = pieces(20), pieces(20, shard=1)
         feed.put(*first, *second)
         check(first)
@@ -78,20 +78,20 @@ def test_pieces_go_to_the_storage_of_their_shard(feed):
 
 def test_many_reads_are_in_flight_and_no_more_than_the_most(feed):
     storage = Memory(DATA, lambda number: 0.005)
-    with Agent([storage], feed, QUICK, most=20) as agent:
-        agent.start()
+    with IOThread([storage], feed, QUICK, most=20) as io_thread:
+        io_thread.start()
         wanted = pieces(1000, step=1001, size=500)
         random.Random(2).shuffle(wanted)
         feed.put(*wanted)
         check(wanted)
-        assert 16 <= storage.at_work_max <= 20 + agent.traffic.hedged
-        assert agent.traffic.in_flight_max <= 20
+        assert 16 <= storage.at_work_max <= 20 + io_thread.counters.hedged
+        assert io_thread.counters.in_flight_max <= 20
 
 
 def test_no_more_bytes_than_the_budget_are_in_flight_but_one_request_is(feed):
     storage = Memory(DATA, lambda number: 0.002)
-    with Agent([storage], feed, Policy(hedge=0), budget=2500) as agent:
-        agent.start()
+    with IOThread([storage], feed, RetryPolicy(hedge=0), budget=2500) as io_thread:
+        io_thread.start()
         wanted = [*pieces(50, step=20_000), Piece(0, 0, 100_000)]
         feed.put(*wanted)
         check(wanted)
@@ -100,14 +100,16 @@ def test_no_more_bytes_than_the_budget_are_in_flight_but_one_request_is(feed):
 
 def test_pieces_that_must_wait_go_together(feed):
     storage = Memory(DATA, lambda number: 0.002)
-    with Agent([storage], feed, QUICK) as agent:
+    with IOThread([storage], feed, QUICK) as io_thread:
         wanted = pieces(400)
         feed.put(*wanted)
-        agent.start()
+        io_thread.start()
         check(wanted)
-        assert agent.traffic.merged > 200
+        assert io_thread.counters.merged > 200
         assert (
-            agent.traffic.requests == len(storage.asked) == 400 - agent.traffic.merged + agent.traffic.hedged
+            io_thread.counters.requests
+            == len(storage.asked)
+            == 400 - io_thread.counters.merged + io_thread.counters.hedged
         )
 
 
@@ -120,23 +122,23 @@ def test_what_is_at_hand_takes_no_request_and_holds_nothing_up(feed):
                 buffer[:] = DATA[start:stop]
             return True
 
-    with Agent([Near(DATA, lambda number: 0.001)], feed, QUICK) as agent:
-        agent.start()
+    with IOThread([Near(DATA, lambda number: 0.001)], feed, QUICK) as io_thread:
+        io_thread.start()
         wanted = pieces(400)
         feed.put(*wanted)
         check(wanted)
-        assert agent.traffic.requests == 1 + agent.traffic.hedged
-        assert agent.traffic.in_flight == 0
+        assert io_thread.counters.requests == 1 + io_thread.counters.hedged
+        assert io_thread.counters.in_flight == 0
 
 
 def test_a_large_piece_is_shared_by_several_requests(feed):
     data = DATA * 8
-    with Agent([Memory(data)], feed, QUICK) as agent:
-        agent.start()
+    with IOThread([Memory(data)], feed, QUICK) as io_thread:
+        io_thread.start()
         whole = Piece(0, 0, len(data))
         feed.put(whole)
         check([whole], data)
-        assert agent.traffic.cut == agent.traffic.requests == 8
+        assert io_thread.counters.cut == io_thread.counters.requests == 8
 
 
 def test_faults_that_pass_are_survived(feed):
@@ -147,14 +149,14 @@ def test_faults_that_pass_are_survived(feed):
             raise passing(throttled=draw.random() < 0.1)
         return 0.0005
 
-    with Agent([Memory(DATA, deal)], feed, Policy(retries=30, backoff=0.001)) as agent:
-        agent.start()
+    with IOThread([Memory(DATA, deal)], feed, RetryPolicy(retries=30, backoff=0.001)) as io_thread:
+        io_thread.start()
         wanted = pieces(500, step=1500, size=700)
         random.Random(2).shuffle(wanted)
         feed.put(*wanted)
         check(wanted)
-        assert agent.traffic.retries > 5
-        assert agent.traffic.failed == 0
+        assert io_thread.counters.retries > 5
+        assert io_thread.counters.failed == 0
 
 
 def test_a_fault_that_does_not_pass_fails_the_piece_and_its_error_is_found_by_the_reason(feed):
@@ -163,14 +165,14 @@ def test_a_fault_that_does_not_pass_fails_the_piece_and_its_error_is_found_by_th
     def deal(number):
         raise denied
 
-    with Agent([Memory(DATA, deal)], feed, QUICK) as agent:
-        agent.start()
+    with IOThread([Memory(DATA, deal)], feed, QUICK) as io_thread:
+        io_thread.start()
         wanted = pieces(1)
         feed.put(*wanted)
         code, reason = ended(wanted)[0].failure
-        assert (code, agent.error(reason)) == (errno.EACCES, denied)
-        assert agent.error("another") is None
-        assert agent.traffic.failed == 1
+        assert (code, io_thread.state.errors.get(reason)) == (errno.EACCES, denied)
+        assert io_thread.state.errors.get("another") is None
+        assert io_thread.counters.failed == 1
 
 
 def test_a_cut_piece_is_failed_once_and_only_when_all_its_requests_have_ended(feed):
@@ -183,8 +185,8 @@ def test_a_cut_piece_is_failed_once_and_only_when_all_its_requests_have_ended(fe
                 raise StorageError("this part is gone", url=URL)
 
     storage = Storage(data, lambda number: 0.05 if number > 1 else 0.0)
-    with Agent([storage], feed, QUICK) as agent:
-        agent.start()
+    with IOThread([storage], feed, QUICK) as io_thread:
+        io_thread.start()
         whole = Piece(0, 0, len(data))
         feed.put(whole)
         assert "this part is gone" in ended([whole])[0].failure[1]
@@ -195,8 +197,8 @@ def test_an_error_of_a_storage_itself_fails_the_piece(feed):
     def deal(number):
         raise ZeroDivisionError
 
-    with Agent([Memory(DATA, deal)], feed, QUICK) as agent:
-        agent.start()
+    with IOThread([Memory(DATA, deal)], feed, QUICK) as io_thread:
+        io_thread.start()
         wanted = pieces(1)
         feed.put(*wanted)
         assert ended(wanted)[0].failure == (errno.EIO, "ZeroDivisionError")
@@ -204,20 +206,20 @@ def test_an_error_of_a_storage_itself_fails_the_piece(feed):
 
 def test_pieces_given_up_before_they_are_read_are_dropped(feed):
     storage = Memory(DATA)
-    with Agent([storage], feed, QUICK) as agent:
+    with IOThread([storage], feed, QUICK) as io_thread:
         wanted = pieces(20, step=50_000)
         for piece in wanted:
             piece.given_up = True
         feed.put(*wanted)
-        agent.start()
+        io_thread.start()
         assert all(piece.failure[0] == errno.ECANCELED for piece in ended(wanted))
         assert storage.asked == []
 
 
 def test_reads_under_way_are_ended_when_nobody_waits_for_them(feed):
     storage = Memory(DATA, lambda number: 1000.0)
-    with Agent([storage], feed, Policy(timeout=1000.0, attempt_timeout=1000.0)) as agent:
-        agent.start()
+    with IOThread([storage], feed, RetryPolicy(timeout=1000.0, attempt_timeout=1000.0)) as io_thread:
+        io_thread.start()
         wanted = pieces(5, step=50_000)
         feed.put(*wanted)
         while len(storage.asked) < 5:
@@ -234,8 +236,8 @@ def test_reads_under_way_are_ended_when_nobody_waits_for_them(feed):
 
 def test_pieces_that_wait_are_given_up_though_a_dead_server_holds_all_that_may_be_in_flight(feed):
     storage = Memory(DATA, lambda number: 1000.0)
-    with Agent([storage], feed, Policy(timeout=1000.0, attempt_timeout=1000.0), most=4) as agent:
-        agent.start()
+    with IOThread([storage], feed, RetryPolicy(timeout=1000.0, attempt_timeout=1000.0), most=4) as io_thread:
+        io_thread.start()
         wanted = pieces(20, step=50_000)
         feed.put(*wanted)
         while len(storage.asked) < 4:
@@ -248,52 +250,57 @@ def test_pieces_that_wait_are_given_up_though_a_dead_server_holds_all_that_may_b
 
 def test_closing_ends_reads_of_a_dead_server_at_once(feed):
     storage = Memory(DATA, lambda number: 1000.0)
-    agent = Agent([storage], feed, Policy(timeout=1000.0, attempt_timeout=1000.0))
-    agent.start()
+    io_thread = IOThread([storage], feed, RetryPolicy(timeout=1000.0, attempt_timeout=1000.0))
+    io_thread.start()
     wanted = pieces(300, step=3000)
     feed.put(*wanted)
     while not storage.asked:
         time.sleep(0.01)
-    assert agent.close(10.0)
+    assert io_thread.close(10.0)
     assert storage.at_work == 0
     assert feed.closed
     taken = [piece for piece in wanted if piece not in feed.pieces]
     assert len(taken) >= 8
     assert all(piece.failure[0] == errno.ECANCELED for piece in taken)
-    assert agent.close()
+    assert io_thread.close()
 
 
 def test_a_closed_agent_reads_nothing(feed):
-    agent = Agent([Memory(DATA)], feed, QUICK)
-    assert agent.close()
+    io_thread = IOThread([Memory(DATA)], feed, QUICK)
+    assert io_thread.close()
     assert feed.closed
-    for use in (agent.start, lambda: agent.read((0, 1))):
+    for use in (io_thread.start, lambda: io_thread.read((0, 1))):
         with pytest.raises(ClosedError, match="the reader is closed"):
             use()
 
 
 def test_a_dropped_agent_ends_its_thread(feed):
-    agent = Agent([Memory(DATA)], feed, QUICK)
-    agent.start()
-    del agent
+    io_thread = IOThread([Memory(DATA)], feed, QUICK)
+    io_thread.start()
+    del io_thread
     gc.collect()
     assert feed.closed
 
 
 def test_a_single_read_waits_for_no_other(feed):
     storage = Memory(DATA, lambda number: 1000.0 if number <= 8 else 0.0)
-    with Agent([storage], feed, Policy(timeout=1000.0, attempt_timeout=1000.0)) as agent:
-        agent.start()
+    with IOThread([storage], feed, RetryPolicy(timeout=1000.0, attempt_timeout=1000.0)) as io_thread:
+        io_thread.start()
         feed.put(*pieces(100, step=10_000))
         while len(storage.asked) < 8:
             time.sleep(0.01)
-        assert agent.read((5, 500)) == DATA[5:500]
+        assert io_thread.read((5, 500)) == DATA[5:500]
 
 
 def test_a_single_read_of_a_dead_server_ends_in_time():
-    agent = Agent([Memory(DATA, lambda number: 1000.0)], policy=Policy(timeout=0.2, attempt_timeout=0.1))
-    with agent, pytest.raises(StorageTimeoutError, match=r"bytes 5 to 500 did not arrive within 0\.2 s and"):
-        agent.read((5, 500))
+    io_thread = IOThread(
+        [Memory(DATA, lambda number: 1000.0)], policy=RetryPolicy(timeout=0.2, attempt_timeout=0.1)
+    )
+    with (
+        io_thread,
+        pytest.raises(StorageTimeoutError, match=r"bytes 5 to 500 did not arrive within 0\.2 s and"),
+    ):
+        io_thread.read((5, 500))
 
 
 def test_a_storage_that_blocks_the_loop_is_told_from_a_dead_server(monkeypatch):
@@ -303,19 +310,19 @@ def test_a_storage_that_blocks_the_loop_is_told_from_a_dead_server(monkeypatch):
         time.sleep(1.0)
         return 0.0
 
-    agent = Agent([Memory(DATA, block)], policy=Policy(timeout=0.1))
-    with agent, pytest.raises(StorageTimeoutError, match="blocks the event loop"):
-        agent.read((5, 500))
+    io_thread = IOThread([Memory(DATA, block)], policy=RetryPolicy(timeout=0.1))
+    with io_thread, pytest.raises(StorageTimeoutError, match="blocks the event loop"):
+        io_thread.read((5, 500))
 
 
 def test_a_read_that_is_under_way_when_the_agent_is_closed_is_cancelled():
     storage = Memory(DATA, lambda number: 1000.0)
-    agent = Agent([storage])
+    io_thread = IOThread([storage])
     buffer = bytearray(10)
-    future = agent.submit([(0, 10)], [memoryview(buffer)])
+    future = io_thread.submit([(0, 10)], [memoryview(buffer)])
     while not storage.asked:
         time.sleep(0.01)
-    assert agent.close(10.0)
+    assert io_thread.close(10.0)
     with pytest.raises(CancelledError):
         future.result(10)
 
@@ -323,8 +330,8 @@ def test_a_read_that_is_under_way_when_the_agent_is_closed_is_cancelled():
 @pytest.mark.parametrize("times", [0, 1, 20])
 def test_a_whole_object_is_fetched_in_few_requests(times):
     storage = Memory(DATA * times)
-    with Agent([]) as agent:
-        whole = agent.for_each(agent.whole, [storage])[0]
+    with IOThread([]) as io_thread:
+        whole = io_thread.for_each(io_thread.read_all, [storage])[0]
     assert whole.readonly
     assert whole == DATA * times
     assert len(storage.asked) == {0: 1, 1: 2, 20: 4}[times]
@@ -337,8 +344,8 @@ def test_an_object_of_which_a_part_cannot_be_had_is_not_fetched():
         return 1000.0 if number > 1 else 0.0
 
     storage = Memory(DATA * 20, deal)
-    with Agent([]) as agent, pytest.raises(StorageDeniedError, match="no"):
-        agent.for_each(agent.whole, [storage])[0]
+    with IOThread([]) as io_thread, pytest.raises(StorageDeniedError, match="no"):
+        io_thread.for_each(io_thread.read_all, [storage])[0]
     assert storage.at_work == 0
 
 
@@ -352,39 +359,39 @@ import os, sys
 sys.path.insert(0, {os.path.dirname(os.path.dirname(os.path.abspath(__file__)))!r})
 from transfer_doubles import Memory
 from ddfast.errors import ClosedError
-from ddfast.storage.transfer.io_thread import Agent
-agent = Agent([Memory(bytes(100))])
-agent.read((0, 10))
+from ddfast.storage.transfer.io_thread import IOThread
+io_thread = IOThread([Memory(bytes(100))])
+io_thread.read((0, 10))
 child = os.fork()
 if child == 0:
     try:
-        agent.read((0, 10))
+        io_thread.read((0, 10))
     except ClosedError as error:
-        print("begun in process" in str(error), flush=True)
-    sys.exit(0 if agent.close() else 1)
+        print("opened by process" in str(error), flush=True)
+    sys.exit(0 if io_thread.close() else 1)
 assert os.waitpid(child, 0)[1] == 0
-assert agent.read((0, 10)) == bytes(10)
+assert io_thread.read((0, 10)) == bytes(10)
 """  # noqa: PTH100, PTH120
 
 
 def test_a_program_that_closes_nothing_ends(run_python):
-    program = FORKED.partition("child =")[0] + "agent.submit([(0, 1)], [memoryview(bytearray(1))])"
+    program = FORKED.partition("child =")[0] + "io_thread.submit([(0, 1)], [memoryview(bytearray(1))])"
     result = run_python("-c", program)
     assert (result.stderr, result.returncode) == ("", 0)
 
 
 def test_a_budget_of_nothing_is_refused():
     with pytest.raises(ValueError, match="budget is 0 bytes"):
-        Agent([], budget=0)
+        IOThread([], budget=0)
 
 
 def test_a_budget_that_is_used_up_makes_no_needless_tasks(feed, monkeypatch):
     storage = Memory(DATA, lambda number: 0.001)
     begun = []
-    carry = Courier._carry
-    monkeypatch.setattr(Courier, "_carry", lambda self, first: begun.append(first) or carry(self, first))
-    with Agent([storage], feed, Policy(hedge=0), budget=2500) as agent:
-        agent.start()
+    work = Scheduler._work
+    monkeypatch.setattr(Scheduler, "_work", lambda self, first: begun.append(first) or work(self, first))
+    with IOThread([storage], feed, RetryPolicy(hedge=0), budget=2500) as io_thread:
+        io_thread.start()
         wanted = pieces(50, step=20_000)
         feed.put(*wanted)
         check(wanted)
@@ -394,11 +401,11 @@ def test_a_budget_that_is_used_up_makes_no_needless_tasks(feed, monkeypatch):
 def test_an_agent_closed_as_its_reads_begin_leaves_no_piece_behind(feed):
     for _ in range(20):
         more = Feed()
-        agent = Agent([Memory(DATA, lambda number: 0.001)], more, QUICK)
+        io_thread = IOThread([Memory(DATA, lambda number: 0.001)], more, QUICK)
         wanted = pieces(100, step=3000)
         more.put(*wanted)
-        agent.start()
-        assert agent.close(30)
+        io_thread.start()
+        assert io_thread.close(30)
         waiting = {piece.start for piece in more.pieces}
         assert all(piece.ended.is_set() for piece in wanted if piece.start not in waiting)
         more.free()

@@ -22,8 +22,8 @@ from ddfast.errors import (
     UnsupportedIOError,
 )
 from ddfast.storage import AnyStorage, LocalStorage, ObjectStorage, expand, is_url, open_storage
+from ddfast.storage.backends.failures import of_any
 from ddfast.storage.backends.stores import make_store
-from ddfast.storage.failures import of_any
 from ddfast.storage.open import matches
 from ddfast.storage.urls import lengthened, shown, split_url
 
@@ -214,7 +214,7 @@ def test_chains_of_file_systems_are_read_and_listed(tmp_path):
 
 def test_url_of_a_web_server_is_no_pattern():
     assert expand("http://h/x[1]?a=*") == ["http://h/x[1]?a=*"]
-    with pytest.raises(UnsupportedIOError, match="web servers do not say what they hold"):
+    with pytest.raises(UnsupportedIOError, match="web servers cannot list their objects"):
         expand("http://h/*.msgpack")
 
 

@@ -1,4 +1,4 @@
-"""An engine whose remote shards are read through an agent."""
+"""An engine whose remote shards are read through an io_thread."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from ddfast._native.file import File
 from ddfast._native.offsets import OffsetTable
 from ddfast._native.shards import Shards
 from ddfast.errors import KernelError, ReadError, StorageDeniedError
-from ddfast.storage.transfer.io_thread import Agent
-from ddfast.storage.transfer.retry import Policy
+from ddfast.storage.transfer.io_thread import IOThread
+from ddfast.storage.transfer.retry import RetryPolicy
 
 COUNT = 400
 
 
 class Bench:
-    """A remote data file of samples, an engine, and an agent between them."""
+    """A remote data file of samples, an engine, and an io_thread between them."""
 
     def __init__(self, deal=lambda number: 0.0, policy=None):
         draw = random.Random(1)
@@ -37,8 +37,8 @@ class Bench:
         self.shards = Shards.one(File.remote(len(self.storage.data)), table, None)
         self.pool = Pool(64 << 20)
         self.engine = Engine(8)
-        self.agent = Agent([self.storage], Feed(self.engine), policy)
-        self.agent.start()
+        self.io_thread = IOThread([self.storage], Feed(self.engine), policy)
+        self.io_thread.start()
 
     def fetch(self, indices):
         fetch = Fetch(
@@ -57,7 +57,7 @@ class Bench:
         return self
 
     def __exit__(self, *exc_info):
-        assert self.agent.close(30)
+        assert self.io_thread.close(30)
         assert self.engine.stop(30)
 
 
@@ -75,13 +75,13 @@ def test_samples_come_right_over_a_storage_that_is_slow_and_faulty(seed):
             raise passing()
         return draw.random() * 0.005
 
-    with Bench(deal, Policy(retries=30, backoff=0.001)) as bench:
+    with Bench(deal, RetryPolicy(retries=30, backoff=0.001)) as bench:
         wanted = [np.random.default_rng(i).integers(0, COUNT, 100) for i in range(10)]
         fetches = [bench.fetch(indices) for indices in wanted]
         for fetch, indices in zip(fetches, wanted, strict=True):
             assert fetch.wait(30)
             assert samples(fetch) == [bench.packed[i] for i in indices]
-        assert bench.agent.traffic.retries > 0
+        assert bench.io_thread.counters.retries > 0
 
 
 def test_the_reason_of_a_failed_fetch_leads_to_the_storages_error():
@@ -95,11 +95,11 @@ def test_the_reason_of_a_failed_fetch_leads_to_the_storages_error():
         assert fetch.wait(30)
         with pytest.raises(OSError, match="Permission denied") as caught:
             fetch.check()
-        assert bench.agent.error(caught.value.reason) is denied
+        assert bench.io_thread.state.errors[caught.value.reason] is denied
 
 
 def test_a_fetch_given_up_ends_its_reads_under_way():
-    with Bench(lambda number: 1000.0, Policy(timeout=1000.0, attempt_timeout=1000.0)) as bench:
+    with Bench(lambda number: 1000.0, RetryPolicy(timeout=1000.0, attempt_timeout=1000.0)) as bench:
         fetch = bench.fetch(np.arange(0, COUNT, 8))
         while bench.storage.at_work < 8:
             pass
@@ -114,7 +114,7 @@ def test_a_fetch_given_up_ends_its_reads_under_way():
 def test_closing_the_agent_ends_fetches_that_are_waited_for():
     with Bench(lambda number: 1000.0) as bench:
         fetch = bench.fetch(np.arange(COUNT))
-        assert bench.agent.close(30)
+        assert bench.io_thread.close(30)
         assert fetch.wait(30)
         with pytest.raises((KernelError, ReadError, OSError)):
             fetch.check()

@@ -9,13 +9,12 @@ import pytest
 from transfer_doubles import URL, Memory, passing
 
 from ddfast.errors import DatasetReplacedError, StorageDeniedError, StorageError, StorageTimeoutError
-from ddfast.storage.transfer.counters import Traffic
 from ddfast.storage.transfer.latency import Latency
-from ddfast.storage.transfer.limiter import Flow
-from ddfast.storage.transfer.retry import Policy, read, stat
+from ddfast.storage.transfer.limiter import ConcurrencyLimiter
+from ddfast.storage.transfer.retry import LinkState, RetryPolicy, read, stat
 
 DATA = bytes(range(256)) * 16
-QUICK = Policy(timeout=5.0, attempt_timeout=1.0, retries=4, backoff=0.0)
+QUICK = RetryPolicy(timeout=5.0, attempt_timeout=1.0, retries=4, backoff=0.0)
 
 
 def known(seconds: float = 0.001) -> Latency:
@@ -28,24 +27,16 @@ def known(seconds: float = 0.001) -> Latency:
 class Run:
     """One read of bytes 100 to 200, and everything to look at afterwards."""
 
-    def __init__(self, deal, policy=QUICK, latency=None, flow=None):
+    def __init__(self, deal, policy=QUICK, latency=None, limiter=None):
         self.storage = Memory(DATA, deal)
-        self.policy = policy
         self.latency = latency or Latency()
-        self.traffic = Traffic()
-        self.flow = flow
+        self.is_scheduled = limiter is not None
+        self.state = LinkState(policy, limiter or ConcurrencyLimiter(), self.latency)
+        self.counters = self.state.counters
         self.buffer = bytearray(100)
 
     async def read(self):
-        await read(
-            self.storage,
-            [(100, 200)],
-            [memoryview(self.buffer)],
-            self.policy,
-            self.latency,
-            self.traffic,
-            self.flow,
-        )
+        await read(self.storage, [(100, 200)], [memoryview(self.buffer)], self.state, self.is_scheduled)
         assert self.buffer == DATA[100:200]
         assert len(asyncio.all_tasks()) == 1
 
@@ -76,13 +67,13 @@ def waiting(*seconds):
 def test_a_read_fills_its_buffers_with_one_request(arun):
     run = Run(waiting())
     arun(run.read())
-    assert (run.traffic.requests, run.traffic.bytes, run.latency.reads) == (1, 100, 1)
+    assert (run.counters.requests, run.counters.bytes, run.latency.reads) == (1, 100, 1)
 
 
 def test_what_passes_is_tried_again(arun):
     run = Run(raising(passing(), passing()))
     arun(run.read())
-    assert (run.traffic.requests, run.traffic.retries) == (3, 2)
+    assert (run.counters.requests, run.counters.retries) == (3, 2)
 
 
 def test_what_does_not_pass_is_not_tried_again(arun):
@@ -97,24 +88,24 @@ def test_after_the_last_attempt_its_error_tells_of_all(arun):
     error = arun(run.fail(StorageError))
     assert (len(run.storage.asked), error.attempts) == (5, 5)
     assert "connection reset" in str(error)
-    assert re.search(r"the last of 5 attempts in .*Look whether the server is up", str(error))
+    assert re.search(r"the last of 5 attempts in .*Check that the server is running", str(error))
 
 
 def test_a_dead_server_is_given_up_within_the_time_with_url_range_and_attempts(arun):
-    run = Run(lambda number: 1000.0, Policy(timeout=0.3, attempt_timeout=0.1, backoff=0.0))
+    run = Run(lambda number: 1000.0, RetryPolicy(timeout=0.3, attempt_timeout=0.1, backoff=0.0))
     error = arun(run.fail(StorageTimeoutError))
     assert str(error).startswith(f"{URL}: bytes 100 to 200 did not arrive within 0.3 s and ")
     assert 1 <= error.attempts <= 4  # as many as a busy machine has time for
     assert f"{error.attempts} attempt" in str(error)
-    assert ". Is the server up?" in str(error)
+    assert ". Check that the server is running" in str(error)
     assert (error.url, error.span) == (URL, (100, 200))
     assert run.storage.cancelled == len(run.storage.asked)
 
 
 def test_an_attempt_without_answer_is_followed_by_another(arun):
-    run = Run(waiting(1000.0), Policy(attempt_timeout=0.05, backoff=0.0))
+    run = Run(waiting(1000.0), RetryPolicy(attempt_timeout=0.05, backoff=0.0))
     arun(run.read())
-    assert (run.traffic.retries, run.storage.cancelled) == (1, 1)
+    assert (run.counters.retries, run.storage.cancelled) == (1, 1)
 
 
 def test_the_pause_that_the_server_asks_for_is_kept(arun):
@@ -126,7 +117,7 @@ def test_the_pause_that_the_server_asks_for_is_kept(arun):
         return asyncio.get_running_loop().time() - begun
 
     assert arun(timed()) > 0.045  # clocks of loops go in steps of a millisecond
-    assert run.traffic.throttled == 1
+    assert run.counters.throttled == 1
 
 
 def test_a_pause_that_exceeds_the_time_ends_the_read_at_once(arun):
@@ -136,24 +127,24 @@ def test_a_pause_that_exceeds_the_time_ends_the_read_at_once(arun):
 
 
 @pytest.mark.parametrize(("error", "limit"), [({"throttled": True}, 8), ({"retry_after": 0.0}, 8), ({}, 16)])
-def test_throttling_reaches_the_flow_control(arun, error, limit):
-    flow = Flow(start=16)
-    flow.begin(0.0)
-    arun(Run(raising(passing(**error)), flow=flow).read())
-    assert flow.limit == limit
+def test_throttling_reaches_the_concurrency_limiter(arun, error, limit):
+    limiter = ConcurrencyLimiter(start=16)
+    limiter.begin(0.0)
+    arun(Run(raising(passing(**error)), limiter=limiter).read())
+    assert limiter.limit == limit
 
 
 def test_a_late_read_is_answered_by_a_second_request_and_the_first_is_cancelled(arun):
     run = Run(waiting(1000.0), latency=known())
     arun(run.read())
-    assert (run.traffic.hedged, run.traffic.requests, run.traffic.retries) == (1, 2, 0)
+    assert (run.counters.hedged, run.counters.requests, run.counters.retries) == (1, 2, 0)
     assert run.storage.cancelled == 1
 
 
 def test_a_first_request_that_wins_cancels_the_second(arun):
     run = Run(waiting(0.1, 1000.0), latency=known())
     arun(run.read())
-    assert (run.traffic.hedged, run.storage.cancelled) == (1, 1)
+    assert (run.counters.hedged, run.storage.cancelled) == (1, 1)
 
 
 def test_a_second_request_that_fails_leaves_the_first_at_work(arun):
@@ -164,7 +155,7 @@ def test_a_second_request_that_fails_leaves_the_first_at_work(arun):
 
     run = Run(deal, latency=known())
     arun(run.read())
-    assert (run.traffic.hedged, run.traffic.retries) == (1, 0)
+    assert (run.counters.hedged, run.counters.retries) == (1, 0)
 
 
 def test_a_first_request_that_fails_leaves_the_second_at_work(arun):
@@ -179,13 +170,13 @@ def test_a_first_request_that_fails_leaves_the_second_at_work(arun):
     run = Run(waiting(0.05, 0.1), latency=known())
     run.storage = FirstFails(DATA, run.storage.deal)
     arun(run.read())
-    assert (run.traffic.hedged, run.traffic.retries) == (1, 0)
+    assert (run.counters.hedged, run.counters.retries) == (1, 0)
 
 
 def test_no_second_request_is_sent_before_it_is_known_what_is_usual(arun):
     run = Run(waiting(0.1), latency=Latency())
     arun(run.read())
-    assert run.traffic.hedged == 0
+    assert run.counters.hedged == 0
 
 
 def test_where_all_is_late_few_second_requests_are_sent(arun):
@@ -193,16 +184,12 @@ def test_where_all_is_late_few_second_requests_are_sent(arun):
     other = [Run(run.storage.deal, latency=run.latency) for _ in range(100)]
 
     async def all_of_them():
-        traffic = run.traffic
-        await asyncio.gather(
-            *(
-                read(each.storage, [(100, 200)], [memoryview(each.buffer)], QUICK, run.latency, traffic)
-                for each in other
-            )
-        )
+        buffers = [memoryview(each.buffer) for each in other]
+        reads = [read(run.storage, [(100, 200)], [buffer], run.state) for buffer in buffers]
+        await asyncio.gather(*reads)
 
     arun(all_of_them())
-    assert run.traffic.hedged <= 2 + 0.04 * 100 + 1
+    assert run.counters.hedged <= 2 + 0.04 * 100 + 1
 
 
 def test_a_cancelled_read_ends_both_requests(arun):
@@ -210,7 +197,7 @@ def test_a_cancelled_read_ends_both_requests(arun):
 
     async def cancelled():
         task = asyncio.ensure_future(run.read())
-        while run.traffic.hedged == 0:  # noqa: ASYNC110
+        while run.counters.hedged == 0:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -248,14 +235,14 @@ def test_nothing_writes_into_a_buffer_after_its_read(arun):
 
 def test_size_and_version_are_asked_for_with_the_same_patience(arun):
     storage = Memory(DATA, raising(passing()))
-    assert arun(stat(storage, QUICK, Traffic())).size == len(DATA)
+    assert arun(stat(storage, LinkState(QUICK))).size == len(DATA)
     dead = Memory(DATA, lambda number: 1000.0)
-    with pytest.raises(StorageTimeoutError, match=r"what is known of it did not arrive within 0\.2 s and"):
-        arun(stat(dead, Policy(timeout=0.2, attempt_timeout=0.1, backoff=0.0), Traffic()))
+    with pytest.raises(StorageTimeoutError, match=r"size and version did not arrive within 0\.2 s and"):
+        arun(stat(dead, LinkState(RetryPolicy(timeout=0.2, attempt_timeout=0.1, backoff=0.0))))
 
 
 def test_pauses_are_drawn_from_0_to_a_bound_that_doubles():
-    policy = Policy(backoff=0.1, max_backoff=1.0)
+    policy = RetryPolicy(backoff=0.1, max_backoff=1.0)
     for retry, bound in [(0, 0.1), (1, 0.2), (3, 0.8), (4, 1.0), (1000, 1.0)]:
         pauses = [policy.pause(retry) for _ in range(500)]
         assert 0.8 * bound < max(pauses) <= bound
@@ -265,13 +252,13 @@ def test_pauses_are_drawn_from_0_to_a_bound_that_doubles():
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
-        ({"timeout": 0}, "timeout and attempt_timeout are above 0"),
-        ({"attempt_timeout": -1}, "timeout and attempt_timeout are above 0"),
+        ({"timeout": 0}, "timeout and attempt_timeout must be greater than 0"),
+        ({"attempt_timeout": -1}, "timeout and attempt_timeout must be greater than 0"),
         ({"retries": -1}, "at least 0"),
-        ({"hedge_quantile": 1.0}, "shares between 0 and 1"),
-        ({"hedge_share": 2.0}, "shares between 0 and 1"),
+        ({"hedge_quantile": 1.0}, "between 0 and 1"),
+        ({"hedge_share": 2.0}, "between 0 and 1"),
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(wrong, why):
     with pytest.raises(ValueError, match=why):
-        Policy(**wrong)
+        RetryPolicy(**wrong)

@@ -12,8 +12,8 @@ from ddfast.dataset.remote import RemoteDataset, RemoteShard
 from ddfast.errors import StorageDeniedError, StorageError
 from ddfast.index import build_key_table, open_offsets
 from ddfast.storage import LocalStorage
-from ddfast.storage.transfer.retry import Policy
-from ddfast.storage.transfer.session import StorageLink
+from ddfast.storage.transfer.retry import RetryPolicy
+from ddfast.storage.transfer.session import TransferSession
 
 COUNT = 300
 
@@ -59,7 +59,7 @@ def local(paths):
 
 
 def test_readers_give_what_local_ones_do(paths):
-    link = StorageLink([LocalStorage(str(path)) for path in paths])
+    link = TransferSession([LocalStorage(str(path)) for path in paths])
     expected = local(paths)
     with RemoteReader(remote(paths, link)) as reader:
         assert list(reader) == expected
@@ -79,7 +79,9 @@ def test_faults_that_pass_are_not_seen_by_readers(paths):
             raise passing()
         return 0.0
 
-    link = StorageLink([Memory(path.read_bytes(), deal) for path in paths], Policy(retries=40, backoff=0.0))
+    link = TransferSession(
+        [Memory(path.read_bytes(), deal) for path in paths], RetryPolicy(retries=40, backoff=0.0)
+    )
     with RemoteReader(remote(paths, link)) as reader:
         assert [sample for batch in reader.batches(16, shuffle=True) for sample in batch] != []
         assert list(reader) == local(paths)
@@ -91,7 +93,7 @@ def test_readers_raise_what_the_storage_raised(paths):
     def deal(number):
         raise denied
 
-    with RemoteReader(remote(paths, StorageLink([Memory(b"", deal)] * 2))) as reader:
+    with RemoteReader(remote(paths, TransferSession([Memory(b"", deal)] * 2))) as reader:
         with pytest.raises(StorageDeniedError) as caught:
             next(iter(reader.batches(16)))
         assert caught.value is denied
@@ -104,7 +106,7 @@ def test_errors_are_known_by_reasons_of_any_text(paths, text):
     def deal(number):
         raise denied
 
-    with RemoteReader(remote(paths, StorageLink([Memory(b"", deal)] * 2))) as reader:
+    with RemoteReader(remote(paths, TransferSession([Memory(b"", deal)] * 2))) as reader:
         for read in (lambda: next(iter(reader.batches(16))), lambda: reader.get(3)):
             with pytest.raises(StorageDeniedError) as caught:
                 read()
@@ -113,7 +115,7 @@ def test_errors_are_known_by_reasons_of_any_text(paths, text):
 
 def test_a_storage_that_fails_as_a_whole_is_not_asked_again_for_each_batch(paths):
     memory = Memory(b"", lambda number: (_ for _ in ()).throw(passing()))
-    with RemoteReader(remote(paths, StorageLink([memory] * 2, Policy(retries=0), most=1))) as reader:
+    with RemoteReader(remote(paths, TransferSession([memory] * 2, RetryPolicy(retries=0), most=1))) as reader:
         batches = reader.batches(4)
         with pytest.raises(StorageError, match="connection reset"):
             next(batches)
@@ -121,7 +123,7 @@ def test_a_storage_that_fails_as_a_whole_is_not_asked_again_for_each_batch(paths
 
 
 def test_what_was_counted_stays_when_all_is_closed(paths):
-    link = StorageLink([LocalStorage(str(path)) for path in paths])
+    link = TransferSession([LocalStorage(str(path)) for path in paths])
     with RemoteReader(remote(paths, link)) as reader:
         assert len(list(reader)) == 2 * COUNT
         assert reader.stats().requests == link.traffic.requests > 0
@@ -129,7 +131,7 @@ def test_what_was_counted_stays_when_all_is_closed(paths):
 
 
 def test_storages_are_opened_again_after_they_were_closed(paths):
-    link = StorageLink([LocalStorage(str(path)) for path in paths])
+    link = TransferSession([LocalStorage(str(path)) for path in paths])
     for _ in range(2):
         with RemoteReader(remote(paths, link)) as reader:
             assert reader.get(1) == local(paths)[1]

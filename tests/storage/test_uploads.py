@@ -18,7 +18,7 @@ from ddfast.errors import (
 )
 from ddfast.storage import open_storage, open_upload
 from ddfast.storage.backends.stores import make_store
-from ddfast.storage.upload import uploads as uploading
+from ddfast.storage.upload import uploads
 from ddfast.storage.urls import split_url
 
 CONTENT = secrets.token_bytes(50_000)
@@ -129,7 +129,7 @@ def test_upload_that_is_over_refuses_more(url, options):
 
 
 def test_web_servers_are_not_written_to():
-    with pytest.raises(UnsupportedIOError, match="web servers are for reading"):
+    with pytest.raises(UnsupportedIOError, match="does not upload to web servers"):
         open_upload("https://h/x")
 
 
@@ -156,7 +156,7 @@ def test_disk_that_is_full_is_told_and_nothing_stays(tmp_path, monkeypatch):
 
     upload = open_upload(tmp_path / "x")
     upload.write(b"123")
-    monkeypatch.setattr(uploading.os, "fsync", refuse)
+    monkeypatch.setattr(uploads.os, "fsync", refuse)
     with pytest.raises(StorageError, match=r"x could not be written: .*No space left on device"):
         upload.commit()
     assert list(tmp_path.iterdir()) == []

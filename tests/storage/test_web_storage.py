@@ -17,7 +17,7 @@ from ddfast.errors import (
     StorageTimeoutError,
 )
 from ddfast.storage import open_storage
-from ddfast.storage.failures import retry_after
+from ddfast.storage.backends.failures import retry_after
 
 CONTENT = secrets.token_bytes(3000)
 PATH = "/data/x.bin"

@@ -1,4 +1,4 @@
-"""A file, by the calls of the system."""
+"""Files, read with system calls."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from typing import Any
 from urllib.parse import unquote
 
 from ddfast.errors import StorageError
+from ddfast.storage.backends.failures import REOPEN, beyond_end, failed, of_os_error
 from ddfast.storage.backends.threaded import ThreadedStorage
-from ddfast.storage.base import Span, Stat, Storage, paired
-from ddfast.storage.failures import REOPEN, failed, of_os_error, where
+from ddfast.storage.base import Span, Stat, paired
 from ddfast.storage.urls import scheme_of
+
+__all__ = ["LocalStorage", "OpenFile", "path_of"]
 
 
 class OpenFile:
-    """A descriptor that is closed when nobody refers to it any more: a thread may still read from it."""
+    """A file descriptor that is closed when the last reference is dropped: a thread may still read from it."""
 
     def __init__(self, path: Path) -> None:
         self.fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -31,8 +33,8 @@ class OpenFile:
 class LocalStorage(ThreadedStorage):
     """A file.
 
-    It is opened with the first use, and again when the system says that it lost it (ESTALE of a network file system).
-    The version is made of inode and time of the last change.
+    It is opened at the first use, and again after the system has lost it (ESTALE of a network file system). The
+    version consists of the inode and the time of the last change.
 
     Parameters:
         url: a path or a URL ``file:///...``.
@@ -41,17 +43,17 @@ class LocalStorage(ThreadedStorage):
     def __init__(self, url: str | os.PathLike[str], **options: Any) -> None:
         super().__init__(os.fspath(url), **options)
         self.path = path_of(self.url)
-        self._opening = threading.Lock()
+        self._file_lock = threading.Lock()
         self._file: OpenFile | None = None
 
     def stat(self) -> Stat:
-        """Size and version. A file that another was renamed over stays what it was to who has it open."""
+        """Size and version of the open file, also after another file has been renamed over it."""
         self.check_usable()
         with self._explaining(None):
             return self._look(self._opened())
 
     def read(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
-        """Read into the buffers, one after the other."""
+        """Read one span after the other."""
         self.check_usable()
         pairs = paired(spans, into)
         with self._explaining(pairs[0][0] if pairs else None):
@@ -62,21 +64,16 @@ class LocalStorage(ThreadedStorage):
                 self._look(file, span)
 
     def beside(self, suffix: str) -> LocalStorage:
-        """The file beside this one."""
+        """The file whose name is longer by the suffix."""
         return type(self)(self.url + suffix, **self.options)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, after its reads as in `ThreadedStorage.close`."""
         super().close()
         self._file = None
 
-    async def close_async(self) -> None:
-        """Close the file."""
-        await super().close_async()
-        self._file = None
-
     def _opened(self) -> OpenFile:
-        with self._opening:
+        with self._file_lock:
             if self._file is None:
                 file = OpenFile(self.path)
                 self._look(file)
@@ -89,13 +86,13 @@ class LocalStorage(ThreadedStorage):
 
     @contextlib.contextmanager
     def _explaining(self, span: Span | None, file: OpenFile | None = None) -> Iterator[None]:
-        """Raise what the system says as `StorageError`, and open the file anew next time if it was lost."""
+        """Raise errors of the system as `StorageError`; the next read opens the file again if it was lost."""
         try:
             yield
         except StorageError:
             raise
         except OSError as error:
-            with self._opening:
+            with self._file_lock:
                 if error.errno in REOPEN and (file is None or self._file is file):
                     self._file = None
             raise of_os_error(error, self.name, span) from error
@@ -105,36 +102,27 @@ class LocalStorage(ThreadedStorage):
         while done < len(target):
             got = self.read_some(file.fd, target[done:], span[0] + done)
             if got == 0:
-                raise self._ended(file, span, done)
+                size = self._look(file, span).size
+                if size < span[1]:
+                    raise beyond_end(self.name, span, size)
+                reason = f"the file ended after {done:,} bytes, but its size is {size:,}"
+                raise failed(self.name, span, reason, True)
             done += got
 
     def read_some(self, fd: int, target: memoryview, position: int) -> int:
-        """One call of the system: fill some of a buffer; gives the number of bytes, 0 at the end of the file."""
+        """Fill a part of a buffer by one system call; returns the number of bytes, 0 at the end of the file."""
         return os.preadv(fd, [target], position)
-
-    def _ended(self, file: OpenFile, span: Span, done: int) -> StorageError:
-        size = self._look(file, span).size
-        if size < span[1]:
-            return beyond_end(self, span, size)
-        return failed(self.name, span, f"it ended after {done:,} bytes, and has {size:,}", True)
 
 
 def path_of(url: str) -> Path:
-    """The path that a URL ``file://...`` or a path means.
+    """The path of a URL ``file://...``, or a path as it is.
 
     Raises:
-        ValueError: the file is on another machine.
+        ValueError: the URL names another machine.
     """
     if scheme_of(url) != "file":
         return Path(url)
     host, slash, path = url.partition("://")[2].partition("/")
     if host not in ("", "localhost"):
-        raise ValueError(f"{url} names a file on the machine {host!r}: a path on this one is file:///path")
+        raise ValueError(f"{url} names a file on the machine {host!r}. Use file:///path for a local file")
     return Path(unquote(slash + path))
-
-
-def beyond_end(storage: Storage, span: Span, size: int) -> StorageError:
-    """The error for a span that ends behind the object."""
-    return StorageError(
-        f"{where(storage.name, span)} cannot be read: it has {size:,} bytes", url=storage.name, span=span
-    )

@@ -1,37 +1,85 @@
-"""Objects in stores that obstore knows: S3, Google Cloud Storage, Azure, HTTP, and memory."""
+"""Objects in stores that obstore reads: S3, Google Cloud Storage, Azure, HTTP, and memory."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ddfast.errors import StorageDeniedError
-from ddfast.storage.backends.leaving import requests
-from ddfast.storage.backends.local import beyond_end
-from ddfast.storage.backends.obstore_errors import explained, is_failure, knows_no_head, may_be_cut
-from ddfast.storage.backends.pinned import MOST_PINNED, Pin
-from ddfast.storage.backends.stores import WITH_CREDENTIALS, key_of, make_store
-from ddfast.storage.base import Span, Stat, Storage, paired, scatter
-from ddfast.storage.failures import shortened
-from ddfast.storage.urls import Location, lengthened, split_url
+from ddfast.storage.backends.failures import beyond_end, incomplete
+from ddfast.storage.backends.obstore_errors import explained, is_failure, may_be_cut, needs_get
+from ddfast.storage.backends.stores import key_of, make_store, pending
+from ddfast.storage.base import Span, Stat, Storage, paired, run_blocking, scatter
+from ddfast.storage.urls import WITH_CREDENTIALS, Location, lengthened, split_url
 
 if TYPE_CHECKING:
     from obstore import Bytes, GetOptions, GetResult, ObjectMeta
     from obstore.store import ObjectStore
 
-T = TypeVar("T")
+__all__ = ["ObjectStorage", "list_keys"]
 
-# Spans of one blocking call that are asked for at once.
+# Requests of one blocking call that are sent at once.
 BLOCKING_REQUESTS = 8
-# The time that obstore gives to objects without one.
+# The time of the last change that obstore reports for objects without one.
 NO_TIME = 0
 
 
-class Client:
-    """A store and its connections, shared by the objects beside each other.
+class Requests(Protocol):
+    """How requests are sent to a store, and waited for."""
+
+    async def head(self, store: ObjectStore, key: str) -> ObjectMeta: ...
+    async def get(self, store: ObjectStore, key: str, options: GetOptions) -> GetResult: ...
+    async def content(self, result: GetResult) -> Bytes: ...
+
+
+class BlockingRequests:
+    """Requests that block: coroutines that await these only never suspend, see `run_blocking`."""
+
+    async def head(self, store: ObjectStore, key: str) -> ObjectMeta:
+        """Size and version."""
+        import obstore
+
+        return obstore.head(store, key)
+
+    async def get(self, store: ObjectStore, key: str, options: GetOptions) -> GetResult:
+        """The beginning of an answer."""
+        import obstore
+
+        return obstore.get(store, key, options=options)
+
+    async def content(self, result: GetResult) -> Bytes:
+        """The bytes of an answer."""
+        return result.bytes()
+
+
+class AsyncRequests:
+    """Requests that an event loop waits for."""
+
+    async def head(self, store: ObjectStore, key: str) -> ObjectMeta:
+        """Size and version."""
+        import obstore
+
+        return await pending.wait_for(obstore.head_async(store, key))
+
+    async def get(self, store: ObjectStore, key: str, options: GetOptions) -> GetResult:
+        """The beginning of an answer."""
+        import obstore
+
+        return await pending.wait_for(obstore.get_async(store, key, options=options))
+
+    async def content(self, result: GetResult) -> Bytes:
+        """The bytes of an answer."""
+        return await pending.wait_for(result.bytes_async())
+
+
+BLOCKING, ASYNC = BlockingRequests(), AsyncRequests()
+
+
+class StoreClient:
+    """A store and its connections, shared by several objects.
 
     Parameters:
         location: of any of them.
@@ -43,22 +91,10 @@ class Client:
         self._options = options
         self._lock = threading.Lock()
         self.store: ObjectStore = make_store(location, options)
-        self._pinned = 0
-
-    def may_pin(self) -> bool:
-        """Whether one more object may have a store, and connections, of its own."""
-        with self._lock:
-            self._pinned += 1
-            return self._pinned <= MOST_PINNED
-
-    @property
-    def has_credentials(self) -> bool:
-        """Whether there may be others to ask for."""
-        return self._location.scheme in WITH_CREDENTIALS
 
     def renew(self, refused: ObjectStore) -> bool:
-        """Have credentials asked for again after a store was refused; False if there are none to ask for."""
-        if not self.has_credentials:
+        """Request credentials again after a store denied access; False if it uses none."""
+        if self._location.scheme not in WITH_CREDENTIALS:
             return False
         with self._lock:
             if self.store is refused:  # another read may have been faster
@@ -69,15 +105,15 @@ class Client:
 class ObjectStorage(Storage):
     """An object of ``s3://``, ``gs://``, ``az://``, ``http(s)://`` or ``memory://``, read by requests for ranges.
 
-    Every request says which version it is meant for, and what the answer says of it is looked at as well. A request is
-    made once, or twice where credentials were refused and could be asked for again.
+    Every request names the version by ``If-Match`` if it has a strong ETag, and every answer is compared with the
+    version that was seen first. A request is sent once, or twice where credentials were refused and could be renewed.
 
     Parameters:
         url: of the object.
         options: as for `open_storage`.
 
     Raises:
-        StorageOptionError: an option is not known, or has a value that makes no sense.
+        StorageOptionError: an option is unknown or has an invalid value.
         MissingPackageError: obstore is not installed.
     """
 
@@ -85,18 +121,16 @@ class ObjectStorage(Storage):
         super().__init__(url, **options)
         self._location = split_url(url)
         self._key = key_of(self._location)
-        self._client: Client = Client(self._location, options) if _client is None else _client
+        self._client: StoreClient = StoreClient(self._location, options) if _client is None else _client
         self._tag: str | None = None
-        self._pin = Pin(self._location, options)
-        self._may_pin = False
 
     def stat(self) -> Stat:
-        """Size and version, by a request for the head of the object."""
-        return self._twice(self._stat)
+        """Size and version, by a HEAD request."""
+        return run_blocking(self._stat(BLOCKING))
 
     async def stat_async(self) -> Stat:
         """As `stat`."""
-        return await self._twice_async(self._stat_async)
+        return await self._stat(ASYNC)
 
     def read(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
         """Read each span by a request of its own, some at once."""
@@ -124,207 +158,105 @@ class ObjectStorage(Storage):
             await _all_of([self._read_one_async(span, target) for span, target in pairs])
 
     async def read_over_async(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
-        """Read all by one request."""
-        self.check_usable()
+        """Read all spans by one request."""
         hull = spans[0][0], spans[-1][1]
-        scatter(memoryview(await self._got_async(hull)), hull[0], spans, into)
+        scatter(memoryview(await self._get(ASYNC, hull)), hull[0], spans, into)
 
     def read_all(self) -> memoryview:
-        """The whole object, by a single request."""
-        return memoryview(self._twice(lambda store: self._get(store, None)))
+        """The whole object, by one request."""
+        return memoryview(run_blocking(self._get(BLOCKING, None)))
 
     async def read_all_async(self) -> memoryview:
         """As `read_all`."""
-        return memoryview(await self._twice_async(lambda store: self._get_async(store, None)))
+        return memoryview(await self._get(ASYNC, None))
 
     def beside(self, suffix: str) -> ObjectStorage:
         """Another object of the same store, over the same connections."""
-        return self.neighbour(lengthened(self.url, suffix))
+        return self.sibling(lengthened(self.url, suffix))
 
-    def neighbour(self, url: str) -> ObjectStorage:
+    def sibling(self, url: str) -> ObjectStorage:
         """The object of another URL in the same store, over the same connections."""
         self.check_usable()
         return type(self)(url, _client=self._client, **self.options)
 
     async def close_async(self) -> None:
-        """Wait for the end of requests that were cancelled, for a second at most."""
+        """Close the storage, and wait for the end of cancelled requests, at most a second."""
         await super().close_async()
-        await requests.settle()
+        await pending.settle()
 
-    # -- one request
+    # -- requests
 
     def _read_one(self, span: Span, target: memoryview) -> None:
-        if self._should_pin():
-            self._pin.attempt(cast("str", self._tag))
-        content = self._range(span)
-        if content is None:
-            content = self._twice(lambda store: self._get(store, span))
-        target[:] = memoryview(content)
+        target[:] = memoryview(run_blocking(self._get(BLOCKING, span)))
 
     async def _read_one_async(self, span: Span, target: memoryview) -> None:
-        target[:] = memoryview(await self._got_async(span))
+        target[:] = memoryview(await self._get(ASYNC, span))
 
-    async def _got_async(self, span: Span) -> Bytes:
-        """A span by one request."""
-        if self._should_pin():
-            await self._pin.attempt_async(cast("str", self._tag))
-        content = await self._range_async(span)
-        if content is None:
-            content = await self._twice_async(lambda store: self._get_async(store, span))
-        return content
-
-    def _should_pin(self) -> bool:
-        requests.begin(self.name)
-        if not self._pin.is_due() or self._tag is None:
-            return False
-        self._may_pin = self._may_pin or self._client.may_pin()
-        if not self._may_pin:
-            self._pin.settle()
-        return self._may_pin
-
-    def _range(self, span: Span) -> Bytes | None:
-        """A span of the version that was seen; None where it has to be got in another way."""
-        store = self._pin.store
-        if store is None:
-            return None
-        import obstore
-
+    async def _get(self, requests: Requests, span: Span | None) -> Bytes:
+        """A span, or the whole object; once more with new credentials where access was denied."""
+        store = self._begin()
         try:
-            return self._whole(obstore.get_range(store, self._key, start=span[0], end=span[1]), span)
-        except Exception as error:
-            self._explain_range(error, span)
-        return None
-
-    async def _range_async(self, span: Span) -> Bytes | None:
-        store = self._pin.store
-        if store is None:
-            return None
-        import obstore
-
-        try:
-            asked = obstore.get_range_async(store, self._key, start=span[0], end=span[1])
-            return self._whole(await requests.wait_for(asked), span)
-        except Exception as error:
-            self._explain_range(error, span)
-        return None
-
-    def _whole(self, content: Bytes, span: Span) -> Bytes:
-        """The content of a span, if that is all of it."""
-        if len(content) != span[1] - span[0]:
-            self._refuse_beyond(cast("Stat", self._seen), span)
-            raise shortened(self.name, span, len(content))
-        return content
-
-    def _explain_range(self, error: Exception, span: Span) -> None:
-        """Raise what the error means, unless new credentials may help."""
-        if not is_failure(error):
-            raise error
-        if may_be_cut(error):
-            self._refuse_beyond(cast("Stat", self._seen), span)
-        meaning = explained(error, self, span)
-        if not isinstance(meaning, StorageDeniedError) or not self._client.has_credentials:
-            raise meaning from error
-        self._pin.drop()
-
-    def _get(self, store: ObjectStore, span: Span | None) -> Bytes:
-        import obstore
-
-        try:
-            result = obstore.get(store, self._key, options=self._wanted(span))
-            return self._checked(result, result.bytes(), span)
-        except Exception as error:
-            if not is_failure(error):
-                raise
-            if may_be_cut(error):
-                self._refuse_beyond(self._stat(store), span)
-            raise explained(error, self, span) from error
-
-    async def _get_async(self, store: ObjectStore, span: Span | None) -> Bytes:
-        import obstore
-
-        try:
-            result = await requests.wait_for(obstore.get_async(store, self._key, options=self._wanted(span)))
-            return self._checked(result, await requests.wait_for(result.bytes_async()), span)
-        except Exception as error:
-            if not is_failure(error):
-                raise
-            if may_be_cut(error):
-                self._refuse_beyond(await self._stat_async(store), span)
-            raise explained(error, self, span) from error
-
-    def _stat(self, store: ObjectStore) -> Stat:
-        import obstore
-
-        try:
-            try:
-                return self._seen_as(obstore.head(store, self._key), None)
-            except Exception as error:
-                if not knows_no_head(error):
-                    raise
-            return self._seen_as(obstore.get(store, self._key, options={"range": (0, 1)}).meta, None)
-        except Exception as error:
-            if not is_failure(error):
-                raise
-            raise explained(error, self, None) from error
-
-    async def _stat_async(self, store: ObjectStore) -> Stat:
-        import obstore
-
-        try:
-            try:
-                return self._seen_as(await requests.wait_for(obstore.head_async(store, self._key)), None)
-            except Exception as error:
-                if not knows_no_head(error):
-                    raise
-            asked = obstore.get_async(store, self._key, options={"range": (0, 1)})
-            return self._seen_as((await requests.wait_for(asked)).meta, None)
-        except Exception as error:
-            if not is_failure(error):
-                raise
-            raise explained(error, self, None) from error
-
-    def _twice(self, ask: Callable[[ObjectStore], T]) -> T:
-        """Ask the store, and once more with new credentials if it refuses those it has."""
-        self.check_usable()
-        requests.begin(self.name)
-        store = self._client.store
-        try:
-            return ask(store)
+            return await self._get_once(requests, store, span)
         except StorageDeniedError:
             if not self._client.renew(store):
                 raise
-        return ask(self._client.store)
+        return await self._get_once(requests, self._client.store, span)
 
-    async def _twice_async(self, ask: Callable[[ObjectStore], Awaitable[T]]) -> T:
-        self.check_usable()
-        requests.begin(self.name)
-        store = self._client.store
+    async def _stat(self, requests: Requests) -> Stat:
+        store = self._begin()
         try:
-            return await ask(store)
+            return await self._stat_once(requests, store)
         except StorageDeniedError:
             if not self._client.renew(store):
                 raise
-        return await ask(self._client.store)
+        return await self._stat_once(requests, self._client.store)
 
-    # -- what is asked and what is answered
+    def _begin(self) -> ObjectStore:
+        self.check_usable()
+        pending.begin(self.name)
+        return self._client.store
 
-    def _wanted(self, span: Span | None) -> GetOptions:
+    async def _get_once(self, requests: Requests, store: ObjectStore, span: Span | None) -> Bytes:
         options: GetOptions = {}
         if span is not None:
             options["range"] = span
         if self._tag is not None:
             options["if_match"] = self._tag
-        return options
+        try:
+            result = await requests.get(store, self._key, options)
+            content = await requests.content(result)
+            return self._checked(result, content, span)
+        except Exception as error:
+            if not is_failure(error):
+                raise
+            if may_be_cut(error):
+                self._refuse_beyond(await self._stat_once(requests, store), span)
+            raise explained(error, self, span) from error
+
+    async def _stat_once(self, requests: Requests, store: ObjectStore) -> Stat:
+        try:
+            try:
+                return self._note_meta(await requests.head(store, self._key), None)
+            except Exception as error:
+                if not needs_get(error):
+                    raise
+            return self._note_meta((await requests.get(store, self._key, {"range": (0, 1)})).meta, None)
+        except Exception as error:
+            if not is_failure(error):
+                raise
+            raise explained(error, self, None) from error
+
+    # -- answers
 
     def _checked(self, result: GetResult, content: Bytes, span: Span | None) -> Bytes:
-        stat = self._seen_as(result.meta, span)
-        self._refuse_beyond(stat, span)  # some answer with what there is
+        stat = self._note_meta(result.meta, span)
+        self._refuse_beyond(stat, span)  # some servers answer with the bytes up to the end
         expected = span or (0, stat.size)
         if len(content) != expected[1] - expected[0]:
-            raise shortened(self.name, expected, len(content))
+            raise incomplete(self.name, expected, len(content))
         return content
 
-    def _seen_as(self, meta: ObjectMeta, span: Span | None) -> Stat:
+    def _note_meta(self, meta: ObjectMeta, span: Span | None) -> Stat:
         tag = meta["e_tag"]
         seen = self._seen
         if tag is not None and seen is not None and seen.version == tag and seen.size == meta["size"]:
@@ -332,19 +264,19 @@ class ObjectStorage(Storage):
         changed = meta["last_modified"]
         time = f"{changed:%Y-%m-%dT%H:%M:%S.%fZ}" if changed.timestamp() > NO_TIME else None
         stat = self.note(Stat(meta["size"], tag or time), span)
-        # If-Match compares strongly (RFC 9110, 13.1.1): a weak one never fits
+        # If-Match compares strongly (RFC 9110, 13.1.1): a weak ETag never matches
         if tag and not tag.startswith("W/"):
             self._tag = tag
         return stat
 
     def _refuse_beyond(self, stat: Stat, span: Span | None) -> None:
-        """Raise if a span ends behind the object."""
+        """Raise if a span ends after the end of the object."""
         if span is not None and span[1] > stat.size:
-            raise beyond_end(self, span, stat.size)
+            raise beyond_end(self.name, span, stat.size)
 
 
 async def _all_of(reads: list[Coroutine[Any, Any, None]]) -> None:
-    """Wait for all; when one fails, or this is cancelled, none goes on."""
+    """Wait for all; if one fails, or this is cancelled, cancel the others."""
     tasks = [asyncio.create_task(read) for read in reads]
     try:
         await asyncio.gather(*tasks)
@@ -356,16 +288,16 @@ async def _all_of(reads: list[Coroutine[Any, Any, None]]) -> None:
 
 
 def list_keys(folder: Location, options: dict[str, Any]) -> list[str]:
-    """The keys of all objects below a folder, and of those below its folders.
+    """The keys of all objects in a folder and its folders.
 
     Raises:
-        StorageError: the store did not give its list.
+        StorageError: the store could not be listed.
     """
     import obstore
 
     storage = ObjectStorage(str(folder), **options)
-    requests.begin(storage.name)
-    store = make_store(folder, options, retries=True)  # nobody else attempts it again
+    pending.begin(storage.name)
+    store = make_store(folder, options, retries=True)  # no other code retries this
     try:
         parts = obstore.list(store, folder.key or None, chunk_size=1000)
         return [meta["path"] for part in parts for meta in part]

@@ -1,15 +1,15 @@
-"""Blocks of far objects as files of one directory, each checked whenever it is read.
+"""Blocks of remote objects as files of one directory, which are checked whenever they are read.
 
-A block is a file ``<32 hex digits>.block``; the digits are a hash of all that its bytes depend on (`Address`), so a
-name says nothing and can be nothing else. The file holds, in the byte order of the machine:
+A block is a file ``<32 hex digits>.block``; the digits are a hash of all that its bytes depend on (`BlockAddress`), so
+names contain no secrets and cannot collide. The file contains, in the byte order of the machine:
 
-    8 bytes         XXH3-64 of the sums, seeded with the address: a block under another's name is found out
-    8 bytes a page  XXH3-64 of each page of 16 KiB, the last one of what is left
-    the bytes       as far as the object reaches
+    8 bytes           XXH3-64 of the sums, seeded with the address, which detects a block with a wrong name
+    8 bytes per page  XXH3-64 of each page of 16 KiB; the last page may be shorter
+    the bytes         up to the end of the object
 
-A read touches the pages that it needs and no more. While it is written a block is ``<32 hex digits>.<16 random
-ones>.part``, of its full size from the start, and is renamed when it is complete. Nothing is ever flushed: what a
-killed process or a machine without power leaves behind does not have the right sums.
+A read touches only the pages that it needs. While it is written, a block has the name ``<32 hex digits>.<16 random
+digits>.part`` and its full size, and it is renamed when it is complete. Files are never flushed: those that a killed
+process or a power failure leaves incomplete do not have the correct sums.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ from typing import NamedTuple
 
 from xxhash import xxh3_64, xxh3_64_intdigest
 
-__all__ = ["FILE_NAME", "PAGE_BYTES", "Address", "Block", "BlockFolder", "Part", "footprint"]
+__all__ = ["FILE_NAME", "PAGE_BYTES", "Block", "BlockAddress", "BlockFolder", "BlockPart", "footprint"]
 
 PAGE_BYTES = 1 << 14
 FORMAT = 1
 FILE_NAME = re.compile(r"[0-9a-f]{32}\.(block|[0-9a-f]{16}\.part)")
 
 SUM = Struct("=Q")
-# A planted pipe must not make us wait, nor a planted link lead us elsewhere.
+# A pipe of another user must not block reads, nor a link lead to another file.
 READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 MAKE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
-# What opening says of a link, and of a socket.
-PLANTED = {errno.ELOOP, errno.EMLINK, errno.ENXIO}
+# Errors of opening a link, and a socket.
+NO_FILE = {errno.ELOOP, errno.EMLINK, errno.ENXIO}
 
-# Not everywhere is there a way to read just what the system has in memory.
+# Reads only bytes that the system has in memory; None where that does not exist.
 NO_WAIT = getattr(os, "RWF_NOWAIT", None)
 
-# Ages of use are kept to the minute: one system call less for most reads.
+# Times of use are accurate to a minute: one system call less for most reads.
 TOUCH_SECONDS = 60
 
 
-class Part(NamedTuple):
-    """Bytes ``[start, stop)`` of a block, and the memory that they go to."""
+class BlockPart(NamedTuple):
+    """Bytes ``[start, stop)`` of a block, and the memory for them."""
 
     start: int
     stop: int
@@ -58,7 +58,7 @@ class Part(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Where a block is kept, what seeds its sums, and how many bytes it holds."""
+    """Name of a block, seed of its sums, and number of its bytes."""
 
     name: str
     seed: int
@@ -66,7 +66,7 @@ class Block(NamedTuple):
 
     @property
     def header_size(self) -> int:
-        """Bytes in front of the block's own."""
+        """Bytes before those of the block."""
         return 8 + 8 * -(-self.size // PAGE_BYTES)
 
     @property
@@ -76,12 +76,12 @@ class Block(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Address:
-    """One version of one object, in blocks.
+class BlockAddress:
+    """One version of one object, divided into blocks.
 
     Parameters:
         place: where the object is.
-        version: what changes with its content.
+        version: changes with its content.
         size: bytes of the object.
         block_bytes: bytes of every block but the last.
     """
@@ -92,7 +92,7 @@ class Address:
     block_bytes: int
 
     def block(self, number: int) -> Block:
-        """The block with bytes from ``number * block_bytes`` on."""
+        """The block that begins at byte ``number * block_bytes``."""
         fields = [FORMAT, self.place, self.version, self.size, self.block_bytes, number]
         digest = blake2b(repr(fields).encode("utf-8", "surrogatepass"), digest_size=24).digest()
         start = number * self.block_bytes
@@ -101,15 +101,15 @@ class Address:
 
 
 def footprint(size: int) -> int:
-    """Bytes of a disk that a file of `size` bytes takes, with pages of 4 KiB."""
+    """Disk space of a file of `size` bytes, in pages of 4 KiB."""
     return -(-size // 4096) * 4096
 
 
 class BlockFolder:
-    """The files of blocks, below one directory that is held open: nobody can put another in its place.
+    """The files of blocks in one directory, which stays open, so that it cannot be replaced by another.
 
     Parameters:
-        directory: file descriptor of the directory; it belongs to the folder from now on.
+        directory: file descriptor of the directory, which `close` closes.
     """
 
     def __init__(self, directory: int) -> None:
@@ -119,19 +119,19 @@ class BlockFolder:
         """Close the directory."""
         os.close(self.directory)
 
-    def load(self, block: Block, parts: Sequence[Part], wait: bool = True) -> bool | None:
-        """Fill the memory of the parts. Where that could not be done, it holds anything.
+    def load(self, block: Block, parts: Sequence[BlockPart], wait: bool = True) -> bool | None:
+        """Fill the memory of the parts. If that fails, its contents are undefined.
 
         Parameters:
             block: the block.
-            parts: what is wanted of it.
-            wait: read from the disk what the system does not have in memory.
+            parts: the parts to load.
+            wait: read from the disk if necessary.
 
         Returns:
-            True: done. False: there is no such block. None: it was damaged, and is gone.
+            True if they were filled; False if there is no such block; None if it was damaged, and was removed.
 
         Raises:
-            BlockingIOError: it would have to wait.
+            BlockingIOError: the disk would have to be read.
         """
         if not wait and NO_WAIT is None:
             raise BlockingIOError
@@ -139,7 +139,7 @@ class BlockFolder:
         try:
             file = os.open(name, READ_FLAGS, dir_fd=self.directory)
         except OSError as error:
-            if error.errno not in PLANTED:
+            if error.errno not in NO_FILE:
                 return False
             self.remove(name)
             return None
@@ -152,14 +152,13 @@ class BlockFolder:
         return None
 
     def reserve(self, block: Block) -> tuple[int, str]:
-        """A new file of the full size of a block: its descriptor and name.
+        """Create a file with the full size of a block; returns its descriptor and name.
 
         Raises:
-            OSError: the directory, or its file system, does not take it.
+            OSError: it cannot be created.
         """
-        name = (
-            f"{block.name}.{os.urandom(8).hex()}.part"  # containers that share a disk have equal process ids
-        )
+        # Containers that share a disk may have equal process ids, so the name is random.
+        name = f"{block.name}.{os.urandom(8).hex()}.part"
         file = os.open(name, MAKE_FLAGS, 0o600, dir_fd=self.directory)
         try:
             os.ftruncate(file, block.file_size)
@@ -170,13 +169,13 @@ class BlockFolder:
         return file, name
 
     def complete(self, file: int, name: str, block: Block, content: memoryview) -> bool:
-        """Fill a reserved file and give it the name of its block; close it in any case.
+        """Fill a reserved file and rename it to the name of its block. Closes it in any case.
 
         Returns:
-            False if somebody removed it in the meantime.
+            False if it was removed by another process.
 
         Raises:
-            OSError: it could not be written, and is gone.
+            OSError: it could not be written, and was removed.
         """
         try:
             _write(file, [_header(content, block.seed), content])
@@ -191,17 +190,17 @@ class BlockFolder:
         return True
 
     def remove(self, name: str) -> None:
-        """Remove a file if it is there."""
+        """Remove a file if it exists."""
         with contextlib.suppress(OSError):
             os.unlink(name, dir_fd=self.directory)
 
 
-def _read(file: int, block: Block, parts: Sequence[Part], flags: int) -> bool:
-    """Fill the memory of the parts; False if the file is not the block's, or its disk fails."""
+def _read(file: int, block: Block, parts: Sequence[BlockPart], flags: int) -> bool:
+    """Fill the memory of the parts; False if the file does not contain the block, or the disk fails."""
     status = os.fstat(file)
     if not stat.S_ISREG(status.st_mode) or status.st_size != block.file_size:
         return False
-    # The time of modification stands for that of use: the system changes the time of access by itself, or never.
+    # The time of modification is used as the time of use: systems update the time of access differently, or never.
     if time.time() - status.st_mtime > TOUCH_SECONDS:
         with contextlib.suppress(OSError):
             os.utime(file)
@@ -218,8 +217,8 @@ def _read(file: int, block: Block, parts: Sequence[Part], flags: int) -> bool:
         return False
 
 
-def _read_part(file: int, block: Block, part: Part, sums: memoryview, flags: int) -> bool:
-    """Read the pages that a part touches, its own bytes straight to where they belong, and check them."""
+def _read_part(file: int, block: Block, part: BlockPart, sums: memoryview, flags: int) -> bool:
+    """Read the pages that a part touches, its own bytes directly into its memory, and check them."""
     first, last = part.start // PAGE_BYTES, -(-part.stop // PAGE_BYTES)
     start, stop = first * PAGE_BYTES, min(last * PAGE_BYTES, block.size)
     before, behind = memoryview(bytearray(part.start - start)), memoryview(bytearray(stop - part.stop))
@@ -228,11 +227,11 @@ def _read_part(file: int, block: Block, part: Part, sums: memoryview, flags: int
 
 
 def _fill(file: int, buffers: Sequence[memoryview], at: int, flags: int) -> None:
-    """Fill all buffers from a position on.
+    """Fill all buffers from a position of the file.
 
     Raises:
-        BlockingIOError: it would have to wait, and the flags forbid it; a system that cannot tell says so, too.
-        OSError: the file is shorter, or the disk fails.
+        BlockingIOError: the disk would have to be read, and the flags forbid it, or the system does not support them.
+        OSError: the file is too short, or the disk fails.
     """
     size = sum(map(len, buffers))
     try:
@@ -265,7 +264,7 @@ def _seal(sums: bytes | memoryview, seed: int) -> int:
 
 
 def _sums(before: memoryview, middle: memoryview, behind: memoryview) -> Iterator[int]:
-    """Sums of the pages of three pieces of memory that stand for one, whose outer ones are less than a page."""
+    """Sums of the pages of three consecutive pieces of memory, of which the outer ones are less than a page."""
     head = PAGE_BYTES - len(before)
     if len(middle) < head:
         yield _sum(before, middle, behind)

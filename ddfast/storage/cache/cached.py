@@ -1,51 +1,107 @@
-"""A storage that keeps what it has read on the local disk, for all processes of a user."""
+"""A storage that caches what it has read on the local disk, for all processes of a user."""
 
 from __future__ import annotations
 
 import os
 import re
 import threading
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
-from ddfast.storage.base import Span, Stat, Storage, paired
-from ddfast.storage.cache.blocks import PAGE_BYTES, Address, Block, footprint
-from ddfast.storage.cache.reads import CacheTraffic, Errand, glance, is_small, wanted_of, windows
-from ddfast.storage.cache.shared import BlockCache, shared_cache
+from ddfast.storage.base import Span, Stat, Storage, paired, run_blocking
+from ddfast.storage.cache.blocks import PAGE_BYTES, Block, BlockAddress, footprint
+from ddfast.storage.cache.reads import (
+    CacheCounters,
+    CacheRead,
+    CacheWaits,
+    is_small,
+    load_at_hand,
+    wanted_of,
+    windows,
+)
+from ddfast.storage.cache.shared import BlockCache, BlockFetch, shared_cache
 
-__all__ = ["BLOCK_BYTES", "CacheTraffic", "CachedStorage"]
+__all__ = ["BLOCK_BYTES", "CachedStorage"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 BLOCK_BYTES = 1 << 20
 
-# Options that tell one store from another, and no secret of either.
+# Options that distinguish stores, and are not secret.
 PLACES = re.compile("endpoint|account_name|region")
 
 
+class BlockingWaits:
+    """Waits that block: coroutines that await these only never suspend, see `run_blocking`."""
+
+    async def call(self, cache: BlockCache, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """The result of file operations."""
+        return function(*args, **kwargs)
+
+    async def stat(self, storage: Storage) -> Stat:
+        """Size and version of an object."""
+        return storage.stat()
+
+    async def read(self, storage: Storage, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
+        """Read from the storage."""
+        storage.read(spans, into)
+
+    async def fetch(self, fetch: BlockFetch) -> memoryview | None:
+        """A block that another thread or task reads."""
+        return fetch.wait()
+
+
+class AsyncWaits:
+    """Waits of an event loop."""
+
+    async def call(self, cache: BlockCache, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """The result of file operations, in a thread."""
+        return await cache.in_thread(function, *args, **kwargs)
+
+    async def stat(self, storage: Storage) -> Stat:
+        """Size and version of an object."""
+        return await storage.stat_async()
+
+    async def read(self, storage: Storage, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
+        """Read from the storage."""
+        await storage.read_async(spans, into)
+
+    async def fetch(self, fetch: BlockFetch) -> memoryview | None:
+        """A block that another thread or task reads."""
+        return await fetch.wait_async()
+
+
+BLOCKING, ASYNC = BlockingWaits(), AsyncWaits()
+
+
 class CachedStorage(Storage):
-    """Reads aligned blocks of another storage once, and keeps them as files; a later epoch reads no remote byte.
+    """Reads aligned blocks of another storage once, and keeps them as files: a second epoch reads no remote byte.
 
-    The directory may be used by any number of processes, for any number of objects, and any of them may be killed at
-    any time. A block's name is a hash of URL, end point, version, size, block size and number, so bytes of a replaced
-    object are never served. Each page of a block is checked with XXH3-64 when it is read; what is damaged is dropped
-    and fetched anew. What was not used for longest leaves when the limit is reached. Links in the directory are not
-    followed, and a directory that belongs to somebody else, that others may write to or that is a link itself is not
-    used: then, and where the disk is full or cannot be written, reading goes on without the cache, with one
-    RuntimeWarning. An object without a version is never cached.
+    Any number of processes may use the directory, for any number of objects, and any of them may be killed at any
+    time. The name of a block is a hash of URL, endpoint, version, size, block size and number, so bytes of a replaced
+    object are never returned. Each page of a block is checked with XXH3-64 when it is read; damaged blocks are removed
+    and read from the storage again. When the limit is reached, the blocks that were not used for longest are removed.
+    Links in the directory are not followed. A directory that belongs to another user, that others may write to, or that
+    is a link is not used: then, and if the disk is full or cannot be written, reading goes on without the cache, with
+    one RuntimeWarning. An object without a version is never cached.
 
-    A block is stored before the read that fetched it returns. Where a block was given up by its first reader, or is
-    slower to come than usual, whoever waits for it as well reads by itself: a second request for slow bytes works.
+    A block is stored before the read that fetched it returns. If its first reader was cancelled or is slower than
+    usual, other readers that wait for the block read from the storage themselves.
 
-    The directory holds ``<hash>.block`` files (see `ddfast.storage.cache.blocks`), ``<hash>.<random>.part`` files that are
-    being written, and ``usage``, their count and lock (see `ddfast.storage.cache.usage`). Other files there are left alone.
+    The directory holds ``<hash>.block`` files (see `ddfast.storage.cache.blocks`), ``<hash>.<random>.part`` files that
+    are being written, and ``usage``, their total size and lock (see `ddfast.storage.cache.usage`). Other files are
+    ignored.
 
     Parameters:
         storage: where the bytes come from; closed together with this one.
-        directory: where the blocks are kept; made, for this user alone, if it is missing.
-        limit_bytes: what all blocks in the directory may take of the disk. Where processes name different limits,
-            each keeps to its own when it adds a block.
-        block_bytes: bytes of a block, a multiple of 16 KiB.
+        directory: where the blocks are kept; created, for this user only, if it is missing.
+        limit_bytes: disk space for all blocks in the directory. Each process applies its own limit when it adds a
+            block.
+        block_bytes: size of a block, a multiple of 16 KiB.
 
     Raises:
         ValueError: `block_bytes` is no multiple of 16 KiB, or the limit is less than one block.
@@ -59,20 +115,20 @@ class CachedStorage(Storage):
         block_bytes: int = BLOCK_BYTES,
     ) -> None:
         if block_bytes <= 0 or block_bytes % PAGE_BYTES:
-            raise ValueError(f"block_bytes is {block_bytes:,}: give a multiple of {PAGE_BYTES:,}")
+            raise ValueError(f"block_bytes is {block_bytes:,}, but must be a multiple of {PAGE_BYTES:,}")
         least = footprint(Block("", 0, block_bytes).file_size)
         if limit_bytes < least:
             raise ValueError(
-                f"the cache's limit of {limit_bytes:,} bytes is less than one block takes ({least:,}): raise it, or "
-                "choose smaller blocks"
+                f"the limit of the cache is {limit_bytes:,} bytes, less than one block takes ({least:,}). Increase "
+                "it, or use smaller blocks"
             )
         super().__init__(storage.url)
         self.storage = storage
         self.directory = directory
         self.limit_bytes = limit_bytes
         self.block_bytes = block_bytes
-        self._traffic = CacheTraffic()
-        self._counting = threading.Lock()
+        self._counters = CacheCounters()
+        self._counters_lock = threading.Lock()
         self._place = _place(storage)
         self._cache = shared_cache(directory, limit_bytes)
 
@@ -80,17 +136,23 @@ class CachedStorage(Storage):
         return type(self), (self.storage, self.directory, self.limit_bytes, self.block_bytes)
 
     @property
-    def traffic(self) -> CacheTraffic:
-        """Where this storage's blocks came from, so far."""
-        return replace(self._traffic)
+    def counters(self) -> CacheCounters:
+        """Where the blocks of this storage came from so far."""
+        return replace(self._counters)
+
+    @property
+    def traffic(self) -> CacheCounters:
+        """Deprecated name of `counters`."""
+        warnings.warn("CachedStorage.traffic is deprecated, use counters", DeprecationWarning, stacklevel=2)
+        return self.counters
 
     @property
     def seen(self) -> Stat | None:
-        """What the first `stat` or read learnt of the object; None before. Asks nobody."""
+        """Size and version that the first `stat` or read found; None before. Sends no request."""
         return self._seen or self.storage.seen
 
     def stat(self) -> Stat:
-        """Ask the storage for size and version; errors as there."""
+        """Size and version, from the storage. Errors as there."""
         self.check_usable()
         return self.note(self.storage.stat())
 
@@ -100,102 +162,71 @@ class CachedStorage(Storage):
         return self.note(await self.storage.stat_async())
 
     def read(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
-        """Read into the buffers: from the directory what it has, and the rest in one attempt.
+        """Read into the buffers from the directory, and blocks that are missing there from the storage, in one attempt.
 
-        What the directory has is served also where the object was replaced since it was first seen: it is of the
-        version seen then, as all that is read.
+        Blocks in the directory are returned even if the object was replaced since it was first seen: they are of the
+        version that was seen then, as all bytes that are read.
 
         Raises:
-            ValueError: a buffer has not the length of its span, or a span is none.
-            StorageError: what is missing could not be read.
-            ClosedError: the storage is closed, or of another process.
+            ValueError: a buffer does not have the length of its span, or a span is invalid.
+            StorageError: missing blocks could not be read.
+            ClosedError: the storage is closed, or was opened by another process.
         """
         self.check_usable()
-        pairs = paired(spans, into)
-        with self._cache.held() as cache:
-            address = self._address(cache, self.seen or self.stat(), pairs)
-            if address is None:
-                self.storage.read(spans, into)
-                return
-            for wanted in windows(pairs, self.block_bytes):
-                self._run(Errand(cache, address, wanted))
-
-    def _run(self, errand: Errand) -> None:
-        try:
-            errand.look()
-            if errand.spans:
-                self.storage.read(errand.spans, errand.buffers)
-                errand.land()
-        finally:
-            errand.leave()
-        if errand.awaited:
-            errand.arrived = {number: flight.wait() for number, flight in errand.awaited.items()}
-            errand.settle()
-            if errand.late[0]:
-                self.storage.read(*errand.late)
-        self._count(errand.traffic)
-
-    def read_at_hand(self, spans: Sequence[Span], into: Sequence[memoryview]) -> bool:
-        """As `read`, where the system has all of it in memory, as blocks of the directory."""
-        self.check_usable()
-        if self.seen is None or not is_small(spans):
-            return False
-        pairs, traffic = paired(spans, into), CacheTraffic()
-        with self._cache.held() as cache:
-            address = self._address(cache, self.seen, pairs)
-            if address is None:
-                return False
-            found = glance(cache, address, wanted_of(pairs, self.block_bytes), traffic)
-        self._count(traffic)
-        return found
+        run_blocking(self._read(BLOCKING, spans, into))
 
     async def read_async(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
-        """As `read`. When it was cancelled, the buffers are not touched any more."""
+        """As `read`. Nothing writes to the buffers after it was cancelled."""
         self.check_usable()
+        await self._read(ASYNC, spans, into)
+
+    async def _read(self, waits: CacheWaits, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
         pairs = paired(spans, into)
         with self._cache.held() as cache:
-            address = self._address(cache, self.seen or await self.stat_async(), pairs)
+            address = self._address(cache, self.seen or await waits.stat(self), pairs)
             if address is None:
-                await self.storage.read_async(spans, into)
+                await waits.read(self.storage, spans, into)
                 return
             for wanted in windows(pairs, self.block_bytes):
-                await self._run_async(cache, Errand(cache, address, wanted))
+                read = CacheRead(cache, address, wanted)
+                await read.run(waits, self.storage)
+                self._count(read.counters)
 
-    async def _run_async(self, cache: BlockCache, errand: Errand) -> None:
-        try:
-            await cache.in_thread(errand.look)
-            if errand.spans:
-                await self.storage.read_async(errand.spans, errand.buffers)
-                await cache.in_thread(errand.land)
-        finally:
-            errand.leave()
-        if errand.awaited:
-            errand.arrived = {number: await flight.wait_async() for number, flight in errand.awaited.items()}
-            await cache.in_thread(errand.settle)
-            if errand.late[0]:
-                await self.storage.read_async(*errand.late)
-        self._count(errand.traffic)
+    def read_at_hand(self, spans: Sequence[Span], into: Sequence[memoryview]) -> bool:
+        """As `read`, if the system has all blocks in memory, as files of the directory."""
+        self.check_usable()
+        seen = self.seen
+        if seen is None or not is_small(spans):
+            return False
+        pairs, counters = paired(spans, into), CacheCounters()
+        with self._cache.held() as cache:
+            address = self._address(cache, seen, pairs)
+            if address is None:
+                return False
+            found = load_at_hand(cache, address, wanted_of(pairs, self.block_bytes), counters)
+        self._count(counters)
+        return found
 
-    def _count(self, traffic: CacheTraffic) -> None:
-        with self._counting:
-            self._traffic.add(traffic)
+    def _count(self, counters: CacheCounters) -> None:
+        with self._counters_lock:
+            self._counters.add(counters)
 
     def _address(
         self, cache: BlockCache, stat: Stat, pairs: Sequence[tuple[Span, memoryview]]
-    ) -> Address | None:
-        """Where blocks are kept; None if the storage has to answer by itself."""
-        if cache.ledger is None or stat.version is None:
+    ) -> BlockAddress | None:
+        """Where blocks are kept; None if the read has to be left to the storage."""
+        if cache.limit is None or stat.version is None:
             return None
         if any(stop > stat.size for (_, stop), _ in pairs):
-            return None  # it knows best what to say
-        return Address(self._place, stat.version, stat.size, self.block_bytes)
+            return None  # the storage raises the error
+        return BlockAddress(self._place, stat.version, stat.size, self.block_bytes)
 
     def beside(self, suffix: str) -> CachedStorage:
-        """The object beside this one, in the same directory."""
+        """The object whose name is longer by a suffix, cached in the same directory."""
         return type(self)(self.storage.beside(suffix), self.directory, self.limit_bytes, self.block_bytes)
 
     def close(self) -> None:
-        """Close the storage below, and the files of the directory if nobody else uses them."""
+        """Close the storage, and the files of the directory if no other storage uses them."""
         self._release()
         self.storage.close()
 
@@ -211,7 +242,7 @@ class CachedStorage(Storage):
 
 
 def _place(storage: Storage) -> str:
-    """Where an object is: equal URLs mean different objects at different end points, or in different accounts."""
+    """Where an object is: equal URLs name different objects at different endpoints, or in different accounts."""
     url = storage.url if "://" in storage.url else str(Path(storage.url).absolute())
     options = storage.options.items()
     return repr((url, sorted((name, str(value)) for name, value in options if PLACES.search(name.lower()))))

@@ -1,39 +1,51 @@
-"""The reading of blocks through a cache, in steps: between them one waits, by blocking or on an event loop."""
+"""Reads of blocks through a cache, in steps with waits between them: blocking, or on an event loop."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
-from ddfast.storage.base import Span
-from ddfast.storage.cache.blocks import Address, Part
-from ddfast.storage.cache.flights import Flight
-from ddfast.storage.cache.shared import BlockCache
+from ddfast.storage.base import Span, Stat, Storage
+from ddfast.storage.cache.blocks import BlockAddress, BlockPart
+from ddfast.storage.cache.shared import BlockCache, BlockFetch
 
-__all__ = ["CacheTraffic", "Errand", "Wanted", "glance", "is_small", "wanted_of", "windows"]
+__all__ = [
+    "CacheCounters",
+    "CacheRead",
+    "CacheWaits",
+    "WantedParts",
+    "is_small",
+    "load_at_hand",
+    "wanted_of",
+    "windows",
+]
 
-# Missing blocks are fetched to memory of their own first; a read of a whole file must not take as much again.
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Missing blocks are read into memory of their own first; a read of a whole file must not take as much again.
 WINDOW_BYTES = 32 << 20
 
-# So much is copied from the system's memory in the event loop: handing 1 MB to a thread takes as long again.
-GLANCE_BYTES = 2 << 20
+# Bytes that are copied from the system's memory in the event loop: passing 1 MB to a thread takes as long again.
+AT_HAND_BYTES = 2 << 20
 
-Wanted = dict[int, list[Part]]
+WantedParts = dict[int, list[BlockPart]]
 
 
 @dataclass(slots=True)
-class CacheTraffic:
-    """Where blocks came from. One that several spans of a read touch counts once.
+class CacheCounters:
+    """Where blocks came from. A block that several spans of a read touch counts once.
 
     Attributes:
-        local: blocks, or parts of them, read from the directory.
-        fetched: blocks read from the storage.
-        shared: blocks that another thread or task was fetching at the time.
-        passed: blocks of which just the bytes asked for were read, as another's fetch took too long or failed.
-        damaged: files that were not what they should be; their blocks were fetched anew.
-        stored: blocks that were fetched and are now in the directory.
+        local: blocks, or parts of them, that were read from the directory.
+        fetched: blocks that were read from the storage.
+        shared: blocks that another thread or task was reading from the storage at the time.
+        passed: blocks of which only the requested bytes were read, because another reader took too long or failed.
+        damaged: damaged files; their blocks were read from the storage again.
+        stored: blocks that were read from the storage and are in the directory now.
     """
 
     local: int = 0
@@ -43,8 +55,8 @@ class CacheTraffic:
     damaged: int = 0
     stored: int = 0
 
-    def add(self, other: CacheTraffic) -> None:
-        """Count what another has counted."""
+    def add(self, other: CacheCounters) -> None:
+        """Add the counts of another."""
         self.local += other.local
         self.fetched += other.fetched
         self.shared += other.shared
@@ -53,20 +65,31 @@ class CacheTraffic:
         self.stored += other.stored
 
 
-def wanted_of(pairs: Sequence[tuple[Span, memoryview]], block_bytes: int) -> Wanted:
-    """What is wanted of which block; no span is empty."""
-    wanted: Wanted = {}
+class CacheWaits(Protocol):
+    """How a cache read waits for files, the storage, and blocks that others read."""
+
+    async def call(
+        self, cache: BlockCache, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> R: ...
+    async def stat(self, storage: Storage) -> Stat: ...
+    async def read(self, storage: Storage, spans: Sequence[Span], into: Sequence[memoryview]) -> None: ...
+    async def fetch(self, fetch: BlockFetch) -> memoryview | None: ...
+
+
+def wanted_of(pairs: Sequence[tuple[Span, memoryview]], block_bytes: int) -> WantedParts:
+    """The wanted parts of each block, by its number; no span is empty."""
+    wanted: WantedParts = {}
     for (start, stop), memory in pairs:
         for number in range(start // block_bytes, -(-stop // block_bytes)):
             base = number * block_bytes
             first, last = max(start, base), min(stop, base + block_bytes)
-            part = Part(first - base, last - base, memory[first - start : last - start])
+            part = BlockPart(first - base, last - base, memory[first - start : last - start])
             wanted.setdefault(number, []).append(part)
     return wanted
 
 
-def windows(pairs: Sequence[tuple[Span, memoryview]], block_bytes: int) -> Iterator[Wanted]:
-    """The same, a bounded number of blocks at a time."""
+def windows(pairs: Sequence[tuple[Span, memoryview]], block_bytes: int) -> Iterator[WantedParts]:
+    """As `wanted_of`, a bounded number of blocks at a time."""
     wanted = wanted_of(pairs, block_bytes)
     numbers = sorted(wanted)
     many = max(1, WINDOW_BYTES // block_bytes)
@@ -75,114 +98,123 @@ def windows(pairs: Sequence[tuple[Span, memoryview]], block_bytes: int) -> Itera
 
 
 def is_small(spans: Sequence[Span]) -> bool:
-    """Whether these are worth a `glance`."""
-    return sum(stop - start for start, stop in spans) <= GLANCE_BYTES
+    """Whether spans are small enough for `load_at_hand`."""
+    return sum(stop - start for start, stop in spans) <= AT_HAND_BYTES
 
 
-def glance(cache: BlockCache, address: Address, wanted: Wanted, traffic: CacheTraffic) -> bool:
-    """Take what the directory has, without waiting for a disk; whether that was all."""
+def load_at_hand(
+    cache: BlockCache, address: BlockAddress, wanted: WantedParts, counters: CacheCounters
+) -> bool:
+    """Load blocks that the system has in memory; False if it does not have all of them."""
     try:
         for number, parts in wanted.items():
             found = cache.load(address.block(number), parts, wait=False)
             if not found:
-                traffic.damaged += found is None
+                counters.damaged += found is None
                 return False
     except BlockingIOError:
         return False
-    traffic.local += len(wanted)
+    counters.local += len(wanted)
     return True
 
 
-class Errand:
-    """The reading of a window of blocks: `look`, fetch and `land`, `leave` in any case, await and `settle`, fetch.
+class CacheRead:
+    """One read of some blocks, from the directory or else from the storage.
 
     Attributes:
-        spans: what is to be read from the storage between `look` and `land`.
-        buffers: the memory for that.
-        awaited: flights of others, to be waited for after `leave`, by the numbers of blocks.
-        arrived: what came of these, to be filled before `settle`.
-        late: what to read from the storage after `settle`, and to where.
-        traffic: where the blocks came from.
+        counters: where the blocks came from.
     """
 
-    def __init__(self, cache: BlockCache, address: Address, wanted: Wanted) -> None:
+    def __init__(self, cache: BlockCache, address: BlockAddress, wanted: WantedParts) -> None:
         self._cache = cache
         self._wanted = wanted
         self._blocks = {number: address.block(number) for number in wanted}
-        self._own: dict[str, Flight] = {}
-        self._fetched: dict[int, memoryview] = {}
         self._block_bytes = address.block_bytes
-        self.spans: list[Span] = []
-        self.buffers: list[memoryview] = []
-        self.awaited: dict[int, Flight] = {}
-        self.arrived: dict[int, memoryview | None] = {}
-        self.late: tuple[list[Span], list[memoryview]] = ([], [])
-        self.traffic = CacheTraffic()
+        self._own: dict[str, BlockFetch] = {}
+        self._others: dict[int, BlockFetch] = {}
+        self._fetched: dict[int, memoryview] = {}
+        self._spans: list[Span] = []
+        self._buffers: list[memoryview] = []
+        self.counters = CacheCounters()
 
-    def look(self) -> None:
-        """Take what the directory has; find out what to fetch, and what others are fetching."""
-        missing = self._not_there(self._wanted)
+    async def run(self, waits: CacheWaits, storage: Storage) -> None:
+        """Fill the memory of all wanted parts. Errors as those of the storage."""
+        try:
+            await waits.call(self._cache, self._load_all)
+            if self._spans:
+                await waits.read(storage, self._spans, self._buffers)
+                await waits.call(self._cache, self._store_fetched)
+        finally:
+            self._cache.fetches.leave(self._own)
+        if self._others:
+            contents = {number: await waits.fetch(fetch) for number, fetch in self._others.items()}
+            late = await waits.call(self._cache, self._use_others, contents)
+            if late[0]:
+                await waits.read(storage, *late)
+
+    def _load_all(self) -> None:
+        """Load what the directory has; find out what to read from the storage, and what others are reading."""
+        missing = self._not_loaded(self._wanted)
         if not missing:
             return
         numbers = {self._blocks[number].name: number for number in missing}
-        self._own, others = self._cache.flights.join(numbers)
-        self.awaited = {numbers[name]: flight for name, flight in others.items()}
-        # Somebody may have stored a block after we looked, and left before we joined.
-        missing = self._not_there(numbers[name] for name in self._own)
+        self._own, others = self._cache.fetches.join(numbers)
+        self._others = {numbers[name]: fetch for name, fetch in others.items()}
+        # Another reader may have stored a block, and left, in between.
+        missing = self._not_loaded(numbers[name] for name in self._own)
         for first, stop in _runs(missing):
             self._plan(range(first, stop))
 
-    def _not_there(self, numbers: Iterable[int]) -> list[int]:
+    def _not_loaded(self, numbers: Iterable[int]) -> list[int]:
         return [number for number in numbers if not self._load(number)]
 
     def _load(self, number: int) -> bool:
         found = self._cache.load(self._blocks[number], self._wanted[number], wait=True)
-        self.traffic.local += found is True
-        self.traffic.damaged += found is None
+        self.counters.local += found is True
+        self.counters.damaged += found is None
         return found is True
 
     def _plan(self, run: range) -> None:
-        """Fetch adjacent blocks in one read."""
+        """Read adjacent blocks from the storage as one span."""
         size = sum(self._blocks[number].size for number in run)
         memory = np.empty(size, np.uint8).data
         start = run.start * self._block_bytes
-        self.spans.append((start, start + size))
-        self.buffers.append(memory)
+        self._spans.append((start, start + size))
+        self._buffers.append(memory)
         for at, number in zip(range(0, size, self._block_bytes), run, strict=True):
             self._fetched[number] = memory[at : at + self._block_bytes]
 
-    def land(self) -> None:
-        """Hand on what was fetched to those who want it, and store it."""
+    def _store_fetched(self) -> None:
+        """Pass on what was read from the storage to all that want it, and store it."""
         for number, content in self._fetched.items():
-            self._give(number, content)
-            self._cache.flights.arrive(self._blocks[number].name, content)
-        self.traffic.fetched += len(self._fetched)
+            self._copy(number, content)
+            self._cache.fetches.arrive(self._blocks[number].name, content)
+        self.counters.fetched += len(self._fetched)
         for number, content in self._fetched.items():
-            self.traffic.stored += self._cache.store(self._blocks[number], content)
+            self.counters.stored += self._cache.store(self._blocks[number], content)
 
-    def _give(self, number: int, content: memoryview) -> None:
+    def _copy(self, number: int, content: memoryview) -> None:
         for part in self._wanted[number]:
             part.into[:] = content[part.start : part.stop]
 
-    def leave(self) -> None:
-        """Let others fetch what has not come."""
-        self._cache.flights.leave(self._own)
+    def _use_others(self, contents: dict[int, memoryview | None]) -> tuple[list[Span], list[memoryview]]:
+        """Use what others have read. Blocks that have not arrived may be in the directory by now.
 
-    def settle(self) -> None:
-        """Take what others have fetched; what has not come may be in the directory by now, or is late."""
-        for number, content in self.arrived.items():
+        Returns:
+            Spans that are still to be read from the storage, and their buffers.
+        """
+        late: tuple[list[Span], list[memoryview]] = ([], [])
+        for number, content in contents.items():
             if content is not None:
-                self._give(number, content)
-                self.traffic.shared += 1
+                self._copy(number, content)
+                self.counters.shared += 1
             elif not self._load(number):
-                self._read_late(number)
-
-    def _read_late(self, number: int) -> None:
-        self.traffic.passed += 1
-        start = number * self._block_bytes
-        for part in self._wanted[number]:
-            self.late[0].append((start + part.start, start + part.stop))
-            self.late[1].append(part.into)
+                self.counters.passed += 1
+                start = number * self._block_bytes
+                for part in self._wanted[number]:
+                    late[0].append((start + part.start, start + part.stop))
+                    late[1].append(part.into)
+        return late
 
 
 def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:

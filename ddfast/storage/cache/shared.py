@@ -1,4 +1,4 @@
-"""The cache of one directory in one process: shared by all storages that use it."""
+"""The cache of one directory in one process, shared by all storages that use it."""
 
 from __future__ import annotations
 
@@ -8,69 +8,152 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError as NeverStarted
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent import futures
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from ddfast.storage.cache.blocks import Block, BlockFolder, Part
-from ddfast.storage.cache.flights import Flights
-from ddfast.storage.cache.usage import Ledger, open_directory
+from ddfast.storage.cache.blocks import Block, BlockFolder, BlockPart
+from ddfast.storage.cache.usage import DiskLimit, open_directory
 
-__all__ = ["BlockCache", "shared_cache"]
+__all__ = ["BlockCache", "BlockFetch", "BlockFetches", "shared_cache"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 THREADS = 8
 
-# After a write failed, no other is tried for so long.
+# Seconds without another attempt to write after one failed.
 REST_SECONDS = 60.0
+
+# A block that another reader fetches is waited for so many times as long as usual, but at least so many seconds. After
+# that the reader fetches it itself, because the other one may be slow, or its event loop may have stopped.
+WAIT_FACTOR = 4
+SHORTEST_WAIT = 0.25
+
+
+class BlockFetch:
+    """A block that one thread or task reads from the storage, and others may wait for.
+
+    Parameters:
+        timeout: seconds that they wait, from now.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self.started = time.monotonic()
+        self.deadline = self.started + timeout
+        self._future: futures.Future[memoryview | None] = futures.Future()
+        self._future.set_running_or_notify_cancel()  # waiters cannot cancel it
+
+    def end(self, content: memoryview | None) -> None:
+        """Give the block's bytes to all that wait, or None if they have to fetch it themselves."""
+        if not self._future.done():
+            self._future.set_result(content)
+
+    def wait(self) -> memoryview | None:
+        """The block's bytes; None if they did not arrive in time."""
+        try:
+            return self._future.result(max(0.0, self.deadline - time.monotonic()))
+        except futures.TimeoutError:
+            return None
+
+    async def wait_async(self) -> memoryview | None:
+        """As `wait`."""
+        if self._future.done():
+            return self._future.result()
+        left = max(0.0, self.deadline - time.monotonic())
+        with contextlib.suppress(asyncio.TimeoutError):
+            return await asyncio.wait_for(asyncio.wrap_future(self._future), left)
+        return None
+
+
+class BlockFetches:
+    """The fetches under way in this process by the names of blocks, so that no block is fetched twice at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._fetches: dict[str, BlockFetch] = {}
+        self._usual = 0.0
+
+    def join(self, names: Iterable[str]) -> tuple[dict[str, BlockFetch], dict[str, BlockFetch]]:
+        """Begin fetches of the blocks that are not being fetched, to be ended with `leave`.
+
+        Returns:
+            These, and the fetches of others.
+        """
+        own: dict[str, BlockFetch] = {}
+        others: dict[str, BlockFetch] = {}
+        with self._lock:
+            timeout = max(SHORTEST_WAIT, WAIT_FACTOR * self._usual)
+            for name in names:
+                if name in self._fetches:
+                    others[name] = self._fetches[name]
+                else:
+                    own[name] = self._fetches[name] = BlockFetch(timeout)
+        return own, others
+
+    def arrive(self, name: str, content: memoryview) -> None:
+        """End a fetch with the bytes of the block, and measure its duration."""
+        with self._lock:
+            fetch = self._fetches[name]
+            self._usual += (time.monotonic() - fetch.started - self._usual) / 8
+        fetch.end(content)
+
+    def leave(self, own: dict[str, BlockFetch]) -> None:
+        """Remove fetches that `join` began, and end those that have not ended."""
+        with self._lock:
+            for name in own:
+                del self._fetches[name]
+        for fetch in own.values():
+            fetch.end(None)
 
 
 class BlockCache:
-    """Loads and stores blocks; a directory that cannot be used warns once, and is empty for ever.
+    """Loads and stores blocks. If the directory cannot be used, it warns once and stays empty.
 
     Parameters:
-        directory: where the blocks are; made, for this user alone, if it is missing.
-        limit_bytes: what they may take of the disk.
+        directory: where the blocks are; created, for this user only, if it is missing.
+        limit_bytes: disk space for them.
+
+    Attributes:
+        fetches: the fetches under way.
+        limit: keeps the directory within `limit_bytes`; None if the directory cannot be used.
     """
 
     def __init__(self, directory: str, limit_bytes: int) -> None:
         self.directory = directory
         self.limit_bytes = limit_bytes
-        self.flights = Flights()
+        self.fetches = BlockFetches()
         self.users = 0
-        self.ledger: Ledger | None = None
-        self._warned = False
+        self.limit: DiskLimit | None = None
+        self._has_warned = False
         self._rests_until = 0.0
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="ddfast-cache")
+        self._pool = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="ddfast-cache")
         try:
             folder = BlockFolder(open_directory(directory, make=True))
         except OSError as error:
             self._warn(error)
             return
         try:
-            self.ledger = Ledger(folder, limit_bytes)
+            self.limit = DiskLimit(folder, limit_bytes)
         except OSError as error:
             folder.close()
             self._warn(error)
 
-    def load(self, block: Block, parts: Sequence[Part], wait: bool) -> bool | None:
+    def load(self, block: Block, parts: Sequence[BlockPart], wait: bool) -> bool | None:
         """Fill the memory of the parts; see `BlockFolder.load`."""
-        assert self.ledger is not None
-        return self.ledger.folder.load(block, parts, wait)
+        assert self.limit is not None
+        return self.limit.folder.load(block, parts, wait)
 
     def store(self, block: Block, content: memoryview) -> bool:
-        """Keep a block, if there is room and the disk takes it; whether it did."""
-        assert self.ledger is not None
+        """Store a block if there is room and the disk can be written; returns whether it was stored."""
+        assert self.limit is not None
         if time.monotonic() < self._rests_until:
             return False
-        folder = self.ledger.folder
+        folder = self.limit.folder
         try:
-            with self.ledger.room_for(block.file_size) as room:
-                if not room:
+            with self.limit.room_for(block.file_size) as has_room:
+                if not has_room:
                     return False
                 file, name = folder.reserve(block)
             return folder.complete(file, name, block, content)
@@ -80,17 +163,20 @@ class BlockCache:
             return False
 
     def _warn(self, error: OSError) -> None:
-        if not self._warned:
-            self._warned = True
+        if not self._has_warned:
+            self._has_warned = True
             reason = error.strerror or error
             warnings.warn(
-                f"{self.directory} cannot be used as a cache: {reason}. Reading goes on without it.",
+                f"{self.directory} cannot be used as a cache: {reason}. Reading continues without it.",
                 RuntimeWarning,
                 stacklevel=2,
             )
 
     async def in_thread(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Do file work in a thread. A cancelled caller comes back when nothing touches its memory any more."""
+        """Call a function in a thread. After a cancellation, this returns only when the function has ended.
+
+        So the memory that it fills is free for other use then.
+        """
         work = self._pool.submit(function, *args, **kwargs)
         done = asyncio.wrap_future(work)
         try:
@@ -98,13 +184,13 @@ class BlockCache:
         except asyncio.CancelledError:
             work.cancel()
             while not done.done():
-                with contextlib.suppress(asyncio.CancelledError, NeverStarted):
+                with contextlib.suppress(asyncio.CancelledError, futures.CancelledError):
                     await asyncio.wait([done])
             raise
 
     @contextlib.contextmanager
     def held(self) -> Iterator[BlockCache]:
-        """Within the block the cache stays open, whoever releases it."""
+        """Keep the cache open within the ``with`` block, even if all storages release it."""
         with _shared.lock:
             self.users += 1
         try:
@@ -113,7 +199,7 @@ class BlockCache:
             self.release()
 
     def release(self) -> None:
-        """Use it no more; the last one to say so ends its threads and closes its files."""
+        """End the use of the cache; the last user ends its threads and closes its files."""
         with _shared.lock:
             self.users -= 1
             if self.users:
@@ -123,37 +209,37 @@ class BlockCache:
         self.close_files()
 
     def close_files(self) -> None:
-        """Close what is open, and nothing else: all that may be done in a child process."""
-        if self.ledger is not None:
-            self.ledger.close()
-            self.ledger.folder.close()
-            self.ledger = None
+        """Close open files, and nothing else: this is all that may be done in a forked process."""
+        if self.limit is not None:
+            self.limit.close()
+            self.limit.folder.close()
+            self.limit = None
 
 
-class _Shared:
+class _SharedCaches:
     """The caches that are open in this process."""
 
     def __init__(self) -> None:
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
-        """Start with none."""
+    def reset(self) -> None:
+        """Begin with no cache."""
         self.lock = threading.Lock()
         self.caches: dict[tuple[str, int], BlockCache] = {}
 
     def after_fork(self) -> None:
-        """Close the parent's files; nobody uses them here."""
+        """Close the files of the parent, which are not used here."""
         for cache in self.caches.values():
             cache.close_files()
-        self.forget()
+        self.reset()
 
 
-_shared = _Shared()
+_shared = _SharedCaches()
 os.register_at_fork(after_in_child=_shared.after_fork)
 
 
 def shared_cache(directory: str | os.PathLike[str], limit_bytes: int) -> BlockCache:
-    """The cache of a directory, opened if need be; to be released by whoever asked for it."""
+    """The cache of a directory, opened if necessary. The caller has to release it."""
     key = (str(Path(directory).absolute()), limit_bytes)
     with _shared.lock:
         cache = _shared.caches.get(key)

@@ -1,10 +1,10 @@
-"""How much the cache's directory holds, and what leaves it when that is too much.
+"""The disk space that a cache takes, and which blocks are removed when it exceeds the limit.
 
-All processes share the count in the file ``usage``, under its lock: 24 bytes in the order of the machine, which are
-the bytes that the blocks take, when they were last counted (seconds since 1970), and XXH3-64 of the 16 bytes
-before. The count is raised before a block's file is made, so it is never too low; it is too high where a process was
-killed or two fetched the same block, so files are counted anew before any of them is removed, and once an hour. A
-file that gets its final name during the count may be missed: the limit holds within one block per process.
+All processes share the total in the file ``usage``, under its lock: 24 bytes in the byte order of the machine, which
+are the bytes that the blocks take, the time when they were last counted (seconds since 1970), and XXH3-64 of these 16
+bytes. The total is increased before the file of a block is created, so it is never too low. It is too high after a
+process was killed or two fetched the same block, so files are counted again before any of them is removed, and once
+an hour. A file that is renamed during the count may be missed: the limit holds within one block per process.
 """
 
 from __future__ import annotations
@@ -24,49 +24,49 @@ from xxhash import xxh3_64_intdigest
 
 from ddfast.storage.cache.blocks import FILE_NAME, BlockFolder, footprint
 
-__all__ = ["CacheUsage", "Ledger", "cache_usage", "clear_cache", "open_directory"]
+__all__ = ["CacheUsage", "DiskLimit", "cache_usage", "clear_cache", "open_directory"]
 
 USAGE_FILE = "usage"
 USAGE = Struct("=QQQ")
 
-# After a removal there is room for a tenth of the limit: counting 100,000 files takes about a second.
+# Removal frees a tenth of the limit: counting 100,000 files takes about a second.
 KEPT_SHARE = 0.9
 RECOUNT_SECONDS = 3600
-# A block that is being written for longer was given up.
+# Files that have been written for longer are left over from killed processes.
 PART_SECONDS = 600
-# Whoever holds the lock changes 24 bytes or is removing blocks; one that was stopped must not hold up the others.
+# A process holds the lock to change 24 bytes or to remove blocks; one that was stopped must not block the others.
 LOCK_SECONDS = 1.0
 
 
 class CacheUsage(NamedTuple):
-    """What a cache's directory holds.
+    """The contents of the directory of a cache.
 
     Attributes:
         blocks: number of blocks.
-        bytes: what they take of the disk.
+        bytes: disk space that they take.
     """
 
     blocks: int
     bytes: int
 
 
-class Entry(NamedTuple):
-    """A file of a block; the first to go comes first."""
+class BlockFile(NamedTuple):
+    """A file of a block; those that are removed first compare as smaller."""
 
     used: float
     size: int
     name: str
 
 
-class Ledger:
-    """Keeps the blocks of a directory within a limit, together with all other processes.
+class DiskLimit:
+    """Keeps the blocks of a directory within a limit, together with other processes.
 
     Parameters:
         folder: the blocks.
-        limit_bytes: what they may take of the disk.
+        limit_bytes: disk space for them.
 
     Raises:
-        OSError: the file of the count cannot be opened or made.
+        OSError: the file ``usage`` cannot be opened or created.
     """
 
     def __init__(self, folder: BlockFolder, limit_bytes: int) -> None:
@@ -77,26 +77,27 @@ class Ledger:
         self._threads = threading.Lock()
 
     def close(self) -> None:
-        """Close the file of the count."""
+        """Close the file ``usage``."""
         os.close(self._file)
 
     @contextlib.contextmanager
     def room_for(self, size: int) -> Iterator[bool]:
-        """Within the block a file of `size` bytes may be made, if True; what was not used for longest made room for it.
+        """Reserve space for a file of `size` bytes, which is to be created within the ``with`` block.
 
-        False where another process holds the lock for long, or the file is larger than the limit.
+        Blocks that were not used for longest are removed for it. Yields False if another process holds the lock for
+        too long, or the file is larger than the limit.
 
         Raises:
-            OSError: the count cannot be read or written.
+            OSError: the file ``usage`` cannot be read or written.
         """
         need = footprint(size)
         if need > self.limit_bytes:
             yield False
             return
-        with self._locked() as mine:
-            if mine:
+        with self._locked() as is_locked:
+            if is_locked:
                 self._make_room(need)
-            yield mine
+            yield is_locked
 
     def _make_room(self, need: int) -> None:
         now = time.time()
@@ -107,7 +108,7 @@ class Ledger:
         os.pwrite(self._file, sums + xxh3_64_intdigest(sums).to_bytes(8, "little"), 0)
 
     def _noted(self) -> tuple[int, int]:
-        """Bytes, and when they were counted, as the file says; ``(0, 0)`` where it says nothing."""
+        """The total and the time of the count, from the file; ``(0, 0)`` if it is damaged."""
         noted = os.pread(self._file, USAGE.size, 0)
         if len(noted) != USAGE.size or noted[16:] != xxh3_64_intdigest(noted[:16]).to_bytes(8, "little"):
             return 0, 0
@@ -115,7 +116,7 @@ class Ledger:
         return total, counted
 
     def _recount(self, need: int, now: float) -> int:
-        """Count the files, and remove what makes them too many; return the bytes of those that stay."""
+        """Count the files, and remove some if they exceed the limit; returns the bytes of those that remain."""
         entries = list(_entries(self.folder.directory, now))
         total = sum(entry.size for entry in entries)
         if total + need <= self.limit_bytes:
@@ -132,7 +133,7 @@ class Ledger:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[bool]:
-        """Hold the lock against all threads and processes, if it is to be had soon."""
+        """Hold the lock against other threads and processes; yields False if it is not free in time."""
         until = time.monotonic() + LOCK_SECONDS
         if not self._threads.acquire(timeout=LOCK_SECONDS):
             yield False
@@ -157,8 +158,8 @@ def _try_lock(file: int) -> bool:
     return True
 
 
-def _entries(directory: int, now: float) -> Iterator[Entry]:
-    """All files of blocks, also of those being written; nothing else that may lie there is looked at."""
+def _entries(directory: int, now: float) -> Iterator[BlockFile]:
+    """All files of blocks, including those being written. Other files are ignored."""
     with os.scandir(directory) as files:
         for file in files:
             if not FILE_NAME.fullmatch(file.name):
@@ -169,19 +170,19 @@ def _entries(directory: int, now: float) -> Iterator[Entry]:
                 continue
             if stat.S_ISDIR(status.st_mode):
                 continue
-            given_up = file.name.endswith(".part") and now - status.st_mtime > PART_SECONDS
-            yield Entry(0.0 if given_up else status.st_mtime, footprint(status.st_size), file.name)
+            is_left_over = file.name.endswith(".part") and now - status.st_mtime > PART_SECONDS
+            yield BlockFile(0.0 if is_left_over else status.st_mtime, footprint(status.st_size), file.name)
 
 
 def open_directory(path: str | os.PathLike[str], make: bool = False) -> int:
-    """File descriptor of a directory that nobody else can write to.
+    """Open a directory that no other user can write to; returns its file descriptor.
 
     Parameters:
-        path: the directory; the last part of the path must be no link.
-        make: make it, and those above it, where they are missing.
+        path: the directory; its last part must not be a link.
+        make: create it, and its parents, if they are missing.
 
     Raises:
-        OSError: it cannot be made or opened.
+        OSError: it cannot be created or opened.
         PermissionError: it belongs to another user, or others may write to it.
     """
     path = Path(path)
@@ -196,14 +197,14 @@ def open_directory(path: str | os.PathLike[str], make: bool = False) -> int:
     os.close(directory)
     if status.st_uid != os.geteuid():
         raise PermissionError(f"{path} belongs to another user (uid {status.st_uid})")
-    raise PermissionError(f"others may write to {path}; `chmod go-w` it")
+    raise PermissionError(f"other users may write to {path}. Run `chmod go-w` on it")
 
 
 def cache_usage(directory: str | os.PathLike[str]) -> CacheUsage:
-    """What the cache in a directory holds now.
+    """The current contents of the cache in a directory.
 
     Raises:
-        OSError: there is no such directory, or it is none that a cache would use.
+        OSError: the directory does not exist, or cannot be used as a cache.
     """
     descriptor = open_directory(directory)
     try:
@@ -214,10 +215,10 @@ def cache_usage(directory: str | os.PathLike[str]) -> CacheUsage:
 
 
 def clear_cache(directory: str | os.PathLike[str]) -> CacheUsage:
-    """Remove all blocks from a directory, also while it is used; return what they were.
+    """Remove all blocks from a directory, also while it is in use; returns what was removed.
 
     Raises:
-        OSError: there is no such directory, or it is none that a cache would use, or a block cannot be removed.
+        OSError: the directory does not exist or cannot be used as a cache, or a block cannot be removed.
     """
     descriptor = open_directory(directory)
     try:

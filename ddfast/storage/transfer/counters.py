@@ -1,31 +1,32 @@
-"""What went over the wire, counted."""
+"""Counters of what was transferred from remote storage."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
 
-__all__ = ["Traffic"]
+__all__ = ["TransferCounters"]
 
 
 @dataclass(slots=True)
-class Traffic:
-    """What reading from far storage took so far. Written by one thread; others may look at any time.
+class TransferCounters:
+    """What was read from remote storage so far. Written by one thread; other threads may read it at any time.
 
-    Where `waited` is close to the time that a pass took, storage is what is waited for; where `in_flight` stays
-    below `limit`, it was not asked for more.
+    If `waited` is close to the duration of a pass, storage is the bottleneck; if `in_flight` stays below `limit`,
+    more could have been requested.
 
     Attributes:
-        bytes: bytes that arrived and were asked for.
-        requests: requests sent, second attempts of all kinds included.
-        merged: reads that went into a request together with the one before.
-        cut: requests that came of cutting large reads.
-        retries: attempts after one that failed.
+        bytes: requested bytes that arrived.
+        requests: requests sent, including retries and second requests.
+        merged: reads that shared the request of the read before.
+        cut: requests that resulted from cutting large reads.
+        retries: attempts after a failed one.
         hedged: second requests sent because the first was unusually late.
-        throttled: attempts that the server refused because it had too many (429, 503).
-        failed: reads that could not be done.
+        throttled: attempts that the server refused because of its load (429, 503).
+        failed: reads that failed for good.
         waited: seconds during which at least one request was under way.
         in_flight: requests under way.
-        in_flight_max: the most that there were.
+        in_flight_max: its maximum so far.
         limit: requests that may be under way.
     """
 
@@ -41,3 +42,35 @@ class Traffic:
     in_flight: int = 0
     in_flight_max: int = 0
     limit: int = 0
+    _waited_until: float = field(default=0.0, repr=False, compare=False)
+
+    def begin(self, now: float) -> None:
+        """A read begins."""
+        if self.in_flight == 0:
+            self._waited_until = now
+        self.in_flight += 1
+        self.in_flight_max = max(self.in_flight_max, self.in_flight)
+
+    def end(self, now: float, limit: int) -> None:
+        """A read has ended; `limit` reads may be under way now."""
+        self.in_flight -= 1
+        self.waited += now - self._waited_until
+        self._waited_until = now
+        self.limit = limit
+
+    @classmethod
+    def total(cls, parts: Iterable[TransferCounters]) -> TransferCounters:
+        """The sum of several, with the maximum of those that are no sums."""
+        result = cls()
+        for part in parts:
+            for name in COUNTS:
+                setattr(result, name, getattr(result, name) + getattr(part, name))
+            for name in LEVELS:
+                setattr(result, name, max(getattr(result, name), getattr(part, name)))
+        return result
+
+
+LEVELS = ("in_flight", "in_flight_max", "limit")
+COUNTS = tuple(
+    each.name for each in fields(TransferCounters) if each.name not in LEVELS and each.name != "_waited_until"
+)

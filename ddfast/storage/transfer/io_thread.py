@@ -1,7 +1,7 @@
-"""The thread with an event loop that reads from far storage: what the engine's feed wants, and single reads.
+"""The thread with an event loop that reads from remote storage: the pieces of an engine's feed, and single reads.
 
-One for each engine. Everything here that is called from outside is thread safe, blocks for a bounded time only, and
-refuses to work after a fork, where the thread does not run.
+There is one for each engine. All public methods are thread safe, block for a bounded time only, and raise after a
+fork, where the thread does not exist.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ddfast._native.feed import Feed
 from ddfast.errors import ClosedError, StorageTimeoutError
-from ddfast.storage.backends.leaving import requests
+from ddfast.storage.backends.stores import pending
 from ddfast.storage.base import Span, Stat, Storage
-from ddfast.storage.transfer import retry as attempts
-from ddfast.storage.transfer.counters import Traffic
-from ddfast.storage.transfer.latency import Latency
-from ddfast.storage.transfer.limiter import MOST, Flow
-from ddfast.storage.transfer.retry import Policy
-from ddfast.storage.transfer.scheduler import Courier, Ledger
+from ddfast.storage.transfer import retry
+from ddfast.storage.transfer.limiter import MOST, ConcurrencyLimiter
+from ddfast.storage.transfer.retry import LinkState, RetryPolicy
+from ddfast.storage.transfer.scheduler import Scheduler
 
-__all__ = ["Agent"]
+if TYPE_CHECKING:
+    from ddfast.storage.transfer.counters import TransferCounters
+
+__all__ = ["BUDGET", "SLACK", "IOThread"]
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -34,129 +35,100 @@ T = TypeVar("T")
 BUDGET = 256 << 20
 CLOSE_SECONDS = 5.0
 
-# A whole object is fetched in ranges of this: few requests, of which each is large enough to fill a link for a while.
+# Whole objects are read in ranges of this size: few requests, each of which is large enough to fill a link for a while.
 RANGE = 8 << 20
-# Pieces of work, such as ranges of a large object or objects, that are done at a time.
+# Concurrent coroutines of `for_each`, such as for objects or for ranges of a large one.
 AT_ONCE = 32
-# Beyond the time that a policy grants, before the agent itself is taken for stuck.
+# Seconds beyond the timeout of a read after which the thread itself is considered stuck.
 SLACK = 10.0
 
 
-class Agent:
-    """Reads from far storage in a thread of its own, which starts with the first use and ends with `close`.
+class IOThread:
+    """Reads from remote storage in a thread, which starts at the first use and ends with `close`.
 
     Parameters:
-        storages: of the shards, by number. They stay the caller's, who closes them after the agent.
-        feed: of the engine whose pieces are to be read; None for single reads only. It is closed with the agent.
-        policy: how patient reads are.
-        most: reads in flight at most.
-        budget: bytes in flight at most.
+        storages: of the shards, by number. The caller closes them, after this.
+        feed: of the engine whose pieces are to be read; None for single reads only. Closed together with this.
+        policy: the retry policy; None for the default.
+        most: maximum number of reads in flight.
+        budget: maximum number of bytes in flight.
     """
 
     def __init__(
         self,
-        storages: Sequence[Storage] | Callable[[int], Storage],
+        storages: Sequence[Storage],
         feed: Feed | None = None,
-        policy: Policy | None = None,
+        policy: RetryPolicy | None = None,
         most: int = MOST,
         budget: int = BUDGET,
     ) -> None:
         if budget < 1:
-            raise ValueError(f"budget is {budget} bytes, and must be at least 1")
-        self._storage_of = storages if callable(storages) else storages.__getitem__
+            raise ValueError(f"budget is {budget} bytes, but must be at least 1")
+        self._storages = storages
         self._feed = feed
-        self._ledger = Ledger(policy or Policy(), Flow(most=most))
+        self.state = LinkState(policy or RetryPolicy(), ConcurrencyLimiter(most=most))
         self._budget = budget
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        self._thread: _Thread | None = None
-        self._closed = False
+        self._loop_thread: _LoopThread | None = None
+        self._is_closed = False
 
     @property
-    def policy(self) -> Policy:
-        """How patient reads are."""
-        return self._ledger.policy
-
-    @property
-    def ledger(self) -> Ledger:
-        """What it knows; good to have when it is gone."""
-        return self._ledger
-
-    @property
-    def traffic(self) -> Traffic:
-        """What was read so far, counted."""
-        return self._ledger.traffic
-
-    @property
-    def latency(self) -> Latency:
-        """What recent reads took."""
-        return self._ledger.latency
-
-    @property
-    def gap(self) -> int:
-        """Bytes between two spans that are worth reading over, now."""
-        return self._ledger.gap
-
-    @property
-    def cut(self) -> int:
-        """Bytes at which large reads are best cut, now."""
-        return self._ledger.cut
-
-    def error(self, reason: str) -> Exception | None:
-        """The error with which a piece failed for this reason; None if there was none, or it is long ago."""
-        return self._ledger.errors.get(reason)
+    def counters(self) -> TransferCounters:
+        """What was read so far."""
+        return self.state.counters
 
     def start(self) -> None:
         """Serve the feed from now on. May be repeated.
 
         Raises:
-            ClosedError: the agent is closed, or of another process.
+            ClosedError: this is closed, or was made by another process.
         """
         self._running()
 
     def submit(
         self, spans: Sequence[Span], into: Sequence[memoryview], shard: int = 0
     ) -> concurrent.futures.Future[None]:
-        """Begin to read spans of a shard into buffers, at once: it waits for no other read.
+        """Begin to read spans of a shard into buffers, at once, whatever else is being read.
 
-        The buffers belong to the read until the future is done, cancelled or not.
+        The buffers are in use until the future is done, even if it is cancelled.
 
         Raises:
-            ClosedError: as `start`. The future gives those of `attempts.read`.
+            ClosedError: as `start`. The future raises the errors of `retry.read`.
         """
-        return self._submit(self._read(self._storage_of(shard), spans, into))
+        return self._submit(self._read(self._storages[shard], spans, into))
 
     def read(self, span: Span, shard: int = 0) -> bytearray:
         """The bytes ``(start, stop)`` of a shard.
 
         Raises:
-            StorageError: they could not be read, see `attempts.read`.
+            StorageError: as `retry.read`.
             ClosedError: as `start`.
         """
         whole = bytearray(span[1] - span[0])
         self.wait(self.submit([span], [memoryview(whole)], shard))
         return whole
 
-    def for_each(self, work: Callable[[S], Coroutine[Any, Any, T]], items: Sequence[S]) -> list[T]:
-        """What `work` gives for each item, in their order, carried out in the agent's loop, some at a time.
+    def for_each(self, function: Callable[[S], Coroutine[Any, Any, T]], items: Sequence[S]) -> list[T]:
+        """The results of a coroutine function for all items, in order; it runs in this thread, for several at a time.
 
-        Work there is done with `looked_at` and `whole`.
+        It may await `stat` and `read_all`.
 
         Raises:
-            what work on an item raises; all other work is given up then.
             ClosedError: as `start`.
+            Exception: the first one that the function raises; the other calls are cancelled.
         """
-        return self.wait(self._submit(_each(work, items)))
+        return self.wait(self._submit(_each(function, items)))
 
     def close(self, timeout: float = CLOSE_SECONDS) -> bool:
-        """Give all reads up and end the thread. May be repeated.
+        """Cancel all reads and end the thread. May be repeated.
 
         Returns:
-            False if a read could not be ended within `timeout` seconds; the thread ends with it.
+            False if a read could not be ended within `timeout` seconds; the thread ends after it.
         """
         with self._lock:
-            self._closed = True
-            thread = self._thread
+            self._is_closed = True
+            thread = self._loop_thread
         if self._pid != os.getpid():
             return True
         if thread is None:
@@ -165,69 +137,72 @@ class Agent:
             return True
         return thread.stop(timeout)
 
-    def __enter__(self) -> Agent:
+    def __enter__(self) -> IOThread:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def _running(self) -> _Thread:
+    def _running(self) -> _LoopThread:
         if self._pid != os.getpid():
             raise ClosedError(
-                f"this reader of far storage was begun in process {self._pid}; open the dataset again in this one"
+                f"this reader of remote storage was opened by process {self._pid} and cannot be used in process "
+                f"{os.getpid()}. Open the dataset again in this process"
             )
         with self._lock:
-            if self._closed:
-                raise ClosedError("the reader is closed: nothing more is read from far storage")
-            if self._thread is None:
-                self._thread = _Thread(self._feed, self._storage_of, self._ledger, self._budget)
-                # Ends with the agent at the latest, and before the interpreter does.
-                weakref.finalize(self, self._thread.stop, CLOSE_SECONDS)
-            return self._thread
+            if self._is_closed:
+                raise ClosedError("the reader is closed")
+            if self._loop_thread is None:
+                self._loop_thread = _LoopThread(self._feed, self._storages, self.state, self._budget)
+                # The thread ends at the latest together with this object, and before the interpreter does.
+                weakref.finalize(self, self._loop_thread.stop, CLOSE_SECONDS)
+            return self._loop_thread
 
-    def _submit(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+    def _submit(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
         try:
-            return self._running().submit(work)
+            return self._running().submit(coroutine)
         except BaseException:
-            work.close()
+            coroutine.close()
             raise
 
     def wait(self, future: concurrent.futures.Future[T]) -> T:
-        """The result of something that was submitted; waits no longer than patience lasts."""
-        limit, traffic = min(self.policy.timeout + SLACK, threading.TIMEOUT_MAX), self.traffic
+        """The result of a submitted read; waits at most until it must have timed out by itself."""
+        limit, counters = min(self.state.retry.timeout + SLACK, threading.TIMEOUT_MAX), self.counters
         try:
             while True:
-                seen = traffic.requests
+                seen = counters.requests
                 try:
                     return future.result(limit)
                 except concurrent.futures.TimeoutError:
-                    if future.done():  # it is what the read itself raised
+                    if future.done():  # the read itself raised this
                         raise
-                    if traffic.requests == seen:  # every read under way should have ended by now
-                        raise _stuck(limit) from None
+                    if counters.requests == seen:  # all reads under way should have ended by now
+                        raise StorageTimeoutError(
+                            f"a read has not ended within {limit:g} s, though it should have timed out by itself: "
+                            "the storage blocks the event loop in which it is read"
+                        ) from None
         except concurrent.futures.CancelledError:
-            raise ClosedError("the reader was closed while it read") from None
+            raise ClosedError("the reader was closed during a read") from None
         finally:
             future.cancel()
 
     async def _read(self, storage: Storage, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
-        ledger = self._ledger
-        ledger.begin(attempts.now())
+        self.counters.begin(retry.now())
         try:
-            await attempts.read(storage, spans, into, ledger.policy, ledger.latency, ledger.traffic)
+            await retry.read(storage, spans, into, self.state)
         finally:
-            ledger.end(attempts.now())
+            self.counters.end(retry.now(), self.state.limiter.limit)
 
-    async def looked_at(self, storage: Storage) -> Stat:
-        """Size and version of a storage; errors as `read`. To be awaited in the agent's loop."""
-        return await attempts.stat(storage, self.policy, self.traffic)
+    async def stat(self, storage: Storage) -> Stat:
+        """Size and version of any storage, to be awaited in this thread. Errors as `read`."""
+        return await retry.stat(storage, self.state)
 
-    async def whole(self, storage: Storage) -> memoryview:
-        """All of a storage, which need not be that of a shard, in read-only memory; awaited in the agent's loop.
+    async def read_all(self, storage: Storage) -> memoryview:
+        """The whole object of any storage, in read-only memory, to be awaited in this thread. Errors as `read`.
 
-        A large one is read in several ranges at a time. Errors are those of `read`.
+        Several ranges of a large object are read at a time.
         """
-        size = (await self.looked_at(storage)).size
+        size = (await self.stat(storage)).size
         view = memoryview(bytearray(size))
 
         async def read(at: int) -> None:
@@ -238,20 +213,13 @@ class Agent:
         return view.toreadonly()
 
 
-def _stuck(seconds: float) -> StorageTimeoutError:
-    return StorageTimeoutError(
-        f"a read has not ended in {seconds:g} s, though it should have given up by itself: "
-        "the storage blocks the event loop that it is read in"
-    )
-
-
-async def _each(work: Callable[[S], Coroutine[Any, Any, T]], items: Sequence[S]) -> list[T]:
-    """What `work` gives for each item, `AT_ONCE` of them at a time; where one fails, the others are given up."""
+async def _each(function: Callable[[S], Coroutine[Any, Any, T]], items: Sequence[S]) -> list[T]:
+    """Results for all items, `AT_ONCE` at a time; if one call fails, the others are cancelled."""
     room = asyncio.Semaphore(AT_ONCE)
 
     async def one(item: S) -> T:
         async with room:
-            return await work(item)
+            return await function(item)
 
     tasks = [asyncio.ensure_future(one(item)) for item in items]
     try:
@@ -263,34 +231,33 @@ async def _each(work: Callable[[S], Coroutine[Any, Any, T]], items: Sequence[S])
             await asyncio.wait(tasks)
 
 
-class _Thread:
-    """The thread, its loop, and what runs in it. Knows nothing of the `Agent`, so that an agent can be dropped."""
+class _LoopThread:
+    """The thread, its loop, and what runs there. It does not refer to the `IOThread`, which can thus be dropped."""
 
-    def __init__(
-        self, feed: Feed | None, storage_of: Callable[[int], Storage], ledger: Ledger, budget: int
-    ) -> None:
+    def __init__(self, feed: Feed | None, storages: Sequence[Storage], state: LinkState, budget: int) -> None:
         self._loop = _new_loop()
         self._closing = asyncio.Event()
         self._timeout = CLOSE_SECONDS
         self._pid = os.getpid()
-        self._stopping = threading.Lock()
-        self._courier = (feed, storage_of, ledger, budget)
-        # A stuck read must not keep the interpreter from ending, for which `stop` is tried first.
+        self._stop_lock = threading.Lock()
+        self._feed = feed
+        self._scheduled = (storages.__getitem__, state, budget)
+        # A stuck read must not keep the interpreter from ending; `stop` is tried before that.
         self._thread = threading.Thread(target=self._run, name="ddfast-storage", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-        with self._stopping:
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        with self._stop_lock:
             if self._loop.is_closed():
-                raise ClosedError("the reader is closed: nothing more is read from far storage")
-            return asyncio.run_coroutine_threadsafe(work, self._loop)
+                raise ClosedError("the reader is closed")
+            return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def stop(self, timeout: float) -> bool:
-        """Give up what is under way and wait for the end, `timeout` seconds at most. Returns whether it came."""
-        if self._pid != os.getpid():  # at the end of a forked child, where there is no such thread
+        """Cancel everything, and wait for the end, `timeout` seconds at most. Returns whether the thread has ended."""
+        if self._pid != os.getpid():  # at the end of a forked child, where the thread does not exist
             return True
         until = time.monotonic() + timeout
-        with self._stopping:
+        with self._stop_lock:
             self._timeout = timeout
             if not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(self._closing.set)
@@ -302,25 +269,24 @@ class _Thread:
         try:
             self._loop.run_until_complete(self._serve())
         finally:
-            with self._stopping:
+            with self._stop_lock:
                 self._loop.close()
             asyncio.set_event_loop(None)
 
     async def _serve(self) -> None:
-        feed, storage_of, ledger, budget = self._courier
-        courier = Courier(feed, storage_of, ledger, budget) if feed is not None else None
+        scheduler = Scheduler(self._feed, *self._scheduled) if self._feed is not None else None
         try:
             await self._closing.wait()
         finally:
-            if courier is not None:
-                await courier.close(self._timeout)
-            await _end_all_others(self._timeout)
-            await requests.settle()
+            if scheduler is not None:
+                await scheduler.close(self._timeout)
+            await _cancel_all_others(self._timeout)
+            await pending.settle()
             await self._loop.shutdown_asyncgens()
 
 
-async def _end_all_others(timeout: float) -> None:
-    """Cancel every other task of this loop, and wait for them."""
+async def _cancel_all_others(timeout: float) -> None:
+    """Cancel all other tasks of this loop, and wait for them."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()
@@ -329,7 +295,7 @@ async def _end_all_others(timeout: float) -> None:
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
-    """An event loop, of uvloop where that is installed: it needs less of the processor for each read."""
+    """An event loop, of uvloop if that is installed: it takes less processor time for each read."""
     try:
         import uvloop
     except ImportError:

@@ -1,17 +1,17 @@
-"""What recent reads took, and what follows from it: when a read is late, how large reads are cut."""
+"""Durations of recent reads, and what follows from them: when a read is late, and how large reads are cut."""
 
 from __future__ import annotations
 
-__all__ = ["Latency"]
+__all__ = ["CUT", "Latency"]
 
-# Reads that count as recent, and after how many new ones the quantiles are worked out again.
+# Reads that count as recent, and the number of new ones after which quantiles are computed again.
 RECENT = 256
 RENEW = 32
-# So many reads are seen before anything is concluded from them.
+# Nothing is concluded from fewer reads.
 ENOUGH = 32
 
-# Bandwidth is measured over windows of this many seconds of reading. With each window an old maximum of it fades, and
-# the least latency seen rises, slowly: what queues on a full link is not latency.
+# Bandwidth is measured over windows of this many seconds of reading. With each window its old maximum fades, and the
+# least latency seen rises, slowly: time that requests spend queued on a full link is not latency.
 WINDOW = 0.05
 FADE = 0.98
 RISE = 1.0002
@@ -21,12 +21,12 @@ MAX_CUT = 8 << 20
 
 
 class Latency:
-    """Times and sizes of the latest reads. Pure: it looks at no clock, times are handed in, in seconds.
+    """Durations and sizes of the latest reads. Pure: times are passed in, in seconds.
 
     Attributes:
         reads: reads seen.
-        bandwidth: bytes per second, the most that was seen lately; 0 as long as nothing is known.
-        least: seconds that one more request takes on an idle link; 0 as long as nothing is known.
+        bandwidth: bytes per second, the recent maximum; 0 while unknown.
+        least: seconds that one more request takes on an idle link; 0 while unknown.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Latency:
         self._seconds[at] = seconds
         self._sizes[at] = size
         began = now - seconds
-        if began > self._ended:  # nothing was asked for meanwhile
+        if began > self._ended:  # no request was under way in between
             self._window_began += began - self._ended
         self._ended = now
         self._window_size += size
@@ -66,7 +66,7 @@ class Latency:
 
     @property
     def is_known(self) -> bool:
-        """Enough reads were seen to tell what is usual."""
+        """Whether enough reads were seen to know what is usual."""
         return self.reads >= ENOUGH
 
     def quantile(self, q: float) -> float:
@@ -80,17 +80,17 @@ class Latency:
         return self._sorted[min(len(self._sorted) - 1, int(q * len(self._sorted)))]
 
     def usual(self, size: int, q: float) -> float:
-        """Seconds within which the share `q` of reads of `size` bytes is expected to end; 0 if nothing is known.
+        """Seconds within which the share `q` of reads of `size` bytes is expected to end; 0 while unknown.
 
-        Reads larger than the recent ones are granted time in proportion.
+        Proportionally longer for reads that are larger than the recent ones.
         """
         seconds = self.quantile(q)
         return seconds * max(1.0, size / self._mean) if self._mean else seconds
 
     def cut(self, in_flight: int) -> int:
-        """Bytes at which large reads are cut, so that several connections share them.
+        """Size in bytes into which large reads are cut, so that several connections share them.
 
-        1 MB, and more only where `in_flight` reads of that size would not fill the link.
+        1 MiB; more only if `in_flight` reads of that size would not fill the link.
         """
         if not self.is_known:
             return CUT

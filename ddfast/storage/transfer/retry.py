@@ -1,8 +1,8 @@
-"""One read that survives what networks do: time-outs, another attempt after a pause, a second request in parallel.
+"""One read that survives failures of networks: time limits, retries after a pause, a second request in parallel.
 
-An attempt writes straight into the buffer that is to be filled. Only the second request of a late read (a hedge) has
-memory of its own, which is copied once the first request has ended: two never write into the buffer, and nothing does
-after the read.
+An attempt writes directly into the buffers. Only the second request of a late read (a hedge) has memory of its own,
+which is copied once the first request has ended: two requests never write into the same buffer, and none does after
+the read.
 """
 
 from __future__ import annotations
@@ -11,47 +11,52 @@ import asyncio
 import random
 import sys
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 from ddfast.errors import StorageError, StorageTimeoutError
 from ddfast.storage.base import Span, Stat, Storage
-from ddfast.storage.transfer.counters import Traffic
+from ddfast.storage.transfer.counters import TransferCounters
 from ddfast.storage.transfer.latency import Latency
-from ddfast.storage.transfer.limiter import Flow
+from ddfast.storage.transfer.limiter import ConcurrencyLimiter
 
-__all__ = ["Policy", "read", "stat"]
+__all__ = ["LinkState", "RetryPolicy", "now", "read", "stat"]
 
 T = TypeVar("T")
 
 now = time.monotonic  # finer than the time of a loop, which is that of its latest turn, in milliseconds
 
-# The usual time of one attempt, in seconds.
+# The default limit of one attempt, in seconds.
 ATTEMPT_SECONDS = 20.0
-# A second request that is of no use any more is waited for so long, in seconds.
-GRACE = 1.0
-# Between finding a read late and sending a second request, in seconds.
+# Seconds to wait for the end of a second request that was cancelled.
+CANCEL_SECONDS = 1.0
+# Seconds between finding a read late and sending a second request.
 LOOK = 0.001
-# Second requests that may be sent in any case, besides a share of all.
+# Second requests that are always allowed, in addition to a share of all requests.
 HEDGES = 2
+
+# Errors that are kept by their reasons, and the length of these reasons in characters.
+ERRORS = 256
+LONGEST_REASON = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """How patient a read is. All times are in seconds.
+class RetryPolicy:
+    """How long a read takes at most, and how it is retried. All times are in seconds.
 
     Parameters:
-        timeout: for the whole read, all attempts and pauses included.
+        timeout: for the whole read, including all attempts and pauses.
         attempt_timeout: for one attempt.
-        retries: attempts after the first.
-        backoff: the pause before the second attempt is drawn evenly from 0 to this, and its bound doubles with each
-            further one.
-        max_backoff: bound of a pause; a pause that the server asks for is not bounded by it.
-        hedge: a second request is sent when the first takes longer than this times what is usual; 0 for never.
-        hedge_quantile: the share of reads that sets what is usual.
-        hedge_least: no read is late before this.
-        hedge_share: no more than this share of requests are second requests.
+        retries: number of attempts after the first.
+        backoff: the pause before the second attempt is random between 0 and this; the bound doubles with each further
+            attempt.
+        max_backoff: maximum of that bound. A pause that the server asks for may be longer.
+        hedge: a second request is sent when the first takes longer than this times the usual duration; 0 for never.
+        hedge_quantile: the quantile of recent durations that is the usual one.
+        hedge_least: no second request is sent earlier.
+        hedge_share: at most this share of all requests are second requests.
     """
 
     timeout: float = 60.0
@@ -66,123 +71,151 @@ class Policy:
 
     def __post_init__(self) -> None:
         if self.timeout <= 0 or self.attempt_timeout <= 0:
-            raise ValueError("timeout and attempt_timeout are above 0")
+            raise ValueError("timeout and attempt_timeout must be greater than 0")
         if min(self.retries, self.backoff, self.max_backoff, self.hedge, self.hedge_least) < 0:
-            raise ValueError("retries, backoff, max_backoff, hedge and hedge_least are at least 0")
+            raise ValueError("retries, backoff, max_backoff, hedge and hedge_least must be at least 0")
         if not (0 < self.hedge_quantile < 1 and 0 <= self.hedge_share <= 1):
-            raise ValueError("hedge_quantile and hedge_share are shares between 0 and 1")
+            raise ValueError("hedge_quantile and hedge_share must be between 0 and 1")
 
     @classmethod
-    def within(cls, timeout: float) -> Policy:
-        """The usual patience, with so many seconds for a read; an attempt has a third of them at most."""
+    def within(cls, timeout: float) -> RetryPolicy:
+        """The default policy with another limit for the whole read; an attempt takes a third of it at most."""
         return cls(timeout=timeout, attempt_timeout=min(ATTEMPT_SECONDS, timeout / 3))
 
     def pause(self, retry: int) -> float:
-        """Seconds before retry number `retry`, from 0; drawn anew each time."""
+        """Seconds before retry number `retry`, from 0; random."""
         return random.uniform(0.0, min(self.max_backoff, self.backoff * 2.0 ** min(retry, 60)))
+
+
+@dataclass(slots=True)
+class LinkState:
+    """The policy for all reads over a link, and what was measured and counted there.
+
+    Attributes:
+        retry: the retry policy.
+        limiter: how many reads may be in flight.
+        latency: durations of recent reads.
+        counters: what was transferred.
+        errors: the latest errors, by the reasons that the engine gets.
+    """
+
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    limiter: ConcurrencyLimiter = field(default_factory=ConcurrencyLimiter)
+    latency: Latency = field(default_factory=Latency)
+    counters: TransferCounters = field(default_factory=TransferCounters)
+    errors: OrderedDict[str, Exception] = field(default_factory=OrderedDict)
+
+    @property
+    def cut(self) -> int:
+        """Bytes into which large reads are cut, as of now."""
+        return self.latency.cut(self.limiter.limit)
+
+    def keep(self, error: Exception) -> str:
+        """Keep an error; returns the reason by which it is found."""
+        text = str(error).replace("\0", "") or type(error).__name__
+        reason = text[:LONGEST_REASON].encode("utf-8", "replace").decode()
+        self.errors[reason] = error
+        self.counters.failed += 1
+        while len(self.errors) > ERRORS:
+            self.errors.popitem(last=False)
+        return reason
 
 
 async def read(
     storage: Storage,
     spans: Sequence[Span],
     into: Sequence[memoryview],
-    policy: Policy,
-    latency: Latency,
-    traffic: Traffic,
-    flow: Flow | None = None,
-    at_once: bool = False,
+    state: LinkState,
+    is_scheduled: bool = False,
 ) -> None:
-    """Fill the buffers `into` with the bytes `spans` of `storage`. Once it has ended, nothing writes into them.
+    """Fill the buffers `into` with the bytes `spans` of `storage`. Nothing writes into them after that.
 
     Parameters:
-        at_once: read what lies between the spans, too, which are in order, see `Storage.read_over_async`.
+        is_scheduled: the read counts for the concurrency limit, and its spans, which are in order, are read together
+            with the gaps between them, see `Storage.read_over_async`.
 
     Raises:
-        StorageTimeoutError: it was not done within ``policy.timeout``.
-        StorageError: another attempt would change nothing, or the last one failed.
+        StorageTimeoutError: it was not done within ``retry.timeout``.
+        StorageError: another attempt would not help, or the last one failed.
     """
-    if at_once and len(spans) > 1:
-        ask, size = storage.read_over_async, spans[-1][1] - spans[0][0]
+    if is_scheduled and len(spans) > 1:
+        send, size = storage.read_over_async, spans[-1][1] - spans[0][0]
     else:
-        ask, size = storage.read_async, sum(map(len, into))
-    attempt = _Attempt(storage, ask, spans, into, size, policy, latency, traffic)
-    await _persist(attempt.run, storage, (spans[0][0], spans[-1][1]), policy, traffic, flow)
+        send, size = storage.read_async, sum(map(len, into))
+    attempt = _Attempt(storage, send, spans, into, size, state)
+    limiter = state.limiter if is_scheduled else None
+    await _retried(attempt.run, storage, (spans[0][0], spans[-1][1]), state, limiter)
 
 
-async def stat(storage: Storage, policy: Policy, traffic: Traffic) -> Stat:
-    """Size and version of what `storage` reads.
-
-    Raises:
-        StorageTimeoutError, StorageError: as `read`.
-    """
+async def stat(storage: Storage, state: LinkState) -> Stat:
+    """Size and version of an object. Errors as `read`."""
 
     async def once(limit: float) -> Stat:
-        traffic.requests += 1
-        wait = limit - now()
+        state.counters.requests += 1
+        seconds = limit - now()
         try:
-            return await asyncio.wait_for(storage.stat_async(), wait)
+            return await asyncio.wait_for(storage.stat_async(), seconds)
         except asyncio.TimeoutError:  # a class of its own before Python 3.11
-            raise StorageTimeoutError(
-                f"{storage.name}: no answer within {wait:.3g} s", url=storage.name, passing=True
-            ) from None
+            raise _no_answer(storage, None, seconds) from None
 
-    return await _persist(once, storage, None, policy, traffic, None)
+    return await _retried(once, storage, None, state, None)
 
 
-async def _persist(
+async def _retried(
     once: Callable[[float], Awaitable[T]],
     storage: Storage,
     span: Span | None,
-    policy: Policy,
-    traffic: Traffic,
-    flow: Flow | None,
+    state: LinkState,
+    limiter: ConcurrencyLimiter | None,
 ) -> T:
     """Call ``once(limit)`` until it succeeds, fails for good, or the time is over."""
+    retry = state.retry
     began = now()
-    deadline = began + policy.timeout
+    deadline = began + retry.timeout
     attempts = 0
     while True:
         attempts += 1
         try:
-            return await once(min(now() + policy.attempt_timeout, deadline))
+            return await once(min(now() + retry.attempt_timeout, deadline))
         except StorageError as error:
             failed = now()
-            _note_failure(error, failed, traffic, flow)
-            pause = max(error.retry_after or 0.0, policy.pause(attempts - 1))
+            _count_failure(error, failed, state.counters, limiter)
+            pause = max(error.retry_after or 0.0, retry.pause(attempts - 1))
             if error.passing and failed + pause >= deadline:
-                raise _out_of_time(storage.name, span, attempts, policy.timeout, error) from error
-            if not error.passing or attempts > policy.retries:
-                _speak_for_all(error, span, attempts, failed - began)
+                raise _out_of_time(storage.name, span, attempts, retry.timeout, error) from error
+            if not error.passing or attempts > retry.retries:
+                _complete(error, span, attempts, failed - began)
                 raise
-        traffic.retries += 1
+        state.counters.retries += 1
         await asyncio.sleep(pause)
 
 
-def _note_failure(error: StorageError, failed: float, traffic: Traffic, flow: Flow | None) -> None:
+def _count_failure(
+    error: StorageError, failed: float, counters: TransferCounters, limiter: ConcurrencyLimiter | None
+) -> None:
     throttled = error.throttled or error.retry_after is not None
-    traffic.throttled += throttled
-    if flow is not None and error.passing:
-        flow.fail(failed, throttled or isinstance(error, TimeoutError))
+    counters.throttled += throttled
+    if limiter is not None and error.passing:
+        limiter.fail(failed, throttled or isinstance(error, TimeoutError))
 
 
-def _speak_for_all(error: StorageError, span: Span | None, attempts: int, seconds: float) -> None:
-    """Let the last attempt's error tell of all of them."""
+def _complete(error: StorageError, span: Span | None, attempts: int, seconds: float) -> None:
+    """Add the number of attempts to the error of the last one."""
     error.attempts = attempts
     error.span = error.span or span
     if attempts > 1:
-        tries = f"the last of {attempts} attempts in {seconds:.1f} s"
-        advice = ". Look whether the server is up, and its name right" if error.passing else ""
-        error.args = (f"{error} ({tries}){advice}",)
+        advice = ". Check that the server is running and its name is correct" if error.passing else ""
+        error.args = (f"{error} (the last of {attempts} attempts in {seconds:.1f} s){advice}",)
 
 
 def _out_of_time(
     url: str, span: Span | None, attempts: int, timeout: float, last: StorageError
 ) -> StorageTimeoutError:
     tries = "1 attempt" if attempts == 1 else f"{attempts} attempts"
-    saying = "" if isinstance(last, TimeoutError) else f" The last one ended so: {last}"
+    reason = "" if isinstance(last, TimeoutError) else f" The last attempt failed: {last}"
     return StorageTimeoutError(
         f"{url}: {_name(span)} did not arrive within {timeout:g} s and {tries}. "
-        f"Is the server up? A larger timeout waits longer.{saying}",
+        f"Check that the server is running, or use a larger timeout.{reason}",
         url=url,
         span=span,
         attempts=attempts,
@@ -190,14 +223,13 @@ def _out_of_time(
     )
 
 
+def _no_answer(storage: Storage, span: Span | None, seconds: float) -> StorageTimeoutError:
+    message = f"{storage.name}: no answer for {_name(span)} within {seconds:.3g} s"
+    return StorageTimeoutError(message, url=storage.name, span=span, passing=True)
+
+
 def _name(span: Span | None) -> str:
-    return f"bytes {span[0]:,} to {span[1]:,}" if span else "what is known of it"
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    """Cancel a second request, and wait until it has ended; it writes into memory of its own."""
-    task.cancel()
-    await asyncio.wait({task}, timeout=GRACE)
+    return f"bytes {span[0]:,} to {span[1]:,}" if span else "size and version"
 
 
 def _succeeded(task: asyncio.Task[None]) -> bool:
@@ -211,7 +243,7 @@ if sys.version_info >= (3, 11):
 
     def _uncancel(task: asyncio.Task[Any]) -> int:
         return task.uncancel()
-else:  # a task does not count who cancelled it
+else:  # a task does not count its cancellations
 
     def _cancelled(task: asyncio.Task[Any]) -> int:
         return 0
@@ -221,35 +253,30 @@ else:  # a task does not count who cancelled it
 
 
 class _Attempt:
-    """One attempt, and the timer that wakes when it is late, and again when its time is over.
+    """One attempt, and the timer that fires when it is late, and again when its time is over.
 
-    The request runs in the calling task, and the timer cancels the task out of it, as asyncio.timeout does: a task for
+    The request runs in the calling task, and the timer cancels the task to end it, as asyncio.timeout does: a task for
     each request would cost several times as much.
     """
 
-    __slots__ = ("_ask", "_began", "_cancelled", "_given_up", "_hedge", "_into", "_latency", "_limit", "_looked",
-                 "_loop", "_policy", "_scratch", "_size", "_spans", "_storage", "_task", "_timer", "_traffic",
-                 "_wakes")  # fmt: skip
+    __slots__ = ("_began", "_cancelled", "_hedge", "_into", "_is_ended", "_limit", "_looked", "_loop", "_scratch",
+                 "_send", "_size", "_spans", "_state", "_storage", "_task", "_timer", "_wakes")  # fmt: skip
 
     def __init__(
         self,
         storage: Storage,
-        ask: Callable[[Sequence[Span], Sequence[memoryview]], Coroutine[Any, Any, None]],
+        send: Callable[[Sequence[Span], Sequence[memoryview]], Coroutine[Any, Any, None]],
         spans: Sequence[Span],
         into: Sequence[memoryview],
         size: int,
-        policy: Policy,
-        latency: Latency,
-        traffic: Traffic,
+        state: LinkState,
     ) -> None:
         self._storage = storage
-        self._ask = ask
+        self._send = send
         self._spans = spans
         self._into = into
-        self._policy = policy
-        self._latency = latency
-        self._traffic = traffic
         self._size = size
+        self._state = state
         self._loop = asyncio.get_running_loop()
         self._task = cast("asyncio.Task[Any]", asyncio.current_task(self._loop))
         self._cancelled = _cancelled(self._task)
@@ -257,29 +284,30 @@ class _Attempt:
     async def run(self, limit: float) -> None:
         """Read once, until the time `limit` at most."""
         self._looked = False
-        self._given_up = False  # this attempt has cancelled its task
+        self._is_ended = False  # whether this attempt has cancelled its task
         self._hedge: asyncio.Task[None] | None = None
         self._began = began = now()
         self._limit = limit
         self._wake_at(began + self._late_after())
-        self._traffic.requests += 1
+        self._state.counters.requests += 1
         try:
             if not await self._first():
                 self._second()
         finally:
             self._timer.cancel()
             if self._hedge is not None:
-                await _end(self._hedge)
+                self._hedge.cancel()
+                await asyncio.wait({self._hedge}, timeout=CANCEL_SECONDS)
         ended = now()
-        self._latency.add(ended, ended - began, self._size)
-        self._traffic.bytes += self._size
+        self._state.latency.add(ended, ended - began, self._size)
+        self._state.counters.bytes += self._size
 
     async def _first(self) -> bool:
-        """The first request. Returns False if it was given up, or failed where the second has succeeded."""
+        """The first request. Returns False if it was cancelled, or failed where the second has succeeded."""
         try:
-            await self._ask(self._spans, self._into)
+            await self._send(self._spans, self._into)
         except asyncio.CancelledError:
-            if not self._given_up or self._is_cancelled_by_others():
+            if not self._is_ended or self._is_cancelled_by_others():
                 raise
             return False
         except StorageError as error:
@@ -290,30 +318,25 @@ class _Attempt:
             if not _succeeded(self._hedge):
                 raise
             return False
-        if self._given_up and self._is_cancelled_by_others():
+        if self._is_ended and self._is_cancelled_by_others():
             raise asyncio.CancelledError
         return True
 
     def _second(self) -> None:
-        """Take over what the second request has brought, if it has."""
+        """Copy what the second request has read, if it succeeded."""
         if self._hedge is not None and _succeeded(self._hedge):
             for view, scratch in zip(self._into, self._scratch, strict=True):
                 view[:] = scratch
             return
         span = self._spans[0][0], self._spans[-1][1]
-        raise StorageTimeoutError(
-            f"{self._storage.name}: no answer for {_name(span)} within {self._limit - self._began:.3g} s",
-            url=self._storage.name,
-            span=span,
-            passing=True,
-        )
+        raise _no_answer(self._storage, span, self._limit - self._began)
 
     def _late_after(self) -> float:
         """Seconds after which a second request is sent."""
-        policy, latency = self._policy, self._latency
-        if policy.hedge == 0 or not latency.is_known:
-            return policy.timeout
-        return max(policy.hedge_least, policy.hedge * latency.usual(self._size, policy.hedge_quantile))
+        retry, latency = self._state.retry, self._state.latency
+        if retry.hedge == 0 or not latency.is_known:
+            return retry.timeout
+        return max(retry.hedge_least, retry.hedge * latency.usual(self._size, retry.hedge_quantile))
 
     def _wake_at(self, when: float) -> None:
         self._wakes = min(when, self._limit)
@@ -321,33 +344,34 @@ class _Attempt:
 
     def _wake(self) -> None:
         if self._wakes >= self._limit:
-            self._give_up()
+            self._end()
             return
-        if not self._looked:  # the answer may be there, and the loop itself late
+        if not self._looked:  # the answer may have arrived, and the loop itself may be late
             self._looked = True
             self._wake_at(now() + LOOK)
             return
         self._wake_at(self._limit)
-        # Where everything is late, second requests would only make it worse.
-        if self._traffic.hedged < HEDGES + self._policy.hedge_share * self._traffic.requests:
-            self._traffic.hedged += 1
-            self._traffic.requests += 1
+        # If all requests are late, second requests would make it worse.
+        counters = self._state.counters
+        if counters.hedged < HEDGES + self._state.retry.hedge_share * counters.requests:
+            counters.hedged += 1
+            counters.requests += 1
             self._scratch = [bytearray(len(view)) for view in self._into]
             into = [memoryview(scratch) for scratch in self._scratch]
-            self._hedge = self._loop.create_task(self._ask(self._spans, into))
-            self._hedge.add_done_callback(self._end_hedge)
+            self._hedge = self._loop.create_task(self._send(self._spans, into))
+            self._hedge.add_done_callback(self._hedge_ended)
 
-    def _end_hedge(self, hedge: asyncio.Task[None]) -> None:
+    def _hedge_ended(self, hedge: asyncio.Task[None]) -> None:
         if _succeeded(hedge) and not self._timer.cancelled():
-            self._give_up()
+            self._end()
 
-    def _give_up(self) -> None:
+    def _end(self) -> None:
         """Cancel the first request."""
         self._timer.cancel()
-        if not self._given_up:
-            self._given_up = True
+        if not self._is_ended:
+            self._is_ended = True
             self._task.cancel()
 
     def _is_cancelled_by_others(self) -> bool:
-        """Take this attempt's own cancellation back; whether there was another one, too."""
+        """Undo the cancellation by this attempt; whether there was another one."""
         return _uncancel(self._task) > self._cancelled

@@ -1,286 +1,220 @@
-"""Reads the pieces that the engine's feed hands out, as many at a time as the link is worth.
+"""Reads the pieces that the engine's feed hands out, as many at a time as increase throughput.
 
-It lives in one event loop; see `agent` for the thread around it. A read is a turn in the life of a *carrier*, a task
-that goes from request to request until there are none, or fewer are to be in flight: in a busy pass no task is made
-for a read.
+A scheduler belongs to one event loop; see `io_thread` for the thread around it. Its *workers* are tasks that send
+request after request until none is left, or fewer may be in flight: a busy pass makes no task for a read.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import cast
 
 from ddfast._native.feed import Feed
 from ddfast.storage.base import Storage
-from ddfast.storage.transfer import retry as attempts
-from ddfast.storage.transfer.counters import Traffic
-from ddfast.storage.transfer.latency import Latency
-from ddfast.storage.transfer.limiter import Flow
-from ddfast.storage.transfer.requests import Request, requests_for
-from ddfast.storage.transfer.retry import Policy
-from ddfast.storage.transfer.waiting import Task, Waiting
+from ddfast.storage.transfer import retry
+from ddfast.storage.transfer.requests import PieceQueue, PieceRead, ReadRequest, requests_for
+from ddfast.storage.transfer.retry import LinkState
 
-__all__ = ["Courier", "Ledger"]
+__all__ = ["Scheduler"]
 
-# Pieces that are known before they can be read, at most, and their bytes: those of many samples if these are small, so
-# that some lie close to each other. As many are taken from the engine at once as do not hold reads up for long.
+# Pieces that are known before they can be read, at most, and their bytes: those of many small samples, so that some are
+# close to each other. TAKE of them are taken from the engine at once, which does not delay reads.
 KNOWN = 64 << 10
 KNOWN_BYTES = 256 << 20
-TAKEN = 512
+TAKE = 512
 
-# Pieces go together only if so many times the reads that may be in flight are left.
+# Pieces are merged only if so many times as many requests remain as may be in flight.
 REQUESTS_LEFT = 2
 
-# The share of the budget that reads of several pieces may take besides, for what lies between those.
+# The share of the budget that merged reads may take for the gaps between their pieces.
 SCRATCH = 8
 
-# How often reads under way are looked at for whether they are wanted still, in seconds.
+# Seconds between checks whether reads under way are still wanted.
 SWEEP = 0.25
 
-# Errors kept for their reasons, and characters of those that the engine hands on.
-ERRORS = 256
-LONGEST_REASON = 1000
+
+class ReadCancelled(Exception):  # noqa: N818
+    """A request was not carried out, because its pieces are not wanted any more."""
 
 
-@dataclass(slots=True)
-class Ledger:
-    """What is known of the link and of the reads over it, shared by all that read over it."""
-
-    policy: Policy
-    flow: Flow
-    latency: Latency = field(default_factory=Latency)
-    traffic: Traffic = field(default_factory=Traffic)
-    errors: OrderedDict[str, Exception] = field(default_factory=OrderedDict)
-    _waited_until: float = 0.0
-
-    @property
-    def gap(self) -> int:
-        """Bytes between two spans that are worth reading over, now."""
-        return self.flow.gap.size
-
-    @property
-    def cut(self) -> int:
-        """Bytes at which large reads are best cut, now."""
-        return self.latency.cut(self.flow.limit)
-
-    def begin(self, now: float) -> None:
-        """A request is sent."""
-        traffic = self.traffic
-        if traffic.in_flight == 0:
-            self._waited_until = now
-        traffic.in_flight += 1
-        traffic.in_flight_max = max(traffic.in_flight_max, traffic.in_flight)
-
-    def end(self, now: float) -> None:
-        """A request has ended."""
-        traffic = self.traffic
-        traffic.in_flight -= 1
-        traffic.waited += now - self._waited_until
-        self._waited_until = now
-        traffic.limit = self.flow.limit
-
-    def keep(self, error: Exception) -> str:
-        """Keep an error, to be found by the reason that is returned."""
-        text = str(error).replace("\0", "") or type(error).__name__
-        reason = text[:LONGEST_REASON].encode("utf-8", "replace").decode()
-        self.errors[reason] = error
-        self.traffic.failed += 1
-        while len(self.errors) > ERRORS:
-            self.errors.popitem(last=False)
-        return reason
-
-
-class GivenUp(Exception):  # noqa: N818
-    """A request was not carried out, because nobody waits for it."""
-
-
-class Courier:
-    """Carries pieces from storages into their memory. Belongs to the running event loop.
+class Scheduler:
+    """Reads pieces from storages into their memory, in the running event loop.
 
     Parameters:
         feed: where pieces come from.
         storage_of: the storage of a shard.
-        ledger: policy and counters.
-        budget: bytes in flight at most; one request is in any case.
+        state: policy, measurements and counters.
+        budget: bytes in flight at most, except that one request is always allowed.
     """
 
-    def __init__(self, feed: Feed, storage_of: Callable[[int], Storage], ledger: Ledger, budget: int) -> None:
+    def __init__(
+        self, feed: Feed, storage_of: Callable[[int], Storage], state: LinkState, budget: int
+    ) -> None:
         self._feed = feed
         self._storage_of = storage_of
-        self._ledger = ledger
-        self._flow = ledger.flow
+        self._state = state
+        self._limiter = state.limiter
+        self._counters = state.counters
         self._budget = budget
-        self._waiting = Waiting()
-        self._queue: deque[Request] = deque()  # made of what has waited longest, and to be sent next
-        self._carriers: dict[asyncio.Task[None], Request | None] = {}
+        self._waiting = PieceQueue()
+        self._queue: deque[ReadRequest] = deque()  # requests for the oldest pieces, which are sent next
+        self._workers: dict[asyncio.Task[None], ReadRequest | None] = {}
         self._bytes = 0
         self._scratch = 0
-        self._closed = False
+        self._is_closed = False
         self._loop = asyncio.get_running_loop()
         self._sweep_timer = self._loop.call_later(SWEEP, self._sweep)
-        self._loop.add_reader(feed.fileno(), self._called)
-        self._called()
+        self._loop.add_reader(feed.fileno(), self._notified)
+        self._notified()
 
     async def close(self, timeout: float) -> bool:
-        """Give everything up. Returns False if a read could not be ended within `timeout` seconds."""
-        self._closed = True
+        """Cancel everything. Returns False if a read could not be ended within `timeout` seconds."""
+        self._is_closed = True
         self._sweep_timer.cancel()
         self._loop.remove_reader(self._feed.fileno())
         self._feed.close()
-        for carrier in self._carriers:
-            carrier.cancel()
+        for worker in self._workers:
+            worker.cancel()
         while self._queue or self._waiting.count:
             if not self._queue:
-                self._prepare()
-            self._settle(self._queue.popleft(), GivenUp())
-        if self._carriers:
-            await asyncio.wait(set(self._carriers), timeout=timeout)
-        return not self._carriers
+                self._fill_queue()
+            self._settle(self._queue.popleft(), ReadCancelled())
+        if self._workers:
+            await asyncio.wait(set(self._workers), timeout=timeout)
+        return not self._workers
 
-    def _called(self) -> None:
+    def _notified(self) -> None:
         self._feed.clear()
-        self._look()
+        self._take_pieces()
 
-    def _look(self) -> None:
-        """Take what can be read soon, and see that somebody reads it."""
-        armed, waiting = False, self._waiting
-        while not self._closed and waiting.count < KNOWN and waiting.size < KNOWN_BYTES:
-            pieces = self._feed.take(TAKEN)
+    def _take_pieces(self) -> None:
+        """Take pieces from the feed, and start workers for them."""
+        is_armed, waiting = False, self._waiting
+        while not self._is_closed and waiting.count < KNOWN and waiting.size < KNOWN_BYTES:
+            pieces = self._feed.take(TAKE)
             waiting.add(pieces)
-            if len(pieces) == TAKEN:
+            if len(pieces) == TAKE:
                 break  # the next read that ends takes more
-            if armed:
+            if is_armed:
                 break
             self._feed.arm()
-            armed = True
-        self._staff()
+            is_armed = True
+        self._start_workers()
 
-    def _prepare(self) -> None:
-        """Make requests of what has waited longest."""
-        waiting, traffic = self._waiting, self._ledger.traffic
-        # Those that must wait for others to end go together as far as that is worth it, and leaves enough requests.
-        most = waiting.count // (REQUESTS_LEFT * self._flow.limit)
-        tasks = waiting.take(self._ledger.gap, most)
-        if tasks:
-            self._queue += requests_for(tasks, self._ledger.cut)
-            traffic.merged += len(tasks) - 1
-            traffic.cut += tasks[0].left if tasks[0].left > 1 else 0
+    def _fill_queue(self) -> None:
+        """Make requests for the oldest pieces."""
+        # Pieces that have to wait are merged with others close to them, as long as enough requests remain.
+        most = self._waiting.count // (REQUESTS_LEFT * self._limiter.limit)
+        reads = self._waiting.take(most)
+        if reads:
+            self._queue += requests_for(reads, self._state.cut)
+            self._counters.merged += len(reads) - 1
+            self._counters.cut += reads[0].left if reads[0].left > 1 else 0
 
-    def _staff(self) -> None:
-        """Let carriers begin, as many as may and have something to do."""
-        while len(self._carriers) < self._flow.limit and (request := self._next()) is not None:
-            carrier = self._loop.create_task(self._carry(request))
-            self._carriers[carrier] = request
-            carrier.add_done_callback(self._retire)
+    def _start_workers(self) -> None:
+        """Start workers, as many as are allowed and have a request."""
+        while len(self._workers) < self._limiter.limit and (request := self._next()) is not None:
+            worker = self._loop.create_task(self._work(request))
+            self._workers[worker] = request
+            worker.add_done_callback(self._worker_ended)
 
-    def _next(self) -> Request | None:
-        """Begin with the next request that somebody waits for, if it may begin now."""
+    def _next(self) -> ReadRequest | None:
+        """Begin the next request that is wanted; None if there is none or it may not begin yet."""
         while True:
             if not self._queue:
-                self._prepare()
+                self._fill_queue()
                 if not self._queue:
                     return None
             request = self._queue[0]
             if not request.is_wanted:
                 self._settle(self._queue.popleft(), None)
                 continue
-            if self._flow.room == 0 or (self._bytes and self._is_too_much(request)):
+            if self._limiter.room == 0 or (self._bytes and self._exceeds_budget(request)):
                 return None
-            now = attempts.now()
+            now = retry.now()
             self._bytes += request.size
             self._scratch += request.scratch
-            self._flow.begin(now)
-            self._ledger.begin(now)
+            self._limiter.begin(now)
+            self._counters.begin(now)
             return self._queue.popleft()
 
-    def _is_too_much(self, request: Request) -> bool:
+    def _exceeds_budget(self, request: ReadRequest) -> bool:
         scratch = request.scratch
         return self._bytes + request.size > self._budget or (
             scratch > 0 and self._scratch + scratch > self._budget // SCRATCH
         )
 
-    async def _carry(self, first: Request) -> None:
+    async def _work(self, first: ReadRequest) -> None:
         me = cast("asyncio.Task[None]", asyncio.current_task(self._loop))
-        request: Request | None = first
+        request: ReadRequest | None = first
         while request is not None:
-            self._carriers[me] = request
+            self._workers[me] = request
             error = await self._read(request)
-            self._carriers[me] = None
-            self._finish(request, error)
-            self._look()
+            self._workers[me] = None
+            self._end(request, error)
+            self._take_pieces()
             request = self._next()
 
-    def _retire(self, carrier: asyncio.Task[None]) -> None:
-        """A carrier has nothing to do any more, or was cancelled, perhaps before it began."""
-        request = self._carriers.pop(carrier)
+    def _worker_ended(self, worker: asyncio.Task[None]) -> None:
+        """A worker has no request any more, or was cancelled, perhaps before it began."""
+        request = self._workers.pop(worker)
         if request is not None:
-            self._finish(request, GivenUp())
-        self._look()
+            self._end(request, ReadCancelled())
+        self._take_pieces()
 
-    async def _read(self, request: Request) -> Exception | None:
-        ledger = self._ledger
+    async def _read(self, request: ReadRequest) -> Exception | None:
         try:
             storage = self._storage_of(request.shard)
             if storage.read_at_hand(request.spans, request.into):
-                await asyncio.sleep(0)  # what others have asked for may have come
+                await asyncio.sleep(0)  # let other tasks handle answers that have arrived
                 return None
-            await attempts.read(
-                storage,
-                request.spans,
-                request.into,
-                ledger.policy,
-                ledger.latency,
-                ledger.traffic,
-                self._flow,
-                at_once=True,
-            )
+            await retry.read(storage, request.spans, request.into, self._state, is_scheduled=True)
         except Exception as error:
             return error
         return None
 
-    def _finish(self, request: Request, error: Exception | None) -> None:
-        now = attempts.now()
+    def _end(self, request: ReadRequest, error: Exception | None) -> None:
+        now = retry.now()
         self._bytes -= request.size
         self._scratch -= request.scratch
-        self._flow.end(now, 0 if error else request.size)
-        self._ledger.end(now)
+        self._limiter.end(now, 0 if error else request.size)
+        self._counters.end(now, self._limiter.limit)
         self._settle(request, error)
 
-    def _settle(self, request: Request, error: Exception | None) -> None:
-        """End the pieces that this was the last request for."""
+    def _settle(self, request: ReadRequest, error: Exception | None) -> None:
+        """End the pieces for which this was the last request."""
         request.into.clear()
-        for task in request.tasks:
-            task.error = task.error or error
-            task.left -= 1
-            if task.left == 0:
-                self._end(task)
+        for read in request.reads:
+            read.error = read.error or error
+            read.left -= 1
+            if read.left == 0:
+                self._end_piece(read)
 
-    def _end(self, task: Task) -> None:
-        piece, error = task.piece, task.error
+    def _end_piece(self, read: PieceRead) -> None:
+        piece, error = read.piece, read.error
         if error is None and not piece.given_up:
             piece.end()
-        elif error is None or isinstance(error, GivenUp):
-            piece.fail(errno.ECANCELED, "the read was given up")
+        elif error is None or isinstance(error, ReadCancelled):
+            piece.fail(errno.ECANCELED, "the read was cancelled")
         else:
-            piece.fail(_errno_of(error), self._ledger.keep(error))
+            piece.fail(_errno_of(error), self._state.keep(error))
 
     def _sweep(self) -> None:
-        """Give up reads under way that nobody waits for any more: a dead server would hold them for long."""
-        while (first := self._waiting.first()) is not None and first.piece.given_up:
-            for each in requests_for(self._waiting.take(0, 1), self._ledger.cut):
-                self._settle(each, None)
-        for carrier, request in self._carriers.items():
-            if request is not None and not request.is_wanted:
-                carrier.cancel()
+        """Cancel reads that are not wanted any more, which a dead server would keep for long."""
+        while (oldest := self._waiting.oldest()) is not None and oldest.piece.given_up:
+            for request in requests_for(self._waiting.take(1), self._state.cut):
+                self._settle(request, None)
+        for worker, current in self._workers.items():
+            if current is not None and not current.is_wanted:
+                worker.cancel()
         self._sweep_timer = self._loop.call_later(SWEEP, self._sweep)
 
 
 def _errno_of(error: Exception) -> int:
-    """The errno that says most about an error."""
+    """The errno that is closest to an error."""
     if isinstance(error, OSError) and error.errno:
         return error.errno
     kinds = {TimeoutError: errno.ETIMEDOUT, FileNotFoundError: errno.ENOENT, PermissionError: errno.EACCES}

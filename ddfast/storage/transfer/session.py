@@ -1,4 +1,4 @@
-"""What reads the data files of a remote dataset: their storages, and an agent for each engine."""
+"""Reads the data files of a remote dataset: their storages, and an I/O thread for each engine."""
 
 from __future__ import annotations
 
@@ -6,122 +6,99 @@ import copy
 import os
 import threading
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import fields
 from functools import partial
 from typing import Any, TypeVar
 
 from ddfast._native.engine import Engine
 from ddfast._native.feed import Feed
 from ddfast.storage.base import Storage
-from ddfast.storage.transfer.counters import Traffic
-from ddfast.storage.transfer.io_thread import BUDGET, SLACK, Agent
+from ddfast.storage.transfer.counters import TransferCounters
+from ddfast.storage.transfer.io_thread import BUDGET, SLACK, IOThread
 from ddfast.storage.transfer.latency import CUT
 from ddfast.storage.transfer.limiter import MOST
-from ddfast.storage.transfer.retry import Policy
-from ddfast.storage.transfer.scheduler import Ledger
+from ddfast.storage.transfer.retry import LinkState, RetryPolicy
 
-__all__ = ["StorageLink", "Wire"]
+__all__ = ["TransferSession"]
 
 PLANNED_GAP = 4 << 10
-
-# These of a `Traffic` tell of now; all others are sums.
-LEVELS = ("in_flight", "in_flight_max", "limit")
 
 S = TypeVar("S")
 T = TypeVar("T")
 
 
-class Wire:
-    """What is known of all that was read over a link in this process; it keeps nothing open."""
+class TransferSession:
+    """Reads shards from storages, for any number of engines. Thread safe, and usable after a fork.
 
-    def __init__(self) -> None:
-        self.ledgers: list[Ledger] = []
-
-    @property
-    def traffic(self) -> Traffic:
-        """What was read, counted."""
-        total = Traffic()
-        for ledger in tuple(self.ledgers):
-            for field in fields(Traffic):
-                old, new = getattr(total, field.name), getattr(ledger.traffic, field.name)
-                setattr(total, field.name, max(old, new) if field.name in LEVELS else old + new)
-        return total
-
-    def failure(self, reason: str) -> Exception | None:
-        """The error behind the reason that a piece failed with; None where it is not known."""
-        errors = (ledger.errors.get(reason) for ledger in tuple(self.ledgers))
-        return next((error for error in errors if error is not None), None)
-
-    def best_known(self) -> Ledger | None:
-        """The ledger that knows most of the link as it is."""
-        return max(self.ledgers, key=lambda ledger: ledger.latency.reads, default=None)
-
-
-class StorageLink:
-    """Reads shards from storages, for any number of engines. Thread safe, and of use after a fork.
+    It implements `ddfast.dataset.remote.Link`.
 
     Parameters:
-        storages: of the shards, by number; closed with the link, and opened again where they are needed after that or
-            in a forked child.
-        policy: how patient reads are.
-        most: reads in flight at most, for each engine.
-        budget: bytes in flight at most, for each engine.
+        storages: of the shards, by number; closed together with this, and opened again if they are needed after that
+            or in a forked child.
+        policy: the retry policy; None for the default.
+        most: maximum number of reads in flight for each engine.
+        budget: maximum number of bytes in flight for each engine.
     """
 
     def __init__(
         self,
         storages: Sequence[Storage],
-        policy: Policy | None = None,
+        policy: RetryPolicy | None = None,
         most: int = MOST,
         budget: int = BUDGET,
     ) -> None:
         self._storages = list(storages)
         self._are_open = True
-        self._policy = policy or Policy()
+        self._retry = policy or RetryPolicy()
         self._most = most
         self._budget = budget
-        self.wire = Wire()
+        self._states: list[LinkState] = []
         self._lock = threading.Lock()
         self._pid = os.getpid()
 
     @property
     def patience(self) -> float:
-        """Seconds that a read takes at most, be it in vain."""
-        return self._policy.timeout + SLACK
+        """Seconds after which a read has ended, or failed, in any case."""
+        return self._retry.timeout + SLACK
 
     @property
     def max_gap(self) -> int:
         """Bytes between two samples that are read with them and stay in memory beside them.
 
-        Larger gaps are read over as well, by the agent, which knows what they are worth now and does not keep them.
+        The scheduler reads larger gaps as well, which do not stay in memory.
         """
         return PLANNED_GAP
 
     @property
     def max_read(self) -> int:
-        """Bytes of one request at most, so that several connections share large reads."""
-        known = self.wire.best_known()
-        return known.cut if known else CUT
+        """Maximum bytes of one request, so that several connections share large reads."""
+        best_known = max(self._states, key=lambda state: state.latency.reads, default=None)
+        return best_known.cut if best_known else CUT
 
     @property
-    def traffic(self) -> Traffic:
-        """What all engines have read in this process, counted."""
-        return self.wire.traffic
+    def wire(self) -> TransferSession:
+        """What has the counters `traffic`, also after this was closed."""
+        return self
 
-    def serve(self, engine: Engine) -> Agent:
-        """Begin to read what an engine wants; `Piece.shard` is the number of the storage."""
-        storages = self.opened()
-        agent = self._agent(storages, Feed(engine))
-        agent.start()
-        return agent
+    @property
+    def traffic(self) -> TransferCounters:
+        """What all engines have read in this process."""
+        return TransferCounters.total(state.counters for state in tuple(self._states))
 
-    def for_each(self, work: Callable[[Agent, S], Coroutine[Any, Any, T]], items: Sequence[S]) -> list[T]:
-        """What `work` gives for each item with an agent of its own, see `Agent.for_each`."""
-        with self._agent([], None) as agent:
-            return agent.for_each(partial(work, agent), items)
+    def serve(self, engine: Engine) -> IOThread:
+        """Begin to read the pieces that an engine wants; `Piece.shard` is the number of the storage."""
+        thread = self._io_thread(self.opened(), Feed(engine))
+        thread.start()
+        return thread
+
+    def for_each(
+        self, function: Callable[[IOThread, S], Coroutine[Any, Any, T]], items: Sequence[S]
+    ) -> list[T]:
+        """As `IOThread.for_each`, with an I/O thread of its own, which is the first argument of the function."""
+        with self._io_thread([], None) as thread:
+            return thread.for_each(partial(function, thread), items)
 
     def opened(self) -> Sequence[Storage]:
-        """The storages, as they may be used now and in this process."""
+        """The storages, opened again if they are closed or this is a forked process."""
         with self._lock:
             if self._pid != os.getpid():
                 self._pid, self._are_open = os.getpid(), False
@@ -131,8 +108,9 @@ class StorageLink:
             return self._storages
 
     def failure(self, reason: str) -> Exception | None:
-        """The error behind the reason that a piece failed with; None where it is not known."""
-        return self.wire.failure(reason)
+        """The error behind the reason with which a piece failed; None if it is unknown."""
+        errors = (state.errors.get(reason) for state in tuple(self._states))
+        return next((error for error in errors if error is not None), None)
 
     def close(self) -> None:
         """Close the storages."""
@@ -142,14 +120,14 @@ class StorageLink:
                     storage.close()
             self._are_open = False
 
-    def _agent(self, storages: Sequence[Storage], feed: Feed | None) -> Agent:
-        agent = Agent(storages, feed, self._policy, self._most, self._budget)
-        self.wire.ledgers.append(agent.ledger)
-        return agent
+    def _io_thread(self, storages: Sequence[Storage], feed: Feed | None) -> IOThread:
+        thread = IOThread(storages, feed, self._retry, self._most, self._budget)
+        self._states.append(thread.state)
+        return thread
 
 
 def _opened_again(storage: Storage) -> Storage:
-    """The same storage, to be used here and now, which still refuses an object that is another by now."""
+    """A copy of a storage that is open here, and still detects that the object was replaced."""
     fresh = copy.copy(storage)
     if storage.seen is not None:
         fresh.note(storage.seen)

@@ -1,4 +1,4 @@
-"""Objects beside each other, such as the files of a dataset: looked at, put and removed as a whole."""
+"""Groups of objects with a common name and different suffixes, such as the files of a dataset."""
 
 from __future__ import annotations
 
@@ -10,23 +10,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ddfast.errors import StorageError, StorageNotFoundError, UnsupportedIOError
-from ddfast.storage.backends.anywhere import AnyStorage, open_file_system
-from ddfast.storage.backends.leaving import requests
 from ddfast.storage.backends.objects import ObjectStorage
-from ddfast.storage.backends.obstore_errors import explained, is_failure, status_of
-from ddfast.storage.backends.stores import key_of, make_store
+from ddfast.storage.backends.obstore_errors import (
+    explained,
+    is_condition_failed,
+    is_condition_unknown,
+    is_failure,
+    unwritten,
+)
+from ddfast.storage.backends.stores import key_of, make_store, pending
+from ddfast.storage.backends.threaded import AnyStorage, open_file_system
 from ddfast.storage.base import Stat
-from ddfast.storage.open import is_object
 from ddfast.storage.upload.uploads import (
     PART_BYTES,
     PARTS_AT_ONCE,
     Upload,
     open_upload,
     refuse_unwritable,
-    temporary,
-    unwritten,
+    temporary_name,
 )
-from ddfast.storage.urls import lengthened, shown, split_url
+from ddfast.storage.urls import is_object, lengthened, shown, split_url
 
 if TYPE_CHECKING:
     from obstore import PutMode
@@ -36,17 +39,14 @@ T = TypeVar("T")
 # Seconds before the second attempt, and before further ones.
 PAUSES = (0.1, 0.5, 2.0)
 
-# What S3 servers answer that do not know the header.
-NO_CONDITION = (400, 501)
 
+class ObjectGroup(ABC):
+    """The object of a URL, and all objects whose names are longer by a suffix. Safe to use from several threads.
 
-class Neighbours(ABC):
-    """The object of a URL, and all whose names are longer by a suffix. Its methods may be called by several threads.
-
-    What may pass is tried again, within the time that the client allows.
+    Requests that fail in passing are retried within the time limits of the client.
 
     Parameters:
-        url: of the object that has the suffix ``""``.
+        url: of the object with the suffix ``""``.
         options: as for `open_upload`.
     """
 
@@ -56,36 +56,36 @@ class Neighbours(ABC):
         self.options = options
 
     def upload(self, suffix: str) -> Upload:
-        """Begin to write one of them."""
+        """Begin to write an object of the group."""
         return open_upload(lengthened(self.url, suffix), **self.options)
 
     @abstractmethod
     def stat(self, suffix: str) -> Stat | None:
-        """Size and version; None where there is no such object.
+        """Size and version; None if the object does not exist.
 
         Raises:
-            StorageError: the storage does not tell.
+            StorageError: the request failed.
         """
 
     @abstractmethod
     def read(self, suffix: str) -> bytes | None:
-        """The whole object; None where there is none. Errors as those of `stat`."""
+        """The whole object; None if it does not exist. Errors as `stat`."""
 
     @abstractmethod
     def put(self, suffix: str, content: Path | bytes) -> None:
-        """Put an object there, in place of another if need be.
+        """Write an object, replacing an existing one.
 
         Parameters:
-            suffix: which one.
-            content: its bytes, or the file that has them.
+            suffix: of the object.
+            content: its bytes, or the file that contains them.
 
         Raises:
-            StorageError: the storage refuses.
+            StorageError: the storage refused the object.
         """
 
     @abstractmethod
     def put_new(self, suffix: str, content: bytes) -> bool:
-        """As `put`, but only where there is no such object; of two who do so, all stores with conditions let one.
+        """As `put`, but only if the object does not exist. With conditional writes, one of two calls succeeds.
 
         Returns:
             Whether the object has these bytes now.
@@ -93,30 +93,30 @@ class Neighbours(ABC):
 
     @abstractmethod
     def remove(self, suffix: str) -> None:
-        """Remove an object, which need not be there. Errors as those of `put`."""
+        """Remove an object if it exists. Errors as `put`."""
 
 
-def open_neighbours(url: str, **options: Any) -> Neighbours:
-    """The objects beside a URL, of which nothing is asked yet.
+def open_group(url: str, **options: Any) -> ObjectGroup:
+    """Open the group of objects of a URL. No request is sent yet.
 
     Parameters:
-        url: with a scheme; not ``file://``, which `pathlib` knows better.
+        url: with a scheme other than ``file://``.
         options: as for `open_upload`.
 
     Raises:
-        UnsupportedIOError: a web server takes no files, nor does a chain of file systems.
+        UnsupportedIOError: the URL is of a web server, or a chain of file systems.
         StorageOptionError, MissingPackageError: as for `open_storage`.
     """
     refuse_unwritable(url)
     if "::" in url:
         raise UnsupportedIOError(
-            f"{shown(url)} cannot be written to: it is a chain of file systems. Name one"
+            f"{shown(url)} cannot be written: it is a chain of file systems. Use the URL of a single one"
         )
-    return ObjectNeighbours(url, options) if is_object(url) else AnyNeighbours(url, options)
+    return StoreGroup(url, options) if is_object(url) else FileSystemGroup(url, options)
 
 
-class ObjectNeighbours(Neighbours):
-    """Objects of a store that obstore knows, over the same connections."""
+class StoreGroup(ObjectGroup):
+    """Objects of an obstore store, over the same connections."""
 
     def __init__(self, url: str, options: dict[str, Any]) -> None:
         super().__init__(url, options)
@@ -127,32 +127,30 @@ class ObjectNeighbours(Neighbours):
         self._storage = ObjectStorage(url, **own)
 
     def stat(self, suffix: str) -> Stat | None:
-        """Asks for the head of the object."""
+        """By a HEAD request."""
         import obstore
 
         meta = self._ask(suffix, lambda key: obstore.head(self._store, key))
         return None if meta is None else Stat(meta["size"], meta["e_tag"])
 
     def read(self, suffix: str) -> bytes | None:
-        """Gets the object by one request."""
+        """By one request."""
         import obstore
 
         return self._ask(suffix, lambda key: bytes(obstore.get(self._store, key).bytes()))
 
     def put(self, suffix: str, content: Path | bytes) -> None:
-        """By one request, or in parts where it is long."""
+        """By one request, or in parts if the object is large."""
         self._put(suffix, content, "overwrite")
 
     def put_new(self, suffix: str, content: bytes) -> bool:
-        """By one request with ``If-None-Match``; where the store does not know that, it looks first."""
-        from obstore.exceptions import AlreadyExistsError, PreconditionError
-
+        """By one request with ``If-None-Match``, or by two where the store does not support that."""
         try:
-            _patiently(lambda: self._put(suffix, content, "create"))
+            _retried(lambda: self._put(suffix, content, "create"))
         except StorageError as error:
-            if isinstance(error.__cause__, AlreadyExistsError | PreconditionError):
-                return self.read(suffix) == content  # an attempt may have come through without an answer
-            if not _knows_no_condition(error.__cause__):
+            if is_condition_failed(error.__cause__):
+                return self.read(suffix) == content  # an attempt without an answer may have succeeded
+            if not is_condition_unknown(error.__cause__):
                 raise
             if self.stat(suffix) is not None:
                 return False
@@ -161,7 +159,7 @@ class ObjectNeighbours(Neighbours):
 
     def remove(self, suffix: str) -> None:
         """By one request."""
-        _patiently(lambda: self._remove(suffix))
+        _retried(lambda: self._remove(suffix))
 
     def _remove(self, suffix: str) -> None:
         import obstore
@@ -183,11 +181,11 @@ class ObjectNeighbours(Neighbours):
             raise unwritten(error, self.name + suffix) from error
 
     def _key(self, suffix: str) -> str:
-        requests.begin(self.name)
+        pending.begin(self.name)
         return key_of(self._location) + suffix
 
     def _ask(self, suffix: str, request: Callable[[str], T]) -> T | None:
-        """What a request for a key gives; None where there is no such object."""
+        """The result of a request for a key; None if the object does not exist."""
         try:
             return request(self._key(suffix))
         except Exception as error:
@@ -199,50 +197,50 @@ class ObjectNeighbours(Neighbours):
             raise failure from error
 
 
-class AnyNeighbours(Neighbours):
-    """Objects of a file system of fsspec, written under another name and moved."""
+class FileSystemGroup(ObjectGroup):
+    """Objects of a file system of fsspec, which have temporary names until they are complete."""
 
     def __init__(self, url: str, options: dict[str, Any]) -> None:
         super().__init__(url, options)
         self._fs, self._path = open_file_system(url, options)
 
     def stat(self, suffix: str) -> Stat | None:
-        """Asks the file system."""
+        """As `AnyStorage.stat`."""
         try:
             return self._storage(suffix).stat()
         except StorageNotFoundError:
             return None
 
     def read(self, suffix: str) -> bytes | None:
-        """Reads it whole."""
+        """As `AnyStorage.read_all`."""
         try:
             return bytes(self._storage(suffix).read_all())
         except StorageNotFoundError:
             return None
 
     def put(self, suffix: str, content: Path | bytes) -> None:
-        """Under another name, which is moved."""
+        """Under a temporary name, then moved."""
         final = self._path + suffix
-        draft = temporary(final)
+        temporary = temporary_name(final)
         try:
             if isinstance(content, bytes):
-                self._fs.pipe_file(draft, content)
+                self._fs.pipe_file(temporary, content)
             else:
-                self._fs.put_file(os.fspath(content), draft)
-            self._fs.mv(draft, final)
+                self._fs.put_file(os.fspath(content), temporary)
+            self._fs.mv(temporary, final)
         except Exception as error:
-            self._tidy(draft)
+            self._tidy(temporary)
             raise unwritten(error, self.name + suffix) from error
 
     def put_new(self, suffix: str, content: bytes) -> bool:
-        """Looks first; there is no way to do both at once."""
+        """Checks first: file systems have no conditional writes."""
         if self.stat(suffix) is not None:
             return False
         self.put(suffix, content)
         return True
 
     def remove(self, suffix: str) -> None:
-        """Looks first."""
+        """Checks first."""
         try:
             if self._fs.exists(self._path + suffix):
                 self._fs.rm_file(self._path + suffix)
@@ -257,12 +255,12 @@ class AnyNeighbours(Neighbours):
     def _tidy(self, path: str) -> None:
         try:
             self._fs.rm_file(path)
-        except Exception:  # there is another one to tell of
+        except Exception:  # the error that came before is raised
             return
 
 
-def _patiently(request: Callable[[], None]) -> None:
-    """Make a request, and repeat what obstore does not: requests without an answer that may have come through."""
+def _retried(request: Callable[[], None]) -> None:
+    """Send a request, and retry requests without an answer, which obstore does not retry: they may have succeeded."""
     for pause in PAUSES:
         try:
             request()
@@ -272,11 +270,3 @@ def _patiently(request: Callable[[], None]) -> None:
                 raise
         time.sleep(pause)
     request()
-
-
-def _knows_no_condition(error: BaseException | None) -> bool:
-    from obstore.exceptions import NotSupportedError
-
-    return isinstance(error, NotSupportedError | NotImplementedError) or (
-        isinstance(error, Exception) and status_of(error) in NO_CONDITION
-    )

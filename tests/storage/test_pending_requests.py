@@ -9,7 +9,7 @@ import pytest
 from rangeserver import serving
 
 from ddfast.storage import open_storage
-from ddfast.storage.backends.leaving import requests
+from ddfast.storage.backends.stores import pending
 
 BURST = """
 import asyncio, sys
@@ -37,8 +37,8 @@ def test_requests_that_were_cancelled_are_soon_known_to_be_over(arun):
         for read in reads:
             read.cancel()
         await asyncio.wait(reads)
-        await requests.settle()
-        return requests._has_cancelled()
+        await pending.settle()
+        return pending._has_cancelled()
 
     with serving({"/x": bytes(5000)}) as site, open_storage(f"{site.url}/x") as storage:
         site.act = lambda number: "stall"
