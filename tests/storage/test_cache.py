@@ -155,12 +155,12 @@ def test_span_outside_the_object_is_left_to_the_storage(open_cache):
 @pytest.mark.parametrize(
     ("limit", "block", "message"),
     [
-        (1 << 30, 1000, "block_bytes is 1,000: give a multiple of 16,384"),
-        (1 << 30, 0, "block_bytes is 0: give a multiple of 16,384"),
+        (1 << 30, 1000, "block_bytes is 1,000, but must be a multiple of 16,384"),
+        (1 << 30, 0, "block_bytes is 0, but must be a multiple of 16,384"),
         (
             10_000,
             BLOCK,
-            r"the cache's limit of 10,000 bytes is less than one block takes \(20,480\): raise it, or",
+            r"the limit of the cache is 10,000 bytes, less than one block takes \(20,480\). Increase it, or",
         ),
     ],
 )

@@ -8,9 +8,6 @@ from rangeserver import serving
 
 from ddfast.errors import (
     DatasetReplacedError,
-    StorageDeniedError,
-    StorageError,
-    StorageNotFoundError,
 )
 from ddfast.storage import open_storage
 
@@ -38,13 +35,6 @@ def tags(site):
     return [headers.get("if-match") for _, _, headers in site.requests]
 
 
-def test_every_request_after_the_first_names_the_version(site, read):
-    with open_storage(site.url + PATH) as storage:
-        for start in range(READS):
-            assert read(storage, start, start + 10) == CONTENT[start : start + 10]
-    assert tags(site) == [None, *['"0"'] * (READS - 1)]
-
-
 @pytest.mark.parametrize(("name", "value"), [("checks_tags", False), ("weak", True), ("has_tags", False)])
 def test_a_server_that_does_not_compare_versions_gives_all_bytes(site, read, name, value):
     setattr(site, name, value)
@@ -52,15 +42,6 @@ def test_a_server_that_does_not_compare_versions_gives_all_bytes(site, read, nam
         for start in range(READS):
             assert read(storage, start, start + 10) == CONTENT[start : start + 10]
     assert set(tags(site)) <= ({None} if name != "checks_tags" else {None, '"0"'})
-
-
-def test_a_replaced_object_is_refused_where_the_server_does_not_compare_versions(site, read):
-    site.checks_tags = False
-    with open_storage(site.url + PATH) as storage:
-        read(storage, 0, 10)
-        site.replace(PATH, CONTENT[::-1])
-        with pytest.raises(DatasetReplacedError, match="was replaced while it was in use"):
-            read(storage, 100, 2000)
 
 
 def test_headers_of_the_user_are_sent_as_well(site, read):
@@ -76,44 +57,6 @@ def test_a_replaced_object_is_refused(site, storage, read):
     with pytest.raises(DatasetReplacedError, match="it had another version"):
         read(storage, 100, 2000)
     assert tags(site) == ['"0"']
-
-
-@pytest.mark.parametrize("act", [408, 429, 500, 503, "reset", "reset_after_half", "serve_half", "stall"])
-def test_what_may_pass_is_told_as_such(site, storage, read, act):
-    site.script.append(act)
-    with pytest.raises(StorageError) as caught:
-        read(storage, 100, 2000)
-    assert caught.value.passing
-    assert caught.value.throttled == (act in (429, 503))
-    assert (caught.value.url, caught.value.span) == (storage.name, (100, 2000))
-    site.go_on.set()
-    assert read(storage, 100, 2000) == CONTENT[100:2000]
-
-
-@pytest.mark.parametrize(
-    ("act", "kind"),
-    [
-        (400, StorageError),
-        (401, StorageDeniedError),
-        (403, StorageDeniedError),
-        (404, StorageNotFoundError),
-        ("ignore_range", StorageError),
-        ("chunk_half", StorageError),
-    ],
-)
-def test_what_lasts_is_told_as_such(site, storage, read, act, kind):
-    site.script.append(act)
-    with pytest.raises(kind) as caught:
-        read(storage, 100, 2000)
-    assert not caught.value.passing
-    assert len(site.requests) == 1
-
-
-@pytest.mark.parametrize("span", [(2990, 3010), (3500, 3600)])
-def test_a_range_behind_the_end_is_told_as_ever(storage, read, span):
-    with pytest.raises(StorageError, match="3,000 bytes") as caught:
-        read(storage, *span)
-    assert not caught.value.passing
 
 
 def test_spans_are_read_over_by_one_request(site, storage, arun):
