@@ -175,7 +175,7 @@ def with_linked_usage(path, monkeypatch):
 
 UNUSABLE = {
     "link": (plant_link, "Not a directory|Too many levels of symbolic links"),
-    "open to others": (open_to_others, r"others may write to .*cache; `chmod go-w` it"),
+    "open to others": (open_to_others, r"users may write to .*cache. Run `chmod go-w` on it"),
     "of another user": (of_another_user, r"cache belongs to another user \(uid \d+\)"),
     "linked usage": (with_linked_usage, "Too many levels of symbolic links"),
     "a file": (lambda path, monkeypatch: path.write_bytes(b""), "Not a directory"),

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ddfast.errors import StorageDeniedError
 from ddfast.storage.backends.failures import beyond_end, incomplete
@@ -27,55 +27,33 @@ BLOCKING_REQUESTS = 8
 NO_TIME = 0
 
 
-class Requests(Protocol):
-    """How requests are sent to a store, and waited for."""
+class StoreRequests(NamedTuple):
+    """How requests are sent. Their coroutines never suspend if they block, see `ddfast.storage.base.run_blocking`."""
 
-    async def head(self, store: ObjectStore, key: str) -> ObjectMeta: ...
-    async def get(self, store: ObjectStore, key: str, options: GetOptions) -> GetResult: ...
-    async def content(self, result: GetResult) -> Bytes: ...
-
-
-class BlockingRequests:
-    """Requests that block: coroutines that await these only never suspend, see `run_blocking`."""
+    is_async: bool
 
     async def head(self, store: ObjectStore, key: str) -> ObjectMeta:
-        """Size and version."""
+        """Size and version of an object."""
         import obstore
 
+        if self.is_async:
+            return await pending.wait_for(obstore.head_async(store, key))
         return obstore.head(store, key)
 
     async def get(self, store: ObjectStore, key: str, options: GetOptions) -> GetResult:
-        """The beginning of an answer."""
+        """The beginning of an answer, without its content."""
         import obstore
 
+        if self.is_async:
+            return await pending.wait_for(obstore.get_async(store, key, options=options))
         return obstore.get(store, key, options=options)
 
     async def content(self, result: GetResult) -> Bytes:
-        """The bytes of an answer."""
-        return result.bytes()
+        """The content of an answer."""
+        return await pending.wait_for(result.bytes_async()) if self.is_async else result.bytes()
 
 
-class AsyncRequests:
-    """Requests that an event loop waits for."""
-
-    async def head(self, store: ObjectStore, key: str) -> ObjectMeta:
-        """Size and version."""
-        import obstore
-
-        return await pending.wait_for(obstore.head_async(store, key))
-
-    async def get(self, store: ObjectStore, key: str, options: GetOptions) -> GetResult:
-        """The beginning of an answer."""
-        import obstore
-
-        return await pending.wait_for(obstore.get_async(store, key, options=options))
-
-    async def content(self, result: GetResult) -> Bytes:
-        """The bytes of an answer."""
-        return await pending.wait_for(result.bytes_async())
-
-
-BLOCKING, ASYNC = BlockingRequests(), AsyncRequests()
+BLOCKING, ASYNC = StoreRequests(is_async=False), StoreRequests(is_async=True)
 
 
 class StoreClient:
@@ -192,7 +170,7 @@ class ObjectStorage(Storage):
     async def _read_one_async(self, span: Span, target: memoryview) -> None:
         target[:] = memoryview(await self._get(ASYNC, span))
 
-    async def _get(self, requests: Requests, span: Span | None) -> Bytes:
+    async def _get(self, requests: StoreRequests, span: Span | None) -> Bytes:
         """A span, or the whole object; once more with new credentials where access was denied."""
         store = self._begin()
         try:
@@ -202,7 +180,7 @@ class ObjectStorage(Storage):
                 raise
         return await self._get_once(requests, self._client.store, span)
 
-    async def _stat(self, requests: Requests) -> Stat:
+    async def _stat(self, requests: StoreRequests) -> Stat:
         store = self._begin()
         try:
             return await self._stat_once(requests, store)
@@ -216,7 +194,7 @@ class ObjectStorage(Storage):
         pending.begin(self.name)
         return self._client.store
 
-    async def _get_once(self, requests: Requests, store: ObjectStore, span: Span | None) -> Bytes:
+    async def _get_once(self, requests: StoreRequests, store: ObjectStore, span: Span | None) -> Bytes:
         options: GetOptions = {}
         if span is not None:
             options["range"] = span
@@ -233,7 +211,7 @@ class ObjectStorage(Storage):
                 self._refuse_beyond(await self._stat_once(requests, store), span)
             raise explained(error, self, span) from error
 
-    async def _stat_once(self, requests: Requests, store: ObjectStore) -> Stat:
+    async def _stat_once(self, requests: StoreRequests, store: ObjectStore) -> Stat:
         try:
             try:
                 return self._note_meta(await requests.head(store, self._key), None)

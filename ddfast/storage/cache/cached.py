@@ -6,76 +6,30 @@ import os
 import re
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from ddfast.storage.base import Span, Stat, Storage, paired, run_blocking
 from ddfast.storage.cache.blocks import PAGE_BYTES, Block, BlockAddress, footprint
 from ddfast.storage.cache.reads import (
     CacheCounters,
     CacheRead,
-    CacheWaits,
+    Waits,
     is_small,
     load_at_hand,
     wanted_of,
     windows,
 )
-from ddfast.storage.cache.shared import BlockCache, BlockFetch, shared_cache
+from ddfast.storage.cache.shared import BlockCache, shared_cache
 
 __all__ = ["BLOCK_BYTES", "CachedStorage"]
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 BLOCK_BYTES = 1 << 20
 
 # Options that distinguish stores, and are not secret.
 PLACES = re.compile("endpoint|account_name|region")
-
-
-class BlockingWaits:
-    """Waits that block: coroutines that await these only never suspend, see `run_blocking`."""
-
-    async def call(self, cache: BlockCache, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """The result of file operations."""
-        return function(*args, **kwargs)
-
-    async def stat(self, storage: Storage) -> Stat:
-        """Size and version of an object."""
-        return storage.stat()
-
-    async def read(self, storage: Storage, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
-        """Read from the storage."""
-        storage.read(spans, into)
-
-    async def fetch(self, fetch: BlockFetch) -> memoryview | None:
-        """A block that another thread or task reads."""
-        return fetch.wait()
-
-
-class AsyncWaits:
-    """Waits of an event loop."""
-
-    async def call(self, cache: BlockCache, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """The result of file operations, in a thread."""
-        return await cache.in_thread(function, *args, **kwargs)
-
-    async def stat(self, storage: Storage) -> Stat:
-        """Size and version of an object."""
-        return await storage.stat_async()
-
-    async def read(self, storage: Storage, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
-        """Read from the storage."""
-        await storage.read_async(spans, into)
-
-    async def fetch(self, fetch: BlockFetch) -> memoryview | None:
-        """A block that another thread or task reads."""
-        return await fetch.wait_async()
-
-
-BLOCKING, ASYNC = BlockingWaits(), AsyncWaits()
 
 
 class CachedStorage(Storage):
@@ -173,14 +127,14 @@ class CachedStorage(Storage):
             ClosedError: the storage is closed, or was opened by another process.
         """
         self.check_usable()
-        run_blocking(self._read(BLOCKING, spans, into))
+        run_blocking(self._read(Waits(is_async=False), spans, into))
 
     async def read_async(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
         """As `read`. Nothing writes to the buffers after it was cancelled."""
         self.check_usable()
-        await self._read(ASYNC, spans, into)
+        await self._read(Waits(is_async=True), spans, into)
 
-    async def _read(self, waits: CacheWaits, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
+    async def _read(self, waits: Waits, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
         pairs = paired(spans, into)
         with self._cache.held() as cache:
             address = self._address(cache, self.seen or await waits.stat(self), pairs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ParamSpec, Protocol, TypeVar
+from typing import NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -15,8 +15,7 @@ from ddfast.storage.cache.shared import BlockCache, BlockFetch
 __all__ = [
     "CacheCounters",
     "CacheRead",
-    "CacheWaits",
-    "WantedParts",
+    "Waits",
     "is_small",
     "load_at_hand",
     "wanted_of",
@@ -65,15 +64,31 @@ class CacheCounters:
         self.stored += other.stored
 
 
-class CacheWaits(Protocol):
-    """How a cache read waits for files, the storage, and blocks that others read."""
+class Waits(NamedTuple):
+    """How a read waits. Its coroutines never suspend if it blocks, see `ddfast.storage.base.run_blocking`."""
 
-    async def call(
-        self, cache: BlockCache, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
-    ) -> R: ...
-    async def stat(self, storage: Storage) -> Stat: ...
-    async def read(self, storage: Storage, spans: Sequence[Span], into: Sequence[memoryview]) -> None: ...
-    async def fetch(self, fetch: BlockFetch) -> memoryview | None: ...
+    is_async: bool
+
+    async def call(self, cache: BlockCache, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """The result of file operations, which use a thread if this is asynchronous."""
+        if self.is_async:
+            return await cache.in_thread(function, *args, **kwargs)
+        return function(*args, **kwargs)
+
+    async def stat(self, storage: Storage) -> Stat:
+        """Size and version of an object."""
+        return await storage.stat_async() if self.is_async else storage.stat()
+
+    async def read(self, storage: Storage, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
+        """Read from a storage."""
+        if self.is_async:
+            await storage.read_async(spans, into)
+        else:
+            storage.read(spans, into)
+
+    async def fetch(self, fetch: BlockFetch) -> memoryview | None:
+        """A block that another thread or task fetches."""
+        return await fetch.wait_async() if self.is_async else fetch.wait()
 
 
 def wanted_of(pairs: Sequence[tuple[Span, memoryview]], block_bytes: int) -> WantedParts:
@@ -137,7 +152,7 @@ class CacheRead:
         self._buffers: list[memoryview] = []
         self.counters = CacheCounters()
 
-    async def run(self, waits: CacheWaits, storage: Storage) -> None:
+    async def run(self, waits: Waits, storage: Storage) -> None:
         """Fill the memory of all wanted parts. Errors as those of the storage."""
         try:
             await waits.call(self._cache, self._load_all)
