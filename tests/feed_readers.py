@@ -13,7 +13,7 @@ from ddfast._native.engine import Engine
 from ddfast._native.feed import Feed, Piece
 
 
-class IOThread:
+class FeedReader:
     """Serves an engine until it is closed.
 
     Parameters:
@@ -70,7 +70,7 @@ class IOThread:
         self._thread.join(30)
         assert not self._thread.is_alive()
 
-    def __enter__(self) -> IOThread:
+    def __enter__(self) -> FeedReader:
         return self
 
     def __exit__(

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from feed_readers import Agent
+from feed_readers import FeedReader as Agent
 
 from ddfast import AsyncReader, FileWriter, MsgpackReader
 from ddfast._native.engine import Engine

@@ -421,7 +421,7 @@ def test_copies_and_pickles_read_the_same(urls):
     options = {"client_options": {"timeout": 10}}
     with MsgpackReader(urls[0], storage_options=options, attempts=RetryPolicy(retries=1)) as reader:
         third = pickle.loads(pickle.dumps(reader))
-        assert third._far == reader._far
+        assert third._remote == reader._remote
         for other in (copy.copy(reader), third):
             with other:
                 assert plain([other.get(5)]) == plain([reader.get(5)])

@@ -10,7 +10,7 @@ import time
 import msgpack
 import numpy as np
 import pytest
-from feed_readers import Agent
+from feed_readers import FeedReader as Agent
 
 from ddfast._native.arena import Pool
 from ddfast._native.decode import Decoder

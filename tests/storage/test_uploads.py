@@ -129,7 +129,7 @@ def test_upload_that_is_over_refuses_more(url, options):
 
 
 def test_web_servers_are_not_written_to():
-    with pytest.raises(UnsupportedIOError, match="does not upload to web servers"):
+    with pytest.raises(UnsupportedIOError, match="web servers are for reading"):
         open_upload("https://h/x")
 
 

@@ -41,7 +41,7 @@ def where(url: str, span: Span | None) -> str:
 
 def shortened(reason: str) -> str:
     """A reason as one line of bounded length, without the queries of URLs, which may hold signatures."""
-    line = " ".join(reason.split())
+    line = " ".join(reason.split()).rstrip(": ")
     line = re.sub(r"(https?://[^\s?]*)\?[^\s,)]*", r"\1?...", line)
     return line if len(line) <= LONGEST_REASON else f"{line[:LONGEST_REASON]}..."
 

@@ -129,7 +129,7 @@ def open_upload(url: str | os.PathLike[str], **options: Any) -> Upload:
 def refuse_unwritable(url: str) -> None:
     """Raise `UnsupportedIOError` for the URL of a web server."""
     if scheme_of(url) in HTTP and is_object(url):
-        raise UnsupportedIOError(f"{shown(url)} cannot be written: ddfast does not upload to web servers")
+        raise UnsupportedIOError(f"{shown(url)} cannot be written: web servers are for reading")
 
 
 class FileUpload(Upload):
