@@ -1,4 +1,4 @@
-"""Storages for tests: bytes in memory or in a file, which count what is asked of them and fail on demand."""
+"""Storages for tests: bytes in memory or in a file, which count requests and fail on demand."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class CountingStorage(Storage):
     """An object in memory.
 
     Attributes:
-        asked: the spans of every read.
+        asked: spans of all reads.
         reached: set when the first read has begun.
-        before: called with the spans before they are read; may wait, or raise.
-        before_async: the same for tasks.
+        before: called with the spans before a read; may block, or raise.
+        before_async: the same for asynchronous reads.
     """
 
     def __init__(
@@ -86,26 +86,26 @@ class FileStorage(CountingStorage):
 
 
 def read(storage: Storage, *spans: Span) -> list[bytes]:
-    """What a storage says of spans."""
+    """The bytes of spans."""
     buffers = [bytearray(stop - start) for start, stop in spans]
     storage.read(spans, [memoryview(buffer) for buffer in buffers])
     return [bytes(buffer) for buffer in buffers]
 
 
 async def read_async(storage: Storage, *spans: Span) -> list[bytes]:
-    """What a storage says of spans, on an event loop."""
+    """The bytes of spans, read asynchronously."""
     buffers = [bytearray(stop - start) for start, stop in spans]
     await storage.read_async(spans, [memoryview(buffer) for buffer in buffers])
     return [bytes(buffer) for buffer in buffers]
 
 
 def pseudo_random(size: int, seed: int = 0) -> bytes:
-    """Bytes that are the same whenever they are asked for, and differ everywhere."""
+    """Reproducible random bytes."""
     return np.random.default_rng(seed).bytes(size)
 
 
 def open_files() -> set[str]:
-    """What the file descriptors of this process lead to, where the system tells."""
+    """Targets of the file descriptors of this process."""
     found = set()
     for link in Path("/proc/self/fd").glob("*"):
         with contextlib.suppress(FileNotFoundError):

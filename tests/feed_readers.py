@@ -1,4 +1,4 @@
-"""An outside reader that serves a feed's pieces from memory, in any order and in its own time."""
+"""A reader that fills the pieces of a feed from memory, in random order and with random delays."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ddfast._native.feed import Feed, Piece
 
 
 class FeedReader:
-    """Serves an engine until it is closed.
+    """Fills the pieces of an engine until it is closed.
 
     Parameters:
         engine: the engine.
         files: contents of the data files.
-        delay: seconds a piece takes at most.
-        deal: what to do with a piece in the place of filling it; returns whether it did.
-        seed: of the order of pieces and of their delays.
+        delay: maximum delay of a piece, in seconds.
+        deal: called with a piece; returns whether it has dealt with it, so that it is not filled.
+        seed: of the order and the delays.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A link to far storage in virtual time: latency, one FIFO wire of bytes per second, a limit of requests at work."""
+"""A link to remote storage in virtual time: latency, bandwidth, and a limit of concurrent requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ddfast.storage.transfer.limiter import ConcurrencyLimiter
 
 @dataclass
 class Link:
-    """What a ConcurrencyLimiter talks to. `refuse_above`: with more in flight than this the server answers 503 after the latency."""
+    """A link and its server. With more than `refuse_above` requests in flight, the server answers 503."""
 
     latency: float
     bandwidth: float = float("inf")
@@ -31,7 +31,7 @@ class Link:
     random: random.Random = field(default_factory=lambda: random.Random(7))
 
     def run(self, limiter: ConcurrencyLimiter, seconds: float, size: int, most: int = 1 << 30) -> float:
-        """Keep as many reads of `size` bytes in flight as `limiter` allows, `most` at most; bytes per second."""
+        """Keep as many reads of `size` bytes in flight as `limiter` allows, at most `most`. Returns bytes/s."""
         stop, before = self.now + seconds, self.delivered
         self._fill(limiter, size, most)
         while self.events[0][0] < stop:

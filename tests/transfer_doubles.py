@@ -1,4 +1,4 @@
-"""A storage in memory that can be slow, stuck or faulty, and a feed of pieces, to try what reads from far storage."""
+"""Stand-ins for a remote storage, which may be slow or faulty, and for an engine's feed of pieces."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Memory(Storage):
 
     Parameters:
         data: its bytes.
-        deal: called with the number of the request, from 1; may return seconds to wait before the answer, or raise.
+        deal: called with the number of the request, from 1; returns the delay of the answer in seconds, or raises.
     """
 
     def __init__(self, data: bytes, deal: Callable[[int], float] = lambda number: 0.0) -> None:
@@ -67,7 +67,7 @@ class Memory(Storage):
 
 
 class Piece(bytearray):
-    """Memory that waits for bytes."""
+    """A piece of an engine: memory to be filled."""
 
     def __new__(cls, *args: object) -> Piece:
         return super().__new__(cls)
@@ -89,7 +89,7 @@ class Piece(bytearray):
 
 
 class Feed:
-    """Hands out pieces that a test puts in."""
+    """A feed with the pieces that a test puts into it."""
 
     def __init__(self) -> None:
         self.pieces: list[Piece] = []

@@ -1,4 +1,4 @@
-"""Commands on URLs say what they say of files."""
+"""Commands on URLs print what they print for files."""
 
 from __future__ import annotations
 

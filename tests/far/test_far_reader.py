@@ -1,4 +1,4 @@
-"""Readers of datasets under URLs: the same samples as from files, for few requests."""
+"""Readers of datasets under URLs: the same samples as from files, with few requests."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SAMPLES = some_samples(300)
 
 
 def files_of(path, name):
-    """A dataset's files as a server has them."""
+    """The files of a dataset on a server."""
     return {
         f"/{name}{suffix}": beside(path, suffix).read_bytes()
         for suffix in SUFFIXES
@@ -200,7 +200,7 @@ def test_shards_of_a_store_share_its_connections(urls):
     assert [storage.url for storage in storages[:3]] == urls
 
 
-# -- what is wrong is told
+# -- errors
 
 
 def test_a_missing_data_file_is_told(site):
@@ -359,7 +359,7 @@ def test_a_cache_makes_the_second_pass_local(urls, site, tmp_path):
         assert bool(ranges) == (number == 0)
 
 
-# -- life
+# -- opening and closing
 
 
 def test_nothing_is_left_when_a_reader_is_closed(urls):

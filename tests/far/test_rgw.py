@@ -32,11 +32,11 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "all is the
 
 COUNT = 1600
 FILES = ("", *SUFFIXES, ".md5", ".xxh3")
-PART = 5 << 20  # no server has to take smaller ones
+PART = 5 << 20  # servers may refuse smaller ones
 
 
 def samples():
-    """12 MB, the same whenever they are asked for."""
+    """12 reproducible MB."""
     draw = random.Random(1)
     for i in range(COUNT):
         yield {"key": f"{i:04} ß", "label": i, "image": draw.randbytes(draw.randrange(15_000))}
@@ -65,7 +65,7 @@ def options(server):
 
 @pytest.fixture
 def environment(server, monkeypatch):
-    """What programs are told that take no options."""
+    """Environment variables for programs without options."""
     settings = {"ENDPOINT_URL": server.endpoint, "ACCESS_KEY_ID": KEY, "SECRET_ACCESS_KEY": SECRET}
     for name, value in {**settings, "REGION": "default"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
@@ -91,7 +91,7 @@ def near(tmp_path_factory):
 
 
 def put(server, near):
-    """The same in a bucket of its own, written there. Gives its URL."""
+    """The same, written to a bucket; its URL."""
     url = f"s3://{new_bucket(server)}/some sets/x.msgpack"
     write(url, storage_options={**server.options, "part_bytes": PART})
     return url
@@ -253,7 +253,7 @@ def test_the_second_pass_of_a_cache_reads_no_byte_of_the_server(server, near, fa
     assert server.counts()["get_b"] == between["get_b"]
 
 
-# -- what goes wrong
+# -- errors
 
 
 @pytest.mark.parametrize("batches", [1, 60], ids=["soon", "late"])

@@ -1,4 +1,4 @@
-"""The cache's files: damaged, planted, too many, on a full disk, used by many processes, and left by killed ones."""
+"""The files of the cache: damaged, untrusted, too many, on a full disk, used by many processes, left over."""
 
 from __future__ import annotations
 
@@ -466,7 +466,7 @@ def test_what_the_system_does_not_have_in_memory_is_read_in_a_thread(filled, aru
 
 @pytest.fixture
 def warm(filled):
-    """A cache whose blocks the system has in memory, and says so."""
+    """A cache whose blocks the system reports to be in memory."""
     cached = filled.open()
     cached.stat()
     if at_hand(cached, WHOLE) is None:

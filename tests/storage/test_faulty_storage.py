@@ -1,4 +1,4 @@
-"""The storage for tests fails as it is told, and so does a file that the system cannot read."""
+"""The storage for tests fails on demand, and so do files that the system cannot read."""
 
 import asyncio
 import errno

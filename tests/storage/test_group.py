@@ -1,4 +1,4 @@
-"""Objects beside each other are looked at, put and removed."""
+"""Groups of objects."""
 
 import secrets
 

@@ -1,4 +1,4 @@
-"""The thread that reads from far storage, with a feed and storages in memory."""
+"""The thread that reads from remote storage, with a feed and storages in memory."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_all_pieces_of_a_feed_are_filled(feed):
             feed.put(*wanted[at : at + 100])
             time.sleep(0.002)
         check(wanted)
-        assert io_thread.counters.bytes >= 1_000_000  # and what lies between those that are read together
+        assert io_thread.counters.bytes >= 1_000_000  # and the gaps between merged pieces
         assert io_thread.counters.in_flight == 0
         assert io_thread.counters.waited > 0
 

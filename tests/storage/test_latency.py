@@ -1,4 +1,4 @@
-"""What recent reads took, and what follows from it."""
+"""Durations of recent reads, and what follows from them."""
 
 from __future__ import annotations
 

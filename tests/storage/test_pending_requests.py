@@ -1,4 +1,4 @@
-"""Programs that end right after reading end well."""
+"""Programs that end right after a read end without errors."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""An engine whose remote shards are read through an io_thread."""
+"""An engine whose remote shards are read by an I/O thread."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COUNT = 400
 
 
 class Bench:
-    """A remote data file of samples, an engine, and an io_thread between them."""
+    """A remote data file of samples, an engine, and an I/O thread between them."""
 
     def __init__(self, deal=lambda number: 0.0, policy=None):
         draw = random.Random(1)

@@ -1,4 +1,4 @@
-"""One read with time-outs, further attempts and second requests."""
+"""One read with time limits, retries and second requests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def known(seconds: float = 0.001) -> Latency:
 
 
 class Run:
-    """One read of bytes 100 to 200, and everything to look at afterwards."""
+    """One read of bytes 100 to 200, and the state after it."""
 
     def __init__(self, deal, policy=QUICK, latency=None, limiter=None):
         self.storage = Memory(DATA, deal)

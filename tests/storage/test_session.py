@@ -1,4 +1,4 @@
-"""Readers of datasets that are far away, through storages."""
+"""Readers of remote datasets."""
 
 from __future__ import annotations
 

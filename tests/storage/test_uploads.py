@@ -1,4 +1,4 @@
-"""Objects are there when they are complete, and not before."""
+"""Objects exist once they are complete."""
 
 import errno
 import secrets
@@ -33,7 +33,7 @@ def url(request, tmp_path):
 
 @pytest.fixture
 def names(url, tmp_path):
-    """A function that gives the names of all objects."""
+    """A function that returns the names of all objects."""
     if not url.startswith("memory"):
         return lambda: [path.name for path in tmp_path.iterdir()]
     store = make_store(split_url(url), {})
@@ -163,7 +163,7 @@ def test_disk_that_is_full_is_told_and_nothing_stays(tmp_path, monkeypatch):
 
 
 def write_and_commit(upload, content):
-    """The store is asked at once, so that either may tell of its failure."""
+    """The request is sent at once, so that either call may raise its error."""
     upload.write(content)
     upload.commit()
 

@@ -24,7 +24,7 @@ def site():
 
 @pytest.fixture
 def storage(site, read):
-    """Of an object that was read before."""
+    """The storage of an object that was read before."""
     with open_storage(site.url + PATH, client_options={"timeout": 1}) as storage:
         read(storage, 0, 10)
         site.requests.clear()
