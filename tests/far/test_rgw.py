@@ -215,13 +215,13 @@ def test_single_samples_and_keys_are_found(near, far, options):
         assert list(reader) == list(local)
 
 
-def test_ranges_are_asked_for_with_the_version(near, far, options):
+def test_ranges_are_requested_with_the_version(near, far, options):
     with open_storage(far, **options) as storage, near.open("rb") as file:
         for start in range(0, 4000, 100):
             buffer = bytearray(100)
             storage.read([(start, start + 100)], [memoryview(buffer)])
             assert buffer == file.read(100)
-        assert storage._pin.store is not None
+        assert storage._tag is not None
 
 
 def test_opening_takes_three_requests(server, far, options):
