@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transfer_doubles import Piece
 
-from ddfast.storage.transfer.requests import CELL, PieceQueue, PieceRead, requests_for
+from ddfast.storage.transfer.requests import CELL, COALESCE_BYTES, PieceQueue, PieceRead, requests_for
 
 KB = 1 << 10
 
@@ -79,6 +79,11 @@ def test_pieces_close_to_the_oldest_are_taken_with_it_from_both_sides():
     assert spans(known.take(9, 20)) == [(170, 180), (190, 200), (210, 220), (230, 240)]
     assert spans(known.take(9, 20)) == [(261, 270)]
     assert known.take(9, 20) == []
+
+
+@pytest.mark.parametrize(("gap", "count"), [(COALESCE_BYTES, 2), (COALESCE_BYTES + 1, 1)])
+def test_gaps_up_to_the_coalescing_distance_are_read(gap, count):
+    assert len(queued((0, 0, 10), (0, 10 + gap, 20 + gap)).take(9)) == count
 
 
 def test_gaps_have_a_bound_and_later_pieces_come_first():
