@@ -1,4 +1,4 @@
-"""As much of S3 as a writer needs: objects, conditions, and uploads in parts; told to fail as `rangeserver` is."""
+"""The part of S3 that writers need: objects, conditions, and multipart uploads. Fails on demand as `rangeserver`."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class BucketHandler(Handler):
         self.answer_xml("DeleteResult", told.decode())
 
     def serve_and_reset(self, path: str) -> None:
-        """Do what was asked for, and say nothing."""
+        """Carry the request out, but send no answer."""
         answer, self.answer = self.answer, lambda *args, **headers: None  # type: ignore[method-assign]
         self.serve(path)
         self.answer = answer  # type: ignore[method-assign]

@@ -1,8 +1,8 @@
-"""Storage that is far away and fails when told to: stand-ins for system calls, loaded before those of the C library.
+"""A mount that fails on demand: replacements of system calls, loaded before those of the C library.
 
 Every file seems to be on NFS. Reads of the data file FAR_INODE are counted from `far_begin` on. After FAR_FIRST of
-them, FAR_COUNT fail with FAR_ERRNO, give half of the bytes (FAR_SHORT) or take FAR_HANG_MS longer; `far_failed` says
-how many have.
+them, FAR_COUNT fail with FAR_ERRNO, return half of the bytes (FAR_SHORT) or take FAR_HANG_MS longer; `far_failed`
+returns their number.
 """
 
 import shutil

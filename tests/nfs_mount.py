@@ -1,4 +1,4 @@
-"""A real NFS server on this machine, and what it exports as a folder, where all that takes is installed.
+"""A real NFS server, and its export as a folder, if all necessary programs are installed.
 
 The server is nfs-ganesha, the client libnfs by way of FUSE, see ``far/nfs_mount.c``: neither needs anything of the
 kernel but ``/dev/fuse``. Debian: nfs-ganesha-vfs, libnfs-dev, libfuse3-dev, fuse3, pkg-config, and a C compiler; for
@@ -26,7 +26,7 @@ EXPORT {{ Export_Id = 1; Path = {data}; Pseudo = /data; Access_Type = RO; Squash
 
 
 def missing() -> str:
-    """What is not installed here; empty if all is."""
+    """The programs that are not installed."""
     tools = [
         name for name in ("ganesha.nfsd", "fusermount3", "pkg-config", "cc") if shutil.which(name) is None
     ]

@@ -1,4 +1,4 @@
-"""A web server in threads that gives ranges of objects, and does to a request what it is told."""
+"""A web server in threads that serves ranges of objects, and fails on demand."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ TRICKLE_SECONDS = 0.01
 
 
 class Site:
-    """Objects by path, and what happens to requests for them.
+    """Objects by path, and how requests for them are answered.
 
     Attributes:
         objects: the bytes of each path, such as ``/x.bin``.
-        script: what to do with the requests to come: a status to answer with, or the name of a method of `Handler`.
-        act: asked when the script is empty, with the number of the request; None serves it as it should be.
-        retry_after: the header of that name in answers with a status.
-        versions: how often each object was replaced.
+        script: how the next requests are answered: a status, or the name of a method of `Handler`.
+        act: called with the number of a request if the script is empty; returns the same, or None to serve it.
+        retry_after: the header ``Retry-After`` of answers with a status.
+        versions: number of replacements of each object.
         requests: method, path and headers of all requests.
-        uploads: parts of objects that are not complete, by number.
-        most_in_flight: how many were there at once, at most; some of their answers may have arrived.
-        most_paused: how many waited at once in `Handler.pause`, at most.
+        uploads: parts of incomplete objects, by number.
+        most_in_flight: maximum number of concurrent requests; some of their answers may have arrived.
+        most_paused: maximum number of concurrent requests in `Handler.pause`.
     """
 
     def __init__(self, objects: dict[str, bytes]) -> None:
@@ -57,7 +57,7 @@ class Site:
         return f'{"W/" if self.weak else ""}"{self.versions.get(path, 0)}"'
 
     def ranges(self) -> list[tuple[int, int]]:
-        """What was asked for by range, in order."""
+        """The requested ranges, in order."""
         found = [
             re.fullmatch(r"bytes=(\d+)-(\d+)", headers.get("range", "")) for _, _, headers in self.requests
         ]
@@ -93,7 +93,7 @@ class Handler(BaseHTTPRequestHandler):
             site.in_flight += 1
             site.most_in_flight = max(site.most_in_flight, site.in_flight)
             act = site.script.popleft() if site.script else site.act(number)
-        # The client may leave whenever it likes.
+        # The client may close the connection at any time.
         try:
             with contextlib.suppress(ConnectionError):
                 if isinstance(act, int):
@@ -119,7 +119,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def wanted(self, path: str) -> tuple[int, bytes, dict[str, str]] | None:
-        """Status, body and headers of the answer as it should be; None if it was given already."""
+        """Status, body and headers of the correct answer; None if it was sent already."""
         site = self.site
         content = site.objects.get(path)
         headers = {"ETag": site.tag(path)} if site.has_tags else {}
@@ -145,15 +145,21 @@ class Handler(BaseHTTPRequestHandler):
     def ignore_range(self, path: str) -> None:
         self.answer(200, self.site.objects[path])
 
+    def serve_other_range(self, path: str) -> None:
+        """The first bytes, whatever was requested."""
+        content = self.site.objects[path]
+        headers = {"ETag": self.site.tag(path), "Content_Range": f"bytes 0-9/{len(content)}"}
+        self.answer(206, content[:10], **headers)
+
     def serve_half(self, path: str) -> None:
-        """As much as half of what the headers promise."""
+        """Half of the bytes that the headers announce."""
         status, body, headers = self.wanted(path) or (500, b"", {})
         self.answer(status, body[: len(body) // 2], len(body), **headers)
         self.wfile.flush()
         self.close_connection = True
 
     def chunk_half(self, path: str) -> None:
-        """Half of the range that the headers name, with an end that looks like one."""
+        """Half of the range, in chunks that end correctly."""
         status, body, headers = self.wanted(path) or (500, b"", {})
         self.send_response(status)
         for name, value in headers.items():
@@ -193,7 +199,7 @@ class Handler(BaseHTTPRequestHandler):
         self.site.go_on.wait(LONGEST_SECONDS)
 
     def expired(self, path: str) -> None:
-        """What S3 says of old credentials."""
+        """The answer of S3 to expired credentials."""
         self.answer(400, b"<Error><Code>ExpiredToken</Code></Error>")
 
     def pause(self, path: str) -> None:
@@ -212,12 +218,12 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: object, client_address: object) -> None:
-        pass  # clients that left
+        pass  # the client has closed the connection
 
 
 @contextlib.contextmanager
 def serving(objects: dict[str, bytes], handler: type[Handler] = Handler) -> Iterator[Site]:
-    """Serve objects on this machine."""
+    """Serve objects from this process."""
     site = Site(objects)
     server = Server(("127.0.0.1", 0), type("OneSite", (handler,), {"site": site}))
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))

@@ -29,8 +29,8 @@ KEY, SECRET = "reader", "a-secret-of-tests"
 NAME, OUTPUT = "client.gateway", "output"
 SHOWN = 2000
 
-# paxos_*: with the defaults, every change of the cluster is put off for a moment, and it takes long to start.
-# osd_*_update_on_start: an OSD may say these before it knows of which cluster it is, is refused, and ends.
+# paxos_*: with the defaults, every change of the cluster is delayed, and the start takes long.
+# osd_*_update_on_start: an OSD may send these before it knows its cluster, is refused, and ends.
 CONFIG = """
 [global]
 fsid = {cluster}
@@ -69,13 +69,13 @@ rgw_frontends = beast endpoint=127.0.0.1:{web} tcp_nodelay=1
 
 
 def missing() -> str:
-    """What is not installed here; empty if all is."""
+    """The programs that are not installed."""
     tools = [name for name in TOOLS if shutil.which(name) is None]
     return "needs " + ", ".join(tools) if tools else ""
 
 
 class Gateway:
-    """The server, which can be asked, stopped and started again.
+    """The server, which can be queried, stopped and started again.
 
     Attributes:
         endpoint: its URL.
@@ -96,7 +96,7 @@ class Gateway:
         }
 
     def restart(self) -> None:
-        """End it, and start it again; what it holds is in the cluster."""
+        """End it, and start it again; its objects are in the cluster."""
         stop(self._process)
         self._process = _started(self._command, self._folder / OUTPUT)
         self.await_start()
@@ -106,12 +106,12 @@ class Gateway:
         await_start(self._process, lambda: answers(self._port))
 
     def stop(self) -> None:
-        """End it for good."""
+        """End it."""
         kill(self._process)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """It takes connections and says nothing."""
+        """It accepts connections, but does not answer."""
         self._process.send_signal(signal.SIGSTOP)
         try:
             yield
@@ -119,7 +119,7 @@ class Gateway:
             self._process.send_signal(signal.SIGCONT)
 
     def counts(self) -> dict[str, int]:
-        """What it has counted since it was started, such as ``req`` (requests) and ``get_b`` (bytes that were read)."""
+        """Its counters since the start, such as ``req`` (requests) and ``get_b`` (bytes read)."""
         with socket.socket(socket.AF_UNIX) as control:
             control.connect(str(self._folder / f"{NAME}.{self._process.pid}.asok"))
             control.sendall(b'{"prefix": "perf dump"}\0')
@@ -129,7 +129,7 @@ class Gateway:
         return counts
 
     def ask(self, method: str, bucket: str, query: str = "") -> str:
-        """What it answers to a request for a bucket, signed as in the second version of the protocol."""
+        """Its answer to a request for a bucket, signed as in version 2 of the protocol."""
         date, path = formatdate(usegmt=True), f"/{bucket}{query}"
         text = f"{method}\n\n\n{date}\n{path}"
         signature = base64.b64encode(hmac.digest(SECRET.encode(), text.encode(), hashlib.sha1)).decode()
@@ -140,7 +140,7 @@ class Gateway:
 
 
 class Cluster:
-    """A monitor and an OSD, of which nothing is left in the end.
+    """A monitor and an OSD; all of their files are removed in the end.
 
     Parameters:
         folder: for all of it.
@@ -157,7 +157,7 @@ class Cluster:
             (folder / name).mkdir()
 
     def start(self) -> None:
-        """Make and start both, and a user."""
+        """Create and start both, and create a user."""
         monitors, address = str(self.folder / "monmap"), f"[v1:127.0.0.1:{self._port}]"
         self._run("monmaptool", "--create", "--fsid", self._id, "--addv", "a", address, monitors)
         self._run("ceph-mon", "-i", "a", "--mkfs", "--monmap", monitors)
@@ -173,7 +173,7 @@ class Cluster:
         )
 
     def command(self, name: str, *arguments: str) -> list[str]:
-        """A command that knows of this cluster."""
+        """A command with the options for this cluster."""
         return [name, "-c", str(self.folder / "ceph.conf"), *arguments]
 
     def _serve(self, name: str, *arguments: str) -> None:
@@ -201,7 +201,7 @@ def _started(command: list[str], output: Path) -> subprocess.Popen[bytes]:
 
 @contextmanager
 def gateway() -> Iterator[Gateway]:
-    """Start all of it; RuntimeError where that does not work. Nothing is left of it afterwards."""
+    """Start everything; RuntimeError if that fails. All files are removed afterwards."""
     with ExitStack() as stack:
         # not in a folder of the tests: names of sockets are 107 bytes at most
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rgw-")))

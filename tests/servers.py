@@ -1,4 +1,4 @@
-"""Servers that are installed on this machine, as processes of a test."""
+"""Installed servers as processes of a test."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ SECONDS = 20.0
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens to."""
+    """An unused port of this machine."""
     with socket.socket() as some:
         some.bind(("127.0.0.1", 0))
         return int(some.getsockname()[1])
 
 
 def answers(port: int) -> bool:
-    """Whether somebody listens to a port of this machine."""
+    """Whether a process listens on a port of this machine."""
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
     except OSError:
@@ -36,7 +36,7 @@ def await_start(process: subprocess.Popen[bytes], is_up: Callable[[], bool]) -> 
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process, one that is over already as well."""
+    """End a process; it may have ended already."""
     process.terminate()
     try:
         process.wait(SECONDS)
@@ -45,6 +45,6 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """End a process that has nothing to lose."""
+    """Kill a process."""
     process.kill()
     process.wait()

@@ -1,4 +1,4 @@
-"""A web server in a thread that does what it is told, in the order that it is told: mostly what it should not."""
+"""A web server in a thread that answers requests as a test demands, mostly incorrectly."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.site.requests.append(dict(self.headers))
         act = self.site.script.popleft() if self.site.script else "serve"
-        # The client may leave whenever it likes.
+        # The client may close the connection at any time.
         with contextlib.suppress(ConnectionError):
             if isinstance(act, int):
                 self.answer(act, b"")
@@ -106,11 +106,11 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def serving(content: bytes, context: ssl.SSLContext | None = None) -> Iterator[Site]:
-    """Serve a file on this machine, by HTTPS if there is a context for it."""
+    """Serve a file, by HTTPS if there is a context for it."""
     site = Site(content)
     handler = type("OneSite", (Handler,), {"site": site})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients that refuse to talk to us
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients that refuse the connection
     if context is not None:
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))

@@ -30,7 +30,7 @@ from ddfast.loading.stats import ReaderStats
 from ddfast.loading.stream import Stream
 
 if TYPE_CHECKING:
-    from ddfast.storage.attempts import Policy as Attempts
+    from ddfast.storage.transfer.retry import RetryPolicy as Attempts
 
 __all__ = ["AsyncReader", "BatchStream", "SampleStream"]
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from ddfast.commands._files import SUFFIX_MD5, SUFFIXES
 from ddfast.errors import DatasetNotFoundError, StorageNotFoundError
-from ddfast.storage import Front, is_url
+from ddfast.storage import SequentialReader
+from ddfast.storage import is_url
 from ddfast.storage.urls import lengthened, shown, split_url
 
 COPIED = 1 << 20
@@ -46,11 +47,11 @@ class Place:
             return file
         return f"{str(self.name).partition('?')[0].rpartition('/')[0]}/{file.name}"
 
-    def front(self) -> Path | Front:
+    def front(self) -> Path | SequentialReader:
         """The data file, to be read from start to end."""
         if isinstance(self.source, Path):
             return self.source
-        return Front(self.source, **self.options)
+        return SequentialReader(self.source, **self.options)
 
 
 @contextmanager
@@ -70,7 +71,7 @@ def placed(source: str | os.PathLike[str], options: Mapping[str, Any] | None = N
     with tempfile.TemporaryDirectory(prefix="ddfast-") as folder:
         base = Path(folder) / name
         try:
-            with Front(source, **options) as front:
+            with SequentialReader(source, **options) as front:
                 size = front.size
         except StorageNotFoundError as error:
             raise DatasetNotFoundError(str(error)) from error
@@ -82,7 +83,7 @@ def placed(source: str | os.PathLike[str], options: Mapping[str, Any] | None = N
 def _copy(url: str, to: Path, options: Mapping[str, Any]) -> None:
     """Copy an object, if it exists."""
     try:
-        with Front(url, **options) as front, to.open("wb") as file:
+        with SequentialReader(url, **options) as front, to.open("wb") as file:
             while data := front.read(COPIED):
                 file.write(data)
     except StorageNotFoundError:

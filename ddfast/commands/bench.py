@@ -36,7 +36,8 @@ from ddfast.commands._places import add_storage_arguments, storage_options
 from ddfast.commands._plot import require_matplotlib
 from ddfast.commands._result import Result, draw, report
 from ddfast.commands._sources import FileOptions, is_dataset, open_files
-from ddfast.storage import Front, is_url
+from ddfast.storage import SequentialReader
+from ddfast.storage import is_url
 
 RAW_SECONDS = 1.0
 
@@ -84,7 +85,7 @@ def bench(job: Job, show: bool = True) -> Result:
 def _bench_url(job: Job, url: str, show: bool) -> Result:
     """Measure a job on a dataset under a URL."""
     options = job.storage_options or {}
-    with MsgpackReader(url, storage_options=options) as reader, Front(url, **options) as front:
+    with MsgpackReader(url, storage_options=options) as reader, SequentialReader(url, **options) as front:
         samples, size = len(reader), front.size
     loop = "" if job.blocking else "uvloop" if uses_uvloop(job) else "asyncio"
     return Result(job, size, samples, measure(job, show), Timing(0, 0.0, 0.0, 0.0), loop)

@@ -28,7 +28,7 @@ def path_of(source: str | os.PathLike[str]) -> str:
     """The path that a URL of a file means; everything else stays as it is."""
     if _scheme_of(source) != "file":
         return os.fspath(source)
-    from ddfast.storage.local import path_of
+    from ddfast.storage.backends.local import path_of
 
     return str(path_of(os.fspath(source)))
 
@@ -66,7 +66,7 @@ def list_shards(source: Source, remote: RemoteOptions = RemoteOptions()) -> list
     if is_plain(source):
         return [path_of(source)]
     if is_remote(source):
-        from ddfast.storage.opening import expand
+        from ddfast.storage.open import expand
 
         matches = expand(os.fspath(source), **(remote.storage_options or {}))
     else:

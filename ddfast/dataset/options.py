@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from ddfast.storage.attempts import Policy as Attempts
+    from ddfast.storage.transfer.retry import RetryPolicy as Attempts
 
 __all__ = ["CACHE_BYTES", "PREFETCH_BYTES", "READ_TIMEOUT", "RemoteOptions"]
 

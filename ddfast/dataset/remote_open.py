@@ -1,4 +1,4 @@
-"""Datasets under URLs: opened with a few requests, their keys fetched when they are first used."""
+"""Remote datasets: opened with a few requests; their keys are fetched at the first use."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from ddfast.format.files import (
 from ddfast.format.index import salt_and_hashes
 from ddfast.format.keys import Keys
 from ddfast.format.mapped import checksum_table, no_checksums, offset_table
-from ddfast.storage.agent import Agent
-from ddfast.storage.attempts import Policy
 from ddfast.storage.base import Storage
-from ddfast.storage.cache import CachedStorage
-from ddfast.storage.flow import MOST
-from ddfast.storage.link import StorageLink
-from ddfast.storage.opening import is_object, open_storages
-from ddfast.storage.urls import scheme_of
+from ddfast.storage.cache.cached import CachedStorage
+from ddfast.storage.open import open_storages
+from ddfast.storage.transfer.io_thread import IOThread
+from ddfast.storage.transfer.limiter import MOST
+from ddfast.storage.transfer.retry import RetryPolicy
+from ddfast.storage.transfer.session import TransferSession
+from ddfast.storage.urls import is_object, scheme_of
 
 __all__ = ["open_remote"]
 
-# What obstore may take beyond the time of an attempt before it gives up by itself: our own error says more.
+# Seconds beyond the time limit of an attempt after which obstore times out: the error of the attempt is more precise.
 MARGIN_SECONDS = 5.0
 
 
@@ -48,42 +48,44 @@ def open_remote(
     verify: Verify | None = None,
     remote: RemoteOptions,
 ) -> RemoteDataset:
-    """The dataset in all of these data files, of which at least one is under a URL.
+    """The dataset in these data files, of which at least one is under a URL.
 
-    Takes three requests for each file, two round trips in all: for what it is, and for its offsets, which stay in
-    memory. Checksums take two more.
+    Takes three requests for each file, in two round trips: for its size and version, and for its offsets, which stay
+    in memory. Checksums take two more.
 
     Parameters:
         urls: the data files; paths may be among them.
-        name: what messages call them all.
+        name: of the dataset, for messages.
         allow_pickle, verify: as those of readers.
         remote: how to read them.
 
     Raises:
         DatasetNotFoundError: a data file, or its offsets, is missing.
         IndexFileError: an index file is damaged or belongs to another data file.
-        ChecksumsNotFoundError: samples are to be verified, and those of a file have no checksums.
-        StorageError: storage does not give them.
-        TypeError: `remote.attempts` is no policy.
+        ChecksumsNotFoundError: samples are to be verified, and a file has no checksums.
+        StorageError: a file could not be read.
+        TypeError: `remote.attempts` is not a retry policy.
     """
     verify = check_verify(verify)
-    attempts = Policy.within(remote.timeout) if remote.attempts is None else remote.attempts
-    if not isinstance(attempts, Policy):
-        raise TypeError(f"attempts is {attempts!r}, not a ddfast.storage.Policy such as Policy(retries=3)")
-    storages = _open_storages(urls, remote, attempts)
-    link = StorageLink(storages, attempts, remote.queue_depth or MOST, remote.prefetch_bytes)
+    retry = RetryPolicy.within(remote.timeout) if remote.attempts is None else remote.attempts
+    if not isinstance(retry, RetryPolicy):
+        raise TypeError(
+            f"retry is {retry!r}, not a ddfast.storage.RetryPolicy such as RetryPolicy(retries=3)"
+        )
+    storages = _open_storages(urls, remote, retry)
+    session = TransferSession(storages, retry, remote.queue_depth or MOST, remote.prefetch_bytes)
     try:
-        shards = link.for_each(partial(_look, verify=verify), storages)
+        shards = session.for_each(partial(_look, verify=verify), storages)
     except BaseException:
-        link.close()
+        session.close()
         raise
     firsts = np.cumsum([0, *(len(shard.offsets) for shard in shards)], dtype=np.int64)
-    keyed = [KeyedRemoteShard(link, number, shard) for number, shard in enumerate(shards)]
+    keyed = [KeyedRemoteShard(session, number, shard) for number, shard in enumerate(shards)]
     keys = ShardKeys(keyed, firsts, kept=None)
     return RemoteDataset(
         name,
         shards,
-        link,
+        session,
         keys=lambda: keys,
         key_table=lambda: ShardKeyTable(keyed, keys),
         allow_pickle=allow_pickle,
@@ -91,10 +93,10 @@ def open_remote(
     )
 
 
-def _open_storages(urls: Sequence[str], remote: RemoteOptions, attempts: Policy) -> list[Storage]:
+def _open_storages(urls: Sequence[str], remote: RemoteOptions, retry: RetryPolicy) -> list[Storage]:
     options = dict(remote.storage_options or {})
     if any(map(_has_client, urls)):
-        seconds = {"timeout": attempts.attempt_timeout + MARGIN_SECONDS}
+        seconds = {"timeout": retry.attempt_timeout + MARGIN_SECONDS}
         options["client_options"] = {**seconds, **(options.get("client_options") or {})}
     storages = open_storages(urls, **options)
     if remote.cache is None:
@@ -106,12 +108,12 @@ def _has_client(url: str) -> bool:
     return is_object(url) and scheme_of(url) != "memory"
 
 
-async def _look(agent: Agent, storage: Storage, verify: Verify | None) -> RemoteShard:
-    """What has to be known of a data file before its first sample is read."""
+async def _look(thread: IOThread, storage: Storage, verify: Verify | None) -> RemoteShard:
+    """What must be known of a data file before its first sample is read."""
     suffixes = [SUFFIX_OFFSETS] if verify is None else [SUFFIX_OFFSETS, SUFFIX_CHECKSUMS]
     found = await asyncio.gather(
-        agent.looked_at(storage),
-        *(_fetch(agent, storage, suffix) for suffix in suffixes),
+        thread.stat(storage),
+        *(_fetch(thread, storage, suffix) for suffix in suffixes),
         return_exceptions=True,
     )
     stat, content, *sums = (_checked(storage, *pair) for pair in zip(["", *suffixes], found, strict=True))
@@ -120,14 +122,14 @@ async def _look(agent: Agent, storage: Storage, verify: Verify | None) -> Remote
     return RemoteShard(storage.name, stat.size, offsets, *tables)
 
 
-async def _fetch(agent: Agent, storage: Storage, suffix: str) -> memoryview:
+async def _fetch(thread: IOThread, storage: Storage, suffix: str) -> memoryview:
     """The whole of an index file."""
-    with storage.beside(suffix) as index:  # the agent waits for what was cancelled
-        return await agent.whole(index)
+    with storage.beside(suffix) as index:  # the I/O thread waits for cancelled requests
+        return await thread.read_all(index)
 
 
 def _checked(storage: Storage, suffix: str, found: Any) -> Any:
-    """What came of a request for a file; a reader's own error where the file is missing."""
+    """The result of a request for a file; raises its error, as an error of readers if the file is missing."""
     if not isinstance(found, BaseException):
         return found
     if isinstance(found, FileNotFoundError):
@@ -135,25 +137,25 @@ def _checked(storage: Storage, suffix: str, found: Any) -> Any:
             raise no_checksums(storage.name + suffix) from found
         if suffix == SUFFIX_OFFSETS:
             raise DatasetNotFoundError(
-                f"{storage.name} has no index: {storage.name}{suffix} not found. A dataset with an "
-                f"{SUFFIX_LEGACY_INDEX} file of old is read from files only: `ddfast convert-index` makes the new "
-                "index there"
+                f"{storage.name} has no index: {storage.name}{suffix} not found. A dataset with a "
+                f"legacy {SUFFIX_LEGACY_INDEX} file cannot be read from a URL: run `ddfast convert-index` on a local "
+                "copy"
             ) from found
         raise DatasetNotFoundError(str(found)) from found
     raise found
 
 
 class KeyedRemoteShard:
-    """The keys of one shard, fetched when they are asked for.
+    """The keys of one shard, fetched when they are first used.
 
     Parameters:
-        link: what it is read over.
-        number: which of the link's storages it is.
-        shard: what is known of it.
+        session: reads the shard.
+        number: number of the shard in the session.
+        shard: the shard.
     """
 
-    def __init__(self, link: StorageLink, number: int, shard: RemoteShard) -> None:
-        self._link = link
+    def __init__(self, session: TransferSession, number: int, shard: RemoteShard) -> None:
+        self._session = session
         self._number = number
         self.path = shard.name
         self.samples = len(shard.offsets)
@@ -164,7 +166,7 @@ class KeyedRemoteShard:
             return Keys(self.path + SUFFIX_KEYS, self._fetched(SUFFIX_KEYS))
         except FileNotFoundError as error:
             raise DatasetNotFoundError(
-                f"{self.path}{SUFFIX_KEYS} not found, so samples have no keys. `ddfast index` makes it again"
+                f"{self.path}{SUFFIX_KEYS} not found, so samples have no keys. `ddfast index` creates it"
             ) from error
 
     def load_hashes(self) -> tuple[bytes, NDArray[np.uint64]]:
@@ -172,12 +174,12 @@ class KeyedRemoteShard:
         return salt_and_hashes(self.path + SUFFIX_KEY_HASHES, self._fetched(SUFFIX_KEY_HASHES))
 
     def check(self) -> None:
-        """Ask whether the data file is still the one that was opened."""
-        self._link.for_each(Agent.looked_at, [self._storage])
+        """Check that the data file has not been replaced since it was opened."""
+        self._session.for_each(IOThread.stat, [self._storage])
 
     @property
     def _storage(self) -> Storage:
-        return self._link.opened()[self._number]
+        return self._session.opened()[self._number]
 
     def _fetched(self, suffix: str) -> memoryview:
-        return self._link.for_each(partial(_fetch, suffix=suffix), [self._storage])[0]
+        return self._session.for_each(partial(_fetch, suffix=suffix), [self._storage])[0]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ddfast.loading.order import Shuffle
     from ddfast.reader.ahead import Packed
     from ddfast.reader.batches import Batches
-    from ddfast.storage.attempts import Policy as Attempts
+    from ddfast.storage.transfer.retry import RetryPolicy as Attempts
 
 __all__ = ["DatasetReader"]
 

@@ -14,7 +14,7 @@ from ddfast.loading.options import IO
 from ddfast.reader.dataset import DatasetReader
 
 if TYPE_CHECKING:
-    from ddfast.storage.attempts import Policy as Attempts
+    from ddfast.storage.transfer.retry import RetryPolicy as Attempts
 
 
 class MsgpackReader(DatasetReader):

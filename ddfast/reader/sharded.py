@@ -31,7 +31,7 @@ from ddfast.reader.lenient import given, in_range
 from ddfast.reader.msgpack import MsgpackReader
 
 if TYPE_CHECKING:
-    from ddfast.storage.attempts import Policy as Attempts
+    from ddfast.storage.transfer.retry import RetryPolicy as Attempts
 
 __all__ = ["ShardedReader"]
 

@@ -1,41 +1,40 @@
-from .anywhere import AnyStorage
-from .attempts import Policy
+from .backends.local import LocalStorage
+from .backends.objects import ObjectStorage
+from .backends.threaded import AnyStorage, ThreadedStorage
 from .base import Span, Stat, Storage
-from .cache import CachedStorage
-from .errand import CacheTraffic
-from .front import Front
-from .ledger import CacheUsage, cache_usage, clear_cache
-from .local import LocalStorage
-from .neighbours import Neighbours, open_neighbours
-from .objects import ObjectStorage
-from .opening import expand, is_pattern, open_storage
-from .threads import ThreadedStorage
-from .traffic import Traffic
-from .uploading import Upload, open_upload
-from .urls import is_url
+from .cache.cached import CachedStorage
+from .cache.reads import CacheCounters
+from .cache.usage import CacheUsage, cache_usage, clear_cache
+from .open import expand, open_storage
+from .transfer.counters import TransferCounters
+from .transfer.retry import RetryPolicy
+from .transfer.sequential import SequentialReader
+from .upload.group import ObjectGroup, open_group
+from .upload.uploads import Upload, open_upload
+from .urls import is_pattern, is_url
 
 __all__ = [
     "AnyStorage",
-    "CacheTraffic",
+    "CacheCounters",
     "CacheUsage",
     "CachedStorage",
-    "Front",
     "LocalStorage",
-    "Neighbours",
+    "ObjectGroup",
     "ObjectStorage",
-    "Policy",
+    "RetryPolicy",
+    "SequentialReader",
     "Span",
     "Stat",
     "Storage",
     "ThreadedStorage",
-    "Traffic",
+    "TransferCounters",
     "Upload",
     "cache_usage",
     "clear_cache",
     "expand",
     "is_pattern",
     "is_url",
-    "open_neighbours",
+    "open_group",
     "open_storage",
     "open_upload",
 ]

@@ -1,13 +1,13 @@
-"""The contract of a storage: one object of bytes that does not change, wherever it is."""
+"""The contract of a storage: one object of bytes, which does not change, in a file or a store."""
 
 from __future__ import annotations
 
 import os
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ddfast.errors import ClosedError, DatasetReplacedError
 from ddfast.storage.urls import shown
@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 Span = tuple[int, int]  # [start, stop), in bytes
 
+T = TypeVar("T")
+
 
 class Stat(NamedTuple):
-    """What tells an object from another.
+    """Identifies one version of an object.
 
     Attributes:
         size: bytes.
-        version: its ETag, or what stands for it; None if the storage has nothing of the kind.
+        version: its ETag, or a substitute such as the time of the last change; None if the storage has neither.
     """
 
     size: int
@@ -31,48 +33,48 @@ class Stat(NamedTuple):
 
 
 class Storage(ABC):
-    """One object of bytes, such as a file, that is read by several threads or tasks at once.
+    """One object of bytes, such as a file. Several threads and tasks may read it at once.
 
-    What is read belongs to the version that was seen first: as soon as an answer shows that the object is another by
-    now, it is refused. A storage works in the process that made it only. It can be pickled, as its URL and options,
-    and is opened anew where it arrives.
+    All reads return bytes of the version that was seen first. If an answer shows that the object has been replaced,
+    the read fails. A storage works only in the process that opened it. Pickling sends URL and options, and the
+    receiver opens the object again.
 
-    Every read is one attempt; `StorageError.passing` tells whether another may help.
+    Every read is one attempt; `StorageError.passing` tells whether another attempt may succeed.
 
     Parameters:
         url: of the object.
-        options: what the implementation needs to know besides.
+        options: of the implementation.
     """
 
     def __init__(self, url: str, **options: Any) -> None:
         self.url = url
         self.options = options
-        self._name = shown(url)  # looked at for each read
+        self._name = shown(url)  # used by every read
         self._pid = os.getpid()
         self._is_closed = False
         self._seen: Stat | None = None
-        self._seeing = threading.Lock()
+        self._seen_lock = threading.Lock()
 
     @property
     def name(self) -> str:
-        """The URL as it may be shown: without passwords and query."""
+        """The URL without secrets (passwords and query), for messages."""
         return self._name
 
     @property
     def seen(self) -> Stat | None:
-        """What the first `stat` or read learnt of the object; None before. Asks nobody."""
+        """Size and version that the first `stat` or read found; None before. Sends no request."""
         return self._seen
 
     @abstractmethod
     def stat(self) -> Stat:
-        """Ask for size and version.
+        """Request size and version.
 
         Raises:
-            StorageNotFoundError: there is no such object.
-            StorageDeniedError: it must not be looked at.
-            DatasetReplacedError: it is another than it was when it was first seen.
-            StorageError: anything else.
-            ClosedError: the storage is closed, or of another process.
+            StorageNotFoundError: the object does not exist.
+            StorageDeniedError: access was denied.
+            DatasetReplacedError: the object was replaced since it was first seen.
+            StorageError: any other failure.
+            ClosedError: the storage is closed, or was opened by another process.
         """
 
     @abstractmethod
@@ -90,29 +92,30 @@ class Storage(ABC):
             into: as many writable buffers.
 
         Raises:
-            ValueError: a buffer has not the length of its span, or a span is none.
-            StorageError: as `stat`; a span that ends behind the object is refused as well.
-            ClosedError: the storage is closed, or of another process.
+            ValueError: a buffer does not have the length of its span, or a span is invalid.
+            StorageError: as `stat`; also if a span ends after the end of the object.
+            ClosedError: the storage is closed, or was opened by another process.
         """
 
     @abstractmethod
     async def read_async(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
-        """As `read`. When it was cancelled, the buffers are not touched any more."""
+        """As `read`. Nothing writes to the buffers after it was cancelled."""
 
     def read_at_hand(self, spans: Sequence[Span], into: Sequence[memoryview]) -> bool:
-        """As `read`, where all of it is in this machine's memory: no request is sent, and nothing is waited for.
+        """As `read`, if all bytes are in the memory of this machine: sends no request, and does not block.
 
         Returns:
-            False where it is not, and the buffers hold anything; so for a storage that keeps nothing.
+            False if they are not; the contents of the buffers are undefined then. Storages that keep nothing return
+            False always.
         """
         return False
 
     async def read_over_async(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
-        """As `read_async`, by reading all from the first byte to the last, and what lies between the spans as well.
+        """As `read_async`, also reading the bytes between the spans, by one request where the storage can.
 
         Parameters:
-            spans: at least one; in order, and none lies over another.
-            into: as many writable buffers.
+            spans: at least one, in order and without overlap.
+            into: as many writable buffers of bytes.
         """
         hull = spans[0][0], spans[-1][1]
         whole = memoryview(bytearray(hull[1] - hull[0]))
@@ -120,7 +123,7 @@ class Storage(ABC):
         scatter(whole, hull[0], spans, into)
 
     def read_all(self) -> memoryview:
-        """The whole object, in read-only memory; where the storage can, with a single request. Errors as `read`."""
+        """The whole object, in read-only memory, by one request where the storage can. Errors as `read`."""
         whole = bytearray(self.stat().size)
         self.read([(0, len(whole))], [memoryview(whole)])
         return memoryview(whole).toreadonly()
@@ -133,13 +136,13 @@ class Storage(ABC):
 
     @abstractmethod
     def beside(self, suffix: str) -> Self:
-        """Another object, whose name is longer by a suffix, with the same options and connections.
+        """Open the object whose name is longer by a suffix, with the same options and connections.
 
-        Each of them is closed on its own.
+        Each storage has to be closed.
         """
 
     def close(self) -> None:
-        """Give back what the storage holds. Reads that are under way end within a bounded time. May be repeated."""
+        """Release files and connections. Reads under way end within a bounded time. May be repeated."""
         self._is_closed = True
 
     async def close_async(self) -> None:
@@ -169,33 +172,33 @@ class Storage(ABC):
         return f"{type(self).__name__}({self.name!r})"
 
     def check_usable(self) -> None:
-        """Raise `ClosedError` if the storage is closed, or was made before a fork."""
+        """Raise `ClosedError` if the storage is closed, or was opened before a fork."""
         if self._is_closed:
             raise ClosedError(f"{self.name}: the storage is closed")
         if self._pid != os.getpid():
             raise ClosedError(
-                f"{self.name}: the storage was opened by process {self._pid} and is of no use in process "
+                f"{self.name}: the storage was opened by process {self._pid} and cannot be used in process "
                 f"{os.getpid()}, which was forked from it. Open it again after the fork."
             )
 
     def note(self, stat: Stat, span: Span | None = None) -> Stat:
-        """Remember what the object is, the first time; after that, make sure that it is the same.
+        """Remember size and version the first time, and compare with them after that.
 
         Raises:
-            DatasetReplacedError: it is another.
+            DatasetReplacedError: they differ.
         """
-        with self._seeing:
+        with self._seen_lock:
             if self._seen is None:
                 self._seen = stat
             seen = self._seen
         if stat != seen:
-            raise self.replaced(f"{describe(seen)}, and has {describe(stat)} now", span)
+            raise self.replaced(f"{_describe(seen)}, and has {_describe(stat)} now", span)
         return stat
 
     def replaced(self, how: str, span: Span | None = None) -> DatasetReplacedError:
-        """The error for an object that is another than it was."""
+        """The error for an object that was replaced."""
         return DatasetReplacedError(
-            f"{self.name} was replaced while it was in use: it had {how}. Open it again to read the new one.",
+            f"{self.name} was replaced while it was in use: it had {how}. Open it again to read the new version.",
             url=self.name,
             span=span,
         )
@@ -206,24 +209,37 @@ def _open_again(kind: type[Storage], url: str, options: dict[str, Any]) -> Stora
 
 
 def scatter(whole: memoryview, first: int, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
-    """Copy spans of what was read from position `first` on into their buffers."""
+    """Copy spans of an object into their buffers, from the bytes of it that begin at position `first`."""
     for (start, stop), target in zip(spans, into, strict=True):
         target[:] = whole[start - first : stop - first]
 
 
-def describe(stat: Stat) -> str:
-    """Size and version in words."""
+def _describe(stat: Stat) -> str:
     return f"{stat.size:,} bytes" + ("" if stat.version is None else f" (version {stat.version})")
 
 
+def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that never suspends, because everything that it awaits blocks.
+
+    So blocking and asynchronous methods share one implementation, which is given the way to wait.
+    """
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    coroutine.close()
+    raise RuntimeError("a blocking read awaited an event loop")
+
+
 def paired(spans: Sequence[Span], into: Sequence[memoryview]) -> list[tuple[Span, memoryview]]:
-    """Spans with their buffers as plain bytes, without those that are empty.
+    """Spans with their buffers as plain bytes, without empty spans.
 
     Raises:
-        ValueError: a buffer has not the length of its span, or a span is none.
+        ValueError: a buffer does not have the length of its span, or a span is invalid.
     """
     if len(spans) != len(into):
-        raise ValueError(f"{len(spans)} spans and {len(into)} buffers: each span needs one")
+        raise ValueError(f"{len(spans)} spans and {len(into)} buffers: each span needs one buffer")
     pairs = []
     for (start, stop), buffer in zip(spans, into, strict=True):
         target = memoryview(buffer).cast("B")

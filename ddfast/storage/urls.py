@@ -1,4 +1,4 @@
-"""What the parts of a URL are, and how it is shown."""
+"""URLs of objects: their parts, which library reads them, and how messages show them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import os
 import re
 from typing import NamedTuple
 
-# As in RFC 3986, but at least two letters: "c:" is a drive. fsspec chains schemes with "::".
+# As in RFC 3986, but with at least two letters: "c:" is a drive. fsspec chains schemes with "::".
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?=://|::)")
 WILDCARDS = re.compile(r"[*?[]")
-# A query belongs to HTTP; elsewhere a question mark is a wildcard, or part of a name.
-WITH_QUERY = ("http", "https")
+
+# Schemes that obstore reads; all others are left to fsspec.
+AZURE = ("az", "azure", "adl", "abfs", "abfss")
+HTTP = ("http", "https")
+WITH_CREDENTIALS = ("s3", "s3a", "gs", *AZURE)
+OBSTORE_SCHEMES = (*WITH_CREDENTIALS, *HTTP, "memory")
 
 
 class Location(NamedTuple):
@@ -18,9 +22,10 @@ class Location(NamedTuple):
 
     Attributes:
         scheme: lower case.
-        root: the host or bucket, with all that stands before the first ``/``.
-        key: the name below it, as it is written in the URL.
-        query: what follows ``?``, with it, or nothing.
+        root: the host or bucket, with everything before the first ``/``.
+        key: the name below it, as written in the URL.
+        query: the query including its ``?``, or nothing. Only URLs of HTTP have one: elsewhere a question mark is a
+            wildcard, or part of a name.
     """
 
     scheme: str
@@ -39,15 +44,25 @@ def scheme_of(url: object) -> str | None:
 
 
 def is_url(name: str | os.PathLike[str]) -> bool:
-    """Whether a name is a URL, ``file://`` among them; what is not is a path."""
+    """Whether a name is a URL, including ``file://``. Any other name is a path."""
     return scheme_of(name) is not None
+
+
+def is_object(url: str) -> bool:
+    """Whether a URL is read and written with obstore."""
+    return "::" not in url and scheme_of(url) in OBSTORE_SCHEMES
+
+
+def is_pattern(url: str) -> bool:
+    """Whether a URL has wildcards. URLs of HTTP have none: they name one object, whatever they contain."""
+    return scheme_of(url) not in HTTP and WILDCARDS.search(url.partition("://")[2]) is not None
 
 
 def split_url(url: str) -> Location:
     """The parts of a URL ``scheme://...``."""
     scheme, _, rest = url.partition("://")
     root, _, key = rest.partition("/")
-    if scheme.lower() not in WITH_QUERY:
+    if scheme.lower() not in HTTP:
         return Location(scheme.lower(), root, key)
     whole, mark, query = rest.partition("#")[0].partition("?")
     root, _, key = whole.partition("/")
@@ -55,19 +70,19 @@ def split_url(url: str) -> Location:
 
 
 def lengthened(url: str, suffix: str) -> str:
-    """The URL of the object beside this one whose name is longer by a suffix."""
-    if scheme_of(url) not in WITH_QUERY:
+    """The URL with a suffix added to the name of the object."""
+    if scheme_of(url) not in HTTP:
         return url + suffix
     location = split_url(url)
     return str(location._replace(key=location.key + suffix))
 
 
 def shown(url: str) -> str:
-    """A URL without what may be secret: passwords and the query, where signatures are."""
+    """The URL for messages, without secrets: passwords and the query, which may hold a signature."""
     if "://" not in url:
         return url
     location = split_url(url)
-    # the container of abfs://container@account stays
+    # the container of abfs://container@account is no secret
     user, at, host = location.root.rpartition("@")
     root = f"{user.partition(':')[0]}{at}{host}" if ":" in user else location.root
     return str(location._replace(root=root, query="?..." if location.query else ""))

@@ -1,4 +1,4 @@
-"""A storage that does what storage that is far away does."""
+"""A storage that fails in the ways in which remote storage fails."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from ddfast.errors import ClosedError, StorageError
 from ddfast.storage import LocalStorage, Span
-from ddfast.storage.local import OpenFile
+from ddfast.storage.backends.local import OpenFile
 
-# A stall ends with the storage, or after this.
+# A stall ends when the storage is closed, or after this time.
 LONGEST_SECONDS = 60.0
 
 
@@ -22,11 +22,11 @@ class Fault:
     """What happens to one read.
 
     Parameters:
-        kind: ``"error"`` of the system; ``"short"``: only half arrives; ``"slow"``: it takes a while; ``"stall"``: it
-            takes until the storage is closed; ``"replaced"``: the object is another by now; ``"refused"``: the server
-            asks to wait.
+        kind: ``"error"``: the system call fails; ``"short"``: only half of the bytes arrive; ``"slow"``: it is delayed;
+            ``"stall"``: it does not end before the storage is closed; ``"replaced"``: the object was replaced;
+            ``"refused"``: the server asks to wait.
         errno: of an ``"error"``.
-        seconds: of a ``"slow"`` read, or to wait after a ``"refused"`` one.
+        seconds: delay of a ``"slow"`` read, or time to wait after a ``"refused"`` one.
     """
 
     kind: Literal["error", "short", "slow", "stall", "replaced", "refused"]
@@ -36,13 +36,13 @@ class Fault:
 
 @dataclass(frozen=True)
 class Every:
-    """A fault at every n-th read, beginning with that at `first`.
+    """A fault of every n-th read.
 
     Parameters:
-        n: from 1, which means all.
-        fault: what happens.
-        first: number of the first read that it happens to, from 0.
-        times: how often.
+        n: at least 1; 1 is every read.
+        fault: the fault.
+        first: number of the first read that fails, from 0.
+        times: number of reads that fail.
     """
 
     n: int
@@ -51,25 +51,25 @@ class Every:
     times: int = 1 << 62
 
     def __call__(self, number: int, span: Span) -> Fault | None:
-        """The fault of a read, if it has one."""
+        """The fault of a read; None if it succeeds."""
         turn, rest = divmod(number - self.first, self.n)
         return self.fault if rest == 0 and 0 <= turn < self.times else None
 
 
 class FaultyStorage(LocalStorage):
-    """A file whose reads fail as they are told.
+    """A file whose reads fail on demand.
 
-    Every span is a read of its own. The object beside has the same faults, counted on its own.
+    Every span is a read of its own. The objects beside it have the same faults, and their reads are counted separately.
 
     Parameters:
         url: a path.
-        faults: says what happens to a read: called with its number, from 0, and its span; gives a `Fault` or None.
-        latency: seconds that every read takes.
+        faults: called with the number of a read, from 0, and its span; returns a `Fault`, or None.
+        latency: delay of every read, in seconds.
 
     Attributes:
-        reads: the spans that were asked for, in order.
-        bytes_read: how many bytes were given.
-        most_in_flight: how many reads there were at once, at most.
+        reads: the requested spans, in order.
+        bytes_read: number of bytes that were read.
+        most_in_flight: maximum number of concurrent reads.
     """
 
     def __init__(
@@ -91,14 +91,9 @@ class FaultyStorage(LocalStorage):
         self.most_in_flight = 0
 
     def close(self) -> None:
-        """End what is stalled, and close the file."""
+        """End stalled reads, and close the file."""
         self._closing.set()
         super().close()
-
-    async def close_async(self) -> None:
-        """As `close`."""
-        self._closing.set()
-        await super().close_async()
 
     def _fill(self, file: OpenFile, span: Span, target: memoryview) -> None:
         with self._counting:
@@ -127,7 +122,7 @@ class FaultyStorage(LocalStorage):
         if fault.kind == "short":
             super()._fill(file, (span[0], span[0] + half), target[:half])
             raise StorageError(
-                f"{url}: half of bytes {span[0]} to {span[1]} came", url=url, span=span, passing=True
+                f"{url}: half of bytes {span[0]} to {span[1]} arrived", url=url, span=span, passing=True
             )
         if fault.kind == "refused":
             raise StorageError(

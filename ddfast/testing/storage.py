@@ -1,4 +1,4 @@
-"""What every storage does, as tests."""
+"""Tests that every storage passes."""
 
 # fixtures and parameters of a test are passed by name
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pytest
 from ddfast.errors import ClosedError, DatasetReplacedError, StorageError, StorageNotFoundError
 from ddfast.storage import Span, Storage
 
-# What is read of an object, of at least LEAST bytes.
+# Spans that are read from an object of at least LEAST bytes.
 LEAST = 1000
 SPANS: list[list[Span]] = [
     [],
@@ -32,12 +32,12 @@ READERS = 8
 
 
 def buffers(spans: Sequence[Span]) -> list[memoryview]:
-    """A buffer for each span, with something else in it."""
+    """A buffer for each span, filled with other bytes."""
     return [memoryview(bytearray(b"\xa5" * (stop - start))) for start, stop in spans]
 
 
 class StorageTests:
-    """Tests that a `ddfast.storage.Storage` passes. Subclass it and give two fixtures::
+    """Tests that a `ddfast.storage.Storage` passes. Subclass it and define two fixtures::
 
         class TestMyStorage(StorageTests):
             @pytest.fixture
@@ -50,11 +50,11 @@ class StorageTests:
                 with MyStorage(tmp_path / "object") as storage:
                     yield storage
 
-    A third, `replace`, if the storage can tell that an object was replaced; a fourth, `beside`, if other objects can be
-    written beside it. A storage that means to differ in some point overrides that test, and says why.
+    Define a third one, `replace`, if the storage detects that an object was replaced, and a fourth one, `beside`, if
+    objects with longer names can be written. Override the test of a behaviour that differs on purpose, and say why.
     """
 
-    # -- what a subclass gives
+    # -- defined by subclasses
 
     @pytest.fixture
     def content(self) -> bytes:
@@ -63,25 +63,25 @@ class StorageTests:
 
     @pytest.fixture
     def storage(self) -> Iterator[Storage]:
-        """A storage of the object that is fresh for each test."""
+        """A new storage of the object for each test."""
         raise NotImplementedError("define a fixture `storage`")
 
     @pytest.fixture
     def replace(self) -> Callable[[bytes], None]:
         """A function that replaces the object's bytes."""
-        return pytest.skip("this storage cannot tell")
+        return pytest.skip("this storage does not detect replaced objects")
 
     @pytest.fixture
     def beside(self) -> Callable[[str, bytes], None]:
         """A function that writes the object whose name is longer by a suffix."""
-        return pytest.skip("nothing can be written here")
+        return pytest.skip("this test cannot write objects")
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """Run a coroutine in a loop of its own."""
+        """Run a coroutine in a new event loop."""
         return asyncio.run(coroutine)
 
     def read(self, storage: Storage, spans: Sequence[Span], way: str) -> list[bytes]:
-        """What a storage reads, blocking or not."""
+        """The bytes of spans, read by the blocking or the asynchronous method."""
         into = buffers(spans)
         if way == "blocking":
             storage.read(spans, into)
@@ -90,12 +90,12 @@ class StorageTests:
         return [bytes(buffer) for buffer in into]
 
     def threads(self) -> set[threading.Thread]:
-        """The threads of this process, but for those that cannot be the storage's."""
+        """The threads of this process that may belong to the storage."""
         return set(threading.enumerate())
 
     @pytest.fixture(params=["blocking", "async"])
     def way(self, request: pytest.FixtureRequest) -> str:
-        """Which of two twins is called."""
+        """Whether the blocking or the asynchronous method is called."""
         return str(request.param)
 
     # -- reading
@@ -177,7 +177,7 @@ class StorageTests:
 
         self.run(cancelled())
 
-    # -- what cannot be read
+    # -- errors
 
     @pytest.mark.parametrize(
         ("spans", "sizes"),
@@ -200,7 +200,7 @@ class StorageTests:
     ) -> None:
         for start in (len(content) - 2, len(content)):
             with pytest.raises(StorageError, match=f"has {len(content):,} bytes") as caught:
-                # not as long as it says: nobody has that much memory
+                # the buffer is limited: the span itself may be larger than the memory
                 self.read(storage, [(start, len(content) + min(beyond, 4096))], way)
             assert not caught.value.passing
             assert caught.value.span == (start, len(content) + min(beyond, 4096))
@@ -237,7 +237,7 @@ class StorageTests:
         with pytest.raises(DatasetReplacedError, match=f"{len(content):,} bytes|another version"):
             self.read(storage, [(500, 600)], way)
 
-    # -- life
+    # -- opening and closing
 
     def test_the_object_beside_has_a_longer_name(
         self, storage: Storage, content: bytes, beside: Callable[[str, bytes], None]

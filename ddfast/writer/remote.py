@@ -13,9 +13,7 @@ from typing import Any, TypeVar
 
 from ddfast.errors import DatasetBusyError, StorageError
 from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIX_LEGACY_INDEX, SUFFIX_OFFSETS, SUFFIXES
-from ddfast.storage import Neighbours as ObjectGroup
-from ddfast.storage import Stat, Upload
-from ddfast.storage import open_neighbours as open_group
+from ddfast.storage import ObjectGroup, Stat, Upload, open_group
 from ddfast.storage.urls import shown, split_url
 from ddfast.writer.destination import Destination, ask_to_overwrite, check_size
 from ddfast.writer.digest import Digest

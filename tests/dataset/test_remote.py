@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from agents import Agent
+from queue_readers import QueueReader as Agent
 
 from ddfast import AsyncReader, FileWriter, MsgpackReader
 from ddfast._native.engine import Engine

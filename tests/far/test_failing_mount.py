@@ -1,4 +1,4 @@
-"""Whole passes over a mounted file system that fails: every sample comes, or an error in time, and nothing is left."""
+"""Whole passes over a failing mount: samples are right, or an error comes in time, and no resource is leaked."""
 
 import errno
 import json
@@ -41,7 +41,7 @@ PASSES = {
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory):
-    """By the name of a pass, what came of it, the seconds that took, and how many reads failed."""
+    """Result, duration in seconds and number of failed reads of each pass, by its name."""
     folder = tmp_path_factory.mktemp("far")
     library = build(folder) or pytest.skip("needs a C compiler")
     path = write(folder / "x.msgpack", SAMPLES, "ddfast")

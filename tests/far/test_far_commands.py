@@ -1,4 +1,4 @@
-"""Commands on URLs say what they say of files."""
+"""Commands on URLs print what they print for files."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_what_is_not_there_is_told(call, site, command):
     status, _, err = call(command, f"{site.url}/none.msgpack")
     assert status == 1
     assert "none.msgpack" in err
-    assert "is not there" in err
+    assert "not found" in err
 
 
 def test_patterns_are_expanded(call, path):

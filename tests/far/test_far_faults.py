@@ -1,4 +1,4 @@
-"""Full passes over a web server that fails: every sample is right, or the documented error comes in time."""
+"""Full passes over a web server that fails: every sample is right, or the documented error is raised in time."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from ddfast.errors import (
     StorageTimeoutError,
 )
 from ddfast.reader import ShardedReader
-from ddfast.storage import Policy
+from ddfast.storage import RetryPolicy
 
 pytest.importorskip("obstore")
 
 COUNT = 400
-QUICK = Policy(timeout=30, attempt_timeout=0.4, retries=60, backoff=0.005, max_backoff=0.05)
-SHORT = Policy(timeout=1.0, attempt_timeout=0.4, retries=60, backoff=0.01, max_backoff=0.1)
+QUICK = RetryPolicy(timeout=30, attempt_timeout=0.4, retries=60, backoff=0.005, max_backoff=0.05)
+SHORT = RetryPolicy(timeout=1.0, attempt_timeout=0.4, retries=60, backoff=0.01, max_backoff=0.1)
 
-# What a server does to some requests, each of which another attempt survives.
+# Faults of a server after which another attempt succeeds.
 PASSING = [503, 429, 500, 408, "reset", "reset_after_half", "serve_half", "trickle", "stall",
            "stall_after_half"]  # fmt: skip
 
@@ -54,7 +54,7 @@ def url(site):
 
 @pytest.fixture(autouse=True)
 def nothing_is_left():
-    """Neither a thread of ours, nor a request."""
+    """Neither a thread of this package nor a request remains."""
     yield
     gc.collect()
     deadline = time.monotonic() + 5

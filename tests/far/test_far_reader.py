@@ -1,4 +1,4 @@
-"""Readers of datasets under URLs: the same samples as from files, for few requests."""
+"""Readers of datasets under URLs: the same samples as from files, with few requests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ddfast.errors import (
     UnsupportedIOError,
 )
 from ddfast.reader import ShardedReader
-from ddfast.storage import Policy
+from ddfast.storage import RetryPolicy
 
 obstore = pytest.importorskip("obstore")
 
@@ -36,7 +36,7 @@ SAMPLES = some_samples(300)
 
 
 def files_of(path, name):
-    """A dataset's files as a server has them."""
+    """The files of a dataset on a server."""
     return {
         f"/{name}{suffix}": beside(path, suffix).read_bytes()
         for suffix in SUFFIXES
@@ -156,7 +156,7 @@ def test_patterns_are_expanded_without_index_files(paths, arun, pattern):
 
 
 def test_patterns_of_web_servers_are_refused(site):
-    with pytest.raises(UnsupportedIOError, match="web servers do not say what they hold"):
+    with pytest.raises(UnsupportedIOError, match="web servers cannot list their objects"):
         ShardedReader(f"{site.url}/*.msgpack")
 
 
@@ -193,18 +193,18 @@ def test_without_key_hashes_the_keys_serve(site, urls):
 
 
 def test_shards_of_a_store_share_its_connections(urls):
-    from ddfast.storage.opening import open_storages
+    from ddfast.storage.open import open_storages
 
     storages = open_storages([*urls, urls[0].replace("127.0.0.1", "localhost")])
     assert len({id(storage._client) for storage in storages}) == 2
     assert [storage.url for storage in storages[:3]] == urls
 
 
-# -- what is wrong is told
+# -- errors
 
 
 def test_a_missing_data_file_is_told(site):
-    with pytest.raises(DatasetNotFoundError, match=rf"{site.url}/none\.msgpack.* is not there"):
+    with pytest.raises(DatasetNotFoundError, match=rf"{site.url}/none\.msgpack.* not found"):
         MsgpackReader(f"{site.url}/none.msgpack")
 
 
@@ -319,7 +319,7 @@ def test_the_clients_timeout_comes_from_the_policy(urls):
     from ddfast.dataset.remote_open import _open_storages
 
     def timeout(**options):
-        (storage,) = _open_storages(urls[:1], RemoteOptions(**options), Policy(attempt_timeout=60))
+        (storage,) = _open_storages(urls[:1], RemoteOptions(**options), RetryPolicy(attempt_timeout=60))
         return storage.options["client_options"]["timeout"]
 
     assert timeout() == 65
@@ -359,7 +359,7 @@ def test_a_cache_makes_the_second_pass_local(urls, site, tmp_path):
         assert bool(ranges) == (number == 0)
 
 
-# -- life
+# -- opening and closing
 
 
 def test_nothing_is_left_when_a_reader_is_closed(urls):
@@ -413,15 +413,15 @@ def test_a_read_may_take_as_long_as_it_likes(urls):
 
 @pytest.mark.parametrize("attempts", [3, 0])
 def test_attempts_that_are_no_policy_are_refused(urls, attempts):
-    with pytest.raises(TypeError, match=rf"attempts is {attempts}, not a ddfast\.storage\.Policy"):
+    with pytest.raises(TypeError, match=rf"retry is {attempts}, not a ddfast\.storage\.RetryPolicy"):
         MsgpackReader(urls[0], attempts=attempts)
 
 
 def test_copies_and_pickles_read_the_same(urls):
     options = {"client_options": {"timeout": 10}}
-    with MsgpackReader(urls[0], storage_options=options, attempts=Policy(retries=1)) as reader:
+    with MsgpackReader(urls[0], storage_options=options, attempts=RetryPolicy(retries=1)) as reader:
         third = pickle.loads(pickle.dumps(reader))
-        assert third._far == reader._far
+        assert third._remote == reader._remote
         for other in (copy.copy(reader), third):
             with other:
                 assert plain([other.get(5)]) == plain([reader.get(5)])

@@ -1,4 +1,4 @@
-"""A real NFS server is read, by way of what its client gives: whole passes, verified, as the local file has them."""
+"""Whole passes over a file of a real NFS server give the samples of the local file."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack

@@ -24,7 +24,7 @@ from ddfast.errors import (
     StorageTimeoutError,
 )
 from ddfast.reader import ShardedReader
-from ddfast.storage import ObjectStorage, Policy, expand, open_storage, open_upload
+from ddfast.storage import ObjectStorage, RetryPolicy, expand, open_storage, open_upload
 from ddfast.testing import StorageTests
 
 pytest.importorskip("obstore")
@@ -32,11 +32,11 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "all is the
 
 COUNT = 1600
 FILES = ("", *SUFFIXES, ".md5", ".xxh3")
-PART = 5 << 20  # no server has to take smaller ones
+PART = 5 << 20  # servers may refuse smaller ones
 
 
 def samples():
-    """12 MB, the same whenever they are asked for."""
+    """12 reproducible MB."""
     draw = random.Random(1)
     for i in range(COUNT):
         yield {"key": f"{i:04} ß", "label": i, "image": draw.randbytes(draw.randrange(15_000))}
@@ -65,7 +65,7 @@ def options(server):
 
 @pytest.fixture
 def environment(server, monkeypatch):
-    """What programs are told that take no options."""
+    """Environment variables for programs without options."""
     settings = {"ENDPOINT_URL": server.endpoint, "ACCESS_KEY_ID": KEY, "SECRET_ACCESS_KEY": SECRET}
     for name, value in {**settings, "REGION": "default"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
@@ -91,7 +91,7 @@ def near(tmp_path_factory):
 
 
 def put(server, near):
-    """The same in a bucket of its own, written there. Gives its URL."""
+    """The same, written to a bucket; its URL."""
     url = f"s3://{new_bucket(server)}/some sets/x.msgpack"
     write(url, storage_options={**server.options, "part_bytes": PART})
     return url
@@ -173,9 +173,9 @@ def test_of_two_writers_one_is_told_of_the_other(bucket, options, exists):
 
 
 def test_an_object_that_is_there_is_not_put_as_a_new_one(bucket, options):
-    from ddfast.storage import open_neighbours
+    from ddfast.storage import open_group
 
-    objects = open_neighbours(f"s3://{bucket}/x", **options)
+    objects = open_group(f"s3://{bucket}/x", **options)
     assert objects.put_new(".offsets", b"first")
     assert not objects.put_new(".offsets", b"second")
     assert objects.read(".offsets") == b"first"
@@ -215,13 +215,13 @@ def test_single_samples_and_keys_are_found(near, far, options):
         assert list(reader) == list(local)
 
 
-def test_ranges_are_asked_for_with_the_version(near, far, options):
+def test_ranges_are_requested_with_the_version(near, far, options):
     with open_storage(far, **options) as storage, near.open("rb") as file:
         for start in range(0, 4000, 100):
             buffer = bytearray(100)
             storage.read([(start, start + 100)], [memoryview(buffer)])
             assert buffer == file.read(100)
-        assert storage._pin.store is not None
+        assert storage._tag is not None
 
 
 def test_opening_takes_three_requests(server, far, options):
@@ -253,7 +253,7 @@ def test_the_second_pass_of_a_cache_reads_no_byte_of_the_server(server, near, fa
     assert server.counts()["get_b"] == between["get_b"]
 
 
-# -- what goes wrong
+# -- errors
 
 
 @pytest.mark.parametrize("batches", [1, 60], ids=["soon", "late"])
@@ -301,7 +301,7 @@ def test_wrong_keys_are_told_at_once(server, far, options, arun, wrong):
         "upload": lambda: upload(f"{far}.new", **settings),
     }
     for action in actions.values():
-        with pytest.raises(StorageDeniedError, match=r"is refused to the credentials given.*403") as caught:
+        with pytest.raises(StorageDeniedError, match=r"was denied.*403") as caught:
             action()
         assert caught.value.attempts == 1
     # data and offsets, by HEAD and by GET, each once more after credentials were asked for again
@@ -316,7 +316,7 @@ def upload(url, **options):
 def test_what_is_not_there_is_told_at_once(server, bucket, options):
     before = server.counts()["req"]
     for url in (f"s3://{bucket}/none.msgpack", f"s3://no-{bucket}/none.msgpack"):
-        with pytest.raises(DatasetNotFoundError, match=r"none\.msgpack is not there"):
+        with pytest.raises(DatasetNotFoundError, match=r"none\.msgpack not found"):
             MsgpackReader(url, storage_options=options)
         with open_storage(url, **options) as storage, pytest.raises(StorageNotFoundError, match="404"):
             storage.read_all()
@@ -362,7 +362,7 @@ def test_a_pass_survives_that_the_server_is_started_again(server, near, far, opt
 
 
 def test_a_server_that_says_nothing_is_told_in_time(server, far, options):
-    patience = Policy(timeout=2.0, attempt_timeout=0.9, backoff=0.01)
+    patience = RetryPolicy(timeout=2.0, attempt_timeout=0.9, backoff=0.01)
     with MsgpackReader(far, storage_options=options, attempts=patience) as reader:
         begin = time.monotonic()
         with server.frozen(), pytest.raises(StorageTimeoutError, match="did not arrive within 2 s"):

@@ -10,7 +10,7 @@ import time
 import msgpack
 import numpy as np
 import pytest
-from agents import Agent
+from queue_readers import QueueReader as Agent
 
 from ddfast._native.arena import Pool
 from ddfast._native.decode import Decoder

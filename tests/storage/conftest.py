@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture(params=["blocking", "async"])
 def read(request, arun):
-    """``read(storage, start, stop)``, by one of the twins."""
+    """``read(storage, start, stop)``, blocking and asynchronous."""
 
     def read(storage, start, stop):
         buffer = memoryview(bytearray(stop - start))

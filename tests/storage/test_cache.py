@@ -10,13 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from far_storage import CountingStorage, open_files, pseudo_random, read, read_async
+from counting_storage import CountingStorage, open_files, pseudo_random, read, read_async
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ddfast.errors import ClosedError, DatasetReplacedError
-from ddfast.storage import CachedStorage, cache_usage, clear_cache, errand, flights
-from ddfast.storage.blockcache import shared_cache
+from ddfast.storage import CachedStorage, cache_usage, clear_cache
+from ddfast.storage.cache import reads, shared
+from ddfast.storage.cache.shared import shared_cache
 
 BLOCK = 16384
 CONTENT = pseudo_random(10 * BLOCK + 777)
@@ -64,7 +65,7 @@ def test_second_epoch_reads_no_remote_byte(open_cache):
     again = open_cache(storage)
     assert read(again, whole) == expected(whole)
     assert storage.asked == []
-    assert again.traffic.local == 11
+    assert again.counters.local == 11
 
 
 def test_second_epoch_on_an_event_loop_reads_no_remote_byte(open_cache, arun):
@@ -95,7 +96,7 @@ def test_adjacent_missing_blocks_are_one_remote_read(open_cache):
 
 
 def test_large_reads_take_a_bounded_amount_of_memory(open_cache, monkeypatch):
-    monkeypatch.setattr(errand, "WINDOW_BYTES", 3 * BLOCK)
+    monkeypatch.setattr(reads, "WINDOW_BYTES", 3 * BLOCK)
     storage = CountingStorage(CONTENT)
     assert read(open_cache(storage), (0, len(CONTENT))) == expected((0, len(CONTENT)))
     assert max(stop - start for spans in storage.asked for start, stop in spans) == 3 * BLOCK
@@ -154,12 +155,12 @@ def test_span_outside_the_object_is_left_to_the_storage(open_cache):
 @pytest.mark.parametrize(
     ("limit", "block", "message"),
     [
-        (1 << 30, 1000, "block_bytes is 1,000: give a multiple of 16,384"),
-        (1 << 30, 0, "block_bytes is 0: give a multiple of 16,384"),
+        (1 << 30, 1000, "block_bytes is 1,000, but must be a multiple of 16,384"),
+        (1 << 30, 0, "block_bytes is 0, but must be a multiple of 16,384"),
         (
             10_000,
             BLOCK,
-            r"the cache's limit of 10,000 bytes is less than one block takes \(20,480\): raise it, or",
+            r"the limit of the cache is 10,000 bytes, less than one block takes \(20,480\). Increase it, or",
         ),
     ],
 )
@@ -169,7 +170,7 @@ def test_sizes_that_make_no_sense_are_refused(open_cache, limit, block, message)
 
 
 def test_threads_that_want_the_same_block_fetch_it_once(open_cache, monkeypatch):
-    monkeypatch.setattr(flights, "SHORTEST_WAIT", WAIT)
+    monkeypatch.setattr(shared, "SHORTEST_WAIT", WAIT)
     storage, go = CountingStorage(CONTENT), threading.Event()
     storage.before = lambda spans: go.wait(WAIT)
     cached = open_cache(storage)
@@ -182,7 +183,7 @@ def test_threads_that_want_the_same_block_fetch_it_once(open_cache, monkeypatch)
 
 
 def test_tasks_that_want_the_same_block_fetch_it_once(open_cache, arun, monkeypatch):
-    monkeypatch.setattr(flights, "SHORTEST_WAIT", WAIT)
+    monkeypatch.setattr(shared, "SHORTEST_WAIT", WAIT)
     storage = CountingStorage(CONTENT)
     cached = open_cache(storage)
 
@@ -207,7 +208,7 @@ def test_two_reads_that_want_each_other_s_blocks_both_end(open_cache):
 
 
 def test_who_waited_for_a_read_that_failed_reads_by_itself(open_cache, monkeypatch):
-    monkeypatch.setattr(flights, "SHORTEST_WAIT", WAIT)
+    monkeypatch.setattr(shared, "SHORTEST_WAIT", WAIT)
     storage, go = CountingStorage(CONTENT), threading.Event()
 
     def fail_first(spans):
@@ -228,7 +229,7 @@ def test_who_waited_for_a_read_that_failed_reads_by_itself(open_cache, monkeypat
 
 
 def test_who_waited_for_a_cancelled_read_reads_by_itself(open_cache, arun, monkeypatch):
-    monkeypatch.setattr(flights, "SHORTEST_WAIT", WAIT)
+    monkeypatch.setattr(shared, "SHORTEST_WAIT", WAIT)
     storage = CountingStorage(CONTENT)
 
     async def stall_first(spans):
@@ -252,14 +253,14 @@ def test_who_waited_for_a_cancelled_read_reads_by_itself(open_cache, arun, monke
         return await second
 
     assert arun(cancel_first()) == expected((5, 20))
-    assert cached.traffic.passed == 1
+    assert cached.counters.passed == 1
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_second_request_for_what_is_slow_to_come_does_not_wait_for_the_first(
     open_cache, arun, monkeypatch, asynchronous
 ):
-    monkeypatch.setattr(flights, "SHORTEST_WAIT", 0.01)
+    monkeypatch.setattr(shared, "SHORTEST_WAIT", 0.01)
     storage, go = CountingStorage(CONTENT), threading.Event()
     storage.before = lambda spans: go.wait(WAIT) if len(storage.asked) == 1 else None
     cached = open_cache(storage)
@@ -342,7 +343,7 @@ def test_no_thread_and_no_file_is_left_after_close(open_cache, arun, tmp_path):
 FORK = """
 import os, sys
 sys.path.insert(0, {tests!r})
-from far_storage import CountingStorage, open_files, read
+from counting_storage import CountingStorage, open_files, read
 from ddfast.errors import ClosedError, DatasetReplacedError
 from ddfast.storage import CachedStorage
 cached = CachedStorage(CountingStorage(bytes(100)), "cache", 1 << 20, 16384)

@@ -1,4 +1,4 @@
-"""The cache's files: damaged, planted, too many, on a full disk, used by many processes, and left by killed ones."""
+"""The files of the cache: damaged, untrusted, too many, on a full disk, used by many processes, left over."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ import time
 from pathlib import Path
 
 import pytest
-from far_storage import CountingStorage, pseudo_random, read, read_async
+from counting_storage import CountingStorage, pseudo_random, read, read_async
 
 import ddfast
-from ddfast.storage import CachedStorage, blockcache, blocks, cache_usage, errand, ledger
-from ddfast.storage.blocks import Address
+from ddfast.storage import CachedStorage, cache_usage
+from ddfast.storage.cache import blocks, reads, shared, usage
+from ddfast.storage.cache.blocks import BlockAddress
 
 BLOCK = 16384 * 2
 CONTENT = pseudo_random(6 * BLOCK + 100, seed=1)
@@ -40,7 +41,7 @@ class Rig:
     def file(self, number: int) -> Path:
         """The file of a block."""
         place = repr(("memory://object", []))
-        return self.directory / f"{Address(place, '1', len(CONTENT), BLOCK).block(number).name}.block"
+        return self.directory / f"{BlockAddress(place, '1', len(CONTENT), BLOCK).block(number).name}.block"
 
     def fetched(self, cached: CachedStorage) -> list[int]:
         """Numbers of the blocks that were fetched, in order of time."""
@@ -120,7 +121,7 @@ def test_damaged_block_is_dropped_and_fetched_anew(filled, damage):
     cached = filled.open()
     assert read(cached, WHOLE) == [CONTENT]
     assert filled.fetched(cached) == [1]
-    assert (cached.traffic.damaged, cached.traffic.stored) == (1, 1)
+    assert (cached.counters.damaged, cached.counters.stored) == (1, 1)
     assert read(filled.open(), WHOLE) == [CONTENT]
 
 
@@ -174,7 +175,7 @@ def with_linked_usage(path, monkeypatch):
 
 UNUSABLE = {
     "link": (plant_link, "Not a directory|Too many levels of symbolic links"),
-    "open to others": (open_to_others, r"others may write to .*cache; `chmod go-w` it"),
+    "open to others": (open_to_others, r"users may write to .*cache. Run `chmod go-w` on it"),
     "of another user": (of_another_user, r"cache belongs to another user \(uid \d+\)"),
     "linked usage": (with_linked_usage, "Too many levels of symbolic links"),
     "a file": (lambda path, monkeypatch: path.write_bytes(b""), "Not a directory"),
@@ -185,7 +186,7 @@ UNUSABLE = {
 def test_directory_that_cannot_be_trusted_is_not_used(rig, monkeypatch, plant, reason):
     plant(rig.directory, monkeypatch)
     with pytest.warns(
-        RuntimeWarning, match=rf"cannot be used as a cache: .*({reason}).*Reading goes on"
+        RuntimeWarning, match=rf"cannot be used as a cache: .*({reason}).*Reading continues"
     ) as warned:
         both = [rig.open(), rig.open()]
     assert len(warned) == 1
@@ -226,7 +227,7 @@ def test_full_disk_warns_once_and_leaves_no_half_written_file(rig, monkeypatch):
     cached = rig.open()
     with monkeypatch.context() as patched:
         patched.setattr(blocks.os, "pwrite", full)
-        patched.setattr(blockcache, "REST_SECONDS", 0.0)
+        patched.setattr(shared, "REST_SECONDS", 0.0)
         with pytest.warns(
             RuntimeWarning, match="cannot be used as a cache: No space left on device"
         ) as warned:
@@ -312,8 +313,8 @@ def test_files_of_others_are_neither_counted_nor_removed(rig):
 
 def test_inserting_does_not_list_the_directory(rig, monkeypatch):
     counted = []
-    real = ledger._entries
-    monkeypatch.setattr(ledger, "_entries", lambda *args: (counted.append(args), real(*args))[1])
+    real = usage._entries
+    monkeypatch.setattr(usage, "_entries", lambda *args: (counted.append(args), real(*args))[1])
     cached = rig.open()
     for number in range(6):
         read(cached, (number * BLOCK, number * BLOCK + 1))
@@ -336,7 +337,7 @@ def test_count_from_the_future_or_from_long_ago_is_made_anew(filled, monkeypatch
     hour = 3600
     now = time.time()
     for moment in (now + 2 * hour, now):
-        monkeypatch.setattr(ledger.time, "time", lambda moment=moment: moment)
+        monkeypatch.setattr(usage.time, "time", lambda moment=moment: moment)
         read(filled.opened[0], (0, 1))
         filled.file(0).unlink()
         noted = (filled.directory / "usage").read_bytes()
@@ -357,14 +358,14 @@ def test_given_up_files_leave_first(filled):
 
 
 def test_lock_that_is_held_by_another_stops_nobody(rig, monkeypatch):
-    monkeypatch.setattr(ledger, "LOCK_SECONDS", 0.01)
+    monkeypatch.setattr(usage, "LOCK_SECONDS", 0.01)
     cached = rig.open()
     with (rig.directory / "usage").open("r+b") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         assert read(cached, (0, 10)) == [CONTENT[:10]]
-        assert cached.traffic.stored == 0
+        assert cached.counters.stored == 0
     read(cached, (0, 10))
-    assert cached.traffic.stored == 1
+    assert cached.counters.stored == 1
 
 
 def test_block_that_is_removed_while_it_is_written_is_just_not_stored(rig, monkeypatch):
@@ -379,14 +380,14 @@ def test_block_that_is_removed_while_it_is_written_is_just_not_stored(rig, monke
     cached = rig.open()
     monkeypatch.setattr(blocks.os, "pwrite", remove)
     assert read(cached, WHOLE) == [CONTENT]
-    assert cached.traffic.stored == 0
+    assert cached.counters.stored == 0
     assert rig.files() == {"usage"}
 
 
 READING = """
 import random, sys
 sys.path[:0] = [{root!r}, {tests!r}]
-from far_storage import FileStorage, read
+from counting_storage import FileStorage, read
 from ddfast.storage import CachedStorage, cache_usage
 seed, limit = int(sys.argv[1]), {limit}
 cached = CachedStorage(FileStorage({path!r}), {directory!r}, limit, {block})
@@ -460,12 +461,12 @@ def test_what_the_system_does_not_have_in_memory_is_read_in_a_thread(filled, aru
     assert at_hand(cached, (5, BLOCK + 5)) is None
     assert arun(read_async(cached, (5, BLOCK + 5))) == [CONTENT[5 : BLOCK + 5]]
     assert cached.storage.asked == []
-    assert (cached.traffic.local, cached.traffic.damaged) == (2, 0)
+    assert (cached.counters.local, cached.counters.damaged) == (2, 0)
 
 
 @pytest.fixture
 def warm(filled):
-    """A cache whose blocks the system has in memory, and says so."""
+    """A cache whose blocks the system reports to be in memory."""
     cached = filled.open()
     cached.stat()
     if at_hand(cached, WHOLE) is None:
@@ -476,7 +477,7 @@ def warm(filled):
 def test_what_the_system_has_in_memory_is_at_hand(warm):
     assert at_hand(warm, (5, 100), (BLOCK - 1, 3 * BLOCK)) == [CONTENT[5:100], CONTENT[BLOCK - 1 : 3 * BLOCK]]
     assert warm.storage.asked == []
-    assert warm.traffic.local == 7 + 3
+    assert warm.counters.local == 7 + 3
 
 
 def test_nothing_is_at_hand_before_the_version_is_known(warm, filled):
@@ -486,17 +487,17 @@ def test_nothing_is_at_hand_before_the_version_is_known(warm, filled):
 def test_a_block_that_is_gone_is_not_at_hand(warm, filled):
     filled.file(1).unlink()
     assert at_hand(warm, (0, 2 * BLOCK)) is None
-    assert (warm.traffic.local, warm.traffic.damaged) == (7, 0)
+    assert (warm.counters.local, warm.counters.damaged) == (7, 0)
 
 
 def test_a_damaged_block_is_not_at_hand_and_is_dropped(warm, filled):
     flip(-1)(filled.file(1), filled)
     assert at_hand(warm, (0, 2 * BLOCK)) is None
-    assert (warm.traffic.local, warm.traffic.damaged) == (7, 1)
+    assert (warm.counters.local, warm.counters.damaged) == (7, 1)
     assert not filled.file(1).exists()
 
 
 def test_more_than_is_quick_to_copy_is_not_at_hand(warm, monkeypatch):
-    monkeypatch.setattr(errand, "GLANCE_BYTES", 99)
+    monkeypatch.setattr(reads, "AT_HAND_BYTES", 99)
     assert at_hand(warm, (0, 99)) == [CONTENT[:99]]
     assert at_hand(warm, (0, 50), (100, 150)) is None

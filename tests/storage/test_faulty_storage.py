@@ -1,4 +1,4 @@
-"""The storage for tests fails as it is told, and so does a file that the system cannot read."""
+"""The storage for tests fails on demand, and so do files that the system cannot read."""
 
 import asyncio
 import errno
@@ -178,6 +178,6 @@ def test_no_descriptor_is_left_open(path):
 def test_what_fsspec_gives_too_little_of_may_pass(path, monkeypatch):
     with AnyStorage(f"local://{path}") as storage:
         monkeypatch.setattr(storage._fs, "cat_file", lambda *_, **__: b"x")
-        with pytest.raises(StorageError, match="1 bytes came instead of 100") as caught:
+        with pytest.raises(StorageError, match="received 1 bytes instead of 100") as caught:
             read(storage)
         assert caught.value.passing

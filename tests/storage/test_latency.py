@@ -1,4 +1,4 @@
-"""What recent reads took, and what follows from it."""
+"""Durations of recent reads, and what follows from them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from ddfast.storage.latency import Latency
+from ddfast.storage.transfer.latency import Latency
 
 
 def seen(latency: float, bandwidth: float, in_flight: int, size: int = 100_000, reads: int = 5000) -> Latency:

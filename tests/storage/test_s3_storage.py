@@ -1,4 +1,4 @@
-"""S3, with a server of it on this machine: moto where it is installed."""
+"""S3, with moto as the server, if it is installed."""
 
 import logging
 import secrets
@@ -94,7 +94,7 @@ def test_replaced_object_and_missing_ones_are_told(bucket, options):
 
 
 def keys_in_turn(given):
-    """A provider of credentials that notes how often it was asked."""
+    """A provider of credentials that counts its calls."""
 
     def provide():
         given.append(f"key{len(given)}")

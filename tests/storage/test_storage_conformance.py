@@ -1,4 +1,4 @@
-"""Every storage does what all of them do."""
+"""All storages pass the conformance tests."""
 
 import secrets
 
@@ -8,7 +8,7 @@ from rangeserver import serving
 
 from ddfast.errors import DatasetReplacedError
 from ddfast.storage import AnyStorage, CachedStorage, LocalStorage, ObjectStorage
-from ddfast.storage.stores import make_store
+from ddfast.storage.backends.stores import make_store
 from ddfast.storage.urls import split_url
 from ddfast.testing import FaultyStorage, StorageTests
 
@@ -64,7 +64,7 @@ class TestCachedStorage(OverFiles):
             yield storage
 
     def test_an_object_that_was_replaced_is_refused(self, storage, content, replace, way):
-        # What is in the directory is read of the version that was seen first; who asks for stat is told.
+        # Blocks in the directory are of the version that was seen first; only `stat` detects another.
         assert self.read(storage, [(0, 10)], way) == [content[:10]]
         replace(content[::-1])
         assert self.read(storage, [(0, 10)], way) == [content[:10]]

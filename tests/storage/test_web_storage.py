@@ -1,4 +1,4 @@
-"""Web servers that do not do what they are asked, and what becomes of it."""
+"""Web servers that answer incorrectly."""
 
 import asyncio
 import base64
@@ -17,7 +17,7 @@ from ddfast.errors import (
     StorageTimeoutError,
 )
 from ddfast.storage import open_storage
-from ddfast.storage.failures import retry_after
+from ddfast.storage.backends.failures import retry_after
 
 CONTENT = secrets.token_bytes(3000)
 PATH = "/data/x.bin"
@@ -168,7 +168,7 @@ def test_spans_of_one_call_are_read_at_once(site, storage, arun):
     assert site.most_in_flight > 12
     site.most_in_flight = 0
     storage.read(spans, into)
-    assert 4 <= site.most_in_flight <= 16  # the site may count one that has its answer
+    assert 4 <= site.most_in_flight <= 16  # the site may count requests whose answer has arrived
 
 
 def test_first_error_of_a_call_ends_its_other_requests(site, storage, arun):

@@ -24,8 +24,9 @@ from ddfast.errors import (
     StorageOptionError,
     UnsupportedIOError,
 )
-from ddfast.storage import open_neighbours, open_storage
-from ddfast.storage.stores import make_store
+from ddfast.storage import open_group as open_neighbours
+from ddfast.storage import open_storage
+from ddfast.storage.backends.stores import make_store
 from ddfast.storage.urls import split_url
 from ddfast.writer import AsyncFileWriter, AsyncRawWriter, FileWriter, RawWriter
 

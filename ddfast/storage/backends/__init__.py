@@ -1,0 +1,1 @@
+"""How the bytes of one object are read, by kind of store."""

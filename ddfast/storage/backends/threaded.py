@@ -1,0 +1,176 @@
+"""Storages that can only be read by blocking, whose asynchronous methods use threads; those of fsspec among them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, TypeVar
+
+from ddfast.errors import MissingPackageError, StorageOptionError
+from ddfast.storage.backends.failures import beyond_end, incomplete, of_any
+from ddfast.storage.base import Span, Stat, Storage, paired
+from ddfast.storage.urls import shown
+
+__all__ = ["AnyStorage", "ThreadedStorage", "open_file_system"]
+
+T = TypeVar("T")
+
+THREADS = 32
+# `close` waits this long for reads under way; slower ones are left to end by themselves.
+CLOSE_SECONDS = 5.0
+
+# Keys of fsspec's ``info`` that change with the object, the most reliable first.
+VERSIONS = (
+    "ETag", "etag", "e_tag", "generation", "VersionId", "version_id", "md5", "md5Hash", "content_md5",
+    "mtime", "LastModified", "last_modified", "modified", "updated", "created",
+)  # fmt: skip
+
+
+class ThreadedStorage(Storage):
+    """A storage with blocking `stat` and `read`; the asynchronous methods call them in threads."""
+
+    def __init__(self, url: str, **options: Any) -> None:
+        super().__init__(url, **options)
+        self._pool: ThreadPoolExecutor | None = None
+        self._running: set[Future[Any]] = set()
+        self._pool_lock = threading.Lock()
+
+    async def stat_async(self) -> Stat:
+        """As `stat`, in a thread."""
+        return await self._in_thread(self.stat)
+
+    async def read_async(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
+        """As `read`, in a thread.
+
+        A thread cannot be stopped, so a cancelled read may go on. It reads into memory of its own, because the
+        buffers may be in use for something else by then.
+        """
+        paired(spans, into)
+        own = [memoryview(bytearray(stop - start)) for start, stop in spans]
+        await self._in_thread(self.read, spans, own)
+        for target, data in zip(into, own, strict=True):
+            memoryview(target).cast("B")[:] = data
+
+    def close(self) -> None:
+        """Close the storage, and wait at most 5 seconds for its threads."""
+        super().close()
+        wait(self._reads_under_way(), CLOSE_SECONDS)
+        with self._pool_lock:
+            pool, self._pool = self._pool, None
+            # A future is removed from the set by its own thread, a moment after it is done.
+            all_done = all(future.done() for future in self._running)
+        if pool is not None:
+            pool.shutdown(wait=all_done, cancel_futures=True)
+
+    async def close_async(self) -> None:
+        """As `close`."""
+        if self._reads_under_way():
+            await asyncio.to_thread(self.close)
+        else:
+            self.close()
+
+    async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
+        with self._pool_lock:
+            self.check_usable()
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="ddfast-storage")
+            future = self._pool.submit(function, *arguments)
+            self._running.add(future)
+        future.add_done_callback(self._forget)
+        return await asyncio.wrap_future(future)
+
+    def _forget(self, future: Future[Any]) -> None:
+        with self._pool_lock:
+            self._running.discard(future)
+
+    def _reads_under_way(self) -> set[Future[Any]]:
+        with self._pool_lock:
+            return set(self._running)
+
+
+class AnyStorage(ThreadedStorage):
+    """An object that fsspec reads.
+
+    Only `stat` notices a new version; reads check that as many bytes arrive as were requested.
+
+    Parameters:
+        url: of the object, with a scheme of fsspec or a chain of them.
+        options: those of `fsspec.open`.
+
+    Raises:
+        StorageOptionError: no file system has this scheme, or it does not take these options.
+        MissingPackageError: fsspec, or a package that it needs for this scheme, is not installed.
+    """
+
+    def __init__(self, url: str, *, _file_system: Any = None, **options: Any) -> None:
+        super().__init__(url, **options)
+        if _file_system is None:
+            self._fs, self._path = open_file_system(url, options)
+        else:
+            self._fs, self._path = _file_system, _file_system._strip_protocol(url)
+
+    def stat(self) -> Stat:
+        """Size and version, as far as the file system knows them."""
+        self.check_usable()
+        try:
+            info = self._fs.info(self._path)
+            version = next((str(info[name]) for name in VERSIONS if info.get(name) is not None), None)
+            size = self._fs.size(self._path) if info.get("size") is None else info["size"]
+        except Exception as error:
+            raise of_any(error, self.name, None) from error
+        return self.note(Stat(int(size), version))
+
+    def read(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
+        """Read one span after the other."""
+        self.check_usable()
+        for span, target in paired(spans, into):
+            try:
+                content = self._fs.cat_file(self._path, start=span[0], end=span[1])
+            except Exception as error:
+                raise of_any(error, self.name, span) from error
+            if len(content) != span[1] - span[0]:
+                size = self.stat().size
+                if span[1] > size:
+                    raise beyond_end(self.name, span, size)
+                raise incomplete(self.name, span, len(content))
+            target[:] = content
+
+    def beside(self, suffix: str) -> AnyStorage:
+        """Another object of the same file system."""
+        self.check_usable()
+        if (
+            "::" in self.url
+        ):  # the suffix belongs to the first URL of the chain, so the whole chain is opened again
+            first, _, rest = self.url.partition("::")
+            url = f"{first}{suffix}::{rest}" if "://" in first else self.url + suffix
+            return type(self)(url, **self.options)
+        return type(self)(self.url + suffix, _file_system=self._fs, **self.options)
+
+
+def open_file_system(url: str, options: dict[str, Any]) -> tuple[Any, str]:
+    """The fsspec file system of a URL, and the path in it.
+
+    Raises:
+        StorageOptionError: no file system has this scheme, or it does not take these options.
+        MissingPackageError: fsspec, or a package that it needs for this scheme, is not installed.
+    """
+    try:
+        from fsspec.core import url_to_fs
+    except ImportError as error:
+        raise MissingPackageError(
+            f"{shown(url)} is read with fsspec, which is not installed: pip install 'ddfast[remote]'"
+        ) from error
+    try:
+        # Instances that fsspec caches may have been made before a fork.
+        file_system, path = url_to_fs(
+            url, **{"skip_instance_cache": True, "use_listings_cache": False, **options}
+        )
+    except ImportError as error:
+        raise MissingPackageError(f"{shown(url)} needs a package that is not installed: {error}") from error
+    except (TypeError, ValueError) as error:
+        raise StorageOptionError(f"{shown(url)} cannot be opened with these options: {error}") from error
+    except Exception as error:
+        raise of_any(error, shown(url), None) from error
+    return file_system, path

@@ -1,0 +1,1 @@
+"""A cache of remote objects on the local disk."""

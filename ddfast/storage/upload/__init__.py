@@ -1,0 +1,1 @@
+"""How new objects are written."""

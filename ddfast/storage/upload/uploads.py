@@ -1,0 +1,289 @@
+"""Uploads: new objects, which exist only once they are complete."""
+
+from __future__ import annotations
+
+import os
+import queue
+import secrets
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from ddfast.errors import ClosedError, StorageOptionError, UnsupportedIOError
+from ddfast.storage.backends.failures import of_os_error
+from ddfast.storage.backends.local import path_of
+from ddfast.storage.backends.obstore_errors import unwritten
+from ddfast.storage.backends.stores import key_of, make_store, pending
+from ddfast.storage.backends.threaded import open_file_system
+from ddfast.storage.urls import HTTP, is_object, scheme_of, shown, split_url
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer, Self
+
+__all__ = ["PARTS_AT_ONCE", "PART_BYTES", "Upload", "open_upload", "refuse_unwritable", "temporary_name"]
+
+PART_BYTES = 16 << 20
+# Parts that are sent at once, and parts that wait.
+PARTS_AT_ONCE = 4
+PARTS_WAITING = 2
+POLL_SECONDS = 0.2
+# A failing store may be retried for minutes; `abort` does not wait as long for the parts under way.
+ABORT_SECONDS = 30.0
+
+
+class Upload(ABC):
+    """A new object that is being written. Used by one thread at a time.
+
+    A ``with`` statement commits the upload at its end, or aborts it after an exception.
+
+    Parameters:
+        url: of the object; `commit` replaces an existing one.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.name = shown(url)
+        self.size = 0
+        self._is_over = False
+
+    def write(self, data: Buffer) -> None:
+        """Append bytes. Blocks while too many bytes wait to be sent.
+
+        Raises:
+            StorageError: the storage refused these or earlier bytes.
+            ClosedError: the upload was committed or aborted.
+        """
+        self._check_open()
+        content = memoryview(data).cast("B")
+        self._write(content)
+        self.size += len(content)
+
+    def commit(self) -> None:
+        """Wait until all bytes are written, and make the object visible. Aborts on errors, which are as in `write`."""
+        self._check_open()
+        self._is_over = True
+        try:
+            self._commit()
+        except BaseException:
+            self._abort()
+            raise
+
+    def abort(self) -> None:
+        """Remove what was written. Does nothing after `commit` or `abort`."""
+        if not self._is_over:
+            self._is_over = True
+            self._abort()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None and not self._is_over:
+            self.commit()
+        self.abort()
+
+    def _check_open(self) -> None:
+        if self._is_over:
+            raise ClosedError(f"{self.name}: the upload is over")
+
+    @abstractmethod
+    def _write(self, content: memoryview) -> None: ...
+
+    @abstractmethod
+    def _commit(self) -> None: ...
+
+    @abstractmethod
+    def _abort(self) -> None: ...
+
+
+def open_upload(url: str | os.PathLike[str], **options: Any) -> Upload:
+    """Begin to write a new object.
+
+    Parameters:
+        url: as for `open_storage`.
+        options: as for `open_storage`; and ``part_bytes`` (16 MiB) for object stores, which take at most 10,000
+            parts.
+
+    Raises:
+        UnsupportedIOError: the URL is of a web server.
+        StorageOptionError, MissingPackageError: as `open_storage`.
+        StorageError: the storage refused the upload.
+    """
+    name = os.fspath(url)
+    scheme = scheme_of(name)
+    refuse_unwritable(name)
+    if scheme in (None, "file"):
+        if options:
+            raise StorageOptionError(
+                f"{name} is a file, which has no options such as {', '.join(sorted(options))}"
+            )
+        return FileUpload(name)
+    return ObjectUpload(name, **options) if is_object(name) else AnyUpload(name, **options)
+
+
+def refuse_unwritable(url: str) -> None:
+    """Raise `UnsupportedIOError` for the URL of a web server."""
+    if scheme_of(url) in HTTP and is_object(url):
+        raise UnsupportedIOError(f"{shown(url)} cannot be written: web servers are for reading")
+
+
+class FileUpload(Upload):
+    """A new file, which has a temporary name beside the final one until it is complete."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._path = path_of(url)
+        self._temporary = Path(temporary_name(str(self._path)))
+        try:
+            self._file = self._temporary.open("xb", 0)
+        except OSError as error:
+            raise of_os_error(error, self.name, None) from error
+
+    def _write(self, content: memoryview) -> None:
+        try:
+            while content:
+                content = content[self._file.write(content) :]
+        except OSError as error:
+            raise unwritten(error, self.name) from error
+
+    def _commit(self) -> None:
+        try:
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._temporary.replace(self._path)
+        except OSError as error:
+            raise unwritten(error, self.name) from error
+
+    def _abort(self) -> None:
+        self._file.close()
+        self._temporary.unlink(missing_ok=True)
+
+
+class AnyUpload(Upload):
+    """A new object in a file system of fsspec, which has a temporary name until it is complete."""
+
+    def __init__(self, url: str, **options: Any) -> None:
+        super().__init__(url)
+        self._fs, self._path = open_file_system(url, options)
+        self._temporary = temporary_name(self._path)
+        try:
+            self._file = self._fs.open(self._temporary, "wb")
+        except Exception as error:
+            raise unwritten(error, self.name) from error
+
+    def _write(self, content: memoryview) -> None:
+        try:
+            self._file.write(content)
+        except Exception as error:
+            raise unwritten(error, self.name) from error
+
+    def _commit(self) -> None:
+        try:
+            self._file.close()
+            self._fs.mv(self._temporary, self._path)
+        except Exception as error:
+            raise unwritten(error, self.name) from error
+
+    def _abort(self) -> None:
+        try:
+            self._file.close()
+            if self._fs.exists(self._temporary):
+                self._fs.rm_file(self._temporary)
+        except Exception as error:
+            raise unwritten(error, self.name) from error
+
+
+class UploadAborted(Exception):  # noqa: N818
+    """Raised by the iterator that obstore reads parts from, so that it removes the parts that it has sent."""
+
+
+class ObjectUpload(Upload):
+    """A new object of an obstore store, sent in parts by a thread while further parts are written.
+
+    Takes at most 7 times ``part_bytes`` of memory.
+    """
+
+    def __init__(self, url: str, *, part_bytes: int = PART_BYTES, **options: Any) -> None:
+        super().__init__(url)
+        if part_bytes < 1:
+            raise ValueError(f"part_bytes is {part_bytes}, but must be positive")
+        location = split_url(url)
+        pending.begin(self.name)
+        self._key = key_of(location)
+        self._store = make_store(location, options, retries=True)
+        self._part_bytes = part_bytes
+        self._part = bytearray()
+        self._parts: queue.Queue[bytearray | None] = queue.Queue(PARTS_WAITING)
+        self._is_aborted = False
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._send, name="ddfast-upload", daemon=True)
+        self._thread.start()
+
+    def _write(self, content: memoryview) -> None:
+        self._raise_failure()
+        while content:
+            room = self._part_bytes - len(self._part)
+            self._part += content[:room]
+            content = content[room:]
+            if len(self._part) == self._part_bytes:
+                self._enqueue(self._part)
+                self._part = bytearray()
+
+    def _commit(self) -> None:
+        if self._part:
+            self._enqueue(self._part)
+        self._enqueue(None)
+        self._thread.join()
+        self._raise_failure()
+
+    def _abort(self) -> None:
+        self._is_aborted = True
+        self._thread.join(ABORT_SECONDS)
+
+    def _enqueue(self, part: bytearray | None) -> None:
+        """Pass a part, or the end, to the thread. Its requests, and so this wait, have the time limits of obstore."""
+        while True:
+            self._raise_failure()
+            try:
+                return self._parts.put(part, timeout=POLL_SECONDS)
+            except queue.Full:
+                pass
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise unwritten(self._failure, self.name) from self._failure
+
+    def _send(self) -> None:
+        import obstore
+
+        try:
+            obstore.put(
+                self._store,
+                self._key,
+                self._dequeued(),
+                chunk_size=self._part_bytes,
+                max_concurrency=PARTS_AT_ONCE,
+            )
+        except Exception as error:
+            self._failure = error
+
+    def _dequeued(self) -> Iterator[bytearray]:
+        while not self._is_aborted:
+            try:
+                part = self._parts.get(timeout=POLL_SECONDS)
+            except queue.Empty:
+                continue
+            if part is None:
+                return
+            yield part
+        raise UploadAborted
+
+
+def temporary_name(path: str) -> str:
+    """A unique name beside another one."""
+    return f"{path}.{secrets.token_hex(8)}.tmp"
