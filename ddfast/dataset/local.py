@@ -21,7 +21,7 @@ from ddfast._native.shards import Shards
 from ddfast._native.status import E_CANCELLED, E_CHANGED, E_CHECKSUM, E_EOF, E_FIELDS, E_INDEX, E_SPAN
 from ddfast._native.xxh3 import ChecksumTable
 from ddfast._util.once import Once, lazy
-from ddfast.dataset.base import Dataset, Failure, Verify, check_verify
+from ddfast.dataset.base import Dataset, ReadFailure, Verify, check_verify
 from ddfast.errors import (
     ChecksumsNotFoundError,
     ClosedError,
@@ -305,7 +305,7 @@ class LocalDataset(Dataset):
 
     # -- errors
 
-    def explain(self, error: Failure, index: int | None = None) -> Exception:
+    def explain(self, error: ReadFailure, index: int | None = None) -> Exception:
         """What to raise for a failure at sample `index`; None where no sample is to blame."""
         if isinstance(error, PickleRefusedError):
             return PickleRefusedError(f"{self._named(index)}: {error}")

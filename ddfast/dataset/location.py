@@ -14,9 +14,9 @@ from ddfast.dataset.options import RemoteOptions
 from ddfast.errors import DatasetNotFoundError
 from ddfast.format.files import SUFFIXES
 
-__all__ = ["Source", "is_plain", "is_remote", "list_shards", "name_of", "path_of", "shown_name"]
+__all__ = ["DatasetLocation", "is_plain", "is_remote", "list_shards", "name_of", "path_of", "shown_name"]
 
-Source = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+DatasetLocation = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
 def is_remote(source: str | os.PathLike[str]) -> bool:
@@ -43,7 +43,7 @@ def shown_name(source: str | os.PathLike[str]) -> str:
     return shown(name)
 
 
-def is_plain(source: Source) -> bool:
+def is_plain(source: DatasetLocation) -> bool:
     """Whether `source` is the path of one data file: no list, and no pattern unless a file has that very name."""
     if not isinstance(source, str | os.PathLike) or is_remote(source):
         return False
@@ -51,7 +51,7 @@ def is_plain(source: Source) -> bool:
     return not glob.has_magic(path) or os.path.exists(path)  # noqa: PTH110  # pathlib is slow to import and to call
 
 
-def list_shards(source: Source, remote: RemoteOptions = RemoteOptions()) -> list[Any]:  # noqa: B008  # a tuple
+def list_shards(source: DatasetLocation, remote: RemoteOptions = RemoteOptions()) -> list[Any]:  # noqa: B008  # a tuple
     """The shards that a pattern matches, sorted by name, or the items of a list.
 
     Index files that a pattern such as ``train*`` matches are left out.
@@ -77,7 +77,7 @@ def list_shards(source: Source, remote: RemoteOptions = RemoteOptions()) -> list
     return found
 
 
-def name_of(source: Source, paths: Sequence[str | os.PathLike[str]]) -> str:
+def name_of(source: DatasetLocation, paths: Sequence[str | os.PathLike[str]]) -> str:
     """What messages call the shards."""
     if isinstance(source, str | os.PathLike):
         return shown_name(source)

@@ -7,7 +7,15 @@ from collections.abc import Sequence
 
 from ddfast.dataset.base import Dataset, Verify
 from ddfast.dataset.local import LocalDataset
-from ddfast.dataset.location import Source, is_plain, is_remote, list_shards, name_of, path_of, shown_name
+from ddfast.dataset.location import (
+    DatasetLocation,
+    is_plain,
+    is_remote,
+    list_shards,
+    name_of,
+    path_of,
+    shown_name,
+)
 from ddfast.dataset.options import RemoteOptions
 
 __all__ = ["open_dataset", "open_file", "open_files"]
@@ -46,7 +54,7 @@ def open_files(
 
 
 def open_dataset(
-    source: Source,
+    source: DatasetLocation,
     *,
     allow_pickle: bool = False,
     verify: Verify | None = None,

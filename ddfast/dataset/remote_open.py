@@ -64,12 +64,14 @@ def open_remote(
         IndexFileError: an index file is damaged or belongs to another data file.
         ChecksumsNotFoundError: samples are to be verified, and those of a file have no checksums.
         StorageError: storage does not give them.
-        TypeError: `remote.attempts` is no policy.
+        TypeError: `remote.retry` is not a retry policy.
     """
     verify = check_verify(verify)
-    attempts = Policy.within(remote.timeout) if remote.attempts is None else remote.attempts
+    attempts = Policy.within(remote.timeout) if remote.retry is None else remote.retry
     if not isinstance(attempts, Policy):
-        raise TypeError(f"attempts is {attempts!r}, not a ddfast.storage.Policy such as Policy(retries=3)")
+        raise TypeError(
+            f"retry is {attempts!r}, not a ddfast.storage.RetryPolicy such as RetryPolicy(retries=3)"
+        )
     storages = _open_storages(urls, remote, attempts)
     link = StorageLink(storages, attempts, remote.queue_depth or MOST, remote.prefetch_bytes)
     try:
@@ -87,7 +89,6 @@ def open_remote(
         keys=lambda: keys,
         key_table=lambda: ShardKeyTable(keyed, keys),
         allow_pickle=allow_pickle,
-        remote=remote,
     )
 
 

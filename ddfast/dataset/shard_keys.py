@@ -27,7 +27,7 @@ from ddfast.format.files import SUFFIX_KEY_HASHES, SUFFIX_LEGACY_INDEX, SUFFIX_O
 from ddfast.format.index import legacy_load_index, load_key_hashes
 from ddfast.format.keys import Keys
 
-__all__ = ["Shard", "ShardKeyTable", "ShardKeys"]
+__all__ = ["LocalShard", "ShardKeyTable", "ShardKeys"]
 
 BIG_ENDIAN = np.dtype(">u8")
 
@@ -63,7 +63,7 @@ class KeyedShard(Protocol):
 
 
 @dataclass(frozen=True)
-class Shard:
+class LocalShard:
     """What is known of a shard since it was listed.
 
     Parameters:

@@ -22,9 +22,9 @@ from ddfast._native.samples import Samples
 from ddfast._native.shards import Shards
 from ddfast._native.status import E_CANCELLED
 from ddfast._util.once import Once
-from ddfast.dataset.base import Dataset, Failure, Verify, check_verify
+from ddfast.dataset.base import Dataset, ReadFailure, Verify, check_verify
 from ddfast.dataset.local import LocalDataset
-from ddfast.dataset.shard_keys import Shard, ShardKeys, ShardKeyTable
+from ddfast.dataset.shard_keys import LocalShard, ShardKeys, ShardKeyTable
 from ddfast.errors import ClosedError, DdfastError, KernelError, ReadError
 from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIX_OFFSETS, damaged
 from ddfast.format.index import check_checksums_size, no_checksums
@@ -129,7 +129,7 @@ class ShardedDataset(Dataset):
 
     # -- errors
 
-    def explain(self, error: Failure, index: int | None = None) -> Exception:
+    def explain(self, error: ReadFailure, index: int | None = None) -> Exception:
         """What to raise for a failure at sample `index`; None where no sample is to blame."""
         if index is None or not 0 <= index < len(self):
             return self._explain_no_sample(error, index)
@@ -149,7 +149,7 @@ class ShardedDataset(Dataset):
             return dataset
         return dataset.explain_read(error, indices[(indices >= first) & (indices < stop)] - first)
 
-    def _explain_no_sample(self, error: Failure, index: int | None) -> Exception:
+    def _explain_no_sample(self, error: ReadFailure, index: int | None) -> Exception:
         if _is_cancelled(error):
             return ClosedError(f"the reader of {self.path} was closed while it was read from")
         if index is not None:
@@ -158,7 +158,7 @@ class ShardedDataset(Dataset):
             return ReadError(error.errno, f"{error.strerror}: cannot read {self.path}", str(self.path))
         return ReadError(f"{self.path}: {error}")
 
-    def _open_shard(self, number: int, error: Failure, what: str) -> LocalDataset | Exception:
+    def _open_shard(self, number: int, error: ReadFailure, what: str) -> LocalDataset | Exception:
         """One shard by itself, to say what is wrong with it; or the reason why it cannot be opened."""
         shard = self._list[number]
         try:
@@ -182,11 +182,11 @@ class ShardedDataset(Dataset):
         return dataset
 
 
-def _is_cancelled(error: Failure) -> bool:
+def _is_cancelled(error: ReadFailure) -> bool:
     return isinstance(error, KernelError) and error.code == E_CANCELLED
 
 
-def _spec(shard: Shard, verify: Verify | None) -> Spec:
+def _spec(shard: LocalShard, verify: Verify | None) -> Spec:
     """A shard as the kernel takes it."""
     offsets: str | OffsetTable = shard.path + SUFFIX_OFFSETS
     sums: str | ChecksumTable | None = None if verify is None else shard.path + SUFFIX_CHECKSUMS
@@ -195,7 +195,7 @@ def _spec(shard: Shard, verify: Verify | None) -> Spec:
     return shard.path, offsets, shard.samples, shard.size, shard.modified, sums
 
 
-def _measure_all(paths: list[str], verify: Verify | None) -> list[Shard]:
+def _measure_all(paths: list[str], verify: Verify | None) -> list[LocalShard]:
     """Look at all shards, in their order."""
     threads = min(THREADS, len(paths) // SHARDS_PER_THREAD)
     if threads < 2:
@@ -206,11 +206,11 @@ def _measure_all(paths: list[str], verify: Verify | None) -> list[Shard]:
         return [shard for part in pool.map(_measure_some, parts, repeat(verify)) for shard in part]
 
 
-def _measure_some(paths: list[str], verify: Verify | None) -> list[Shard]:
+def _measure_some(paths: list[str], verify: Verify | None) -> list[LocalShard]:
     return [_measure(path, verify) for path in paths]
 
 
-def _measure(path: str, verify: Verify | None) -> Shard:
+def _measure(path: str, verify: Verify | None) -> LocalShard:
     """What is known of a shard from its files' sizes; one with an index of old is opened."""
     try:
         status = os.stat(path)  # noqa: PTH116
@@ -223,7 +223,7 @@ def _measure(path: str, verify: Verify | None) -> Shard:
         )
     if verify is not None:
         _check_sums(Path(path + SUFFIX_CHECKSUMS), size // 8 - 1)
-    return Shard(path, size // 8 - 1, status.st_size, status.st_mtime_ns)
+    return LocalShard(path, size // 8 - 1, status.st_size, status.st_mtime_ns)
 
 
 def _check_sums(path: Path, samples: int) -> None:
@@ -234,12 +234,12 @@ def _check_sums(path: Path, samples: int) -> None:
     check_checksums_size(path, size, samples)
 
 
-def _measure_opened(path: str, verify: Verify | None) -> Shard:
+def _measure_opened(path: str, verify: Verify | None) -> LocalShard:
     dataset = LocalDataset(
         path, first=0, verify=verify
     )  # says what is missing, and waits for what is just being replaced
     status = os.stat(path)  # noqa: PTH116
-    shard = Shard(path, len(dataset), status.st_size, status.st_mtime_ns, dataset.offsets, dataset.sums)
+    shard = LocalShard(path, len(dataset), status.st_size, status.st_mtime_ns, dataset.offsets, dataset.sums)
     if status.st_size != dataset.data_size:
         raise shard.changed()
     return shard

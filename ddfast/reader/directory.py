@@ -11,9 +11,9 @@ from pathlib import PurePath
 from typing import Any
 
 from ddfast.errors import EscapingPathError, ReadError, SampleFileNotFoundError
-from ddfast.loading.on_error import OnError, Place
+from ddfast.loading.on_error import OnError, SamplePlace
+from ddfast.reader.file_patterns import LABEL, files, is_file, matcher
 from ddfast.reader.list import Labels, ListReader, Sample, noop, text_lines
-from ddfast.reader.walk import LABEL, files, is_file, matcher
 
 Path = str | os.PathLike[str]
 # (key, path, label, further columns)
@@ -193,7 +193,7 @@ class DirectoryReader(ListReader):
         super().__init__(samples, labels, numeric_labels, initfun, convertfun, on_error=on_error)
         self.bytes_read = 0
 
-    def _place(self, index: int) -> Place:
+    def _place(self, index: int) -> SamplePlace:
         sample = self._samples[index]
         return os.fspath(sample["path"]), sample["key"]
 

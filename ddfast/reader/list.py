@@ -22,8 +22,8 @@ from ddfast.errors import (
 )
 from ddfast.loading.on_error import OnError
 from ddfast.reader.abc import Reader
-from ddfast.reader.form import Form
-from ddfast.reader.lenient import given, in_range
+from ddfast.reader.contract import SampleForm
+from ddfast.reader.error_handling import samples_in_range, without_omitted
 from ddfast.tools.msgpack import packb
 
 Sample = dict[str, Any]
@@ -198,7 +198,7 @@ class ListReader(Reader):
         copy: bool = True,
     ) -> Iterator[Any]:
         start, stop, _ = builtins.slice(start, stop).indices(len(self))
-        return given(in_range(self, start, stop, Form(yield_key, raw, copy), 1))
+        return without_omitted(samples_in_range(self, start, stop, SampleForm(yield_key, raw, copy), 1))
 
     def _iter_impl(
         self, start: int, stop: int, yield_key: bool, raw: bool, copy: bool, chunk_size: int

@@ -9,11 +9,11 @@ from itertools import chain
 from typing import Any, Protocol
 from zipfile import ZipInfo
 
-from ddfast.loading.on_error import OnError, Place
+from ddfast.loading.on_error import OnError, SamplePlace
 from ddfast.reader.archive import Archive
 from ddfast.reader.directory import Path, Source, as_patterns, collect, selection, yield_file
+from ddfast.reader.file_patterns import LABEL, is_file, matcher
 from ddfast.reader.list import Labels, ListReader, Sample, noop
-from ddfast.reader.walk import LABEL, is_file, matcher
 
 
 class HasMembers(Protocol):
@@ -105,7 +105,7 @@ class ZipFileReader(ListReader):
         super().__init__(samples, labels, numeric_labels, initfun, convertfun, on_error=on_error)
         self.bytes_read = 0
 
-    def _place(self, index: int) -> Place:
+    def _place(self, index: int) -> SamplePlace:
         return self._archive.path, self.find_key(index)
 
     def __copy__(self) -> ZipFileReader:

@@ -411,17 +411,28 @@ def test_a_read_may_take_as_long_as_it_likes(urls):
         assert len(next(reader.batches(16))) == 16
 
 
-@pytest.mark.parametrize("attempts", [3, 0])
-def test_attempts_that_are_no_policy_are_refused(urls, attempts):
-    with pytest.raises(TypeError, match=rf"attempts is {attempts}, not a ddfast\.storage\.Policy"):
-        MsgpackReader(urls[0], attempts=attempts)
+@pytest.mark.parametrize("retry", [3, 0])
+def test_a_retry_argument_that_is_no_policy_is_refused(urls, retry):
+    with pytest.raises(TypeError, match=rf"retry is {retry}, not a ddfast\.storage\.RetryPolicy"):
+        MsgpackReader(urls[0], retry=retry)
+
+
+@pytest.mark.parametrize("new", [MsgpackReader, AsyncReader, ShardedReader])
+def test_attempts_is_a_deprecated_name_of_retry(urls, new):
+    policy = Policy(retries=1)
+    with pytest.warns(DeprecationWarning, match="use retry=") as caught:
+        reader = new(urls[0], attempts=policy)
+    assert caught[0].filename == __file__
+    if new is not AsyncReader:
+        reader.close()
+    assert (reader._inner if new is ShardedReader else reader)._options.retry is policy
 
 
 def test_copies_and_pickles_read_the_same(urls):
     options = {"client_options": {"timeout": 10}}
-    with MsgpackReader(urls[0], storage_options=options, attempts=Policy(retries=1)) as reader:
+    with MsgpackReader(urls[0], storage_options=options, retry=Policy(retries=1)) as reader:
         third = pickle.loads(pickle.dumps(reader))
-        assert third._far == reader._far
+        assert third._options == reader._options
         for other in (copy.copy(reader), third):
             with other:
                 assert plain([other.get(5)]) == plain([reader.get(5)])

@@ -345,7 +345,7 @@ def test_storage_that_is_given_up_is_not_asked_again(reader, monkeypatch, wrap, 
     def fail(batches):
         raise error("x does not answer")
 
-    monkeypatch.setattr("ddfast.reader.batches.StreamBatches.__next__", fail)
+    monkeypatch.setattr("ddfast.reader.batches.PrefetchedBatches.__next__", fail)
     augment = WRAPS[wrap](reader)
     with pytest.raises(error, match="x does not answer"):
         next(iter(augment))
@@ -357,7 +357,7 @@ def test_batches_of_a_quasi_shuffler_that_ended_with_an_error_say_so(reader, mon
     def fail(batches):
         raise StorageTimeoutError("x does not answer")
 
-    monkeypatch.setattr("ddfast.reader.batches.StreamBatches.__next__", fail)
+    monkeypatch.setattr("ddfast.reader.batches.PrefetchedBatches.__next__", fail)
     batches = QuasiShuffler(reader).batches(4)
     with pytest.raises(StorageTimeoutError):
         next(batches)

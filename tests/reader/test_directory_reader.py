@@ -27,7 +27,7 @@ from ddfast.errors import (
 from ddfast.reader import DirectoryReader, walk
 from ddfast.reader import directory as our_directory
 from ddfast.reader.directory import check_included, glob_pattern, yield_directory, yield_file
-from ddfast.reader.walk import files
+from ddfast.reader.file_patterns import files
 from ddfast.testing import ReaderTests, assert_same_sample
 
 FILES = [

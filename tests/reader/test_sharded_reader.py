@@ -261,7 +261,7 @@ def test_no_shards_have_no_samples():
 
 @pytest.mark.parametrize("shards", [[1], [None], [b"x"]])
 def test_what_is_no_shard_is_refused(shards):
-    with pytest.raises(ValueError, match="a shard is the path of a msgpack file or a Reader, not"):
+    with pytest.raises(ValueError, match="a shard must be the path of a msgpack file or a Reader, not"):
         ShardedReader(shards)
 
 
