@@ -178,7 +178,9 @@ def test_a_sample_is_listed_by_path_index_and_key(tmp_path, monkeypatch):
 def test_a_list_with_a_line_of_something_else_is_refused(tmp_path, line):
     path = tmp_path / "bad.jsonl"
     path.write_text(f'{{"path": "x", "index": 1, "key": "a"}}\n\n{line}\n')
-    with pytest.raises(errors.TextFileError, match=r"bad\.jsonl, line 3 is not a JSON object .*Remove the line"):
+    with pytest.raises(
+        errors.TextFileError, match=r"bad\.jsonl, line 3 is not a JSON object .*Remove the line"
+    ):
         Quarantine(path)
 
 

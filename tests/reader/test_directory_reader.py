@@ -24,7 +24,7 @@ from ddfast.errors import (
     TextFileError,
     UnpackableSampleError,
 )
-from ddfast.reader import DirectoryReader, walk
+from ddfast.reader import DirectoryReader, file_patterns
 from ddfast.reader import directory as our_directory
 from ddfast.reader.directory import check_included, glob_pattern, yield_directory, yield_file
 from ddfast.reader.file_patterns import files
@@ -307,7 +307,7 @@ def test_a_link_whose_target_cannot_be_told_is_an_error(tree, monkeypatch):
         def is_dir(self):
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(walk, "_entries", lambda folder: [Entry()])
+    monkeypatch.setattr(file_patterns, "_entries", lambda folder: [Entry()])
     with pytest.raises(ReadError, match=r"Input/output error: cannot tell what this is: 'a/x'"):
         list(files("a/**"))
 
