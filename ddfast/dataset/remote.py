@@ -17,7 +17,7 @@ from ddfast._native.status import E_CANCELLED, E_CHECKSUM, E_FIELDS, E_INDEX, E_
 from ddfast._native.xxh3 import ChecksumTable
 from ddfast._util.once import Once
 from ddfast.dataset.base import Dataset, ReadFailure, Server, TransferSource
-from ddfast.dataset.local import RESTORE, too_many_fields
+from ddfast.dataset.messages import RESTORE, too_many_fields
 from ddfast.dataset.shard_keys import ShardKeys, ShardKeyTable
 from ddfast.errors import (
     ClosedError,

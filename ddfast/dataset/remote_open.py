@@ -81,7 +81,7 @@ def open_remote(
         raise
     firsts = np.cumsum([0, *(len(shard.offsets) for shard in shards)], dtype=np.int64)
     keyed = [KeyedRemoteShard(link, number, shard) for number, shard in enumerate(shards)]
-    keys = ShardKeys(keyed, firsts, kept=None)
+    keys = ShardKeys(keyed, firsts, max_open=None)
     return RemoteDataset(
         name,
         shards,

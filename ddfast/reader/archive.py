@@ -95,7 +95,7 @@ class Archive:
             return _unpack(_packed(self._open(), info), info)
         except (_DamageError, ValueError, OverflowError) as error:
             raise CorruptArchiveError(
-                f"{self.path}: {name!r} is damaged: {error}. List all damage with `unzip -t`, and copy the archive again."
+                f"{self.path}: {name!r} is damaged: {error}. Copy the archive again; `unzip -t` lists all damage."
             ) from error
         except OSError as error:
             raise ReadError(error.errno, f"{error.strerror}: cannot read {name!r} of", self.path) from error

@@ -134,8 +134,8 @@ def _listed(name: str, root_dir: StrPath, path: str) -> str:
     """The path of a listed file. Lists can come from untrusted sources, so they must not leave the given folder."""
     if path.startswith(os.sep) or PurePath(os.path.normpath(path)).parts[0] == os.pardir:
         raise EscapingPathError(
-            f"{name} lists {path!r}, which is not in {os.fspath(root_dir)!r}. Remove the line, or omit root_dir to allow "
-            "any file"
+            f"{name} lists {path!r}, which is not in {os.fspath(root_dir)!r}. Remove the line, or omit root_dir to "
+            "allow any file"
         )
     return os.path.join(root_dir, path)  # noqa: PTH118  # not normalised
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ddfast._native.decode import Decoder
 from ddfast._native.status import E_FIELDS
-from ddfast.dataset.local import too_many_fields
+from ddfast.dataset.messages import too_many_fields
 from ddfast.errors import CorruptSampleError, KernelError, PickleRefusedError
 from ddfast.loading.on_error import SamplePlace
 from ddfast.reader.contract import SampleReader

@@ -328,7 +328,7 @@ def test_nothing_works_before_and_after(arun, path):
         await refused()
         async with reader:
             assert len(reader) == 300
-            with pytest.raises(ClosedError, match="open already"):
+            with pytest.raises(ClosedError, match="already open"):
                 async with reader:
                     pass
             assert len(reader) == 300

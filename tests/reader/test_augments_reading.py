@@ -432,7 +432,7 @@ def test_samples_are_looked_for_in_the_page_cache_without_trouble(tmp_path):
         packed = reader._packed
         assert packed.is_large
         assert {read_ahead._is_ready(packed, i) for i in range(N)} <= {True, False}
-        assert ahead._is_ready(packed, 8)  # reading it will tell what is wrong
+        assert read_ahead._is_ready(packed, 8)  # reading it will tell what is wrong
 
 
 @pytest.mark.parametrize("raw", [True, False])

@@ -271,7 +271,7 @@ def test_a_pattern_without_files_gives_a_warning_that_names_it(tree, options):
 
 def test_a_folder_as_a_pattern_is_told_to_be_one(tmp_path):
     (tmp_path / "photos").mkdir()
-    with pytest.warns(UserWarning, match=r"it is a folder, whose files are '.*photos/\*\*'"):
+    with pytest.warns(UserWarning, match=r"it is a folder, use '.*photos/\*\*' for its files"):
         assert len(DirectoryReader(str(tmp_path / "photos"))) == 0
 
 
@@ -308,7 +308,7 @@ def test_a_link_whose_target_cannot_be_told_is_an_error(tree, monkeypatch):
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(file_patterns, "_entries", lambda folder: [Entry()])
-    with pytest.raises(ReadError, match=r"Input/output error: cannot tell what this is: 'a/x'"):
+    with pytest.raises(ReadError, match=r"Input/output error: cannot determine the file type: 'a/x'"):
         list(files("a/**"))
 
 
@@ -442,7 +442,8 @@ def test_a_file_that_is_gone_is_named_with_its_key(small):
     reader = DirectoryReader(f"{small}/{{LABEL}}/**")
     (small / "x/1").unlink()
     with pytest.raises(
-        SampleFileNotFoundError, match=r"sample 'x/1' is gone, or its path is wrong: '/.*/x/1'"
+        SampleFileNotFoundError,
+        match=r"sample 'x/1' does not exist: it was removed, or its path is wrong: '/.*/x/1'",
     ) as caught:
         reader.get(0)
     assert isinstance(caught.value, FileNotFoundError)
