@@ -227,7 +227,7 @@ class ShardKeys(Sequence[str]):
 
 
 class ShardKeyTable:
-    """Maps keys of all shards to indices: one table in memory, 13 to 19 bytes per key. It finds the first of equal keys.
+    """Maps keys of all shards to indices; one table in memory, 13 to 19 bytes per key. Finds the first of equal keys.
 
     Building it reads the key hashes of all shards, one file after the other. If a file is missing, or has another salt
     than the others, which is very rare, it reads the keys instead.

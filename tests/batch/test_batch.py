@@ -166,7 +166,7 @@ def test_a_pickled_batch_without_keys_says_so():
             raise DdfastError("no keys file")
 
     back = pickle.loads(pickle.dumps(Batch(batch_of(flowers(1))._table, np.array([0]), Keyless())))
-    with pytest.raises(DdfastError, match="could not read its keys"):
+    with pytest.raises(DdfastError, match="that pickled it could not read them"):
         _ = back.keys
 
 
