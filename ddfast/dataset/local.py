@@ -370,7 +370,7 @@ class LocalDataset(Dataset):
         if error.code == E_CHECKSUM and index is not None:
             start, stop = self.offsets.span(index)
             return CorruptSampleError(
-                f"{self._named(index)} is damaged: its {stop - start:,} bytes (file position {start:,}) do not match "
+                f"{self._named(index)} is damaged: its {stop - start:,} bytes (file position {start:,}) do not have "
                 f"the checksum in {self.path.name}{SUFFIX_CHECKSUMS}. {RESTORE}"
             )
         where = f"at byte {error.pos:,}"

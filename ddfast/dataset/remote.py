@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -81,6 +82,26 @@ class Link(Protocol):
         """Close the storage, which can be opened again."""
 
 
+class OpenServer:
+    """A server of a link, listed among the open ones until it is closed.
+
+    Parameters:
+        server: the server.
+        servers: the open servers of the dataset.
+    """
+
+    def __init__(self, server: Server, servers: set[OpenServer]) -> None:
+        self.pid = os.getpid()
+        self._server = server
+        self._servers = servers
+        servers.add(self)
+
+    def close(self, timeout: float) -> bool:
+        """See `ddfast.dataset.base.Server`."""
+        self._servers.discard(self)
+        return self._server.close(timeout)
+
+
 class RemoteDataset(Dataset):
     """One or many data files under URLs, as one dataset. Safe to use from several threads.
 
@@ -114,6 +135,7 @@ class RemoteDataset(Dataset):
         self._list = list(shards)
         self._firsts = np.cumsum([0, *(len(shard.offsets) for shard in shards)], dtype=np.int64)
         self._link = link
+        self._servers: set[OpenServer] = set()
         self._keys_once: Once[Sequence[str]] = Once()
         self._make_keys = keys
         self._make_key_table = key_table
@@ -127,8 +149,9 @@ class RemoteDataset(Dataset):
         return sum(shard.size for shard in self._list)
 
     def close(self) -> None:
-        """Close the link."""
-        self._link.close()
+        """Close the link, unless another reader of the dataset, such as a copy, still reads over it."""
+        if not any(server.pid == os.getpid() for server in self._servers):
+            self._link.close()
 
     # -- reading
 
@@ -154,7 +177,7 @@ class RemoteDataset(Dataset):
 
     def serve(self, engine: Any) -> Server:
         """See `Dataset`."""
-        return self._link.serve(engine)
+        return OpenServer(self._link.serve(engine), self._servers)
 
     # -- keys
 

@@ -97,7 +97,7 @@ def test_a_pass_survives_what_passes(url, site, arun, act, face):
     slow = act in ("trickle", "stall", "stall_after_half")
     expected = labels_of(url, face, arun)[0]
     site.act = sometimes(act, 0.1 if slow else 0.3)
-    options = {"attempts": QUICK, "queue_depth": 8}
+    options = {"retry": QUICK, "queue_depth": 8}
     shuffled, ordered, stats = labels_of(url, face, arun, **options)
     assert shuffled == expected
     assert ordered == list(range(COUNT))

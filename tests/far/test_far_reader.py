@@ -438,6 +438,16 @@ def test_copies_and_pickles_read_the_same(urls):
                 assert plain([other.get(5)]) == plain([reader.get(5)])
 
 
+def test_closing_a_copy_leaves_the_reads_of_others_alone(urls):
+    with MsgpackReader(urls[0]) as reader:
+        batches = reader.batches(4)
+        next(batches)
+        with copy.copy(reader) as other:
+            assert other.get(5)["label"] == 5
+        assert reader.get(6)["label"] == 6
+        assert sum(map(len, batches)) == len(reader) - 4
+
+
 def test_threads_may_share_a_reader(urls):
     from concurrent.futures import ThreadPoolExecutor
 

@@ -240,7 +240,7 @@ def test_a_pattern_names_the_readers_that_take_it(tmp_path):
 
 
 def test_batches_tell_how_many_they_are(reader):
-    assert repr(reader.batches(20)) == "<StreamBatches: 3 batches>"
+    assert repr(reader.batches(20)) == "<PrefetchedBatches: 3 batches>"
 
 
 def test_closed_batches_end(reader):

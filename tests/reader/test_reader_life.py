@@ -59,7 +59,7 @@ def test_a_pickled_reader_keeps_its_options(path):
     reader = MsgpackReader(str(path), allow_pickle=True, columns=["label"])
     other = pickle.loads(pickle.dumps(reader))
     assert other.get_many([1]).columns == ("label",)
-    assert other._allow_pickle
+    assert other._options.allow_pickle
 
 
 def test_a_closed_reader_opens_again_when_used(reader):

@@ -198,7 +198,7 @@ def test_deeply_nested_dtype_is_corrupt():
 
 @pytest.mark.parametrize("text", ["one", b"\xff", None])
 def test_senseless_complex_number_is_corrupt(text):
-    with pytest.raises(CorruptSampleError, match="no complex number"):
+    with pytest.raises(CorruptSampleError, match="not a complex number"):
         nd.decode({b"complex": True, b"data": text})
 
 
