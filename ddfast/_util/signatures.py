@@ -13,8 +13,8 @@ __all__ = ["OptionsSignature"]
 class OptionsSignature:
     """The ``__signature__`` of a class whose ``__init__`` takes options as ``**arguments``.
 
-    `inspect.signature` then shows each option with its default. The signature is made when it is asked for, because
-    importing `inspect` takes longer than opening a dataset.
+    `inspect.signature` then shows each option with its default. The signature is made on access, because importing
+    `inspect` takes longer than opening a dataset.
 
     Parameters:
         options: the tuple whose fields are the options.

@@ -19,7 +19,7 @@ bytes                                     bytes        `BytesColumn` of read-onl
 arrays of one dtype and shape             array        array of shape ``(n, *shape)``
 numpy scalars of one dtype                array        array of shape ``(n,)``
 arrays of different dtypes or shapes      arrays       `ViewsColumn` of read-only arrays, zero-copy
-anything else, and any mix not listed     object       `ObjectColumn`, decoded when asked for
+anything else, and any mix not listed     object       `ObjectColumn`, decoded on access
 ========================================  ===========  ==================================================
 
 A field that is missing or None in a sample becomes an object column with None for that sample. Object columns are

@@ -67,11 +67,11 @@ class Dataset(ABC):
             samples a `ddfast.loading.fetcher.Fetcher` reads.
         keys: keys of all samples, each read when it is used.
         key_table: maps keys to indices; made when it is first used.
-        key_table_once: tells whether `key_table` is made.
+        key_table_once: whether `key_table` is made.
         is_remote: whether it is under a URL, so that samples in file order are read ahead too.
         max_gap: samples that are at most this many bytes apart in a file share a read.
         max_read: size limit of a read in bytes; larger reads are split, so that threads share them.
-        read_timeout: seconds after which a read of remote storage has failed by itself; 0 for files.
+        read_timeout: seconds after which a read of remote storage has completed or failed; 0 for files.
         transfers: counts the transfers from remote storage; None for files.
     """
 
