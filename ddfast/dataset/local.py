@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import sys
 import time
 import warnings
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from ddfast._native.samples import Samples
 from ddfast._native.shards import Shards
 from ddfast._native.status import E_CANCELLED, E_CHANGED, E_CHECKSUM, E_EOF, E_FIELDS, E_INDEX, E_SPAN
 from ddfast._native.xxh3 import ChecksumTable
+from ddfast._util.caller import level_of_caller
 from ddfast._util.once import Once, lazy
 from ddfast.dataset.base import Dataset, ReadFailure, Verify, check_verify
 from ddfast.dataset.messages import RESTORE, too_many_fields
@@ -387,14 +387,3 @@ class LocalDataset(Dataset):
             return f"{self.path}: sample {index}{of_all} ({self.keys[index]!r})"
         except (DdfastError, OSError):
             return f"{self.path}: sample {index}{of_all}"
-
-
-def level_of_caller() -> int:
-    """The `stacklevel` for `warnings.warn` that points to the caller of ddfast."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] in (
-        "ddfast",
-        "functools",
-    ):
-        level, frame = level + 1, frame.f_back
-    return level

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, cast, get_args
 
+from ddfast._util.caller import level_of_caller
 from ddfast.dataset.base import Verify, check_verify
-from ddfast.dataset.local import level_of_caller
 from ddfast.dataset.options import CACHE_BYTES, PREFETCH_BYTES, READ_TIMEOUT, RemoteOptions
 from ddfast.loading.on_error import OnError
 
