@@ -229,7 +229,7 @@ def test_keys_of_another_length_are_refused(tmp_path):
     beside(tmp_path / "001.msgpack", ".keys").write_bytes(msgpack.packb(["a"]))
     with (
         ShardedReader(pattern) as reader,
-        pytest.raises(IndexFileError, match=r"001.msgpack has 3 samples, but 1 keys: write it again"),
+        pytest.raises(IndexFileError, match=r"001.msgpack has 3 samples, but 1 keys; write it again"),
     ):
         reader.find_key(5)
 
