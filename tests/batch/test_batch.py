@@ -44,7 +44,7 @@ def test_samples_come_by_position_from_either_end_and_in_order():
     for position in (0, -1, np.int64(3), np.uint8(2), True):
         assert same(batch[position], expected[position])
     for position in (6, -7):
-        with pytest.raises(IndexError, match=f"sample {position} of a batch of 6"):
+        with pytest.raises(IndexError, match=f"sample {position} out of range for a batch of 6"):
             batch[position]
 
 
