@@ -120,7 +120,9 @@ class DatasetReader(Reader):
 
     def get(self, index: int, yield_key: bool = False, raw: bool = False, copy: bool = True) -> Any:
         dataset = self._dataset
-        samples = dataset.samples or self._own_fetcher()
+        samples = dataset.samples
+        if samples is None:
+            samples = self._own_fetcher()
         try:
             sample = samples.raw(index) if raw else samples.get(index)
         except ReadError:

@@ -390,6 +390,29 @@ def _own_threads():
     return sorted(name for name in names if name.startswith("ddfast"))
 
 
+@pytest.mark.parametrize("kind", ["blocking", "sharded", "async"])
+def test_one_thread_reads_single_samples_and_batches(arun, urls, kind):
+    before = _own_threads()
+    if kind == "async":
+
+        async def read():
+            async with AsyncReader(urls) as reader:
+                assert (await reader.get(3))["label"] == 3
+                assert len(await anext(reader.batches(4))) == 4
+                assert (await reader.get(5))["label"] == 5
+                return _own_threads()
+
+        during = arun(read())
+    else:
+        with MsgpackReader(urls[0]) if kind == "blocking" else ShardedReader(urls) as reader:
+            assert reader.get(3)["label"] == 3
+            assert len(next(reader.batches(4))) == 4
+            assert reader.get(5)["label"] == 5
+            assert next(iter(reader))["label"] == 0
+            during = _own_threads()
+    assert len(during) == len(before) + 1
+
+
 def test_a_closed_reader_opens_again(urls):
     reader = MsgpackReader(urls[0])
     for _ in range(2):
