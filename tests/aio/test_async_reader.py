@@ -1,4 +1,4 @@
-"""AsyncReader gives what MsgpackReader gives, in an order that depends on seed and epoch alone."""
+"""AsyncReader delivers the same samples as MsgpackReader, in an order that depends only on seed and epoch."""
 
 import asyncio
 import itertools

@@ -1,4 +1,4 @@
-"""A batch as a sequence of samples and as a table that other libraries take over."""
+"""A batch as a sequence of samples, and as a table for other libraries."""
 
 import gc
 import pickle

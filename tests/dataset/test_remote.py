@@ -1,4 +1,4 @@
-"""Remote datasets: the same samples as from local files, in whatever way they are read, through a reader outside."""
+"""Remote datasets: the same samples as from local files, for every way of reading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shards of one dataset: whatever happens to one of them, the others are read, and errors say which it is."""
+"""Shards of one dataset: if one shard fails, the others can be read, and errors name the shard."""
 
 import os
 import time

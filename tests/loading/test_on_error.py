@@ -1,4 +1,4 @@
-"""Which errors may be left out, what is kept of them, and the list of a quarantine."""
+"""Errors that can be skipped, the samples left out, and the list of a quarantine."""
 
 import errno
 import json

@@ -1,4 +1,4 @@
-"""Arguments of readers: one list of them, which every constructor and its signature shows."""
+"""Arguments of readers: all constructors take, check and show the same ones."""
 
 from __future__ import annotations
 

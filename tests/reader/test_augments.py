@@ -1,4 +1,4 @@
-"""Augments give the samples that datadings' augments give, in the same order, and nest like lists do."""
+"""Augments yield the same samples as the augments of datadings, in the same order, and can be nested."""
 
 import math
 from functools import cache

@@ -1,4 +1,4 @@
-"""What augments read: forms of samples, batches, damage, and what is left behind."""
+"""Reading with augments: forms of samples, batches, damage, and cleaning up."""
 
 import copy
 import gc

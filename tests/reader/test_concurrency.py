@@ -1,4 +1,4 @@
-"""Readers used by many threads, while datasets are replaced, processes fork and interpreters end."""
+"""Readers with many threads, replaced datasets, forked processes and interpreters that exit."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""DirectoryReader finds and gives what datadings' does, and its errors name the file."""
+"""DirectoryReader finds and returns the same files as that of datadings, and its errors name the file."""
 
 import errno
 import glob

@@ -1,4 +1,4 @@
-"""Random numbers in bulk are those that Python's generator gives one at a time."""
+"""Random numbers in bulk equal those that Python's generator draws one at a time."""
 
 from random import Random
 

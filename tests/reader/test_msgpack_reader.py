@@ -1,4 +1,4 @@
-"""MsgpackReader beside datadings' own: values of all sorts, either writer's files, and what is new."""
+"""MsgpackReader compared with that of datadings: values of all types, files of both writers, and additions."""
 
 import itertools
 

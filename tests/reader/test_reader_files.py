@@ -1,4 +1,4 @@
-"""Which files a reader needs, what it says of those that are missing, and whether the others are whole."""
+"""The files that a reader needs, its errors for missing ones, and its verification of the others."""
 
 import contextlib
 import re

@@ -1,4 +1,4 @@
-"""Readers that are pickled, closed, forked, shared by threads, or lose the file that they read."""
+"""Readers that are pickled, closed, forked or shared by threads, or whose file is removed."""
 
 import copy
 import gc

@@ -1,4 +1,4 @@
-"""What readers say of themselves in numbers."""
+"""The counters of readers."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Readers with verify="sample": bytes that are not those that were written are never given."""
+"""Readers with verify="sample" never return bytes that differ from those that were written."""
 
 import contextlib
 import copy

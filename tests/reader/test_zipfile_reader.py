@@ -1,4 +1,4 @@
-"""ZipFileReader gives what datadings' gives, from any thread and process, and never what is damaged."""
+"""ZipFileReader returns the same files as that of datadings, from any thread and process, and detects damage."""
 
 import contextlib
 import copy

@@ -1,4 +1,4 @@
-"""ddfast._util.nd packs and unpacks numpy values as msgpack-numpy 0.4.8 does, and refuses what it cannot trust."""
+"""ddfast._util.nd packs and unpacks numpy values as msgpack-numpy 0.4.8 does, and refuses untrusted ones."""
 
 import msgpack
 import msgpack_numpy
