@@ -120,7 +120,7 @@ class DatasetReader(Reader):
 
     def get(self, index: int, yield_key: bool = False, raw: bool = False, copy: bool = True) -> Any:
         dataset = self._dataset
-        samples = dataset.samples
+        samples: Samples | Fetcher | None = dataset.samples
         if samples is None:
             samples = self._own_fetcher()
         try:

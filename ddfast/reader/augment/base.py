@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, SupportsIndex, TypeVar
 
+from ddfast.loading.options import BatchOptions, check_columns
 from ddfast.reader.abc import Reader
 from ddfast.reader.augment.batches import PassBatches
 from ddfast.reader.augment.passes import Passes, PassOrder, ReaderPasses, samples_in
@@ -101,7 +102,11 @@ class Augment(ABC):
             columns: names of the columns to build; None for all, or those that the reader was opened with.
             raw: build no columns and deliver packed samples.
         """
-        return PassBatches(self, batch_size, drop_last, columns, raw)
+        columns = check_columns(columns)
+        return self._open_batches(BatchOptions(batch_size, drop_last=drop_last, columns=columns, raw=raw))
+
+    def _open_batches(self, options: BatchOptions) -> Batches:
+        return PassBatches(self, options)
 
     # -- used by other augments, see `Passes`
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ddfast.batch import Batch
-from ddfast.loading.options import check_columns
+from ddfast.loading.options import BatchOptions
 from ddfast.loading.order import Part
 from ddfast.reader.augment.passes import Passes
 from ddfast.reader.batches import Batches
@@ -24,14 +24,14 @@ class AugmentBatches(Batches):
 
     Parameters:
         augment: the augment.
-        batch_size, drop_last: as those of `Augment.batches`.
+        options: the arguments of `Augment.batches`.
     """
 
-    def __init__(self, augment: Passes, batch_size: int, drop_last: bool) -> None:
-        Part(0, batch_size)  # checks the size
+    def __init__(self, augment: Passes, options: BatchOptions) -> None:
+        Part(0, options.batch_size)  # checks the size
         self._augment = augment
-        self._batch_size = batch_size
-        self._drop_last = drop_last
+        self._options = options
+        self._batch_size = options.batch_size
         self._start = augment._tell() if len(augment) else 0
         self._left: int | None = None  # samples; None: endless
         if len(augment) == 0 or not augment._endless:
@@ -47,7 +47,7 @@ class AugmentBatches(Batches):
         """
         if self._left is None:
             raise TypeError(f"{self._augment!r} is endless, so its batches have no length")
-        return len(Part(self._left, self._batch_size, drop_last=self._drop_last))
+        return len(Part(self._left, self._batch_size, drop_last=self._options.drop_last))
 
     def __next__(self) -> Batch:
         if self._closed:
@@ -80,20 +80,11 @@ class PassBatches(AugmentBatches):
     """Batches of the samples of a reader, in the order of an augment.
 
     Parameters:
-        augment, batch_size, drop_last, columns, raw: as those of `Augment.batches`.
+        augment, options: as those of `AugmentBatches`.
     """
 
-    def __init__(
-        self,
-        augment: Passes,
-        batch_size: int,
-        drop_last: bool,
-        columns: Sequence[str] | None,
-        raw: bool,
-    ) -> None:
-        super().__init__(augment, batch_size, drop_last)
-        self._columns = check_columns(columns)
-        self._raw = raw
+    def __init__(self, augment: Passes, options: BatchOptions) -> None:
+        super().__init__(augment, options)
         self._stretches = iter(()) if self._left == 0 else augment._stretches(self._start)
         self._indexed = 0  # samples of the stretches so far
         self._rest = np.empty(0, np.int64)  # indices that do not fill a batch
@@ -116,9 +107,9 @@ class PassBatches(AugmentBatches):
         return self._augment._base.batches(
             self._batch_size,
             indices=indices[:full],
-            drop_last=self._drop_last,
-            columns=self._columns,
-            raw=self._raw,
+            drop_last=self._options.drop_last,
+            columns=self._options.columns,
+            raw=self._options.raw,
         )
 
     def _next_indices(self) -> tuple[NDArray[np.int64], bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from math import ceil, inf
 from typing import Any, NamedTuple, SupportsIndex
 
@@ -13,7 +13,7 @@ from ddfast._native.arena import Pool
 from ddfast._native.shuffle import exchange, exchange_objects
 from ddfast.batch import Batch
 from ddfast.errors import ClosedError, KernelError, PickleRefusedError
-from ddfast.loading.options import check_columns
+from ddfast.loading.options import BatchOptions
 from ddfast.loading.partial import batch_of_unchecked
 from ddfast.reader.abc import Reader
 from ddfast.reader.augment.base import Augment, PositionedAugment, check_chunk_size
@@ -78,18 +78,9 @@ class QuasiShuffler(PositionedAugment):
         """See `Augment.iter`. `chunk_size` does not change which chunks are shuffled."""
         return super().iter(yield_key, raw, copy, self.chunk_size if chunk_size is None else chunk_size)
 
-    def batches(
-        self,
-        batch_size: int,
-        *,
-        drop_last: bool = False,
-        columns: Sequence[str] | None = None,
-        raw: bool = False,
-    ) -> Batches:
+    def _open_batches(self, options: BatchOptions) -> Batches:
         packed = self._base._packed
-        if packed is None:
-            return PassBatches(self, batch_size, drop_last, columns, raw)
-        return _QuasiBatches(self, packed, batch_size, drop_last, columns, raw)
+        return PassBatches(self, options) if packed is None else _QuasiBatches(self, packed, options)
 
     def _pass(self, number: int) -> PassOrder:
         return self._plan(number).order()
@@ -261,19 +252,10 @@ def _decoded_run(
 class _QuasiBatches(AugmentBatches):
     """Batches of the samples that leave the buffer of a QuasiShuffler."""
 
-    def __init__(
-        self,
-        augment: QuasiShuffler,
-        packed: PackedSource,
-        batch_size: int,
-        drop_last: bool,
-        columns: Sequence[str] | None,
-        raw: bool,
-    ) -> None:
-        super().__init__(augment, batch_size, drop_last)
+    def __init__(self, augment: QuasiShuffler, packed: PackedSource, options: BatchOptions) -> None:
+        super().__init__(augment, options)
         self._packed = packed
-        self._columns = packed.columns if columns is None else check_columns(columns)
-        self._raw = raw
+        self._columns = packed.columns if options.columns is None else options.columns
         plan = augment._plan(augment._number)
         self._order = plan.order()[augment._i :]
         arrivals = plan.from_position(augment._i)
@@ -291,14 +273,13 @@ class _QuasiBatches(AugmentBatches):
         samples = self._waiting[: len(indices)]
         del self._waiting[: len(indices)]
         self._order = self._order[len(indices) :]
-        reader = self._augment._base
         return batch_of_unchecked(
             [sample.error if type(sample) is FailedSample else sample for sample in samples],
             indices,
             self._packed.origin,
-            reader._policy,
+            self._augment._base._policy,
             columns=self._columns,
-            raw=self._raw,
+            raw=self._options.raw,
             pool=self._pool,
         )
 
