@@ -1,4 +1,4 @@
-"""The order of the samples of an epoch, and the part of it that each rank gets."""
+"""The order of the samples of an epoch, and the part of it that each rank reads."""
 
 from ddfast.dataset.positions import (
     check_positions,

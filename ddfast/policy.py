@@ -1,21 +1,24 @@
-"""What readers do with samples that they cannot deliver: the policy behind ``on_error``."""
+"""How readers handle samples that they cannot deliver: the policy behind ``on_error``."""
 
+from ddfast._util.renamed import renamed_names
 from ddfast.loading.on_error import (
     BadSample,
+    ErrorPolicy,
     OnError,
-    Policy,
     Quarantine,
-    Source,
+    SampleSource,
     is_of_a_sample,
     is_of_storage,
 )
 
 __all__ = [
     "BadSample",
+    "ErrorPolicy",
     "OnError",
-    "Policy",
     "Quarantine",
-    "Source",
+    "SampleSource",
     "is_of_a_sample",
     "is_of_storage",
 ]
+
+__getattr__ = renamed_names(__name__, {"Policy": "ErrorPolicy", "Source": "SampleSource"})

@@ -1,13 +1,16 @@
 """Counters of what a reader has done."""
 
+from ddfast._util.renamed import renamed_names
 from ddfast.loading.stats import (
-    Counts,
+    Counters,
     ReaderStats,
-    Tally,
+    ThreadCounters,
 )
 
 __all__ = [
-    "Counts",
+    "Counters",
     "ReaderStats",
-    "Tally",
+    "ThreadCounters",
 ]
+
+__getattr__ = renamed_names(__name__, {"Counts": "ThreadCounters", "Tally": "Counters"})

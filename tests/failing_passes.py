@@ -1,8 +1,8 @@
-"""A program to be run with `failing_storage` loaded: passes over one data file, while storage fails in several ways.
+"""A program that is run with `failing_storage` loaded: passes over one data file while its storage fails.
 
-Its argument is JSON: the path, the number of samples, and for each pass by its name what is read, the reader's options
-and the faults. "pass" reads all, "samples" some, and "replaced" the same where another file takes the path's place
-first. It prints, by name, what came of it, the seconds that took, and how many reads failed.
+Its argument is JSON: the path, the number of samples, and by name for each pass the mode, the options of the reader and
+the faults. The mode "pass" reads all samples, "samples" reads some, and "replaced" reads some after another file took
+the place of the path. It prints by name the result, the time in seconds, and the number of reads that failed.
 """
 
 import asyncio
@@ -23,14 +23,14 @@ FAULTS = ("FAR_ERRNO", "FAR_SHORT", "FAR_HANG_MS", "FAR_COUNT")
 
 
 def begin(path: Path, faults: dict[str, int]) -> None:
-    """Fail like that from the next read of the file on, a few spared."""
+    """Inject these faults into reads of the file, after the first few reads."""
     settings = {**dict.fromkeys(FAULTS, 0), "FAR_FIRST": 10, "FAR_INODE": path.stat().st_ino, **faults}
     os.environ.update({name: str(value) for name, value in settings.items()})
     ctypes.CDLL(None).far_begin()
 
 
 def read_all(path: Path, n: int, options: dict[str, Any]) -> bool:
-    """True if every sample came, once."""
+    """Whether every sample was delivered exactly once."""
 
     async def read() -> list[int]:
         labels: list[int] = []
@@ -45,13 +45,13 @@ def read_all(path: Path, n: int, options: dict[str, Any]) -> bool:
 
 
 def read_samples(path: Path, n: int, options: dict[str, Any]) -> bool:
-    """True if the first samples are what they should be."""
+    """Whether the first samples have the expected values."""
     with MsgpackReader(path, **options) as reader:
         return [reader[i]["label"] for i in range(20)] == list(range(20))
 
 
 def read_replaced(path: Path, n: int, options: dict[str, Any]) -> bool:
-    """As `read_samples`, of a file that is another one by then."""
+    """As `read_samples`, after the file was replaced."""
     with MsgpackReader(path, **options) as reader:
         copy = path.with_suffix(".copy")
         shutil.copyfile(path, copy)
@@ -60,38 +60,38 @@ def read_replaced(path: Path, n: int, options: dict[str, Any]) -> bool:
         return [reader[i]["label"] for i in range(20)] == list(range(20))
 
 
-HOW: dict[str, Callable[[Path, int, dict[str, Any]], bool]] = {
+MODES: dict[str, Callable[[Path, int, dict[str, Any]], bool]] = {
     "pass": read_all,
     "samples": read_samples,
     "replaced": read_replaced,
 }
 
 
-def left() -> tuple[int, int]:
-    """Threads and descriptors."""
+def count_resources() -> tuple[int, int]:
+    """Number of threads and of descriptors."""
     gc.collect()
     return len(list(Path("/proc/self/task").iterdir())), len(list(Path("/proc/self/fd").iterdir()))
 
 
-def outcome(path: Path, n: int, how: str, options: dict[str, Any]) -> Any:
-    """True, or the error's class, number and message."""
+def outcome(path: Path, n: int, mode: str, options: dict[str, Any]) -> Any:
+    """The result, or the class, number and message of the error."""
     try:
-        return HOW[how](path, n, options)
+        return MODES[mode](path, n, options)
     except Exception as error:
         return [type(error).__name__, getattr(error, "errno", None), str(error)]
 
 
 def main() -> None:
-    """Run all, in their order."""
+    """Run all passes, in order."""
     job = json.loads(sys.argv[1])
     path, n = Path(job["path"]), job["n"]
     results = {}
-    for name, (how, options, faults) in job["passes"].items():
+    for name, (mode, options, faults) in job["passes"].items():
         begin(path, faults)
-        before, started = left(), time.monotonic()
-        found = outcome(path, n, how, options)
+        before, started = count_resources(), time.monotonic()
+        found = outcome(path, n, mode, options)
         results[name] = found, time.monotonic() - started, ctypes.CDLL(None).far_failed()
-        assert left() == before, (name, left(), before)
+        assert count_resources() == before, (name, count_resources(), before)
     print(json.dumps(results))
 
 

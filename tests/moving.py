@@ -1,4 +1,4 @@
-"""What the tests of the commands that move samples share."""
+"""Helpers for the tests of the commands that move samples."""
 
 from datasets import SUFFIXES, some_samples, write
 

@@ -1,4 +1,4 @@
-"""What two readers give, compared in all respects that both packages have."""
+"""Comparison of two readers in all respects that both packages share."""
 
 from ddfast.testing import assert_same_sample
 
@@ -6,12 +6,12 @@ BUILTINS = (FileNotFoundError, OSError, KeyError, IndexError, OverflowError, Val
 
 
 def builtin_of(error):
-    """The most special of the builtin errors that an error is."""
+    """The most specific builtin class of an error."""
     return next(kind for kind in BUILTINS if isinstance(error, kind))
 
 
 def outcome(call, *args, **kwargs):
-    """What a call returns, or the kind of builtin error that it raises."""
+    """The result of a call, or the builtin class of the error that it raises."""
     try:
         return call(*args, **kwargs)
     except Exception as error:
@@ -19,7 +19,7 @@ def outcome(call, *args, **kwargs):
 
 
 def assert_same_reader(ours, theirs):
-    """Assert that two readers, or two outcomes of making one, are the same in keys, order, samples and bytes."""
+    """Assert that two readers, or two results of creating one, agree in keys, order, samples and bytes."""
     if isinstance(theirs, type):
         assert ours is theirs
         return

@@ -1,4 +1,4 @@
-"""Names of a package that are imported when they are first used."""
+"""Names of a package that are imported on first use."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["from_stub"]
 
 
 def from_stub(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """``__getattr__``, ``__dir__`` and ``__all__`` of a package whose ``__init__.pyi`` says where its names come from.
+    """``__getattr__``, ``__dir__`` and ``__all__`` of a package whose ``__init__.pyi`` imports its public names.
 
-    The stub begins with statements of the form ``from .module import names`` and nothing else. It is read without the
-    parser of Python, whose import alone would take as long as opening a dataset.
+    The stub begins with statements of the form ``from .module import names`` and nothing else. It is not parsed with
+    `ast`, because importing that module takes as long as opening a dataset.
     """
     stub = Path(str(sys.modules[package].__file__)).with_suffix(".pyi")
     statements = stub.read_text(encoding="utf-8").partition("\n__all__")[0]

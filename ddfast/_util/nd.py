@@ -1,4 +1,4 @@
-"""Numpy arrays, numpy scalars and complex numbers as msgpack maps, in the layout msgpack-numpy 0.4.8 writes.
+"""Numpy arrays, numpy scalars and complex numbers as msgpack maps, in the layout of msgpack-numpy 0.4.8.
 
 An array is ``{b"nd": True, b"type": descr, b"kind": b"" | b"V" | b"O", b"shape": ..., b"data": bytes}``,
 a scalar ``{b"nd": False, b"type": dtype.str, b"data": bytes}``, a complex number
@@ -22,26 +22,26 @@ import numpy as np
 
 from ddfast.errors import CorruptSampleError, PickleRefusedError
 
-# Everything dtype.str can be for types without Python objects. Names such as "float32", aliases that depend
-# on the platform, and strings of several types separated by commas never come from a writer.
+# All values of dtype.str for types without Python objects. Writers never produce names such as "float32", aliases that
+# depend on the platform, or comma-separated strings of several types.
 _DTYPE = re.compile(
     r"[<>|=]?(?:b1|[iu][1248]|f(?:2|4|8|12|16)|c(?:8|16|24|32)|[SUV][0-9]{0,9}"
     r"|[mM]8(?:\[[0-9]{0,9}(?:generic|Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)(?:/[1-9][0-9]{0,8})?\])?)",
     re.ASCII,
 )
-# What most arrays are made of, and what the format calls it: looking it up is faster than asking numpy.
+# The most common dtypes and their names in the format: a lookup is faster than numpy.
 _NUMBERS = {np.dtype(code): np.dtype(code).str for code in "?bBhHiIlLqQefdFD"}
-_SMALL = 4096  # bytes that are copied faster than a buffer is made for them
+_SMALL = 4096  # bytes; copying fewer is faster than creating a buffer
 _MAX_DTYPE_DEPTH = 32
-_MAX_DIMS = 64  # numpy's own limit
-_MAX_EMPTY = 1 << 20  # steps of a loop over an array without bytes, which would go on for ever else
+_MAX_DIMS = 64  # the limit of numpy
+_MAX_EMPTY = 1 << 20  # limit of the elements of an array without bytes, to bound loops over it
 
 
 def encode(obj: Any) -> Any:
-    """The map that stands for an array, a numpy scalar or a complex number; anything else unchanged.
+    """The map that represents an array, a numpy scalar or a complex number; anything else unchanged.
 
     Raises:
-        TypeError: a structured array holds Python objects, or an array's elements live outside its buffer.
+        TypeError: a structured array contains Python objects, or the elements of an array are outside its buffer.
     """
     if type(obj) is np.ndarray:
         descr = _NUMBERS.get(obj.dtype)
@@ -58,18 +58,18 @@ def encode(obj: Any) -> Any:
 
 
 def decode(obj: dict[Any, Any], *, allow_pickle: bool = False) -> Any:
-    """What a map stands for; a map that lacks one of the pairs its form needs comes back unchanged.
+    """The value that a map represents; a map that lacks one of the required pairs is returned unchanged.
 
     An array is a read-only view of the map's data.
 
     Parameters:
-        obj: an unpacked map, the values in it decoded already.
-        allow_pickle: also load arrays of Python objects, which are pickles. A pickle can run any code:
-            say True only for data you trust.
+        obj: an unpacked map whose values are decoded already.
+        allow_pickle: also load arrays of Python objects, which are pickles. A pickle can run arbitrary code: use True
+            only for trusted data.
 
     Raises:
-        CorruptSampleError: the map has all pairs of its form, and one of them makes no sense.
-        PickleRefusedError: the map is a pickled array, and ``allow_pickle`` is false.
+        CorruptSampleError: the map has all required pairs, and one of them is invalid.
+        PickleRefusedError: the map represents a pickled array, and ``allow_pickle`` is False.
     """
     if b"nd" in obj:
         if obj[b"nd"] is not True:
@@ -84,7 +84,7 @@ def decode(obj: dict[Any, Any], *, allow_pickle: bool = False) -> Any:
 
 
 def stands_for_value(obj: Mapping[Any, Any]) -> bool:
-    """Whether ``decode`` would turn this map into something else, or refuse it."""
+    """Whether ``decode`` would convert this map, or refuse it."""
     if b"nd" not in obj:
         return b"complex" in obj and b"data" in obj
     if obj[b"nd"] is not True:
@@ -140,7 +140,7 @@ def _decode_array(obj: dict[Any, Any]) -> Any:
     try:
         return np.ndarray(buffer=data, dtype=dtype, shape=shape)
     except (ValueError, TypeError, OverflowError, MemoryError) as error:
-        raise CorruptSampleError(f"no array of shape {shape} and dtype {dtype}: {error}") from error
+        raise CorruptSampleError(f"not an array of shape {shape} and dtype {dtype}: {error}") from error
 
 
 def _decode_scalar(obj: dict[Any, Any]) -> Any:
@@ -152,11 +152,11 @@ def _decode_scalar(obj: dict[Any, Any]) -> Any:
     with _view(data) as view:
         size = view.nbytes
     if dtype.itemsize == 0 or size == 0 or size % dtype.itemsize:
-        raise CorruptSampleError(f"{size} bytes are no scalar of dtype {dtype}")
+        raise CorruptSampleError(f"{size} bytes are not a scalar of dtype {dtype}")
     try:
         return np.frombuffer(data, dtype=dtype, count=1)[0]
     except (ValueError, TypeError) as error:
-        raise CorruptSampleError(f"no scalar of dtype {dtype}: {error}") from error
+        raise CorruptSampleError(f"not a scalar of dtype {dtype}: {error}") from error
 
 
 def _decode_complex(obj: dict[Any, Any]) -> Any:
@@ -167,7 +167,7 @@ def _decode_complex(obj: dict[Any, Any]) -> Any:
     try:
         return complex(data.decode() if isinstance(data, bytes) else str(data))
     except ValueError as error:
-        raise CorruptSampleError(f"{reprlib.repr(data)} is no complex number") from error
+        raise CorruptSampleError(f"{reprlib.repr(data)} is not a complex number") from error
 
 
 def _decode_pickle(obj: dict[Any, Any], allow_pickle: bool) -> Any:
@@ -177,8 +177,8 @@ def _decode_pickle(obj: dict[Any, Any], allow_pickle: bool) -> Any:
         return obj
     if not allow_pickle:
         raise PickleRefusedError(
-            "an array of Python objects is stored as a pickle, which can run any code when it is loaded; "
-            "open the dataset with allow_pickle=True if you trust where it comes from"
+            "an array of Python objects is stored as a pickle, which can run arbitrary code when it is loaded; "
+            "open the dataset with allow_pickle=True if you trust its source"
         )
     try:
         return pickle.loads(data)
@@ -187,24 +187,24 @@ def _decode_pickle(obj: dict[Any, Any], allow_pickle: bool) -> Any:
 
 
 def _view(data: Any) -> memoryview:
-    """The bytes of an array's or a scalar's data.
+    """The bytes of the data of an array or a scalar.
 
     Raises:
-        CorruptSampleError: the data is no binary.
+        CorruptSampleError: the data is not binary.
     """
     try:
         return memoryview(data)
     except TypeError as error:
-        raise CorruptSampleError(f"an array's data is {type(data).__name__}, not bytes") from error
+        raise CorruptSampleError(f"the data of an array is {type(data).__name__}, not bytes") from error
 
 
 def _shape(shape: Any) -> tuple[int, ...]:
     try:
         sizes = tuple(index(size) for size in (shape if isinstance(shape, Iterable) else (shape,)))
     except TypeError as error:
-        raise CorruptSampleError(f"{reprlib.repr(shape)} is no array shape") from error
+        raise CorruptSampleError(f"{reprlib.repr(shape)} is not an array shape") from error
     if len(sizes) > _MAX_DIMS or any(size < 0 for size in sizes):
-        raise CorruptSampleError(f"{reprlib.repr(shape)} is no array shape")
+        raise CorruptSampleError(f"{reprlib.repr(shape)} is not an array shape")
     return sizes
 
 
@@ -214,28 +214,28 @@ def _dtype(descr: Any, depth: int = 0) -> np.dtype[Any]:
     if isinstance(descr, str):
         return _simple_dtype(descr)
     if not isinstance(descr, (list, tuple)) or depth == _MAX_DTYPE_DEPTH:
-        raise CorruptSampleError(f"{reprlib.repr(descr)} is no dtype")
+        raise CorruptSampleError(f"{reprlib.repr(descr)} is not a dtype")
     fields = [_field(field, depth) for field in descr]
     try:
         return np.dtype(fields)
     except (ValueError, TypeError, OverflowError, MemoryError) as error:
-        raise CorruptSampleError(f"{reprlib.repr(descr)} is no dtype: {error}") from error
+        raise CorruptSampleError(f"{reprlib.repr(descr)} is not a dtype: {error}") from error
 
 
 @lru_cache(maxsize=256)
 def _simple_dtype(name: str) -> np.dtype[Any]:
     if not _DTYPE.fullmatch(name):
-        raise CorruptSampleError(f"{reprlib.repr(name)} is no dtype that an array may have")
+        raise CorruptSampleError(f"{reprlib.repr(name)} is not a dtype that an array can have")
     try:
         return np.dtype(name)
     except (ValueError, TypeError, OverflowError) as error:
-        raise CorruptSampleError(f"{reprlib.repr(name)} is no dtype: {error}") from error
+        raise CorruptSampleError(f"{reprlib.repr(name)} is not a dtype: {error}") from error
 
 
 def _field(field: Any, depth: int) -> tuple[Any, ...]:
     """One field of a structured dtype, from ``[name, type]`` or ``[name, type, shape]``."""
     if not isinstance(field, (list, tuple)) or len(field) not in (2, 3):
-        raise CorruptSampleError(f"{reprlib.repr(field)} is no field of a dtype")
+        raise CorruptSampleError(f"{reprlib.repr(field)} is not a field of a dtype")
     shape = (_shape(field[2]),) if len(field) == 3 else ()
     return (_field_name(field[0]), _dtype(field[1], depth + 1), *shape)
 
@@ -247,4 +247,4 @@ def _field_name(name: Any) -> Any:
         return name
     if isinstance(name, (list, tuple)) and len(name) == 2 and all(isinstance(part, str) for part in name):
         return tuple(name)  # title and name
-    raise CorruptSampleError(f"{reprlib.repr(name)} is no name of a field")
+    raise CorruptSampleError(f"{reprlib.repr(name)} is not a name of a field")

@@ -1,4 +1,4 @@
-"""Values that are made when they are first needed."""
+"""Values that are made on first use."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ T = TypeVar("T")
 
 
 class Once(Generic[T]):
-    """A value that is made once, by the thread that asks first, while others wait for it.
+    """A value that is made once, by the first thread that needs it, while other threads wait.
 
-    A forked child does not wait for a thread of its parent, which it does not have: there it is made anew.
+    A forked child does not wait for a thread of its parent, which does not exist there, but makes the value itself.
     """
 
     def __init__(self) -> None:
@@ -24,11 +24,11 @@ class Once(Generic[T]):
 
     @property
     def is_made(self) -> bool:
-        """Whether `get` returns at once."""
+        """Whether `get` returns immediately."""
         return bool(self._values)
 
     def get(self, make: Callable[[], T]) -> T:
-        """The value; `make` is called if there is none yet. Where that fails, the next call tries again."""
+        """The value; `make` is called if it does not exist. If that fails, the next call tries again."""
         if not self._values:
             with self._locks.setdefault(os.getpid(), Lock()):
                 if not self._values:
@@ -37,10 +37,10 @@ class Once(Generic[T]):
 
 
 class lazy(Generic[T]):  # noqa: N801  # used as a decorator
-    """An attribute that is made when it is first used, as by `functools.cached_property`, but without a lock.
+    """An attribute that is made on first use, like `functools.cached_property`, but without a lock.
 
-    A lock could be held by another thread when a process forks. Where two threads make the attribute, one of the two is
-    kept.
+    Another thread could hold a lock when a process forks. If two threads make the attribute at the same time, one of
+    the two values is kept.
     """
 
     def __init__(self, make: Callable[[Any], T]) -> None:

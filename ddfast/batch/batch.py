@@ -1,37 +1,4 @@
-"""A batch: samples in order, and the same samples as typed columns.
-
-The kind of a column
---------------------
-
-A column holds one field across all samples of a batch. Its kind follows from the values alone, by this rule:
-
-========================================  ===========  ==================================================
-values                                    kind         ``batch[name]``
-========================================  ===========  ==================================================
-int, all fit int64                        int64        array of shape ``(n,)``
-int, some above int64, none negative      uint64       array of shape ``(n,)``
-float                                     float64      array of shape ``(n,)``
-float and int, every int exact as float   float64      array of shape ``(n,)``
-bool                                      bool         array of shape ``(n,)``
-complex                                   complex128   array of shape ``(n,)``
-str                                       str          `StrColumn`
-bytes                                     bytes        `BytesColumn` of read-only memoryviews, zero-copy
-arrays of one dtype and shape             array        array of shape ``(n, *shape)``
-numpy scalars of one dtype                array        array of shape ``(n,)``
-arrays of different dtypes or shapes      arrays       `ViewsColumn` of read-only arrays, zero-copy
-anything else, and any mix not listed     object       `ObjectColumn`, decoded when asked for
-========================================  ===========  ==================================================
-
-A field that is missing or None in some sample makes an object column with None there. Object columns are
-also: str or bytes values of 2 GiB and more; arrays and numpy scalars whose dtype is not bool, int, uint,
-float (to 64 bits) or complex (to 128 bits), or that have over 31 dimensions; a field that some sample has
-twice (the last value counts); and fields whose name is not a str. A sample that is no map has no fields.
-Where some sample has a field named ``b"nd"`` or ``b"complex"``, with which arrays and complex numbers are
-marked, all columns are object columns.
-
-Arrays of kinds other than ``arrays`` are private to the batch and may be written to. Every array and view
-keeps the memory of the batches that were read together alive; `Batch.copy` frees a few samples from the many.
-"""
+"""Batches: samples in order, with a table of their fields."""
 
 from __future__ import annotations
 
@@ -40,49 +7,31 @@ import html
 import operator
 from collections.abc import Hashable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from ddfast._native.arena import Pool
 from ddfast._native.columns import (
-    BytesColumn,
     Column,
     ObjectColumn,
-    StrColumn,
     Table,
-    ViewsColumn,
     build_table,
 )
-from ddfast._native.decode import Decoder
-from ddfast.errors import ColumnNameError, CorruptSampleError, DdfastError, KernelError, PickleRefusedError
+from ddfast.batch.origin import DetachedOrigin, Origin
+from ddfast.errors import ColumnNameError, DdfastError, KernelError, PickleRefusedError
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from typing_extensions import Buffer
 
-__all__ = ["Batch", "BytesColumn", "Column", "ObjectColumn", "Origin", "StrColumn", "ViewsColumn"]
+__all__ = ["Batch"]
 
 Values = npt.NDArray[Any] | Column[Any]
 Indices = npt.NDArray[np.int64]
 
-
-SHOWN_COLUMNS = 12  # in the repr of a batch
-
-
-class Origin(Protocol):
-    """The dataset that a batch came from, as far as a batch needs it. It must not refer to the batch."""
-
-    @property
-    def decoder(self) -> Decoder:
-        """What turns packed samples into objects."""
-
-    def keys_of(self, indices: Indices) -> list[str]:
-        """The keys of these samples."""
-
-    def explain(self, error: KernelError | PickleRefusedError, index: int) -> Exception:
-        """What to raise when the sample at ``index`` of the dataset does not decode."""
+MAX_SHOWN_COLUMNS = 12  # in the repr of a batch
 
 
 class Batch(Sequence[Any]):
@@ -90,16 +39,16 @@ class Batch(Sequence[Any]):
 
     ``batch[3]``, ``batch[-1]`` and iteration give samples as plain dicts, exactly what `MsgpackReader`
     yields. ``batch[2:9]`` is a batch of these samples over the same memory. ``batch["label"]`` is a column;
-    the module's documentation states which kind it has, decided over all samples that were delivered
-    together. Nothing is decoded before it is asked for; columns are kept, samples are decoded each time.
+    its kind, which the documentation of `ddfast.batch` describes, depends on all samples that were delivered together.
+    Samples and columns are decoded on access; columns are kept, samples are decoded each time.
 
-    Fields named by an int, which would be a position, are found in `to_dict`.
+    Use `to_dict` for fields whose name is an int, because ``batch[3]`` is a sample.
 
     A raw batch has no columns, and its samples are memoryviews of packed messages.
 
     Parameters:
         table: the packed samples.
-        indices: where in the dataset each sample is; int64, shape ``(len(table),)``.
+        indices: index of each sample in the dataset; int64, shape ``(len(table),)``.
         origin: the dataset.
     """
 
@@ -119,7 +68,7 @@ class Batch(Sequence[Any]):
         self._table = table
         self._indices = indices
         self._origin = origin
-        self._whole: Batch | None = None  # what this one is a slice of
+        self._whole: Batch | None = None  # the batch of which this one is a slice
         self._rows = range(len(table))
         self._names: dict[Any, int] | None = None
         self._columns: dict[Any, Values] = {}
@@ -145,14 +94,14 @@ class Batch(Sequence[Any]):
 
         Parameters:
             samples: one msgpack message each.
-            indices: where in the dataset each of them is; int64, shape ``(len(samples),)``.
+            indices: index of each sample in the dataset; int64, shape ``(len(samples),)``.
             origin: the dataset.
-            columns: names of the columns to make; None for all.
-            raw: make no columns, and give packed samples.
-            pool: where the memory comes from, and goes when the batch does; None for fresh memory.
+            columns: names of the columns to build; None for all.
+            raw: build no columns; samples stay packed.
+            pool: reuse memory of this pool, to which it returns with the batch; None allocates memory.
 
         Raises:
-            CorruptSampleError, or what `origin` makes of it: a sample is no well-formed message.
+            CorruptSampleError, or the error that `origin` explains it by: a sample is not a valid message.
         """
         try:
             return cls(build_table(samples, columns, pool, raw=raw), indices, origin)
@@ -176,19 +125,19 @@ class Batch(Sequence[Any]):
 
         Raises:
             ColumnNameError: no sample has such a field; also a `KeyError`.
-            IndexError: the batch has no such position.
+            IndexError: the position is out of range.
             CorruptSampleError: the sample's bytes are damaged.
         """
         if isinstance(item, str):
             return self._column(item)
         if isinstance(item, slice):
-            return self._part(self._rows[item])
+            return self._sliced(self._rows[item])
         try:
             position = operator.index(item)
         except TypeError:
             return self._column(item)
         if not -len(self) <= position < len(self):
-            raise IndexError(f"sample {position} of a batch of {len(self)}")
+            raise IndexError(f"sample {position} out of range for a batch of {len(self)}")
         return self._sample(self._rows[position])
 
     def __iter__(self) -> Iterator[Any]:
@@ -204,10 +153,10 @@ class Batch(Sequence[Any]):
         return self._table.packed(self._rows[position])
 
     def joined(self) -> tuple[Buffer, npt.NDArray[np.uint64]]:
-        """The packed samples one after the other, in read-only memory, and where each of them ends.
+        """The concatenated packed samples, in read-only memory, and the position of the end of each.
 
-        The memory is that of the batch where the samples lie so in it, as those that were read in the order of
-        the file mostly do, and a copy otherwise. The ends are uint64, shape ``(len(batch),)``.
+        This is the memory of the batch if the samples are adjacent in it, as they mostly are when they were read in
+        file order, and a copy otherwise. The ends are uint64, shape ``(len(batch),)``.
         """
         return self._table.joined(self._rows)
 
@@ -216,13 +165,15 @@ class Batch(Sequence[Any]):
         return self._decoded(self._rows[position])
 
     def run(self, position: int, room: int, *, raw: bool = False) -> list[Any]:
-        """The samples from `position` on that take `room` bytes packed, at least one if there is one left.
+        """The samples from `position` on whose packed size is at most `room` bytes, but at least one if any is left.
 
         Parameters:
-            raw: give copies of the packed samples.
+            position: of the first sample.
+            room: bytes.
+            raw: return copies of the packed samples.
 
         Raises:
-            CorruptSampleError: the first sample is damaged. One that comes later ends the run.
+            CorruptSampleError: the first sample is damaged. A damaged sample after it ends the run.
         """
         rows = self._rows[position:]
         if len(rows) < 2 or rows.step != 1:
@@ -237,12 +188,12 @@ class Batch(Sequence[Any]):
 
     @property
     def indices(self) -> Indices:
-        """Where in the dataset each sample is; int64, shape ``(len(batch),)``."""
+        """Index of each sample in the dataset; int64, shape ``(len(batch),)``."""
         return self._indices
 
     @property
     def keys(self) -> list[str]:
-        """The keys of the samples, looked up when first asked for."""
+        """The keys of the samples, which are read on first access."""
         if self._keys is None:
             self._keys = self._origin.keys_of(self._indices)
         return self._keys
@@ -255,7 +206,7 @@ class Batch(Sequence[Any]):
         return sum(len(self._table.packed(row)) for row in self._rows)
 
     def copy(self) -> Batch:
-        """The same samples in memory of their own. Kinds of columns are decided anew."""
+        """The same samples in their own memory. The kinds of columns are determined again."""
         samples = [self._table.packed(row) for row in self._rows]
         table = build_table(samples, self._selection(), raw=self._table.raw)
         return Batch(table, self._indices.copy(), self._origin)
@@ -266,7 +217,7 @@ class Batch(Sequence[Any]):
             keys = self.keys
         except (DdfastError, OSError):
             keys = None
-        origin = _Detached(keys, self._indices, self._origin.decoder.allow_pickle)
+        origin = DetachedOrigin(keys, self._indices, self._origin.decoder.allow_pickle)
         return _restore, (samples, self._selection(), self._table.raw, np.array(self._indices), origin)
 
     # -- columns
@@ -281,22 +232,22 @@ class Batch(Sequence[Any]):
         return {name: self._column(name) for name in self.columns}
 
     def to_torch(self) -> dict[Any, Any]:
-        """All columns by name, those that are arrays as tensors over the same memory.
+        """All columns by name; arrays are tensors that share the memory.
 
-        Arrays in foreign byte order are copied; an array whose dtype torch does not have stays what it is.
+        Arrays in foreign byte order are copied; arrays of a dtype that torch does not support stay arrays.
         """
         from ddfast.batch.convert import as_tensor
 
         return {name: as_tensor(column) for name, column in self.to_dict().items()}
 
     def to_arrow(self) -> pa.RecordBatch:
-        """A record batch of all columns; numbers, str, bytes and stacked arrays share the batch's memory.
+        """A record batch of all columns; numbers, str, bytes and stacked arrays share the memory of the batch.
 
-        str and bytes become ``string_view`` and ``binary_view``, stacked arrays fixed-shape tensors, and of
-        object columns pyarrow finds out the type.
+        str and bytes become ``string_view`` and ``binary_view``, stacked arrays become fixed-shape tensors, and pyarrow
+        infers the type of object columns.
 
         Raises:
-            TypeError: a column has no Arrow form; the message names it.
+            TypeError: a column cannot be converted; the message names it.
             ImportError: pyarrow is not installed.
         """
         from ddfast.batch.convert import record_batch
@@ -304,7 +255,7 @@ class Batch(Sequence[Any]):
         return record_batch(self._table, self._column_numbers(), self.to_dict(), self._rows)
 
     def _column_numbers(self) -> dict[Any, int]:
-        """Column of the table by name; -1 for those that only decoding finds."""
+        """Number of the table's column by name; -1 for columns of decoded values."""
         if self._whole is not None:
             return self._whole._column_numbers()
         if self._names is None:
@@ -314,7 +265,7 @@ class Batch(Sequence[Any]):
         return self._names
 
     def _decoded_columns(self, names: dict[Any, int]) -> dict[Any, int]:
-        """Make the columns that the table cannot have, from decoded samples."""
+        """Add the columns that the table does not support, from decoded samples."""
         samples = [sample if isinstance(sample, dict) else {} for sample in self]
         found = dict.fromkeys(name for sample in samples for name in sample)
         if self._table.selected:
@@ -351,7 +302,7 @@ class Batch(Sequence[Any]):
 
     def _no_column(self, name: Any) -> str:
         if self._table.raw:
-            return f"no column {name!r}: this batch is raw, read it without raw=True to have columns"
+            return f"no column {name!r}: a raw batch has no columns; read it without raw=True"
         names = [str(known) for known in self.columns]
         others = [field for field in self._fields_of_first() if field not in names]
         close = difflib.get_close_matches(str(name), [*names, *others], n=1)
@@ -360,13 +311,13 @@ class Batch(Sequence[Any]):
         return f"no column {name!r}{hint} The columns are: {', '.join(names) or 'none'}{left_out}"
 
     def _fields_of_first(self) -> list[str]:
-        """The fields of one sample, for a message; none where it cannot be decoded."""
+        """The fields of the first sample, for a message; none if it cannot be decoded."""
         try:
             return [str(field) for field in self._decoded(0)] if len(self) else []
         except (DdfastError, TypeError):
             return []
 
-    # -- the rest
+    # -- helpers
 
     def _sample(self, row: int) -> Any:
         return self._table.packed(row) if self._table.raw else self._decoded(row)
@@ -381,12 +332,12 @@ class Batch(Sequence[Any]):
         whole = self if self._whole is None else self._whole
         return self._origin.explain(error, int(whole._indices[row]))
 
-    def _part(self, rows: range) -> Batch:
+    def _sliced(self, rows: range) -> Batch:
         whole = self if self._whole is None else self._whole
-        part = Batch(self._table, whole._indices[_slice_of(rows)], self._origin)
-        part._whole = whole
-        part._rows = rows
-        return part
+        batch = Batch(self._table, whole._indices[_slice_of(rows)], self._origin)
+        batch._whole = whole
+        batch._rows = rows
+        return batch
 
     def _selection(self) -> list[str] | None:
         return self._table.names if self._table.selected else None
@@ -400,9 +351,9 @@ class Batch(Sequence[Any]):
         if self._table.raw:
             return f"Batch({len(self)} raw samples, {self.nbytes:,} bytes)"
         names = self.columns
-        shown = [f"{name} {self._kind(name)}" for name in names[:SHOWN_COLUMNS]]
-        if len(names) > SHOWN_COLUMNS:
-            shown.append(f"{len(names) - SHOWN_COLUMNS} more")
+        shown = [f"{name} {self._kind(name)}" for name in names[:MAX_SHOWN_COLUMNS]]
+        if len(names) > MAX_SHOWN_COLUMNS:
+            shown.append(f"{len(names) - MAX_SHOWN_COLUMNS} more")
         return f"Batch({len(self)} samples: {', '.join(shown) or 'no columns'})"
 
     def _repr_html_(self) -> str:
@@ -424,32 +375,8 @@ def _value(table: Table, origin: Origin, indices: Indices, column: int, row: int
 
 
 def _slice_of(rows: range) -> slice:
-    """The slice that picks these rows; a range that runs down to 0 has no stop that a slice could name."""
+    """The slice that selects these rows; a descending range to 0 needs None as stop."""
     return slice(rows.start, rows.stop if rows.stop >= 0 else None, rows.step)
-
-
-class _Detached:
-    """What is left of a batch's origin in another process."""
-
-    def __init__(self, keys: list[str] | None, indices: Indices, allow_pickle: bool) -> None:
-        self._keys = keys
-        self._indices = indices
-        self._allow_pickle = allow_pickle
-        self.decoder = Decoder(allow_pickle=allow_pickle)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _Detached, (self._keys, np.array(self._indices), self._allow_pickle)
-
-    def keys_of(self, indices: Indices) -> list[str]:
-        if self._keys is None:
-            raise DdfastError("this batch was pickled by a process that could not read its keys")
-        keys = dict(zip(self._indices.tolist(), self._keys, strict=True))
-        return [keys[index] for index in indices.tolist()]
-
-    def explain(self, error: KernelError | PickleRefusedError, index: int) -> Exception:
-        if isinstance(error, PickleRefusedError):
-            return PickleRefusedError(f"sample {index}: {error}")
-        return CorruptSampleError(f"sample {index} is damaged at byte {error.pos}: {error.reason}")
 
 
 def _restore(

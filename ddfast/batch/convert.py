@@ -1,4 +1,4 @@
-"""Columns of a batch handed to pyarrow and torch."""
+"""Conversion of columns to pyarrow and torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def as_tensor(column: Any) -> Any:
-    """A tensor over the memory of an array column; any other column as it is."""
+    """A tensor that shares the memory of an array column; any other column unchanged."""
     import torch
 
     if not isinstance(column, np.ndarray):
@@ -25,7 +25,7 @@ def as_tensor(column: Any) -> Any:
         column = column.copy()
     try:
         return torch.from_numpy(column)
-    except TypeError:  # a dtype that this torch does not have
+    except TypeError:  # torch does not support the dtype
         return column
 
 
@@ -35,13 +35,13 @@ def record_batch(
     """Columns as an Arrow record batch.
 
     Parameters:
-        table: where the columns come from.
-        numbers: column of the table by name.
+        table: the table with the columns.
+        numbers: number of the table's column by name.
         columns: the values of ``rows`` by name.
-        rows: the samples of the table to take.
+        rows: the samples of the table to convert.
 
     Raises:
-        TypeError: a column has no Arrow form.
+        TypeError: a column cannot be converted.
     """
     import pyarrow as pa
 
@@ -49,7 +49,7 @@ def record_batch(
     for name, column in columns.items():
         if not isinstance(name, str):
             raise TypeError(
-                f"column {name!r} has no Arrow form: Arrow's names are strings; leave it out with columns=..."
+                f"column {name!r} has no Arrow form: names in Arrow are strings; leave it out with columns=..."
             )
         try:
             arrays.append(_array(table, numbers[name], column, rows))
@@ -73,13 +73,13 @@ def _array(table: Table, number: int, column: Any, rows: range) -> pa.Array:
         column = column.astype(column.dtype.newbyteorder("="))
     if column.ndim == 1:
         return pa.array(column)
-    if column.dtype == np.bool_ or column.size == 0:  # Arrow has no tensors of these
+    if column.dtype == np.bool_ or column.size == 0:  # Arrow does not support tensors of these
         return _lists(list(column))
     return pa.FixedShapeTensorArray.from_numpy_ndarray(np.ascontiguousarray(column))
 
 
 def _lists(arrays: list[np.ndarray[Any, Any]]) -> pa.Array:
-    """Arrays of one dtype and as many dimensions as nested lists."""
+    """Arrays of one dtype and number of dimensions as nested lists."""
     import pyarrow as pa
 
     forms = {(array.dtype.newbyteorder("="), array.ndim) for array in arrays}

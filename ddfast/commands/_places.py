@@ -13,8 +13,7 @@ from typing import Any
 
 from ddfast.commands._files import SUFFIX_MD5, SUFFIXES
 from ddfast.errors import DatasetNotFoundError, StorageNotFoundError
-from ddfast.storage import SequentialReader
-from ddfast.storage import is_url
+from ddfast.storage import SequentialReader, is_url
 from ddfast.storage.urls import lengthened, shown, split_url
 
 COPIED = 1 << 20

@@ -36,8 +36,7 @@ from ddfast.commands._places import add_storage_arguments, storage_options
 from ddfast.commands._plot import require_matplotlib
 from ddfast.commands._result import Result, draw, report
 from ddfast.commands._sources import FileOptions, is_dataset, open_files
-from ddfast.storage import SequentialReader
-from ddfast.storage import is_url
+from ddfast.storage import SequentialReader, is_url
 
 RAW_SECONDS = 1.0
 

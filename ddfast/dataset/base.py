@@ -1,4 +1,4 @@
-"""What readers need of a dataset, be it in one file or in many."""
+"""The interface of datasets, in one file or in many, local or remote."""
 
 from __future__ import annotations
 
@@ -20,81 +20,73 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from ddfast._native.engine import Engine
+    from ddfast.storage.transfer.counters import TransferCounters
 
-__all__ = ["Dataset", "Failure", "Server", "Verify", "Wire", "check_verify"]
+__all__ = ["Dataset", "ReadFailure", "Server", "TransferSource", "Verify", "check_verify"]
 
-Failure = KernelError | OSError | PickleRefusedError
+# What reading and decoding raise before the dataset explains it.
+ReadFailure = KernelError | OSError | PickleRefusedError
 
 Verify = Literal["sample"]
 
 
 def check_verify(verify: Verify | None) -> Verify | None:
-    """What readers take for `verify`.
+    """The argument `verify` of readers, checked.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: it has another value.
     """
     if verify not in ("sample", None):
         raise ValueError(f"verify is {verify!r}, not 'sample' or None")
     return verify
 
 
-class Traffic(Protocol):
-    """What is counted of far storage, see `ddfast.storage.Traffic`."""
-
-    requests: int
-    bytes: int
-    retries: int
-    hedged: int
-    throttled: int
-    waited: float
-
-
-class Wire(Protocol):
-    """What far storage is read over."""
+class TransferSource(Protocol):
+    """Remote storage that counts its transfers."""
 
     @property
-    def traffic(self) -> Traffic:
-        """What was read so far, counted."""
+    def counters(self) -> TransferCounters:
+        """The transfers so far, also after the storage was closed."""
 
 
 class Server(Protocol):
-    """What reads for an engine from outside."""
+    """Reads remote files for an engine, in a thread of its own."""
 
     def close(self, timeout: float) -> bool:
-        """Hand back what it was given, and end. Returns False if it needs longer than `timeout` seconds; ask again."""
+        """Cancel its reads and end. Returns False if that takes longer than `timeout` seconds; call it again then."""
 
 
 class Dataset(ABC):
-    """What readers need of a dataset, be it in one file or in many.
+    """A dataset, in one file or in many.
 
     Attributes:
-        path: what messages call it.
-        decoder: what makes objects of its samples.
+        path: its name in messages.
+        decoder: decodes its samples.
         shards: its data files.
-        samples: single samples and short runs of them.
+        samples: reads single samples and short runs directly from the files; None for a remote dataset, whose single
+            samples a `ddfast.loading.fetcher.Fetcher` reads.
         keys: keys of all samples, each read when it is used.
-        key_table: from key to index; made when it is first used.
-        key_table_once: whether it is made.
-        is_remote: whether each read takes so long that even neighbours are to be read ahead.
-        max_gap: samples closer than so many bytes in a file share a read.
-        max_read: bytes of one read at most: reads are cut at that, so that threads share large batches.
-        patience: seconds after which what reads for an engine from outside has given a read up by itself.
-        wire: what was read from far away, counted; None where nothing is.
+        key_table: maps keys to indices; made when it is first used.
+        key_table_once: whether `key_table` is made.
+        is_remote: whether it is under a URL, so that samples in file order are read ahead too.
+        max_gap: samples that are at most this many bytes apart in a file share a read.
+        max_read: size limit of a read in bytes; larger reads are split, so that threads share them.
+        read_timeout: seconds after which a read of remote storage has completed or failed; 0 for files.
+        transfers: counts the transfers from remote storage; None for files.
     """
 
     path: str | Path
     decoder: Decoder
     shards: Shards
-    samples: Samples
+    samples: Samples | None
     keys: Sequence[str]
     key_table: Any
     key_table_once: Once[Any]
     is_remote: bool = False
     max_gap: int = 4 << 10
     max_read: int = 1 << 20
-    patience: float = 0.0
-    wire: Wire | None = None
+    read_timeout: float = 0.0
+    transfers: TransferSource | None = None
 
     @abstractmethod
     def __len__(self) -> int:
@@ -106,18 +98,18 @@ class Dataset(ABC):
         """Bytes of all samples."""
 
     def serve(self, engine: Engine) -> Server | None:
-        """Have what the engine cannot read read from outside; None: it reads all by itself."""
+        """Start reading for an engine what it cannot read itself; None if it reads everything itself."""
         return None
 
     def close(self) -> None:  # noqa: B027  # most have nothing to close
-        """Close files that can be opened again when they are needed: a batch that is kept keeps the dataset."""
+        """Close the files that can be opened again. Batches of the dataset may still use it."""
 
     @abstractmethod
     def search(self, key: str) -> int:
         """Index of the sample with this key, or -1.
 
         Raises:
-            TypeError: the key is no string.
+            TypeError: the key is not a string.
         """
 
     @abstractmethod
@@ -125,7 +117,7 @@ class Dataset(ABC):
         """Key of one sample; negative indices count from the end.
 
         Raises:
-            IndexError: there is no such sample.
+            IndexError: the index is out of range.
         """
 
     @abstractmethod
@@ -133,15 +125,15 @@ class Dataset(ABC):
         """Keys of these samples."""
 
     @abstractmethod
-    def explain(self, error: Failure, index: int | None = None) -> Exception:
-        """What to raise for a failure at sample `index`; None where no sample is to blame."""
+    def explain(self, error: ReadFailure, index: int | None = None) -> Exception:
+        """The error to raise for a failure at sample `index`; None if no single sample failed."""
 
     @abstractmethod
     def explain_read(self, error: KernelError | OSError, indices: NDArray[np.int64] | None) -> Exception:
-        """What to raise for a read that failed; `indices` are the samples that were wanted, if that is known."""
+        """The error to raise for a failed read; `indices` are the requested samples, if they are known."""
 
     def place(self, index: int) -> tuple[str, str | None]:
-        """What the sample is read from, and its key; None where that cannot be told."""
+        """The path that a sample is read from, and its key; None if the key cannot be read."""
         try:
             return os.fspath(self.path), self.key_at(index)
         except (DdfastError, OSError):
@@ -151,7 +143,7 @@ class Dataset(ABC):
         """Index of the sample with this key.
 
         Raises:
-            SampleKeyError: there is none.
+            SampleKeyError: no sample has this key.
         """
         index = self.search(key)
         if index < 0:
@@ -159,11 +151,11 @@ class Dataset(ABC):
         return index
 
     def position(self, index: Any) -> int:
-        """A sample index as it counts from 0; negative ones count from the end.
+        """A sample index as a number from 0; negative indices count from the end.
 
         Raises:
-            SampleIndexError: there is no such sample.
-            TypeError: it is no integer.
+            SampleIndexError: the index is out of range.
+            TypeError: it is not an integer.
         """
         n, position = len(self), operator.index(index)
         if not -n <= position < n:
@@ -171,16 +163,16 @@ class Dataset(ABC):
         return position + n if position < 0 else position
 
     def positions(self, indices: ArrayLike) -> NDArray[np.int64]:
-        """Sample indices as they count from 0; int64, shape ``(n,)``.
+        """Sample indices as numbers from 0; int64, shape ``(n,)``.
 
         Raises:
-            SampleIndexError: there is no such sample.
-            TypeError: they are no integers.
+            SampleIndexError: an index is out of range.
+            TypeError: they are not integers.
         """
         from ddfast.dataset.positions import check_positions
 
         return check_positions(indices, len(self), str(self.path))
 
     def out_of_range(self, index: Any) -> SampleIndexError:
-        """The error for an index that no sample has."""
+        """The error for an index that is out of range."""
         return SampleIndexError(f"index {index} out of range: {self.path} has {len(self):,} samples")

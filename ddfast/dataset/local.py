@@ -1,10 +1,9 @@
-"""One dataset: its files, opened when they are needed, and what its errors say."""
+"""A dataset in one local file: its files, which are opened on demand, and its errors."""
 
 from __future__ import annotations
 
 import mmap
 import os
-import sys
 import time
 import warnings
 from collections.abc import Sequence
@@ -20,8 +19,10 @@ from ddfast._native.samples import Samples
 from ddfast._native.shards import Shards
 from ddfast._native.status import E_CANCELLED, E_CHANGED, E_CHECKSUM, E_EOF, E_FIELDS, E_INDEX, E_SPAN
 from ddfast._native.xxh3 import ChecksumTable
+from ddfast._util.caller import level_of_caller
 from ddfast._util.once import Once, lazy
-from ddfast.dataset.base import Dataset, Failure, Verify, check_verify
+from ddfast.dataset.base import Dataset, ReadFailure, Verify, check_verify
+from ddfast.dataset.messages import RESTORE, too_many_fields
 from ddfast.errors import (
     ChecksumsNotFoundError,
     ClosedError,
@@ -34,7 +35,6 @@ from ddfast.errors import (
     KernelError,
     PickleRefusedError,
     ReadError,
-    TooManyFieldsError,
 )
 from ddfast.format.files import (
     SUFFIX_CHECKSUMS,
@@ -52,35 +52,34 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["LocalDataset"]
+__all__ = ["LocalDataset", "level_of_caller"]
 
-RESTORE = "Restore the data file from a copy, or write the dataset again."
-
-# A dataset that is replaced while it is opened is opened again, as long as others take its place. One whose offsets
-# alone are missing is either damaged, or being replaced: whoever does that puts them there within moments.
+# A dataset that is replaced while it is being opened is opened again, for up to REPLACED_SECONDS. If only its offsets
+# are missing, it is damaged or being replaced; a writer that replaces it adds them within MISSING_SECONDS.
 REPLACED_SECONDS = 10.0
 MISSING_SECONDS = 0.3
 PAUSE_SECONDS = 0.005
 
 
 class LocalDataset(Dataset):
-    """The files of a dataset, shared by all that read it. Safe to use from several threads.
+    """The files of a dataset, shared by all its readers. Safe to use from several threads.
 
-    Opening reads the first and the last page of the offsets file and a few bytes of the keys file; everything else
-    waits until it is used.
+    Opening reads the first and the last page of the offsets file and a few bytes of the keys file; everything else is
+    read when it is used.
 
     Parameters:
         path: the data file.
-        allow_pickle: unpickle arrays of dtype object, which runs whatever code the file asks for.
-        first: of a shard, the index of its first sample among those of all shards.
-        verify: ``"sample"`` to hold every sample that is read against its checksum.
+        allow_pickle: unpickle arrays of dtype object, which can run arbitrary code from the file.
+        first: of a shard, the index of its first sample in the whole dataset.
+        verify: ``"sample"`` to compare every sample that is read with its checksum.
 
     Raises:
         DatasetNotFoundError: there is no data file, or no index.
         IndexFileError: the index is damaged or belongs to another data file.
         ChecksumsNotFoundError: samples are to be verified, and have no checksums.
-        DatasetChangedError: it was replaced by another again and again meanwhile.
-        UnfinishedDatasetError: its writer died while the files took their names, and this process may not rename them.
+        DatasetChangedError: it was replaced repeatedly while it was being opened.
+        UnfinishedDatasetError: its writer ended while it renamed the files, and this process is not allowed to rename
+            the others.
     """
 
     path: Path
@@ -113,7 +112,7 @@ class LocalDataset(Dataset):
             warnings.warn(message, stacklevel=level_of_caller())
 
     def _open_whole(self) -> None:
-        """Open files that are all of one dataset, though it may be replaced meanwhile."""
+        """Open files that all belong to one dataset, even if it is replaced at the same time."""
         begin = last_change = time.monotonic()
         identity = self._identity()
         while True:
@@ -121,7 +120,7 @@ class LocalDataset(Dataset):
             before, identity = identity, self._identity()
             if identity == before and failure is None:
                 return
-            for name in ("keys", "_legacy", "samples"):  # they may be of two datasets
+            for name in ("keys", "_legacy", "samples"):  # they may belong to two datasets
                 self.__dict__.pop(name, None)
             now = time.monotonic()
             if identity != before:
@@ -142,7 +141,7 @@ class LocalDataset(Dataset):
         return None
 
     def _identity(self) -> tuple[int, int]:
-        """Which file the path names at the moment."""
+        """Device and inode of the file that currently has this path."""
         try:
             status = self.path.stat()
         except FileNotFoundError:
@@ -152,15 +151,15 @@ class LocalDataset(Dataset):
         return status.st_dev, status.st_ino
 
     def _lacks_offsets(self, error: DdfastError) -> bool:
-        """Whether of all files only the offsets, or the checksums, are missing, perhaps for a moment."""
+        """Whether only the offsets or the checksums are missing, which may be temporary."""
         missing = isinstance(error, DatasetNotFoundError | ChecksumsNotFoundError)
         return missing and self._suffixed(SUFFIX_KEYS).exists()
 
     def _open(self) -> None:
         """Open the data first and the offsets last.
 
-        Who replaces a dataset takes its offsets away first and puts the new ones there last: where there are offsets,
-        all that was opened before belongs to them, or the data file has changed since.
+        A writer that replaces a dataset removes its offsets first and adds the new ones last. If there are offsets, all
+        files that were opened before belong to them, or the data file has changed since.
         """
         self.file = File(self.path)
         count = self._count_keys()
@@ -215,7 +214,7 @@ class LocalDataset(Dataset):
 
     @lazy
     def keys(self) -> Sequence[str]:
-        """Keys of all samples; each access of one reads what it needs of the keys file.
+        """Keys of all samples, each read from the keys file when it is used.
 
         Raises:
             DatasetNotFoundError: the dataset has no keys file and no legacy index.
@@ -227,7 +226,7 @@ class LocalDataset(Dataset):
             if self._suffixed(SUFFIX_LEGACY_INDEX).exists():
                 return self._legacy[0]
             raise DatasetNotFoundError(
-                f"{path} not found, so samples have no keys. `ddfast index` makes it again"
+                f"{path} not found, so samples have no keys. Create it with `ddfast index`"
             ) from error
 
     def _checksums(self, content: mmap.mmap | bytes | None) -> ChecksumTable:
@@ -237,7 +236,7 @@ class LocalDataset(Dataset):
         return open_checksums(path, len(self.offsets), content)
 
     def _map(self, suffix: str) -> mmap.mmap | bytes | None:
-        # Mapped now, used later: by then another dataset's file may be there.
+        # Mapped now although it is used later, because the file may be replaced until then.
         try:
             return map_file(self._suffixed(suffix))
         except FileNotFoundError:
@@ -245,10 +244,10 @@ class LocalDataset(Dataset):
 
     @property
     def key_table(self) -> KeyTable:
-        """From key to index; made when it is first used.
+        """Maps keys to indices; made when it is first used.
 
         Raises:
-            IndexFileError: the key hashes file is damaged; or there is none, and two keys are equal.
+            IndexFileError: the key hashes file is damaged; or it is missing, and two keys are equal.
         """
         return self.key_table_once.get(self._make_key_table)
 
@@ -268,16 +267,16 @@ class LocalDataset(Dataset):
         """Index of the sample with this key, or -1.
 
         Raises:
-            TypeError: the key is no string.
+            TypeError: the key is not a string.
         """
         self.check_unchanged()
         return self.key_table.find(key)
 
     def check_unchanged(self) -> None:
-        """Refuse to go on where the data file was cut: the mapped index files may be next, and must not be touched.
+        """Check that the data file was not truncated: accessing truncated mapped index files would crash the process.
 
         Raises:
-            DatasetChangedError: its size is another now.
+            DatasetChangedError: its size has changed.
         """
         try:
             self.file.check_unchanged()
@@ -288,7 +287,7 @@ class LocalDataset(Dataset):
         """Key of one sample; negative indices count from the end.
 
         Raises:
-            IndexError: there is no such sample.
+            IndexError: the index is out of range.
         """
         self.check_unchanged()
         return self.keys[index]
@@ -305,14 +304,14 @@ class LocalDataset(Dataset):
 
     # -- errors
 
-    def explain(self, error: Failure, index: int | None = None) -> Exception:
-        """What to raise for a failure at sample `index`; None where no sample is to blame."""
+    def explain(self, error: ReadFailure, index: int | None = None) -> Exception:
+        """The error to raise for a failure at sample `index`; None if no single sample failed."""
         if isinstance(error, PickleRefusedError):
             return PickleRefusedError(f"{self._named(index)}: {error}")
         if isinstance(error, KernelError) and error.code == E_CANCELLED:
-            return ClosedError(f"the reader of {self.path} was closed while it was read from")
+            return ClosedError(f"the reader of {self.path} was closed during a read")
         try:
-            self.check_unchanged()  # a cut file fails in many ways, of which this is the reason
+            self.check_unchanged()  # a truncated file causes many errors; report this reason
         except ReadError as changed:
             return changed
         if isinstance(error, OSError):
@@ -329,22 +328,22 @@ class LocalDataset(Dataset):
             return self.out_of_range(index)
         if error.code == E_SPAN:
             return (IndexFileError if index is None else CorruptSpanError)(
-                f"{self._suffixed(SUFFIX_OFFSETS)} is damaged: the offsets of sample {index} are no range of bytes in "
-                f"the data file ({error.reason}). Restore the offsets file from a copy, or write the dataset again."
+                f"{self._suffixed(SUFFIX_OFFSETS)} is damaged: the offsets of sample {index} are not a range of bytes "
+                f"in the data file ({error.reason}). Restore the offsets file from a copy, or write the dataset again."
             )
         return self._corrupt(error, index)
 
     def explain_read(self, error: KernelError | OSError, indices: NDArray[np.int64] | None) -> Exception:
-        """What to raise for a read that failed; `indices` are the samples that were wanted, if that is known."""
+        """The error to raise for a failed read; `indices` are the requested samples, if they are known."""
         return self.explain(
             error, None if indices is None else self._sample_at(getattr(error, "pos", -1), indices)
         )
 
     def _sample_at(self, position: int, indices: NDArray[np.int64]) -> int | None:
-        """Which of some samples holds a byte of the file."""
+        """The sample among `indices` that contains a byte of the file."""
         try:
             spans = self.offsets.spans(indices).tolist()
-        except KernelError:  # an offset is damaged too, and will be told when its batch is due
+        except KernelError:  # an offset is damaged too, which is reported when its batch is due
             return None
         for index, (start, stop) in zip(indices.tolist(), spans, strict=True):
             if start <= position < stop:
@@ -354,16 +353,15 @@ class LocalDataset(Dataset):
     def _changed(self, error: KernelError | OSError) -> Exception:
         if isinstance(error, OSError):
             return ReadError(
-                error.errno, f"{error.strerror}: cannot tell the size of {self.path}", str(self.path)
+                error.errno, f"{error.strerror}: cannot determine the size of {self.path}", str(self.path)
             )
         if error.pos == self.data_size:
             return DatasetChangedError(
-                f"{self.path} is not the file any more that was opened, though it has as many bytes: it was replaced. "
-                "Open it again."
+                f"{self.path} was replaced by a file of the same size after it was opened. Open it again."
             )
         return DatasetChangedError(
-            f"{self.path} had {self.data_size:,} bytes when it was opened and has {error.pos:,} now: it was cut or "
-            "rewritten in place. Replace datasets by renaming a new file over the old one, and open it again."
+            f"{self.path} had {self.data_size:,} bytes when it was opened and has {error.pos:,} now: it was truncated "
+            "or rewritten in place. Replace datasets by renaming a new file over the old one, and open it again."
         )
 
     def _corrupt(self, error: KernelError, index: int | None) -> Exception:
@@ -389,19 +387,3 @@ class LocalDataset(Dataset):
             return f"{self.path}: sample {index}{of_all} ({self.keys[index]!r})"
         except (DdfastError, OSError):
             return f"{self.path}: sample {index}{of_all}"
-
-
-def too_many_fields(sample: str, error: KernelError) -> TooManyFieldsError:
-    """The error for a batch with more fields than it may have; `sample` is the one that is too much."""
-    return TooManyFieldsError(f"{sample}: {error.reason}. Choose columns=[...], or take smaller batches")
-
-
-def level_of_caller() -> int:
-    """The stack level of whoever opens a dataset, as `warnings.warn` called from the same function counts it."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] in (
-        "ddfast",
-        "functools",
-    ):
-        level, frame = level + 1, frame.f_back
-    return level

@@ -1,6 +1,6 @@
-"""Where a dataset is: the name of a data file, a pattern, a list of files, or URLs of these.
+"""The location of a dataset: the path of a data file, a pattern, a list of files, or URLs.
 
-Imports nearly nothing, because each import delays the first sample of a program.
+Imports very little, because each import delays the first sample of a program.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from ddfast.dataset.options import RemoteOptions
 from ddfast.errors import DatasetNotFoundError
 from ddfast.format.files import SUFFIXES
 
-__all__ = ["Source", "is_plain", "is_remote", "list_shards", "name_of", "path_of", "shown_name"]
+__all__ = ["DatasetLocation", "is_plain", "is_remote", "list_shards", "name_of", "path_of", "shown_name"]
 
-Source = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+DatasetLocation = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
 def is_remote(source: str | os.PathLike[str]) -> bool:
-    """Whether a data file, or a pattern, is a URL, other than one of a file."""
+    """Whether a data file or a pattern is a URL, except for a ``file:`` URL."""
     return _scheme_of(source) not in (None, "file")
 
 
 def path_of(source: str | os.PathLike[str]) -> str:
-    """The path that a URL of a file means; everything else stays as it is."""
+    """The path of a ``file:`` URL; anything else unchanged."""
     if _scheme_of(source) != "file":
         return os.fspath(source)
     from ddfast.storage.backends.local import path_of
@@ -34,7 +34,7 @@ def path_of(source: str | os.PathLike[str]) -> str:
 
 
 def shown_name(source: str | os.PathLike[str]) -> str:
-    """What messages call a data file: a path, or a URL without what may be secret."""
+    """The name of a data file in messages: a path, or a URL without secrets."""
     name = os.fspath(source)
     if _scheme_of(source) is None:
         return name
@@ -43,23 +43,23 @@ def shown_name(source: str | os.PathLike[str]) -> str:
     return shown(name)
 
 
-def is_plain(source: Source) -> bool:
-    """Whether `source` is the path of one data file: no list, and no pattern unless a file has that very name."""
+def is_plain(source: DatasetLocation) -> bool:
+    """Whether `source` is the path of one local data file, not a list or a pattern."""
     if not isinstance(source, str | os.PathLike) or is_remote(source):
         return False
     path = path_of(source)
     return not glob.has_magic(path) or os.path.exists(path)  # noqa: PTH110  # pathlib is slow to import and to call
 
 
-def list_shards(source: Source, remote: RemoteOptions = RemoteOptions()) -> list[Any]:  # noqa: B008  # a tuple
-    """The shards that a pattern matches, sorted by name, or the items of a list.
+def list_shards(source: DatasetLocation, remote: RemoteOptions = RemoteOptions()) -> list[Any]:  # noqa: B008  # a tuple
+    """The shards that match a pattern, sorted by name, or the items of a list.
 
-    Index files that a pattern such as ``train*`` matches are left out.
+    Index files that match a pattern such as ``train*`` are left out.
 
     Raises:
-        DatasetNotFoundError: nothing matches the pattern.
-        UnsupportedIOError: it is a pattern for a web server.
-        StorageError: a store did not give its list.
+        DatasetNotFoundError: no file matches the pattern.
+        UnsupportedIOError: the pattern is for a web server, which cannot list files.
+        StorageError: listing the object store failed.
     """
     if not isinstance(source, str | os.PathLike):
         return list(source)
@@ -77,8 +77,8 @@ def list_shards(source: Source, remote: RemoteOptions = RemoteOptions()) -> list
     return found
 
 
-def name_of(source: Source, paths: Sequence[str | os.PathLike[str]]) -> str:
-    """What messages call the shards."""
+def name_of(source: DatasetLocation, paths: Sequence[str | os.PathLike[str]]) -> str:
+    """The name of the shards in messages."""
     if isinstance(source, str | os.PathLike):
         return shown_name(source)
     names = [shown_name(path) for path in paths]

@@ -1,4 +1,4 @@
-"""Open the dataset that a path, a pattern, a list of paths or a URL names."""
+"""Open the dataset at a path, a pattern, a list of paths or a URL."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from collections.abc import Sequence
 
 from ddfast.dataset.base import Dataset, Verify
 from ddfast.dataset.local import LocalDataset
-from ddfast.dataset.location import Source, is_plain, is_remote, list_shards, name_of, path_of, shown_name
+from ddfast.dataset.location import (
+    DatasetLocation,
+    is_plain,
+    is_remote,
+    list_shards,
+    name_of,
+    path_of,
+    shown_name,
+)
 from ddfast.dataset.options import RemoteOptions
 
 __all__ = ["open_dataset", "open_file", "open_files"]
@@ -20,7 +28,7 @@ def open_file(
     verify: Verify | None = None,
     remote: RemoteOptions = RemoteOptions(),  # noqa: B008  # a tuple
 ) -> Dataset:
-    """The dataset in just this file; errors as those of `open_dataset`."""
+    """The dataset in this file; errors as those of `open_dataset`."""
     if is_remote(path):
         return open_files([path], shown_name(path), allow_pickle=allow_pickle, verify=verify, remote=remote)
     return LocalDataset(path_of(path), allow_pickle=allow_pickle, verify=verify)
@@ -34,7 +42,7 @@ def open_files(
     verify: Verify | None = None,
     remote: RemoteOptions = RemoteOptions(),  # noqa: B008  # a tuple
 ) -> Dataset:
-    """The dataset in just these files, which messages call `name`; errors as those of `open_dataset`."""
+    """The dataset in these files, with its name in messages; errors as those of `open_dataset`."""
     names = [path_of(path) for path in paths]
     if any(map(is_remote, names)):
         from ddfast.dataset.remote_open import open_remote
@@ -46,19 +54,19 @@ def open_files(
 
 
 def open_dataset(
-    source: Source,
+    source: DatasetLocation,
     *,
     allow_pickle: bool = False,
     verify: Verify | None = None,
     remote: RemoteOptions = RemoteOptions(),  # noqa: B008  # a tuple
 ) -> Dataset:
-    """The dataset in one file, or the one in all files that match a pattern or are listed; files may be URLs.
+    """The dataset in one file, or in all files that match a pattern or are listed. Files can be URLs.
 
     Raises:
-        DatasetNotFoundError: a data file or the index of one is missing, or nothing matches the pattern.
+        DatasetNotFoundError: a data file or its index is missing, or no file matches the pattern.
         IndexFileError: an index is damaged.
-        ChecksumsNotFoundError: samples are to be verified, and those of a file have no checksums.
-        StorageError: what is under a URL cannot be had.
+        ChecksumsNotFoundError: samples are to be verified, and a file has no checksums.
+        StorageError: the remote storage fails.
     """
     if isinstance(source, str | os.PathLike) and is_plain(source):
         return open_file(source, allow_pickle=allow_pickle, verify=verify)

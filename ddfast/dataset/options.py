@@ -1,4 +1,4 @@
-"""How datasets under URLs are read."""
+"""Options of remote datasets, which are read from URLs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from ddfast.storage.transfer.retry import RetryPolicy as Attempts
+    from ddfast.storage.transfer.retry import RetryPolicy
 
 __all__ = ["CACHE_BYTES", "PREFETCH_BYTES", "READ_TIMEOUT", "RemoteOptions"]
 
@@ -17,20 +17,21 @@ CACHE_BYTES = 64 << 30
 
 
 class RemoteOptions(NamedTuple):
-    """How datasets under URLs are read; those in files have no use for it.
+    """How remote datasets are read. Datasets in files ignore these options.
 
     Attributes:
-        storage_options: what `ddfast.storage.open_storage` takes besides the URL.
-        cache: folder for blocks of what was read; None for no such cache.
-        cache_bytes: what it may take of the disk.
-        attempts: how patient reads are; None to make `timeout` the time of a read, all attempts included.
-        prefetch_bytes, queue_depth, timeout: as those of readers; no `queue_depth` leaves it to what is measured.
+        storage_options: arguments of `ddfast.storage.open_storage` besides the URL.
+        cache: folder in which blocks that were read are cached; None for no cache.
+        cache_bytes: disk space for the cache.
+        retry: retry policy of reads; None for the default policy with `timeout` as the limit of a read, retries
+            included.
+        prefetch_bytes, queue_depth, timeout: as those of readers; without `queue_depth`, measurements decide it.
     """
 
     storage_options: Mapping[str, Any] | None = None
     cache: str | os.PathLike[str] | None = None
     cache_bytes: int = CACHE_BYTES
-    attempts: Attempts | None = None
+    retry: RetryPolicy | None = None
     prefetch_bytes: int = PREFETCH_BYTES
     queue_depth: int | None = None
     timeout: float = READ_TIMEOUT

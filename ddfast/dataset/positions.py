@@ -1,4 +1,4 @@
-"""Sample indices as they count from 0."""
+"""Sample indices as numbers from 0."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ __all__ = ["check_positions"]
 
 
 def check_positions(indices: ArrayLike, n: int, name: str) -> NDArray[np.int64]:
-    """Sample indices as they count from 0; int64, shape ``(k,)``.
+    """Sample indices as numbers from 0; int64, shape ``(k,)``.
 
     Parameters:
-        indices: integers in one dimension; negative ones count from the end.
-        n: number of samples there are.
-        name: what has them.
+        indices: integers in one dimension; negative indices count from the end.
+        n: number of samples.
+        name: name of the dataset or reader in messages.
 
     Raises:
-        SampleIndexError: there is no such sample.
-        TypeError: they are no integers.
+        SampleIndexError: an index is out of range.
+        TypeError: they are not integers.
     """
     array = np.asarray(indices)
     if array.size == 0:

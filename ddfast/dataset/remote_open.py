@@ -64,10 +64,10 @@ def open_remote(
         IndexFileError: an index file is damaged or belongs to another data file.
         ChecksumsNotFoundError: samples are to be verified, and a file has no checksums.
         StorageError: a file could not be read.
-        TypeError: `remote.attempts` is not a retry policy.
+        TypeError: `remote.retry` is not a retry policy.
     """
     verify = check_verify(verify)
-    retry = RetryPolicy.within(remote.timeout) if remote.attempts is None else remote.attempts
+    retry = RetryPolicy.within(remote.timeout) if remote.retry is None else remote.retry
     if not isinstance(retry, RetryPolicy):
         raise TypeError(
             f"retry is {retry!r}, not a ddfast.storage.RetryPolicy such as RetryPolicy(retries=3)"
@@ -81,7 +81,7 @@ def open_remote(
         raise
     firsts = np.cumsum([0, *(len(shard.offsets) for shard in shards)], dtype=np.int64)
     keyed = [KeyedRemoteShard(session, number, shard) for number, shard in enumerate(shards)]
-    keys = ShardKeys(keyed, firsts, kept=None)
+    keys = ShardKeys(keyed, firsts, max_open=None)
     return RemoteDataset(
         name,
         shards,
@@ -89,7 +89,6 @@ def open_remote(
         keys=lambda: keys,
         key_table=lambda: ShardKeyTable(keyed, keys),
         allow_pickle=allow_pickle,
-        remote=remote,
     )
 
 

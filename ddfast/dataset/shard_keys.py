@@ -1,4 +1,4 @@
-"""The keys of all shards of a dataset: by index, and the other way round."""
+"""The keys of all shards of a dataset: keys by index, and indices by key."""
 
 from __future__ import annotations
 
@@ -27,51 +27,51 @@ from ddfast.format.files import SUFFIX_KEY_HASHES, SUFFIX_LEGACY_INDEX, SUFFIX_O
 from ddfast.format.index import legacy_load_index, load_key_hashes
 from ddfast.format.keys import Keys
 
-__all__ = ["Shard", "ShardKeyTable", "ShardKeys"]
+__all__ = ["LocalShard", "ShardKeyTable", "ShardKeys"]
 
 BIG_ENDIAN = np.dtype(">u8")
 
-# Keys files that are open at a time, each with a file descriptor.
-KEPT = 16
+# Number of keys files that stay open, each with a file descriptor.
+MAX_OPEN = 16
 
 
 class KeyedShard(Protocol):
-    """What is asked of a shard to know its keys."""
+    """A shard that can load its keys."""
 
     @property
     def path(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
 
     @property
     def samples(self) -> int:
-        """How many it has."""
+        """Number of samples."""
 
     def open_keys(self) -> Sequence[str]:
         """Its keys.
 
         Raises:
-            FileNotFoundError: it has none.
+            FileNotFoundError: it has no keys file.
         """
 
     def load_hashes(self) -> tuple[bytes, NDArray[np.uint64]]:
         """Salt and hashes of its keys; errors as those of `open_keys`."""
 
     def check(self) -> None:
-        """Raise `DatasetChangedError` if what was read before this call need not belong to it."""
+        """Raise `DatasetChangedError` if data that was read before this call may belong to another dataset."""
 
     def __hash__(self) -> int: ...
 
 
 @dataclass(frozen=True)
-class Shard:
-    """What is known of a shard since it was listed.
+class LocalShard:
+    """A shard in local files, as it was when it was listed.
 
     Parameters:
         path: the data file.
-        samples: how many it has.
-        size, modified: bytes of the data file and time of its last change in ns; a file that differs is another one.
-        offsets: its offsets, where there is no file of them.
-        sums: its checksums likewise, if samples are verified.
+        samples: number of samples.
+        size, modified: size of the data file in bytes, and its modification time in ns, to detect that it is replaced.
+        offsets: its offsets, if there is no offsets file.
+        sums: its checksums in that case, if samples are verified.
     """
 
     path: str
@@ -82,21 +82,23 @@ class Shard:
     sums: ChecksumTable | None = field(default=None, compare=False)
 
     def check(self) -> None:
-        """Hold the files that are there now against what is known.
+        """Check that the files are still those of this shard.
 
-        Whoever replaces a dataset takes its offsets away first: what was read of the other index files before this call
-        belongs to the shard.
+        A writer that replaces a dataset removes its offsets first. After this check, all data that was read from the
+        other index files before belongs to the shard.
 
         Raises:
             DatasetChangedError: the shard was replaced or changed.
-            DatasetNotFoundError: it is gone.
+            DatasetNotFoundError: it was removed.
         """
         try:
             status = os.stat(self.path)  # noqa: PTH116
             if self.offsets is None:
                 os.stat(self.path + SUFFIX_OFFSETS)  # noqa: PTH116
         except FileNotFoundError as error:
-            raise DatasetNotFoundError(f"{error.filename} not found, though it was there") from None
+            raise DatasetNotFoundError(
+                f"{error.filename} not found: it was removed after the shards were listed"
+            ) from None
         if (status.st_size, status.st_mtime_ns) != (self.size, self.modified):
             raise self.changed()
 
@@ -115,9 +117,9 @@ class Shard:
         return load_key_hashes(path_append(self.path, SUFFIX_KEY_HASHES))
 
     def changed(self) -> DatasetChangedError:
-        """The error for a shard that is not what it was."""
+        """The error for a shard that has changed."""
         return DatasetChangedError(
-            f"{self.path} was replaced or changed since the shards were listed: open the dataset again"
+            f"{self.path} was replaced or changed since the shards were listed; open the dataset again"
         )
 
 
@@ -127,7 +129,7 @@ def _open_keys(shard: KeyedShard) -> Sequence[str]:
     shard.check()
     if len(keys) != shard.samples:
         raise IndexFileError(
-            f"{shard.path} has {shard.samples:,} samples, but {len(keys):,} keys: write it again"
+            f"{shard.path} has {shard.samples:,} samples, but {len(keys):,} keys; write it again"
         )
     return keys
 
@@ -137,17 +139,18 @@ class ShardKeys(Sequence[str]):
 
     Parameters:
         shards: the shards.
-        firsts: index of each shard's first sample, and at last their number; int64, shape ``(len(shards) + 1,)``.
-        kept: shards whose keys stay open; None for all.
+        firsts: index of the first sample of each shard, and the number of all samples; int64, shape
+            ``(len(shards) + 1,)``.
+        max_open: number of shards whose keys stay open; None for all.
     """
 
     def __init__(
-        self, shards: Sequence[KeyedShard], firsts: NDArray[np.int64], kept: int | None = KEPT
+        self, shards: Sequence[KeyedShard], firsts: NDArray[np.int64], max_open: int | None = MAX_OPEN
     ) -> None:
         self._shards = shards
         self._firsts = firsts
         self._len = int(firsts[-1])
-        self._open = lru_cache(kept)(_open_keys)
+        self._open = lru_cache(max_open)(_open_keys)
 
     def __len__(self) -> int:
         return self._len
@@ -161,7 +164,7 @@ class ShardKeys(Sequence[str]):
             start, stop, step = index.indices(self._len)
             if step != 1:
                 return self.take(np.arange(start, stop, step))
-            return [key for part in self._parts(start, stop) for key in part]
+            return [key for keys in self._by_shard(start, stop) for key in keys]
         position = operator.index(index)
         if not -self._len <= position < self._len:
             raise self._outside(index)
@@ -170,8 +173,8 @@ class ShardKeys(Sequence[str]):
         return self.of(number)[position - int(self._firsts[number])]
 
     def __iter__(self) -> Iterator[str]:
-        for part in self._parts(0, self._len):
-            yield from part
+        for keys in self._by_shard(0, self._len):
+            yield from keys
 
     def take(self, indices: ArrayLike) -> list[str]:
         """Keys of many samples.
@@ -180,14 +183,14 @@ class ShardKeys(Sequence[str]):
             indices: integers from 0 up to ``len(self)``, shape ``(n,)``.
 
         Raises:
-            SampleIndexError: one of them lies outside.
+            SampleIndexError: an index is out of range.
         """
         chosen = np.ascontiguousarray(indices, dtype=np.int64)
         outside = np.flatnonzero((chosen < 0) | (chosen >= self._len))
         if outside.size:
             raise self._outside(int(chosen[outside[0]]))
         numbers = np.searchsorted(self._firsts, chosen, "right") - 1
-        order = np.argsort(numbers, kind="stable")  # each file is opened once
+        order = np.argsort(numbers, kind="stable")  # opens each file once
         taken = [""] * len(chosen)
         for run in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1) if chosen.size else ():
             number = int(numbers[run[0]])
@@ -202,7 +205,7 @@ class ShardKeys(Sequence[str]):
         """Keys of one shard.
 
         Raises:
-            FileNotFoundError: it has none.
+            FileNotFoundError: it has no keys file.
         """
         return self._open(self._shards[number])
 
@@ -210,24 +213,24 @@ class ShardKeys(Sequence[str]):
         """Close the keys files that are open."""
         self._open.cache_clear()
 
-    def _parts(self, start: int, stop: int) -> Iterator[Sequence[str]]:
+    def _by_shard(self, start: int, stop: int) -> Iterator[Sequence[str]]:
         for number in range(len(self._shards)):
             first, last = int(self._firsts[number]), int(self._firsts[number + 1])
             if max(first, start) < min(last, stop):
                 yield self.of(number)[max(start - first, 0) : stop - first]
 
     def _outside(self, index: int) -> SampleIndexError:
-        return SampleIndexError(f"there are {self._len:,} keys, none at index {index}")
+        return SampleIndexError(f"index {index} out of range: there are {self._len:,} keys")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {len(self._shards):,} shards: {self._len:,} keys>"
 
 
 class ShardKeyTable:
-    """From key to index over all shards: one table in memory, 13 to 19 bytes a key. Of equal keys, the first counts.
+    """Maps keys of all shards to indices; one table in memory, 13 to 19 bytes per key. Finds the first of equal keys.
 
-    Building it reads the key hashes of all shards, one file after the other; where a file is missing or hashed with
-    another salt than the others, as only very rarely happens, it reads the keys.
+    Building it reads the key hashes of all shards, one file after the other. If a file is missing, or has another salt
+    than the others, which is very rare, it reads the keys instead.
 
     Parameters:
         shards: the shards.
@@ -241,9 +244,9 @@ class ShardKeyTable:
     def __init__(self, shards: Sequence[KeyedShard], keys: ShardKeys) -> None:
         content = _gather_hashes(shards, keys)
         self._kept: NDArray[np.int64] | None = (
-            None  # where the table's hashes come from, if not from all keys in turn
+            None  # indices of the keys in the table, if it does not have all of them
         )
-        self._odd: dict[str, int] = {}  # keys with the hash of another key
+        self._odd: dict[str, int] = {}  # keys with the same hash as another key
         try:
             self._table = KeyTable(content)
         except KernelError as error:
@@ -255,7 +258,7 @@ class ShardKeyTable:
         """Index of the first sample with this key, or -1.
 
         Raises:
-            TypeError: the key is no string.
+            TypeError: the key is not a string.
         """
         position = self._table.find(key)
         if self._odd and key in self._odd:
@@ -264,7 +267,7 @@ class ShardKeyTable:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that it takes."""
+        """Size in bytes."""
         return self._table.nbytes + (0 if self._kept is None else self._kept.nbytes)
 
     def _without_repeats(self, content: NDArray[np.uint64], keys: ShardKeys) -> KeyTable:
@@ -283,7 +286,7 @@ class ShardKeyTable:
 def _gather_hashes(shards: Sequence[KeyedShard], keys: ShardKeys) -> NDArray[np.uint64]:
     """The content of a key hashes file of all shards."""
     content = np.empty(len(keys) + 1, BIG_ENDIAN)
-    content[0] = hash_key("0")  # the salt that nearly every dataset has
+    content[0] = hash_key("0")  # the salt of nearly every dataset
     salt = content[:1].tobytes()
     at = 1
     for number, shard in enumerate(shards):

@@ -1,7 +1,7 @@
-"""Many datasets as one: shards of a split dataset, with one order over all of their samples.
+"""The shards of a split dataset as one dataset, with one order over all of their samples.
 
-Listing the shards looks at the sizes of their files and opens none of them, so that a dataset may have thousands. What
-is known of a shard from then on holds for the file that was there: another one in its place is refused.
+Listing the shards reads the sizes of their files and opens none of them, so that a dataset can have thousands. A shard
+whose files are replaced after that is refused.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from ddfast._native.samples import Samples
 from ddfast._native.shards import Shards
 from ddfast._native.status import E_CANCELLED
 from ddfast._util.once import Once
-from ddfast.dataset.base import Dataset, Failure, Verify, check_verify
+from ddfast.dataset.base import Dataset, ReadFailure, Verify, check_verify
 from ddfast.dataset.local import LocalDataset
-from ddfast.dataset.shard_keys import Shard, ShardKeys, ShardKeyTable
+from ddfast.dataset.shard_keys import LocalShard, ShardKeys, ShardKeyTable
 from ddfast.errors import ClosedError, DdfastError, KernelError, ReadError
 from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIX_OFFSETS, damaged
 from ddfast.format.index import check_checksums_size, no_checksums
@@ -38,25 +38,25 @@ __all__ = ["ShardedDataset"]
 
 TOO_MANY = (errno.EMFILE, errno.ENFILE)
 
-# Files are looked at by several threads where there are many: each look may take a network's round trip.
+# Several threads examine the files if there are many, because each may take a network round trip.
 THREADS = 16
 SHARDS_PER_THREAD = 32
 
 
 class ShardedDataset(Dataset):
-    """The files of all shards, opened when they are needed and closed again when there are too many. Safe to use from
-    several threads.
+    """The files of all shards, opened when they are needed and closed when too many are open. Safe to use from several
+    threads.
 
     Parameters:
         paths: the data files.
-        name: what messages call them all.
-        allow_pickle: unpickle arrays of dtype object, which runs whatever code the file asks for.
-        verify: ``"sample"`` to hold every sample that is read against its checksum.
+        name: name of the dataset in messages.
+        allow_pickle: unpickle arrays of dtype object, which can run arbitrary code from the files.
+        verify: ``"sample"`` to compare every sample that is read with its checksum.
 
     Raises:
-        DatasetNotFoundError: a data file, or the index of one, is missing.
-        IndexFileError: an offsets file, or one of checksums, is damaged.
-        ChecksumsNotFoundError: samples are to be verified, and those of a shard have no checksums.
+        DatasetNotFoundError: a data file or its index is missing.
+        IndexFileError: an offsets file or a checksums file is damaged.
+        ChecksumsNotFoundError: samples are to be verified, and a shard has no checksums.
     """
 
     def __init__(
@@ -92,11 +92,11 @@ class ShardedDataset(Dataset):
 
     @property
     def samples(self) -> Samples:  # type: ignore[override]
-        """Single samples and short runs of them."""
+        """Reads single samples and short runs of them."""
         return self._open()[2]
 
     def _open(self) -> tuple[int, Shards, Samples]:
-        """Both of the above; a forked child has its own, since a thread of the parent may hold the lock."""
+        """Both of the above. A forked child has its own, because a thread of the parent may hold their lock."""
         opened = self._opened
         if opened is None or opened[0] != os.getpid():
             shards = Shards([_spec(shard, self._verify) for shard in self._list])
@@ -104,7 +104,7 @@ class ShardedDataset(Dataset):
         return opened
 
     def close(self) -> None:
-        """Close all files, but for those that are being read."""
+        """Close all files, except those that are being read."""
         self._opened = None
         self.keys.close()
 
@@ -112,7 +112,7 @@ class ShardedDataset(Dataset):
 
     @property
     def key_table(self) -> ShardKeyTable:
-        """From key to index, for all shards: 16.5 bytes a key."""
+        """Maps keys to indices, for all shards; 16.5 bytes per key."""
         return self.key_table_once.get(lambda: ShardKeyTable(self._list, self.keys))
 
     def search(self, key: str) -> int:
@@ -129,17 +129,17 @@ class ShardedDataset(Dataset):
 
     # -- errors
 
-    def explain(self, error: Failure, index: int | None = None) -> Exception:
-        """What to raise for a failure at sample `index`; None where no sample is to blame."""
+    def explain(self, error: ReadFailure, index: int | None = None) -> Exception:
+        """The error to raise for a failure at sample `index`; None if no single sample failed."""
         if index is None or not 0 <= index < len(self):
             return self._explain_no_sample(error, index)
         number = int(np.searchsorted(self._firsts, index, "right")) - 1
         local = index - int(self._firsts[number])
-        dataset = self._open_shard(number, error, f" (sample {local}, {index} of all shards, was to be read)")
+        dataset = self._open_shard(number, error, f" (while reading sample {local}, {index} of all shards)")
         return dataset if isinstance(dataset, Exception) else dataset.explain(error, local)
 
     def explain_read(self, error: KernelError | OSError, indices: NDArray[np.int64] | None) -> Exception:
-        """What to raise for a read that failed; `indices` are the samples that were wanted."""
+        """The error to raise for a failed read; `indices` are the requested samples, if they are known."""
         if indices is None or _is_cancelled(error):
             return self._explain_no_sample(error, None)
         number: int = getattr(error, "item", 0)
@@ -149,17 +149,17 @@ class ShardedDataset(Dataset):
             return dataset
         return dataset.explain_read(error, indices[(indices >= first) & (indices < stop)] - first)
 
-    def _explain_no_sample(self, error: Failure, index: int | None) -> Exception:
+    def _explain_no_sample(self, error: ReadFailure, index: int | None) -> Exception:
         if _is_cancelled(error):
-            return ClosedError(f"the reader of {self.path} was closed while it was read from")
+            return ClosedError(f"the reader of {self.path} was closed during a read")
         if index is not None:
             return self.out_of_range(index)
         if isinstance(error, OSError):
             return ReadError(error.errno, f"{error.strerror}: cannot read {self.path}", str(self.path))
         return ReadError(f"{self.path}: {error}")
 
-    def _open_shard(self, number: int, error: Failure, what: str) -> LocalDataset | Exception:
-        """One shard by itself, to say what is wrong with it; or the reason why it cannot be opened."""
+    def _open_shard(self, number: int, error: ReadFailure, what: str) -> LocalDataset | Exception:
+        """One shard as a dataset, to explain an error; or the error that prevents opening it."""
         shard = self._list[number]
         try:
             if isinstance(error, OSError) and error.errno in TOO_MANY:
@@ -175,19 +175,19 @@ class ShardedDataset(Dataset):
         except DdfastError as reason:
             return type(reason)(f"{reason}{what}")
         except OSError as reason:
-            advice = "; `ulimit -n` sets how many files may be open" if reason.errno in TOO_MANY else ""
+            advice = "; increase the limit of open files with `ulimit -n`" if reason.errno in TOO_MANY else ""
             return ReadError(
                 reason.errno, f"{reason.strerror}: cannot open {shard.path}{what}{advice}", shard.path
             )
         return dataset
 
 
-def _is_cancelled(error: Failure) -> bool:
+def _is_cancelled(error: ReadFailure) -> bool:
     return isinstance(error, KernelError) and error.code == E_CANCELLED
 
 
-def _spec(shard: Shard, verify: Verify | None) -> Spec:
-    """A shard as the kernel takes it."""
+def _spec(shard: LocalShard, verify: Verify | None) -> Spec:
+    """The description of a shard for the kernel."""
     offsets: str | OffsetTable = shard.path + SUFFIX_OFFSETS
     sums: str | ChecksumTable | None = None if verify is None else shard.path + SUFFIX_CHECKSUMS
     if shard.offsets is not None:
@@ -195,23 +195,23 @@ def _spec(shard: Shard, verify: Verify | None) -> Spec:
     return shard.path, offsets, shard.samples, shard.size, shard.modified, sums
 
 
-def _measure_all(paths: list[str], verify: Verify | None) -> list[Shard]:
-    """Look at all shards, in their order."""
+def _measure_all(paths: list[str], verify: Verify | None) -> list[LocalShard]:
+    """Examine all shards, in order."""
     threads = min(THREADS, len(paths) // SHARDS_PER_THREAD)
     if threads < 2:
         return _measure_some(paths, verify)
     size = -(-len(paths) // threads)
-    parts = [paths[start : start + size] for start in range(0, len(paths), size)]
+    chunks = [paths[start : start + size] for start in range(0, len(paths), size)]
     with ThreadPoolExecutor(threads, "ddfast-shards") as pool:
-        return [shard for part in pool.map(_measure_some, parts, repeat(verify)) for shard in part]
+        return [shard for chunk in pool.map(_measure_some, chunks, repeat(verify)) for shard in chunk]
 
 
-def _measure_some(paths: list[str], verify: Verify | None) -> list[Shard]:
+def _measure_some(paths: list[str], verify: Verify | None) -> list[LocalShard]:
     return [_measure(path, verify) for path in paths]
 
 
-def _measure(path: str, verify: Verify | None) -> Shard:
-    """What is known of a shard from its files' sizes; one with an index of old is opened."""
+def _measure(path: str, verify: Verify | None) -> LocalShard:
+    """A shard by the sizes of its files; a shard with a legacy index is opened."""
     try:
         status = os.stat(path)  # noqa: PTH116
         size = os.stat(path + SUFFIX_OFFSETS).st_size  # noqa: PTH116
@@ -219,11 +219,11 @@ def _measure(path: str, verify: Verify | None) -> Shard:
         return _measure_opened(path, verify)
     if size == 0 or size % 8:
         raise damaged(
-            Path(path + SUFFIX_OFFSETS), size, "an offset table has 8 bytes an entry and at least one entry"
+            Path(path + SUFFIX_OFFSETS), size, "an offset table has 8 bytes per entry and at least one entry"
         )
     if verify is not None:
         _check_sums(Path(path + SUFFIX_CHECKSUMS), size // 8 - 1)
-    return Shard(path, size // 8 - 1, status.st_size, status.st_mtime_ns)
+    return LocalShard(path, size // 8 - 1, status.st_size, status.st_mtime_ns)
 
 
 def _check_sums(path: Path, samples: int) -> None:
@@ -234,12 +234,12 @@ def _check_sums(path: Path, samples: int) -> None:
     check_checksums_size(path, size, samples)
 
 
-def _measure_opened(path: str, verify: Verify | None) -> Shard:
+def _measure_opened(path: str, verify: Verify | None) -> LocalShard:
     dataset = LocalDataset(
         path, first=0, verify=verify
-    )  # says what is missing, and waits for what is just being replaced
+    )  # reports missing files, and waits for files that are being replaced
     status = os.stat(path)  # noqa: PTH116
-    shard = Shard(path, len(dataset), status.st_size, status.st_mtime_ns, dataset.offsets, dataset.sums)
+    shard = LocalShard(path, len(dataset), status.st_size, status.st_mtime_ns, dataset.offsets, dataset.sums)
     if status.st_size != dataset.data_size:
         raise shard.changed()
     return shard

@@ -1,72 +1,56 @@
-"""The core of every reader: an engine that fetches samples, within a budget of memory."""
+"""The core of every reader: an engine that fetches samples, within a memory budget."""
 
 from __future__ import annotations
 
+import operator
 import os
 import time
 import weakref
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ddfast._native.arena import Pool
+from ddfast._native.columns import Table
 from ddfast._native.engine import Engine
 from ddfast._native.fetch import Fetch
 from ddfast.batch import Batch
 from ddfast.dataset.base import Dataset, Server
-from ddfast.errors import (
-    ClosedError,
-    KernelError,
-    StorageTimeoutError,
-    UnsupportedIOError,
-)
-from ddfast.loading.on_error import Policy
-from ddfast.loading.options import IO
-from ddfast.loading.order import Order, Part, Shuffle, epoch_order, listed_order
-from ddfast.loading.stream import Stream
+from ddfast.errors import ClosedError, KernelError, StorageTimeoutError, UnsupportedIOError
+from ddfast.loading.on_error import ErrorPolicy
+from ddfast.loading.options import IO, ReadOptions
+from ddfast.loading.order import Order, Part
 
-__all__ = ["Fetcher"]
+__all__ = ["Fetcher", "StallTimeout"]
 
 POLL_SECONDS = 0.1
 STOP_SECONDS = 5.0
 
 
 class Fetcher:
-    """The engine and the memory of one reader.
+    """The engine and the memory of one reader; all its batches, and single samples of a remote dataset, come from here.
 
     Parameters:
-        dataset: what to read.
-        prefetch_bytes: memory for batches that are not delivered yet, and for those that the consumer keeps (the
-            latest one excepted). One group of batches is fetched in any case.
-        queue_depth: reads in flight at most; None: 32, and 64 where a mounted file system is far and reads are small;
-            for a URL as many as the link is worth, 256 at most.
-        timeout: seconds without any read completing after which storage is given up; no less than the patience of who
-            reads for the engine, whose errors say more.
-        io: what waits for storage, see `Engine`.
-        policy: what to do with samples that cannot be given, and where to count; None raises.
+        dataset: the dataset to read.
+        options: how to read it; ``prefetch_bytes``, ``queue_depth``, ``timeout`` and ``io`` apply. The timeout is at
+            least that of a read of the remote storage, whose errors say more.
+        policy: handles samples that cannot be delivered, and has the counters.
 
     Raises:
-        UnsupportedIOError: `io` is ``"uring"``, and the system does not let this program use io_uring.
+        UnsupportedIOError: ``options.io`` is ``"uring"``, and the system does not allow this process to use io_uring.
     """
 
-    def __init__(
-        self,
-        dataset: Dataset,
-        prefetch_bytes: int,
-        queue_depth: int | None,
-        timeout: float,
-        io: IO = "auto",
-        policy: Policy | None = None,
-    ) -> None:
+    def __init__(self, dataset: Dataset, options: ReadOptions, policy: ErrorPolicy) -> None:
         self.dataset = dataset
-        self.policy = policy or Policy()
-        self.prefetch_bytes = prefetch_bytes
-        self.pool = Pool(prefetch_bytes)
+        self.policy = policy
+        self.prefetch_bytes = options.prefetch_bytes
+        self.pool = Pool(options.prefetch_bytes)
         self._shards = dataset.shards
-        self.engine = _new_engine(queue_depth, io)
+        self.engine = _new_engine(options.queue_depth, options.io)
         self._server = dataset.serve(self.engine)
-        self.timeout = max(timeout, dataset.patience)
+        self.timeout = max(options.timeout, dataset.read_timeout)
         self.closed = False
         self._pid = os.getpid()
         if self._server is not None:
@@ -78,10 +62,12 @@ class Fetcher:
         return self._pid == os.getpid()
 
     def close(self, timeout: float = STOP_SECONDS) -> bool:
-        """Give up all reads and end the threads. Returns False if a read is stuck in the system."""
+        """Cancel all reads and end the threads. Returns False if a read is stuck in the system."""
         self.closed = True
         stopped = self.engine.stop(timeout)
         return (self._server is None or self._server.close(timeout)) and stopped
+
+    # -- batches
 
     def fetch(self, indices: NDArray[np.int64], columns: Sequence[str] | None, tables: bool) -> Fetch:
         """One batch of these samples."""
@@ -101,7 +87,7 @@ class Fetcher:
     def fetch_part(
         self, order: Order, part: Part, number: int, batches: int, columns: Sequence[str] | None, tables: bool
     ) -> Fetch:
-        """Some consecutive batches of a part, of which only the last may be short."""
+        """Consecutive batches of a part, of which only the last may be short."""
         self._require_open()
         first, count = part.stretch(number)
         if batches > 1:
@@ -121,35 +107,12 @@ class Fetcher:
             max_read=self.dataset.max_read,
         )
 
-    def stream(
-        self,
-        batch_size: int,
-        *,
-        indices: ArrayLike | None = None,
-        shuffle: Shuffle = False,
-        seed: int = 0,
-        epoch: int = 0,
-        start: int = 0,
-        rank: int = 0,
-        world_size: int = 1,
-        drop_last: bool = False,
-        columns: Sequence[str] | None = None,
-        raw: bool = False,
-        strict: bool = False,
-    ) -> Stream:
-        """One rank's part of one epoch; what the arguments mean, `ddfast.AsyncReader.batches` says.
-
-        A strict one raises for every sample that cannot be given, whatever the reader's policy.
-        """
-        if indices is None:
-            order = epoch_order(len(self.dataset), self.dataset.data_size, shuffle, seed, epoch)
-        else:
-            order = listed_order(self.dataset.positions(indices), shuffle)
-        part = Part(len(order), batch_size, start, rank, world_size, drop_last)
-        return Stream(self, order, part, columns, raw, strict)
-
     def batch(self, fetch: Fetch, number: int = 0) -> Batch:
-        """One batch of a fetch that is done, or the error that explains what is wrong with it."""
+        """One batch of a completed fetch.
+
+        Raises:
+            CorruptSampleError, ReadError, ...: a sample of the batch is damaged or cannot be read.
+        """
         try:
             fetch.check()
         except (KernelError, OSError) as error:
@@ -160,46 +123,68 @@ class Fetcher:
         except (KernelError, OSError) as error:
             raise self.dataset.explain(error, int(indices[getattr(error, "item", 0)])) from error
 
-    def count_reads(self, fetch: Fetch) -> None:
-        """Note what a fetch has read."""
-        counts = self.policy.tally.mine
-        size, reads, merged = fetch.cost
-        counts.bytes_read += size
-        counts.reads += reads
-        counts.merged += merged
+    # -- single samples, with the methods and errors of `ddfast._native.samples.Samples`
 
-    def count_wait(self, since: float) -> None:
-        """Note that the program has waited since this time of the monotonic clock."""
-        self.policy.tally.mine.seconds_waited += time.monotonic() - since
+    def get(self, index: int) -> Any:
+        """One sample, decoded."""
+        return self._table_of(index).decode(0, self.dataset.decoder)
+
+    def raw(self, index: int) -> bytes:
+        """One sample, packed."""
+        return self._table_of(index).packed_bytes(0)
+
+    def _table_of(self, index: int) -> Table:
+        fetch = self.fetch(np.array([operator.index(index)], np.int64), None, False)
+        if not fetch.run(0):
+            self._block(fetch)
+        return fetch.table(0)
+
+    # -- waiting and counting
 
     def wait(self, fetch: Fetch) -> None:
-        """Block until a fetch is done.
+        """Block until a fetch of batches is complete, and count the time.
 
         Raises:
-            StorageTimeoutError: no read has completed for too long.
+            StorageTimeoutError: no read has completed for the timeout of the reader.
             ClosedError: the reader was closed, and a read is stuck in the system.
         """
-        patience, begin = Patience(self), time.monotonic()
+        begin = time.monotonic()
         try:
-            while not fetch.wait(POLL_SECONDS):
-                self._require_open()
-                patience.check()
+            self._block(fetch)
         finally:
             self.count_wait(begin)
 
+    def _block(self, fetch: Fetch) -> None:
+        stall = StallTimeout(self)
+        while not fetch.wait(POLL_SECONDS):
+            self._require_open()
+            stall.check()
+
+    def count_reads(self, fetch: Fetch) -> None:
+        """Count the reads of a completed fetch."""
+        counters = self.policy.counters.local
+        size, reads, merged = fetch.cost
+        counters.bytes_read += size
+        counters.reads += reads
+        counters.merged += merged
+
+    def count_wait(self, since: float) -> None:
+        """Count the time that the program has waited since `since`, a time of the monotonic clock."""
+        self.policy.counters.local.seconds_waited += time.monotonic() - since
+
     def _require_open(self) -> None:
         if self.closed:
-            raise ClosedError(f"the reader of {self.dataset.path} is closed; open it again to read on")
+            raise ClosedError(f"the reader of {self.dataset.path} is closed; open it again to continue")
 
 
 def _end(server: Server, pid: int) -> None:
-    """Have a server end whose fetcher was dropped, or left open at exit; not that of the parent of a forked child."""
+    """Close the server of a fetcher that was dropped, or is open at exit; but not that of a parent process."""
     if pid == os.getpid():
         server.close(0)
 
 
 def _planned(fetch: Fetch, number: int) -> NDArray[np.int64] | None:
-    """The samples of a batch of a fetch that failed; None if it was not even planned."""
+    """The samples of a batch of a failed fetch; None if it failed before they were known."""
     try:
         return fetch.indices(number)
     except (KernelError, OSError):
@@ -214,13 +199,17 @@ def _new_engine(queue_depth: int | None, io: IO) -> Engine:
             raise
         raise UnsupportedIOError(
             error.errno,
-            f"io_uring is not to be had here ({error.strerror}): the kernel is too old, or its settings or a "
-            "container's filter forbid it. io='threads' reads without it",
+            f"io_uring is not available ({error.strerror}): the kernel is too old, or its settings or a container's "
+            "seccomp filter forbid it. Use io='threads' instead",
         ) from error
 
 
-class Patience:
-    """How long storage may stand still."""
+class StallTimeout:
+    """Raises an error when storage makes no progress.
+
+    Parameters:
+        fetcher: the fetcher that waits, with its timeout.
+    """
 
     def __init__(self, fetcher: Fetcher) -> None:
         self._fetcher = fetcher
@@ -228,7 +217,11 @@ class Patience:
         self._deadline = 0.0
 
     def check(self) -> None:
-        """Note whether reads complete; raise StorageTimeoutError if none has for the reader's timeout."""
+        """Look whether reads complete. Call it repeatedly while waiting.
+
+        Raises:
+            StorageTimeoutError: none has completed for the timeout of the fetcher.
+        """
         progress, now = self._fetcher.engine.progress, time.monotonic()
         if progress != self._progress:
             self._progress = progress
@@ -236,5 +229,5 @@ class Patience:
         elif now > self._deadline:
             raise StorageTimeoutError(
                 f"{self._fetcher.dataset.path}: no read has completed for {self._fetcher.timeout:g} s. The storage "
-                "does not answer; timeout=... sets how long to wait."
+                "does not respond; check it, or increase timeout=..."
             )

@@ -1,36 +1,37 @@
-"""What readers do with samples that they cannot give.
+"""How readers handle samples that cannot be delivered.
 
-Every reader takes ``on_error``:
+Every reader accepts ``on_error``:
 
 ==============  ==============================================================================================
-``"raise"``     the error is raised, as it is without `on_error`
-``"skip"``      the sample is left out
-a function      is called with a `BadSample`, in the order of the samples. It returns nothing to leave the sample
-                out, and raises what is to be raised, such as ``bad.error``
+``"raise"``     raise the error (the default)
+``"skip"``      leave the sample out
+a function      is called with a `BadSample`, in the order of the samples. It returns None to leave the sample
+                out, or raises an exception, such as ``bad.error``
 ==============  ==============================================================================================
 
-What can be left out
---------------------
+Which errors can be skipped
+---------------------------
 
-An error that is about one sample alone: its bytes are damaged or do not match their checksum (`CorruptSampleError`,
-with `CorruptArchiveError` for a file in an archive), its place in the index is (`CorruptSpanError`), it is a pickle
-that is not allowed (`PickleRefusedError`), the storage device fails where it lies (`ReadError` with EIO and its like),
-or the file that it is made of is gone (`SampleFileNotFoundError`, `MemberNotFoundError`).
+Errors that concern a single sample: its bytes are damaged or do not match their checksum (`CorruptSampleError`, and
+`CorruptArchiveError` for a file in an archive), its index entry is damaged (`CorruptSpanError`), it contains a pickle
+that is not allowed (`PickleRefusedError`), the storage device fails at its position (`ReadError` with EIO or a similar
+error number), or its file is missing (`SampleFileNotFoundError`, `MemberNotFoundError`).
 
-Everything else is raised whatever `on_error` says, since more than a sample is at stake: a reader that is closed,
-storage that does not answer, a dataset that was changed, an index that is damaged as a whole, a program that is wrong.
+All other errors are raised regardless of `on_error`, because they concern more than one sample: a closed reader,
+storage that does not respond, a dataset that has changed, an index that is damaged as a whole, an error in the program.
 
-What is left
-------------
+What remains the same
+---------------------
 
 - Streams (``batches``, ``samples``, iteration, ``slice``, ``next``, and those of augments) leave samples out. ``get``
-  and ``get_many`` name samples and always raise.
-- Nothing moves: other samples keep their order and positions count the samples left out too. A batch is shorter, and
-  is delivered though it be empty, so that ranks have equally many and ``start=`` goes on just where a pass was left.
-- What is delivered depends on the data alone, not on how it is fetched ahead.
-- A column's kind is decided over the samples that are there.
-- A batch leaves out what its check finds. A sample that is whole but cannot be decoded, such as a pickle that is
-  refused, raises when it is taken out of the batch; iteration leaves it out. Packed samples (``raw=True``) are not
+  and ``get_many`` ask for specific samples and always raise.
+- The other samples keep their order, and positions also count the samples that are left out. A batch becomes shorter;
+  it is delivered even if it is empty, so that all ranks have equally many batches and ``start=`` resumes a pass exactly
+  where it was interrupted.
+- What is delivered depends on the data alone, not on how it is read ahead.
+- The kind of a column is determined by the samples that remain.
+- A batch leaves out the samples that fail its check. A valid sample that cannot be decoded, such as a refused pickle,
+  raises its error when it is taken from the batch; iteration leaves it out. Packed samples (``raw=True``) are not
   checked.
 """
 
@@ -56,30 +57,40 @@ from ddfast.errors import (
     StorageTimeoutError,
     TextFileError,
 )
-from ddfast.loading.stats import Tally
+from ddfast.loading.stats import Counters
 
-__all__ = ["BadSample", "OnError", "Policy", "Quarantine", "Source", "is_of_a_sample", "is_of_storage"]
+__all__ = [
+    "BadSample",
+    "ErrorPolicy",
+    "OnError",
+    "Quarantine",
+    "SamplePlace",
+    "SampleSource",
+    "is_of_a_sample",
+    "is_of_storage",
+]
 
-OF_A_SAMPLE = (CorruptSampleError, PickleRefusedError, SampleFileNotFoundError, MemberNotFoundError)
+SAMPLE_ERRORS = (CorruptSampleError, PickleRefusedError, SampleFileNotFoundError, MemberNotFoundError)
 
-# What a system says of a device that fails in one place. Others, such as too many open files, would fail anywhere.
-FAILING_DEVICE = {errno.EIO, errno.ENODATA, errno.EBADMSG, errno.EUCLEAN, errno.EREMOTEIO, errno.EILSEQ}
+# Error numbers of a device that fails at one position. Others, such as too many open files, affect every read.
+DEVICE_ERRORS = {errno.EIO, errno.ENODATA, errno.EBADMSG, errno.EUCLEAN, errno.EREMOTEIO, errno.EILSEQ}
 
-Place = tuple[str, Any]
+# What a sample is read from, '' if that has no path, and its key.
+SamplePlace = tuple[str, Any]
 
 
 class BadSample:
-    """A sample that cannot be given.
+    """A sample that cannot be delivered.
 
     Parameters:
-        path: what it was to be read from: the data file, or what the reader calls its shards; the archive, or the file
-            of the sample. Empty where a reader has none.
+        path: what it is read from: the data file, or the reader's name of its shards; the archive, or the file of the
+            sample. Empty if the reader has no path.
         index: its index in the reader.
-        key: its key; None where the dataset has no keys.
-        error: what is wrong with it.
+        key: its key; None if the dataset has no keys.
+        error: the reason.
     """
 
-    # No dataclass: importing those takes longer than opening a dataset.
+    # Not a dataclass: importing `dataclasses` takes longer than opening a dataset.
     __slots__ = ("error", "index", "key", "path")
 
     def __init__(self, path: str, index: int, key: Any, error: Exception) -> None:
@@ -104,46 +115,46 @@ class BadSample:
 OnError = Literal["raise", "skip"] | Callable[[BadSample], None]
 
 
-class Source(Protocol):
-    """What knows where its samples are."""
+class SampleSource(Protocol):
+    """A source of samples that can tell where each sample is stored."""
 
-    def place(self, index: int) -> Place:
-        """Path and key of a sample, as `BadSample` has them."""
+    def place(self, index: int) -> SamplePlace:
+        """Path and key of a sample, as in `BadSample`."""
 
 
 def is_of_a_sample(error: BaseException) -> bool:
-    """Whether an error is about one sample alone, so that it may be left out."""
+    """Whether an error concerns a single sample, which can then be left out."""
     if isinstance(error, DatasetChangedError | StorageTimeoutError):
         return False
-    return isinstance(error, OF_A_SAMPLE) or (isinstance(error, ReadError) and error.errno in FAILING_DEVICE)
+    return isinstance(error, SAMPLE_ERRORS) or (isinstance(error, ReadError) and error.errno in DEVICE_ERRORS)
 
 
 def is_of_storage(error: BaseException) -> bool:
-    """Whether an error is likely to hit whatever else is asked of the same storage, and to take as long again.
+    """Whether further reads from the same storage are likely to fail in the same way and take as long.
 
-    So it is where all attempts have failed, and where the object is refused, gone or replaced.
+    This is so if all retries have failed, or if access to the object is denied, or the object is missing or replaced.
     """
     lasting = StorageDeniedError | StorageNotFoundError | DatasetReplacedError
     return isinstance(error, StorageError) and (error.passing or isinstance(error, lasting))
 
 
-class Policy:
-    """What one reader does with samples that it cannot give, and what came of it so far.
+class ErrorPolicy:
+    """How one reader handles samples that it cannot deliver, and the samples left out so far.
 
     Safe to use from several threads.
 
     Parameters:
-        on_error: what the reader was given.
+        on_error: the argument of the reader.
 
     Raises:
-        ValueError: that is neither ``"raise"`` nor ``"skip"`` nor a function.
+        ValueError: `on_error` is neither ``"raise"`` nor ``"skip"`` nor a function.
     """
 
     def __init__(self, on_error: OnError = "raise") -> None:
         if on_error not in ("raise", "skip") and not callable(on_error):
             raise ValueError(f'on_error is {on_error!r}, not "raise", "skip" or a function')
         self.on_error = on_error
-        self.tally = Tally()
+        self.counters = Counters()
         self._found: dict[int, BadSample] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -159,21 +170,21 @@ class Policy:
 
     @property
     def quarantine(self) -> tuple[BadSample, ...]:
-        """What was left out, each sample once, in the order in which it was first due."""
+        """The samples left out, each once, in the order in which they were first due."""
         return tuple(self._found.values())
 
     def can_skip(self, error: BaseException) -> bool:
         """Whether `pass_over` may leave out the sample of this error."""
         return not self.is_strict and is_of_a_sample(error)
 
-    def pass_over(self, error: Exception | None, source: Source, index: int) -> None:
-        """Leave a sample out, or raise its error. No error: it is left out because it is listed.
+    def pass_over(self, error: Exception | None, source: SampleSource, index: int) -> None:
+        """Leave a sample out, or raise its error. Without an error it is left out because it is listed.
 
         Raises:
-            TypeError: the function that was given as `on_error` returns something.
+            TypeError: the function given as `on_error` does not return None.
         """
         if error is None:
-            self.tally.mine.listed += 1
+            self.counters.local.listed += 1
             return
         if not self.can_skip(error):
             raise error
@@ -183,20 +194,20 @@ class Policy:
             answer: object = self.on_error(bad)
             if answer is not None:
                 raise TypeError(
-                    f"on_error returned {answer!r} for sample {index}: it returns None to leave a sample out, or raises"
+                    f"on_error returned {answer!r} for sample {index}; it must return None to leave it out, or raise"
                 )
         self._found.setdefault(index, bad)
-        self.tally.mine.skipped += 1
+        self.counters.local.skipped += 1
 
-    def listed(self, source: Source, count: int) -> list[int]:
-        """Which of `count` samples are to be left out unread; sorted."""
+    def listed(self, source: SampleSource, count: int) -> list[int]:
+        """Which of `count` samples are left out without reading them; sorted."""
         if not isinstance(self.on_error, Quarantine):
             return []
         return self.on_error.listed(source, count)
 
 
 def _bare(error: Exception) -> Exception:
-    """An error without its tracebacks, which would keep what was read in memory."""
+    """An error without its tracebacks, which would keep the data that was read in memory."""
     at: BaseException | None = error
     while at is not None:
         at.__traceback__ = None
@@ -205,19 +216,19 @@ def _bare(error: Exception) -> Exception:
 
 
 class Quarantine:
-    """Leaves damaged samples out and writes each to a list, which the next run leaves out without reading them.
+    """Leaves damaged samples out and adds each to a list. The next run leaves listed samples out without reading them.
 
-    To be given as ``on_error``. The list is text with one JSON object a line: path, index, key and reason. A sample is
-    looked up by all of the first three, so that one list may serve several datasets, and one that was written anew in
-    another order is read. Remove a line, or the file, to have samples read again.
+    Pass it as ``on_error``. The list is a text file with one JSON object per line: path, index, key and reason. A
+    sample is listed if path, index and key match, so that several datasets can share one list, and the samples of a
+    dataset that was rewritten in another order are read. Remove a line, or the file, to read samples again.
 
-    Several processes may write to one list. What is added to it counts from the next run on.
+    Several processes can write to one list. Samples that are added take effect from the next run on.
 
     Parameters:
-        path: the list; made when the first damaged sample is found.
+        path: the list; created when the first damaged sample is found.
 
     Raises:
-        TextFileError: a line of it is not what it should be.
+        TextFileError: a line of the list is invalid.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -229,7 +240,7 @@ class Quarantine:
         return f"{type(self).__name__}({str(self.path)!r})"
 
     def __call__(self, bad: BadSample) -> None:
-        """Add a sample to the list, unless it is there."""
+        """Add a sample to the list, unless it is listed already."""
         where = _absolute(bad.path), bad.index
         if where in self._written:
             return
@@ -237,21 +248,23 @@ class Quarantine:
         import json
 
         entry = {"path": where[0], "index": bad.index, "key": _plain(bad.key), "reason": str(bad.error)}
-        with self.path.open("ab", buffering=0) as file:  # one write to the end: lines of processes do not mix
+        with self.path.open(
+            "ab", buffering=0
+        ) as file:  # one write appends a whole line, also with several processes
             file.write(json.dumps(entry).encode() + b"\n")
 
-    def listed(self, source: Source, count: int) -> list[int]:
-        """Which of the `count` samples of a source the list had when it was loaded; sorted."""
+    def listed(self, source: SampleSource, count: int) -> list[int]:
+        """Which of the `count` samples of a source were in the list when it was loaded; sorted."""
         return sorted({index for (path, index), key in self._entries.items() if index < count
                        and self._is_same(source.place(index), path, key)})  # fmt: skip
 
     @staticmethod
-    def _is_same(place: Place, path: str, key: Any) -> bool:
+    def _is_same(place: SamplePlace, path: str, key: Any) -> bool:
         return _absolute(place[0]) == path and _plain(place[1]) == key
 
 
 def _absolute(path: str) -> str:
-    return os.path.abspath(path) if path else path  # noqa: PTH100  # symlinks stay
+    return os.path.abspath(path) if path else path  # noqa: PTH100  # keeps symlinks
 
 
 def _plain(key: Any) -> Any:
@@ -274,9 +287,9 @@ def _entry(path: Path, number: int, line: bytes) -> tuple[tuple[str, int], Any]:
         where, index, key = entry["path"], entry["index"], entry["key"]
         if isinstance(where, str) and type(index) is int and index >= 0:
             return (where, index), key
-        wrong = "path is no text, or index no number of a sample"
+        wrong = "path must be a string, and index an integer of at least 0"
     except (ValueError, TypeError, KeyError) as error:
         wrong = f"{type(error).__name__}: {error}"
     raise TextFileError(
-        f"{path}, line {number} is no JSON object with path, index and key of a sample ({wrong}). Remove the line."
+        f"{path}, line {number} is not a JSON object with path, index and key of a sample ({wrong}). Remove the line."
     )

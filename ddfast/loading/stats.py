@@ -1,45 +1,46 @@
-"""What a reader has done so far, in numbers."""
+"""Counters of what a reader has done so far."""
 
 from __future__ import annotations
 
 from threading import get_ident
 from typing import NamedTuple, Protocol
 
-from ddfast.dataset.base import Wire
+from ddfast.dataset.base import TransferSource
 
-__all__ = ["Counts", "ReaderStats", "Tally"]
+__all__ = ["Counters", "ReaderStats", "ThreadCounters"]
 
-# What of far storage is told, by what `ddfast.storage.Traffic` calls it.
-OF_TRAFFIC = {
+# Fields of `ReaderStats` that count transfers from remote storage, by their name in the counters of the storage.
+TRANSFER_FIELDS = {
     "requests": "requests", "bytes_fetched": "bytes", "retries": "retries", "hedged": "hedged",
     "throttled": "throttled", "seconds_storage": "waited",
 }  # fmt: skip
 
 
 class ReaderStats(NamedTuple):
-    """What a reader has done so far; ``reader.stats()`` makes a new one each time.
+    """What a reader has done so far; each call of ``reader.stats()`` makes a new one.
 
     Batches, ``get_many`` and `ddfast.AsyncReader` are counted. ``get`` and iteration of blocking readers, which read
-    straight from files, are not, but for the samples that they leave out.
+    directly from files, are not counted, except for the samples that they leave out.
 
     Attributes:
         samples: samples delivered.
-        batches: batches delivered, those of ``get_many`` included.
+        batches: batches delivered, including those of ``get_many``.
         bytes_delivered: packed bytes of those samples.
-        bytes_read: bytes read from storage or the page cache; gaps between samples that share a read are part of it.
-        reads: how many reads that took.
-        merged: reads that were saved because samples next to each other share one.
-        skipped: samples left out by ``on_error``, each time that they were.
-        listed: samples left out without reading them, because they are in the list of a `ddfast.policy.Quarantine`.
-        seconds_waited: how long the program has waited for batches that were not there yet.
-        requests: requests sent to far storage (URLs), those for index files and all attempts included; 0 for files, as
-            all that follows.
-        bytes_fetched: bytes that they brought.
-        retries: attempts after one that failed.
-        hedged: second requests, sent because the first was unusually late.
-        throttled: attempts that a server refused because it had too many.
-        seconds_storage: how long at least one request was under way. Where this is close to the time of a pass and so
-            is `seconds_waited`, storage or the link is what is waited for; where that is small, the program is.
+        bytes_read: bytes read from storage or the page cache, including gaps between samples that share a read.
+        reads: number of those reads.
+        merged: reads saved because adjacent samples share one.
+        skipped: samples left out by ``on_error``, counted each time.
+        listed: samples left out without reading them, because a `ddfast.policy.Quarantine` lists them.
+        seconds_waited: seconds that the program has waited for batches that were not ready.
+        requests: requests sent to remote storage (URLs), including those for index files and all retries. This counter
+            and all that follow are 0 for files.
+        bytes_fetched: bytes received in response.
+        retries: requests repeated after a failed one.
+        hedged: second requests sent because the first was unusually slow.
+        throttled: requests that a server refused because it received too many.
+        seconds_storage: seconds during which at least one request was in flight. If both this and `seconds_waited` are
+            close to the duration of a pass, storage or the network is the bottleneck; if `seconds_waited` is small, the
+            program is.
     """
 
     samples: int
@@ -59,8 +60,8 @@ class ReaderStats(NamedTuple):
     seconds_storage: float = 0.0
 
 
-class Counts:
-    """The same numbers while they grow."""
+class ThreadCounters:
+    """The counters of one thread."""
 
     __slots__ = (
         "batches", "bytes_delivered", "bytes_read", "listed", "merged", "reads", "samples", "seconds_waited", "skipped",
@@ -73,7 +74,7 @@ class Counts:
         self.seconds_waited = 0.0
 
 
-class Delivered(Protocol):
+class CountedBatch(Protocol):
     """What is counted of a batch."""
 
     def __len__(self) -> int:
@@ -84,38 +85,38 @@ class Delivered(Protocol):
         """Bytes of the packed samples."""
 
 
-class Tally:
-    """Counts of several threads: each has its own, so that there is no lock that a fork could leave locked."""
+class Counters:
+    """The counters of one reader. Each thread has its own, so that there is no lock that a fork could leave locked."""
 
     def __init__(self) -> None:
-        self._of_threads: dict[int, Counts] = {}
-        self._wires: list[Wire] = []
+        self._of_threads: dict[int, ThreadCounters] = {}
+        self._sources: list[TransferSource] = []
 
-    def watch(self, wire: Wire | None) -> None:
-        """Count what is read over a wire, too."""
-        if wire is not None and wire not in self._wires:
-            self._wires.append(wire)
+    def add_transfers(self, source: TransferSource | None) -> None:
+        """Include the transfers of this source in the total."""
+        if source is not None and source not in self._sources:
+            self._sources.append(source)
 
     @property
-    def mine(self) -> Counts:
-        """The counts of the calling thread."""
+    def local(self) -> ThreadCounters:
+        """The counters of the calling thread."""
         ident = get_ident()
-        counts = self._of_threads.get(ident)
-        if counts is None:
-            counts = self._of_threads[ident] = Counts()
-        return counts
+        counters = self._of_threads.get(ident)
+        if counters is None:
+            counters = self._of_threads[ident] = ThreadCounters()
+        return counters
 
-    def add_batch(self, batch: Delivered) -> None:
-        """Note that a batch is delivered. Called for each, so it is short of calls."""
-        counts = self._of_threads.get(get_ident()) or self.mine
-        counts.samples += len(batch)
-        counts.batches += 1
-        counts.bytes_delivered += batch.nbytes
+    def add_batch(self, batch: CountedBatch) -> None:
+        """Count a delivered batch. Runs for every batch, so it makes few calls."""
+        counters = self._of_threads.get(get_ident()) or self.local
+        counters.samples += len(batch)
+        counters.batches += 1
+        counters.bytes_delivered += batch.nbytes
 
     def total(self) -> ReaderStats:
-        """The sum of all threads."""
-        counts = list(self._of_threads.values())
-        near = {name: sum(getattr(each, name) for each in counts) for name in Counts.__slots__}
-        traffics = [wire.traffic for wire in self._wires]
-        far = {name: sum(getattr(each, of) for each in traffics) for name, of in OF_TRAFFIC.items()}
-        return ReaderStats(**near, **far)
+        """The sum over all threads and transfer sources."""
+        counters = list(self._of_threads.values())
+        read = {name: sum(getattr(each, name) for each in counters) for name in ThreadCounters.__slots__}
+        transfers = [source.counters for source in self._sources]
+        fetched = {name: sum(getattr(each, of) for each in transfers) for name, of in TRANSFER_FIELDS.items()}
+        return ReaderStats(**read, **fetched)

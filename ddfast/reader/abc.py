@@ -1,36 +1,35 @@
-"""What every reader offers."""
+"""The base class of all readers."""
 
 from __future__ import annotations
 
 import builtins
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, overload
 
-from ddfast.loading.on_error import BadSample, OnError, Place, Policy
-from ddfast.loading.options import check_columns
+from ddfast.loading.batched import BatchedReader
+from ddfast.loading.on_error import BadSample, ErrorPolicy, OnError, SamplePlace
+from ddfast.loading.options import BatchOptions, check_columns
 from ddfast.loading.stats import ReaderStats
-from ddfast.reader.form import Form
+from ddfast.reader.contract import PackedSource, SampleForm
 
-# Not imported before the first batch: what batches need, numpy above all, takes most of the time to a first sample.
+# Not imported before the first batch: importing numpy would take most of the time to the first sample.
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from ddfast.batch import Batch
-    from ddfast.loading.order import Shuffle
-    from ddfast.reader.ahead import Packed
     from ddfast.reader.batches import Batches
 
 Self = TypeVar("Self", bound="Reader")
 
-# What block shuffle takes a sample's size to be where reading is the only way to tell.
+# Size of a sample that block shuffle assumes for readers that do not know it without reading.
 TYPICAL_BYTES = 16 << 10
 
 
-class Reader(ABC):
-    """Base of all readers: samples by index and by key, one after the other, or in slices.
+class Reader(BatchedReader["Batches"]):
+    """Base class of all readers: samples by index and by key, one after the other, in slices and in batches.
 
     Use readers as context managers::
 
@@ -38,27 +37,27 @@ class Reader(ABC):
             for sample in reader:
                 ...
 
-    A reader has a position, from which `next` and iteration go on. Subclasses implement ``__len__``, ``__contains__``,
-    ``__exit__``, `find_key`, `find_index`, `get` and `slice`.
+    A reader has a position, from which `next` and iteration continue. Subclasses implement ``__len__``,
+    ``__contains__``, ``__exit__``, `find_key`, `find_index`, `get` and `slice`.
 
     Parameters:
-        on_error: what iteration, slices and batches do with damaged samples, see `ddfast.policy`: ``"raise"`` their
-            error, ``"skip"`` them, or a function to ask.
+        on_error: how iteration, slices and batches handle damaged samples, see `ddfast.policy`: ``"raise"`` their
+            error, ``"skip"`` them, or a function that decides.
 
     Attributes:
-        getitem_max_slice_length: ``reader[a:b]`` of at least this many samples reads them in chunks.
-        getitem_chunk_size: samples of such a chunk.
+        getitem_max_slice_length: ``reader[a:b]`` with at least this many samples reads them in chunks.
+        getitem_chunk_size: samples per chunk.
     """
 
-    # Attributes that a copy does not take along.
+    # Attributes that are not copied.
     _do_not_copy: tuple[str, ...] = ()
 
-    # Given by readers for which the fastest way to any samples is to have `batches` read them ahead, packed.
-    _packed: Packed | None = None
+    # Set by readers for which reading packed samples ahead with `batches` is the fastest way to samples at any indices.
+    _packed: PackedSource | None = None
 
     def __init__(self, *, on_error: OnError = "raise") -> None:
         self._i = 0
-        self._policy = Policy(on_error)
+        self._policy = ErrorPolicy(on_error)
         self.getitem_max_slice_length = 512
         self.getitem_chunk_size = 64
 
@@ -82,20 +81,20 @@ class Reader(ABC):
         return f"<{type(self).__name__}: {len(self):,} samples>"
 
     def stats(self) -> ReaderStats:
-        """What it has done so far, in numbers."""
-        return self._policy.tally.total()
+        """Counters of what the reader has done so far."""
+        return self._policy.counters.total()
 
     @property
     def quarantine(self) -> tuple[BadSample, ...]:
         """The damaged samples that were left out, each once, in the order in which they were first due."""
         return self._policy.quarantine
 
-    def _place(self, index: int) -> Place:
-        """What the sample is read from, '' if that has no path, and its key."""
+    def _place(self, index: int) -> SamplePlace:
+        """The path that the sample is read from, '' if there is none, and its key."""
         return "", self.find_key(index)
 
     def __copy__(self: Self) -> Self:
-        """A reader of the same samples with a position of its own."""
+        """A reader of the same samples with its own position."""
         reader = self.__class__.__new__(self.__class__)
         reader.__dict__.update((k, v) for k, v in self.__dict__.items() if k not in self._do_not_copy)
         return reader
@@ -105,7 +104,7 @@ class Reader(ABC):
         """Key of the sample with this index.
 
         Raises:
-            IndexError: there is none.
+            IndexError: the index is out of range.
         """
 
     @abstractmethod
@@ -113,14 +112,14 @@ class Reader(ABC):
         """Index of the sample with this key.
 
         Raises:
-            KeyError: there is none.
+            KeyError: no sample has this key.
         """
 
     def seek_index(self, index: int) -> None:
-        """Go to the sample with this index; negative ones count from the end.
+        """Set the position to this index; negative indices count from the end.
 
         Raises:
-            IndexError: there is none.
+            IndexError: the index is out of range.
         """
         n = len(self)
         position = index + n if index < 0 else index
@@ -129,14 +128,14 @@ class Reader(ABC):
         self._i = position
 
     def seek(self, index: int) -> None:
-        """Same as `seek_index`."""
+        """The same as `seek_index`."""
         self.seek_index(index)
 
     def seek_key(self, key: str) -> None:
-        """Go to the sample with this key.
+        """Set the position to the sample with this key.
 
         Raises:
-            KeyError: there is none.
+            KeyError: no sample has this key.
         """
         self.seek_index(self.find_index(key))
 
@@ -145,14 +144,14 @@ class Reader(ABC):
         """The sample with this index.
 
         Parameters:
-            index: sample index; negative ones count from the end.
-            yield_key: give a pair of key and sample.
-            raw: give the packed sample.
-            copy: False allows a reader to give views of larger buffers instead of copies, which is faster, but one
-                sample may then keep the memory of many alive.
+            index: sample index; negative indices count from the end.
+            yield_key: return a pair of key and sample.
+            raw: return the packed sample.
+            copy: False allows a reader to return views of larger buffers instead of copies. This is faster, but one
+                sample can keep the memory of many alive.
 
         Raises:
-            IndexError: there is none.
+            IndexError: the index is out of range.
         """
 
     @abstractmethod
@@ -164,13 +163,13 @@ class Reader(ABC):
         raw: bool = False,
         copy: bool = True,
     ) -> Iterator[Any]:
-        """The samples ``[start, stop)``, by the rules of a Python slice. Parameters as those of `get`."""
+        """The samples ``[start, stop)``, as in a Python slice. The other parameters are those of `get`."""
 
     def next(self) -> Any:
-        """The sample at the position, which moves on by one. Iterating is faster.
+        """The sample at the position, which advances by one. Iteration is faster.
 
         Raises:
-            StopIteration: the position is the end.
+            StopIteration: the position is at the end.
         """
         return self._advance(raw=False)
 
@@ -178,7 +177,7 @@ class Reader(ABC):
         return self.next()
 
     def rawnext(self) -> bytes:
-        """As `next`, but packed."""
+        """The same as `next`, but packed."""
         return bytes(self._advance(raw=True))
 
     def _advance(self, raw: bool) -> Any:
@@ -189,7 +188,7 @@ class Reader(ABC):
             sample = self.get(self._i, raw=raw)
             self._i += 1
             return sample
-        sample = next(self._passing(self._i, n, 1, Form(raw=raw)))
+        sample = next(self._advancing(self._i, n, 1, SampleForm(raw=raw)))
         self._i += 1
         return sample
 
@@ -217,16 +216,16 @@ class Reader(ABC):
         copy: bool = True,
         chunk_size: int = 16,
     ) -> Iterator[Any]:
-        """Iterate over samples; the position moves on with each.
+        """Iterate over samples; the position advances with each.
 
         Parameters:
-            start: index of the first sample. None for the position; at the end, that is the beginning.
-            stop: index behind the last sample, as in a slice.
+            start: index of the first sample. None for the position, or for 0 if the position is at the end.
+            stop: index after the last sample, as in a slice.
             yield_key, raw, copy: as those of `get`.
             chunk_size: samples read at once; readers of files may read more.
 
         Raises:
-            IndexError: there is no sample with index `start`.
+            IndexError: `start` is out of range.
         """
         n = len(self)
         if start is None:
@@ -239,16 +238,16 @@ class Reader(ABC):
         if self._policy.is_strict:
             samples = self._iter_impl(start, stop, yield_key, raw, copy, chunk_size)
         else:
-            samples = self._passing(start, stop, chunk_size, Form(yield_key, raw, copy))
+            samples = self._advancing(start, stop, chunk_size, SampleForm(yield_key, raw, copy))
         for sample in samples:
             self._i += 1
             yield sample
 
-    def _passing(self, start: int, stop: int, chunk_size: int, form: Form) -> Iterator[Any]:
-        """Samples but for those that are left out, past which the position moves on."""
-        from ddfast.reader.lenient import in_range, passing
+    def _advancing(self, start: int, stop: int, chunk_size: int, form: SampleForm) -> Iterator[Any]:
+        """The samples that are not left out; the position advances past the others."""
+        from ddfast.reader.error_handling import advancing, samples_in_range
 
-        return passing(self, in_range(self, start, stop, form, chunk_size))
+        return advancing(self, samples_in_range(self, start, stop, form, chunk_size))
 
     def _iter_impl(
         self, start: int, stop: int, yield_key: bool, raw: bool, copy: bool, chunk_size: int
@@ -260,7 +259,7 @@ class Reader(ABC):
         return self.iter()
 
     def rawiter(self, yield_key: bool = False) -> Iterator[Any]:
-        """Same as ``iter(yield_key=yield_key, raw=True)``."""
+        """The same as ``iter(yield_key=yield_key, raw=True)``."""
         return self.iter(yield_key=yield_key, raw=True)
 
     def get_many(
@@ -269,50 +268,30 @@ class Reader(ABC):
         """Samples at any indices, read together.
 
         Parameters:
-            indices: sample indices in any order, shape ``(n,)``; negative ones count from the end.
-            columns: names of the columns that the batch has; None for all, or those that the reader was opened with.
-            raw: no columns, and packed samples.
+            indices: sample indices in any order, shape ``(n,)``; negative indices count from the end.
+            columns: names of the columns to build; None for all, or those that the reader was opened with.
+            raw: build no columns and return packed samples.
 
         Raises:
-            SampleIndexError: there is no such sample.
-            CorruptSampleError: one of the samples is damaged.
+            SampleIndexError: an index is out of range.
+            CorruptSampleError: a sample is damaged.
         """
         from ddfast.batch import Batch
         from ddfast.dataset.positions import check_positions
-        from ddfast.reader.batches import ReaderOrigin
+        from ddfast.reader.origin import ReaderOrigin
 
         positions = check_positions(indices, len(self), repr(self))
         samples = [self.get(i, raw=True, copy=False) for i in positions.tolist()]
         return Batch.of(samples, positions, ReaderOrigin(self), columns=check_columns(columns), raw=raw)
 
-    def batches(
-        self,
-        batch_size: int,
-        *,
-        indices: ArrayLike | None = None,
-        shuffle: Shuffle = False,
-        seed: int = 0,
-        epoch: int = 0,
-        start: int = 0,
-        rank: int = 0,
-        world_size: int = 1,
-        drop_last: bool = False,
-        columns: Sequence[str] | None = None,
-        raw: bool = False,
-    ) -> Batches:
-        """One pass over the dataset in batches; see `ddfast.AsyncReader.batches`. The reader's position stays.
-
-        Readers of msgpack files read batches ahead, within a budget of memory.
-        """
+    def _open_batches(self, options: BatchOptions) -> Batches:
         from ddfast.dataset.positions import check_positions
-        from ddfast.loading.order import Part, epoch_order, listed_order
-        from ddfast.reader.batches import PlannedBatches
-        from ddfast.reader.lenient import batch_at
+        from ddfast.loading.order import plan_pass
+        from ddfast.reader.batches import OnDemandBatches
+        from ddfast.reader.error_handling import batch_at
 
         n = len(self)
-        if indices is None:
-            order = epoch_order(n, n * TYPICAL_BYTES, shuffle, seed, epoch)
-        else:
-            order = listed_order(check_positions(indices, n, repr(self)), shuffle)
-        part = Part(len(order), batch_size, start, rank, world_size, drop_last)
-        return PlannedBatches(order, part, partial(batch_at, self, columns=check_columns(columns), raw=raw))
+        positions = partial(check_positions, n=n, name=repr(self))
+        order, part = plan_pass(options, n, n * TYPICAL_BYTES, positions)
+        read = partial(batch_at, self, columns=options.columns, raw=options.raw)
+        return OnDemandBatches(order, part, read)

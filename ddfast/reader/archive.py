@@ -1,4 +1,4 @@
-"""Members of a ZIP archive, read by position: threads and forked processes share it without a lock."""
+"""Members of a ZIP archive, read by position, so that threads and forked processes need no lock."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ddfast.errors import (
     UnsupportedCompressionError,
 )
 
-# Section 4.3.7 of the ZIP specification, APPNOTE.TXT: a member begins with this.
+# Header of a member: section 4.3.7 of the ZIP specification, APPNOTE.TXT.
 LOCAL_HEADER = struct.Struct("<4s22xHH")
 LOCAL_SIGNATURE = b"PK\x03\x04"
 LZMA_HEADER = struct.Struct("<2xH")
@@ -30,14 +30,14 @@ ENCRYPTED, HAS_END_MARK, IS_PATCH, IS_UTF8 = 1 << 0, 1 << 1, 1 << 5, 1 << 11
 class Archive:
     """A ZIP archive.
 
-    Its file stays open. It is opened again when it is used after `close`, or where it was pickled. Copies share it.
+    Its file stays open. It is opened again when it is used after `close` or after unpickling. Copies share the file.
 
     Parameters:
         path: the archive.
 
     Raises:
-        DatasetNotFoundError: there is no such file.
-        CorruptArchiveError: it is no ZIP archive, or its list of members is damaged.
+        DatasetNotFoundError: the file does not exist.
+        CorruptArchiveError: the file is not a ZIP archive, or its list of members is damaged.
     """
 
     def __init__(self, path: str) -> None:
@@ -50,7 +50,7 @@ class Archive:
         except FileNotFoundError:
             raise DatasetNotFoundError(f"{path} not found") from None
         except (BadZipFile, NotImplementedError, struct.error, ValueError, EOFError) as error:
-            raise CorruptArchiveError(f"{path} is no ZIP archive, or is damaged: {error}") from error
+            raise CorruptArchiveError(f"{path} is not a ZIP archive, or is damaged: {error}") from error
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_file": None}
@@ -61,15 +61,15 @@ class Archive:
         return archive
 
     def infolist(self) -> list[ZipInfo]:
-        """All members, in the order of the archive's list."""
+        """All members, in the order of the archive."""
         return self._infos
 
     def close(self) -> None:
-        """Close the file, when no thread reads it any more."""
+        """Close the file as soon as no thread reads it."""
         self._file = None
 
     def _open(self) -> File:
-        file = self._file  # another thread may close the archive meanwhile
+        file = self._file  # another thread may close the archive
         if file is None:
             file = self._file = File(self.path)
         return file
@@ -78,10 +78,10 @@ class Archive:
         """Content of a member.
 
         Raises:
-            MemberNotFoundError: there is none of this name.
-            EncryptedMemberError: it is encrypted.
-            UnsupportedCompressionError: it is compressed by a method that is not known here.
-            CorruptArchiveError: it is damaged, or not as long as the archive says.
+            MemberNotFoundError: there is no member of this name.
+            EncryptedMemberError: the member is encrypted.
+            UnsupportedCompressionError: its compression method is not supported.
+            CorruptArchiveError: it is damaged, or its length is not the stored one.
             ReadError: the archive cannot be read.
         """
         info = self._info_of.get(name)
@@ -89,20 +89,20 @@ class Archive:
             raise MemberNotFoundError(f"{self.path} has no member {name!r}")
         if info.flag_bits & ENCRYPTED:
             raise EncryptedMemberError(
-                f"{self.path}: {name!r} is encrypted. Unpack the archive with its password."
+                f"{self.path}: {name!r} is encrypted. Extract the archive with its password."
             )
         try:
             return _unpack(_packed(self._open(), info), info)
         except (_DamageError, ValueError, OverflowError) as error:
             raise CorruptArchiveError(
-                f"{self.path}: {name!r} is damaged: {error}. `unzip -t` lists all damage; copy the archive again."
+                f"{self.path}: {name!r} is damaged: {error}. Copy the archive again; `unzip -t` lists all damage."
             ) from error
         except OSError as error:
             raise ReadError(error.errno, f"{error.strerror}: cannot read {name!r} of", self.path) from error
 
 
 class _DamageError(Exception):
-    """What is wrong with a member."""
+    """A member is damaged; the message describes the damage."""
 
 
 def _packed(file: File, info: ZipInfo) -> bytes:
@@ -112,12 +112,12 @@ def _packed(file: File, info: ZipInfo) -> bytes:
     header = file.read(start, LOCAL_HEADER.size + len(name))
     signature, name_size, extra_size = LOCAL_HEADER.unpack_from(header)
     if signature != LOCAL_SIGNATURE or name_size != len(name) or not header.endswith(name):
-        raise _DamageError(f"it does not begin at byte {start:,}, where the list of members has it")
+        raise _DamageError(f"it does not begin at byte {start:,}, the position in the list of members")
     return file.read(start + len(header) + extra_size, info.compress_size)
 
 
 def _unpack(packed: bytes, info: ZipInfo) -> bytes:
-    # One byte more than there should be shows that there are more, without unpacking how many.
+    # One byte more than expected is enough to detect that the content is too long.
     limit = min(info.file_size + 1, sys.maxsize)
     try:
         data = _decompress(packed, limit, info)
@@ -125,9 +125,9 @@ def _unpack(packed: bytes, info: ZipInfo) -> bytes:
         raise _DamageError(str(error)) from error
     if len(data) != info.file_size:
         found = "more" if len(data) > info.file_size else f"only {len(data):,}"
-        raise _DamageError(f"it should have {info.file_size:,} bytes and has {found}")
+        raise _DamageError(f"it should have {info.file_size:,} bytes but has {found}")
     if zlib.crc32(data) != info.CRC:
-        raise _DamageError("its content has another CRC-32 than the archive says")
+        raise _DamageError("the CRC-32 of its content does not match")
     return data
 
 
@@ -149,6 +149,6 @@ def _decompress(packed: bytes, limit: int, info: ZipInfo) -> bytes:
         whole = header + size.to_bytes(8, "little", signed=True) + body
         return lzma.LZMADecompressor(lzma.FORMAT_ALONE).decompress(whole, limit)
     raise UnsupportedCompressionError(
-        f"{info.filename!r} is compressed by method {info.compress_type}, which Python cannot undo: unpack "
-        "the archive, or make it again with deflate"
+        f"{info.filename!r} uses compression method {info.compress_type}, which is not supported. Extract "
+        "the archive, or create it again with deflate"
     )

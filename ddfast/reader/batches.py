@@ -1,27 +1,18 @@
-"""Batches of a pass over a reader, as an iterator."""
+"""Iterators over the batches of a pass."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ddfast._native.decode import Decoder
-from ddfast._native.status import E_FIELDS
 from ddfast.batch import Batch
-from ddfast.dataset.local import too_many_fields
-from ddfast.errors import CorruptSampleError, KernelError, PickleRefusedError
-from ddfast.loading.on_error import Place
 from ddfast.loading.order import Order, Part
 from ddfast.loading.stream import Stream
 
-if TYPE_CHECKING:
-    from ddfast.reader.abc import Reader
-
-__all__ = ["Batches", "PlannedBatches", "ReaderOrigin", "StreamBatches"]
+__all__ = ["Batches", "OnDemandBatches", "PrefetchedBatches"]
 
 
 class Batches(Iterator[Batch]):
@@ -35,11 +26,11 @@ class Batches(Iterator[Batch]):
 
     @abstractmethod
     def close(self) -> None:
-        """Give up the rest, and what is read ahead. Dropping the iterator does the same."""
+        """End the iterator and cancel reads ahead. Dropping the iterator does the same."""
 
 
-class StreamBatches(Batches):
-    """Batches that are read ahead."""
+class PrefetchedBatches(Batches):
+    """Batches of a stream, which reads ahead."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
@@ -49,7 +40,7 @@ class StreamBatches(Batches):
 
     def __next__(self) -> Batch:
         stream = self._stream
-        while (batch := stream.take()) is None:
+        while (batch := stream.poll()) is None:
             head = stream.head
             if head is None:
                 raise StopIteration
@@ -60,12 +51,12 @@ class StreamBatches(Batches):
         self._stream.close()
 
 
-class PlannedBatches(Batches):
-    """Batches that are read when they are asked for.
+class OnDemandBatches(Batches):
+    """Batches that are read when they are requested.
 
     Parameters:
-        order, part: what to read.
-        read: gives the batch of some sample indices.
+        order, part: the samples to read.
+        read: returns the batch of some sample indices.
     """
 
     def __init__(self, order: Order, part: Part, read: Callable[[NDArray[np.int64]], Batch]) -> None:
@@ -87,28 +78,3 @@ class PlannedBatches(Batches):
 
     def close(self) -> None:
         self._total = 0
-
-
-class ReaderOrigin:
-    """Where the samples of a batch come from: any reader."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-        self.decoder = Decoder()
-
-    def keys_of(self, indices: NDArray[np.int64]) -> list[str]:
-        """Keys of these samples."""
-        return [self._reader.find_key(index) for index in indices.tolist()]
-
-    def place(self, index: int) -> Place:
-        """What the sample is read from, and its key."""
-        return self._reader._place(index)
-
-    def explain(self, error: KernelError | PickleRefusedError, index: int) -> Exception:
-        """What to raise for a sample that cannot be decoded."""
-        name = f"{self._reader!r}: sample {index} ({self._reader.find_key(index)!r})"
-        if isinstance(error, PickleRefusedError):
-            return PickleRefusedError(f"{name}: {error}")
-        if error.code == E_FIELDS:
-            return too_many_fields(name, error)
-        return CorruptSampleError(f"{name} is damaged at byte {error.pos:,}: {error.reason}")

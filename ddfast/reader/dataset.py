@@ -1,108 +1,74 @@
-"""Readers whose samples the engine reads from files."""
+"""The base of readers of msgpack files, whose samples an engine reads."""
 
 from __future__ import annotations
 
-import os
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ddfast._util.once import lazy
-from ddfast.dataset.base import Dataset, Verify, check_verify
+from ddfast.dataset.base import Dataset
 from ddfast.dataset.location import shown_name
-from ddfast.dataset.options import CACHE_BYTES, RemoteOptions
-from ddfast.errors import KernelError, PickleRefusedError, SampleIndexError
-from ddfast.loading.on_error import OnError, Place
-from ddfast.loading.options import IO, check_columns, check_reading
+from ddfast.errors import KernelError, PickleRefusedError, ReadError, SampleIndexError
+from ddfast.loading.on_error import SamplePlace
+from ddfast.loading.options import BatchOptions, ReadOptions, check_columns
 from ddfast.reader.abc import Reader
-from ddfast.reader.form import Form
+from ddfast.reader.contract import PackedSource, SampleForm
 
 # Not imported before the first batch, see `ddfast.reader.abc`.
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
+    from ddfast._native.samples import Samples
     from ddfast.batch import Batch
     from ddfast.loading.fetcher import Fetcher
-    from ddfast.loading.order import Shuffle
-    from ddfast.reader.ahead import Packed
     from ddfast.reader.batches import Batches
-    from ddfast.storage.transfer.retry import RetryPolicy as Attempts
 
 __all__ = ["DatasetReader"]
 
-# Samples read and decoded at once when iterating. Large ones go one by one, so that the memory of the last is still in
-# the processor's cache when the next needs it.
+# Samples that are read and decoded together by iteration. Large samples are read one by one, so that the memory of the
+# previous sample is still in the processor's cache when the next one needs it.
 CHUNK_BYTES = 64 << 10
 
 
 class DatasetReader(Reader):
-    """Reads a dataset that is opened when it is first used, and again after it was closed.
+    """Reads a dataset that is opened when it is first used, and again when it is used after `close`.
 
     Parameters:
-        name: what to call it.
-        allow_pickle, prefetch_bytes, queue_depth, columns, timeout, io, verify, on_error: see
-            `ddfast.reader.MsgpackReader`.
-        storage_options, cache, cache_bytes, attempts: likewise.
+        name: name of the dataset in messages.
+        options: the arguments of the reader.
     """
 
-    # A copy shares what is open, so that it reads the same dataset even where that was replaced on disk.
+    # A copy shares the open files, so that it reads the same dataset even if that was replaced on disk.
     _do_not_copy = ("_fetcher",)
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        allow_pickle: bool,
-        prefetch_bytes: int,
-        queue_depth: int | None,
-        columns: Sequence[str] | None,
-        timeout: float,
-        io: IO,
-        verify: Verify | None,
-        on_error: OnError,
-        storage_options: Mapping[str, Any] | None = None,
-        cache: str | os.PathLike[str] | None = None,
-        cache_bytes: int = CACHE_BYTES,
-        attempts: Attempts | None = None,
-    ) -> None:
-        super().__init__(on_error=on_error)
-        check_reading(prefetch_bytes, queue_depth, timeout, io)
-        self._remote = RemoteOptions(
-            storage_options, cache, cache_bytes, attempts, prefetch_bytes, queue_depth, timeout
-        )
+    def __init__(self, name: str, options: ReadOptions) -> None:
+        super().__init__(on_error=options.on_error)
         self._name = name
-        self._allow_pickle = allow_pickle
-        self._prefetch_bytes = prefetch_bytes
-        self._queue_depth = queue_depth
-        self._columns = check_columns(columns)
-        self._timeout = timeout
-        self._io: IO = io
-        self._verify = check_verify(verify)
+        self._options = options
         self._len = len(self._dataset)
 
     @abstractmethod
     def _open_dataset(self) -> Dataset:
-        """Open what is read."""
+        """Open the dataset."""
 
     @lazy
     def _dataset(self) -> Dataset:
         dataset = self._open_dataset()
         self._len = len(dataset)
-        self._policy.tally.watch(dataset.wire)
+        self._policy.counters.add_transfers(dataset.transfers)
         return dataset
 
     @lazy
     def _fetcher(self) -> Fetcher:
         from ddfast.loading.fetcher import Fetcher
 
-        return Fetcher(
-            self._dataset, self._prefetch_bytes, self._queue_depth, self._timeout, self._io, self._policy
-        )
+        return Fetcher(self._dataset, self._options, self._policy)
 
     def _own_fetcher(self) -> Fetcher:
-        """The fetcher, made anew in a forked child."""
+        """The fetcher of this process; a forked child makes its own."""
         if not self._fetcher.is_ours:
             self.__dict__.pop("_fetcher", None)
         return self._fetcher
@@ -132,7 +98,7 @@ class DatasetReader(Reader):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {shown_name(self._name)!r}: {self._len:,} samples>"
 
-    def _place(self, index: int) -> Place:
+    def _place(self, index: int) -> SamplePlace:
         return self._dataset.place(index)
 
     # -- keys
@@ -154,8 +120,13 @@ class DatasetReader(Reader):
 
     def get(self, index: int, yield_key: bool = False, raw: bool = False, copy: bool = True) -> Any:
         dataset = self._dataset
+        samples: Samples | Fetcher | None = dataset.samples
+        if samples is None:
+            samples = self._own_fetcher()
         try:
-            sample = dataset.samples.raw(index) if raw else dataset.samples.get(index)
+            sample = samples.raw(index) if raw else samples.get(index)
+        except ReadError:
+            raise
         except (KernelError, OSError, PickleRefusedError) as error:
             if index < 0:
                 return self.get(dataset.position(index), yield_key, raw, copy)
@@ -178,54 +149,55 @@ class DatasetReader(Reader):
         size = max(1, stop - start)
         if self._policy.is_strict:
             return self._iter_impl(start, stop, yield_key, raw, copy, size)
-        from ddfast.reader.lenient import given, in_range
+        from ddfast.reader.error_handling import samples_in_range, without_omitted
 
-        return given(in_range(self, start, stop, Form(yield_key, raw, copy), size))
+        return without_omitted(samples_in_range(self, start, stop, SampleForm(yield_key, raw, copy), size))
 
     def _iter_impl(
         self, start: int, stop: int, yield_key: bool, raw: bool, copy: bool, chunk_size: int
     ) -> Iterator[Any]:
         dataset = self._dataset
-        if dataset.is_remote:
+        samples = dataset.samples
+        if samples is None:
             import numpy as np
 
-            from ddfast.reader.ahead import samples_at
+            from ddfast.reader.read_ahead import samples_at
 
-            yield from samples_at(self, np.arange(start, stop), Form(yield_key, raw, copy))
+            yield from samples_at(self, np.arange(start, stop), SampleForm(yield_key, raw, copy))
             return
         while start < stop:
-            chunk = self._chunk(dataset, start, stop, raw, copy)
+            chunk = self._chunk(samples, start, stop, raw, copy)
             if yield_key:
                 yield from zip(dataset.keys[start : start + len(chunk)], chunk, strict=True)
             else:
                 yield from chunk
             start += len(chunk)
 
-    def _chunk(self, dataset: Dataset, start: int, stop: int, raw: bool, copy: bool) -> Sequence[Any]:
-        """Some samples from `start` on, at least one; those before a damaged one where there is one."""
-        samples = dataset.samples
+    def _chunk(self, samples: Samples, start: int, stop: int, raw: bool, copy: bool) -> Sequence[Any]:
+        """At least one sample, from `start` on; if one is damaged, the samples before it."""
         try:
             end = samples.fit(start, stop, CHUNK_BYTES)
             if raw:
                 return samples.raw_range(start, end, copy)
             return samples.decode_range(start, end)
         except (KernelError, OSError, PickleRefusedError):
-            return [self.get(start, raw=raw, copy=copy)]  # names the sample, if it is the one
+            return [
+                self.get(start, raw=raw, copy=copy)
+            ]  # the error names the sample, if that is the damaged one
 
     # -- batches
 
     @property
-    def _packed(self) -> Packed | None:  # type: ignore[override]
-        if type(self).get is not DatasetReader.get:  # samples are more than what is in the file
+    def _packed(self) -> PackedSource | None:  # type: ignore[override]
+        if type(self).get is not DatasetReader.get:  # a subclass changes samples after reading them
             return None
-        from ddfast.reader.ahead import Packed
-
         dataset = self._dataset
         mean = dataset.data_size / max(1, len(dataset))
-        return Packed(dataset, mean, self._columns, dataset.samples.is_ready, self._strict_batches)
+        is_ready = dataset.samples.is_ready if dataset.samples else _never
+        return PackedSource(dataset, mean, self._options.columns, is_ready, self._strict_batches)
 
     def _strict_batches(self, batch_size: int, indices: NDArray[np.int64]) -> Batches:
-        return self._stream_batches(batch_size, indices=indices, raw=True, strict=True)
+        return self._prefetched(BatchOptions(batch_size, indices, raw=True), strict=True)
 
     def get_many(
         self, indices: ArrayLike, *, columns: Sequence[str] | None = None, raw: bool = False
@@ -236,47 +208,26 @@ class DatasetReader(Reader):
             from ddfast.batch import Batch
 
             return Batch.empty(self._dataset)
-        fetch = fetcher.fetch(positions, self._selection(columns), not raw)
+        fetch = fetcher.fetch(positions, self._selection(check_columns(columns)), not raw)
         if not fetch.run(0):
             fetcher.wait(fetch)
         fetcher.count_reads(fetch)
         batch = fetcher.batch(fetch)
-        self._policy.tally.add_batch(batch)
+        self._policy.counters.add_batch(batch)
         return batch
 
-    def batches(
-        self,
-        batch_size: int,
-        *,
-        indices: ArrayLike | None = None,
-        shuffle: Shuffle = False,
-        seed: int = 0,
-        epoch: int = 0,
-        start: int = 0,
-        rank: int = 0,
-        world_size: int = 1,
-        drop_last: bool = False,
-        columns: Sequence[str] | None = None,
-        raw: bool = False,
-    ) -> Batches:
-        return self._stream_batches(
-            batch_size,
-            indices=indices,
-            shuffle=shuffle,
-            seed=seed,
-            epoch=epoch,
-            start=start,
-            rank=rank,
-            world_size=world_size,
-            drop_last=drop_last,
-            columns=self._selection(columns),
-            raw=raw,
-        )
+    def _open_batches(self, options: BatchOptions) -> Batches:
+        return self._prefetched(options._replace(columns=self._selection(options.columns)))
 
-    def _stream_batches(self, batch_size: int, **arguments: Any) -> Batches:
-        from ddfast.reader.batches import StreamBatches
+    def _prefetched(self, options: BatchOptions, strict: bool = False) -> Batches:
+        from ddfast.loading.stream import open_stream
+        from ddfast.reader.batches import PrefetchedBatches
 
-        return StreamBatches(self._own_fetcher().stream(batch_size, **arguments))
+        return PrefetchedBatches(open_stream(self._own_fetcher(), options, strict))
 
-    def _selection(self, columns: Sequence[str] | None) -> tuple[str, ...] | None:
-        return self._columns if columns is None else check_columns(columns)
+    def _selection(self, columns: Sequence[str] | None) -> Sequence[str] | None:
+        return self._options.columns if columns is None else columns
+
+
+def _never(index: int) -> bool:
+    return False

@@ -1,4 +1,4 @@
-"""Datasets held against their MD5 files."""
+"""Comparison of datasets with their MD5 files."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ def path_to_hash(name: str) -> Path:
     """The path of a file.
 
     Raises:
-        UnsupportedIOError: it is a URL, other than one of a file.
+        UnsupportedIOError: it is a URL, except for a ``file:`` URL.
     """
     if is_remote(name):
         raise UnsupportedIOError(
-            f"{shown_name(name)} is no file: `ddfast verify` looks at the digests of what is under a URL"
+            f"{shown_name(name)} is not a local file; use `ddfast verify` to check files under a URL"
         )
     return Path(path_of(name))
 
 
 def verify_data(name: str, read_size: int, progress: bool) -> bool:
-    """Whether a data file has the hash in its md5 file."""
+    """Whether the hash of a data file matches its md5 file."""
     path = path_to_hash(name)
     return load_md5file(path_append(path, SUFFIX_MD5)).get(path.name) == hash_md5hex(
         path, read_size, progress
@@ -34,7 +34,7 @@ def verify_data(name: str, read_size: int, progress: bool) -> bool:
 
 
 def verify_index(name: str, read_size: int, progress: bool) -> bool:
-    """Whether all index files of a data file, and all that its md5 file lists, have the hash in it."""
+    """Whether all index files that exist, and all that the md5 file lists, match the md5 file."""
     path = path_to_hash(name)
     hashes = load_md5file(path_append(path, SUFFIX_MD5))
     files = {suffix: path_append(path, suffix) for suffix in SUFFIXES if suffix != SUFFIX_MD5}

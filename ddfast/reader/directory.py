@@ -11,13 +11,13 @@ from pathlib import PurePath
 from typing import Any
 
 from ddfast.errors import EscapingPathError, ReadError, SampleFileNotFoundError
-from ddfast.loading.on_error import OnError, Place
+from ddfast.loading.on_error import OnError, SamplePlace
+from ddfast.reader.file_patterns import LABEL, files, is_file, matcher
 from ddfast.reader.list import Labels, ListReader, Sample, noop, text_lines
-from ddfast.reader.walk import LABEL, files, is_file, matcher
 
-Path = str | os.PathLike[str]
+StrPath = str | os.PathLike[str]
 # (key, path, label, further columns)
-Source = tuple[str, str, str | None, list[str]]
+FileEntry = tuple[str, str, str | None, list[str]]
 
 
 def check_included(filename: str, include: str | Iterable[str], exclude: str | Iterable[str]) -> bool:
@@ -26,7 +26,7 @@ def check_included(filename: str, include: str | Iterable[str], exclude: str | I
 
 
 def selection(include: str | Iterable[str], exclude: str | Iterable[str]) -> Callable[[str], bool]:
-    """`check_included` as a function of the file name, for many of them."""
+    """`check_included` as a function of the file name, for many file names."""
     wanted = [matcher(pattern) for pattern in as_patterns(include)]
     unwanted = [matcher(pattern) for pattern in as_patterns(exclude)]
     if not wanted and not unwanted:
@@ -40,20 +40,20 @@ def selection(include: str | Iterable[str], exclude: str | Iterable[str]) -> Cal
     return is_included
 
 
-def as_patterns(patterns: Path | Iterable[Path]) -> list[str]:
-    """Patterns as strings; a single one need not be in a list."""
+def as_patterns(patterns: StrPath | Iterable[StrPath]) -> list[str]:
+    """Patterns as a list of strings; accepts a single pattern."""
     if isinstance(patterns, str | os.PathLike):
         patterns = [patterns]
     return [os.fspath(pattern) for pattern in patterns]
 
 
-def yield_file(infile: Path, prefix: str, separator: str) -> Iterator[Source]:
-    """What the lines of a list of files name: path, label and anything else, with a separator between them.
+def yield_file(infile: StrPath, prefix: str, separator: str) -> Iterator[FileEntry]:
+    """The entries of a list of files: path, label and further columns per line.
 
     Parameters:
-        infile: the list, text in UTF-8. Empty lines are skipped.
-        prefix: what keys leave out at the beginning of paths.
-        separator: what stands between columns.
+        infile: the list, a text file in UTF-8. Empty lines are skipped.
+        prefix: removed from the beginning of paths to make keys.
+        separator: separates columns.
 
     Returns:
         Tuples of key, path, label (None without a second column) and further columns.
@@ -67,12 +67,12 @@ def yield_file(infile: Path, prefix: str, separator: str) -> Iterator[Source]:
             yield path.removeprefix(prefix), path, columns[0] if columns else None, columns[1:]
 
 
-def glob_pattern(pattern: str, prefix: str) -> Iterator[Source]:
+def glob_pattern(pattern: str, prefix: str) -> Iterator[FileEntry]:
     """Files that match a pattern, in the order of `glob.iglob(pattern, recursive=True)`.
 
     Parameters:
         pattern: a glob pattern, in which a component ``{LABEL}`` stands for the label.
-        prefix: what keys leave out at the beginning of paths; empty for what comes before ``{LABEL}``.
+        prefix: removed from the beginning of paths to make keys; if empty, the part before ``{LABEL}`` is removed.
 
     Returns:
         Tuples of key, path, label (None without ``{LABEL}``) and an empty list.
@@ -84,17 +84,17 @@ def glob_pattern(pattern: str, prefix: str) -> Iterator[Source]:
         yield path[skip:] if path.startswith(prefix) else path, path, label, []
 
 
-def yield_directory(patterns: Sequence[Path], separator: str) -> Iterator[Source]:
-    """What each pattern stands for, one after the other: the lines of a list of files, or the files that match.
+def yield_directory(patterns: Sequence[StrPath], separator: str) -> Iterator[FileEntry]:
+    """The files of each pattern, one pattern after the other: the lines of a list of files, or the files that match.
 
-    With several patterns, keys leave out what all patterns begin with.
+    With several patterns, the common prefix of all patterns is removed from keys.
     """
     return chain.from_iterable(_sources(as_patterns(patterns), separator))
 
 
-def _sources(patterns: Sequence[str], separator: str) -> list[Iterator[Source]]:
+def _sources(patterns: Sequence[str], separator: str) -> list[Iterator[FileEntry]]:
     prefix = ""
-    if len(patterns) > 1:  # character by character, though that may cut a name, as keys of datadings do
+    if len(patterns) > 1:  # by character, as datadings does, even if that cuts a name
         prefix = os.path.commonprefix(patterns).partition(LABEL)[0]  # noqa: RUF071
     return [
         yield_file(pattern, prefix, separator) if is_file(pattern) else glob_pattern(pattern, prefix)
@@ -104,11 +104,11 @@ def _sources(patterns: Sequence[str], separator: str) -> list[Iterator[Source]]:
 
 def collect(
     patterns: Sequence[str],
-    sources: Sequence[Iterator[Source]],
+    sources: Sequence[Iterator[FileEntry]],
     is_included: Callable[[str], bool],
-    root_dir: Path = "",
+    root_dir: StrPath = "",
 ) -> list[Sample]:
-    """Samples of all sources, of which each belongs to a pattern. Warns of patterns without samples."""
+    """The samples of all sources, one source per pattern. Warns of patterns without samples."""
     samples: list[Sample] = []
     for pattern, source in zip(patterns, sources, strict=True):
         before = len(samples)
@@ -125,17 +125,17 @@ def collect(
         )
         if len(samples) == before:
             is_folder = os.path.isdir(pattern)  # noqa: PTH112  # as cheap as it gets
-            hint = f"; it is a folder, whose files are {f'{pattern}/**'!r}" if is_folder else ""
-            warnings.warn(f"no file matches {pattern!r}, or none is included{hint}", stacklevel=3)
+            hint = f"; it is a folder, use {f'{pattern}/**'!r} for its files" if is_folder else ""
+            warnings.warn(f"no file matches {pattern!r}, or all are excluded{hint}", stacklevel=3)
     return samples
 
 
-def _listed(name: str, root_dir: Path, path: str) -> str:
-    """Where a file of a list is: a list may come from a stranger, and names nothing outside of the folder given."""
+def _listed(name: str, root_dir: StrPath, path: str) -> str:
+    """The path of a listed file. Lists can come from untrusted sources, so they must not leave the given folder."""
     if path.startswith(os.sep) or PurePath(os.path.normpath(path)).parts[0] == os.pardir:
         raise EscapingPathError(
-            f"{name} lists {path!r}, which is not in {os.fspath(root_dir)!r}. Remove the line; or leave root_dir out, "
-            "if the list may name any file"
+            f"{name} lists {path!r}, which is not in {os.fspath(root_dir)!r}. Remove the line, or omit root_dir to "
+            "allow any file"
         )
     return os.path.join(root_dir, path)  # noqa: PTH118  # not normalised
 
@@ -143,31 +143,30 @@ def _listed(name: str, root_dir: Path, path: str) -> str:
 class DirectoryReader(ListReader):
     """Reads files in folders: each file is a sample, with its content as ``"data"``.
 
-    A pattern is either a glob pattern such as ``photos/{LABEL}/**``, in which ``**`` stands for any number of folders
-    and the component ``{LABEL}`` for the folder that names the label; or the path of a list of files: text in UTF-8, a
-    path in each line, which the label and more columns may follow, with `separator` between them. What follows the
-    label is given as ``"_additional_info"``.
+    A pattern is either a glob pattern such as ``photos/{LABEL}/**``, in which ``**`` matches any number of folders and
+    the component ``{LABEL}`` matches the folder that names the label; or the path of a list of files: text in UTF-8
+    with one path per line, optionally followed by the label and further columns, separated by `separator`. Columns
+    after the label become ``"_additional_info"``.
 
-    Keys are paths from ``{LABEL}`` on; without it, or where the file is listed, whole paths. With several patterns,
-    what all of them begin with is left out. Files come in the order in which their folders list them, as `glob` gives
-    them.
+    Keys are paths from ``{LABEL}`` on; without it, or for listed files, whole paths. With several patterns, their
+    common prefix is removed. Files are in the order in which their folders list them, as with `glob`.
 
     Parameters:
         patterns: one pattern or several.
-        labels, numeric_labels, initfun: as those of `ListReader`. Files without a label have None for one, so that
+        labels, numeric_labels, initfun: as those of `ListReader`. The label of files without a label is None, so that
             `labels` such as ``[None]`` must be given.
         convertfun: changes a sample in place after its file was loaded.
-        include: fnmatch patterns, of which a path must match one, if there are any.
-        exclude: fnmatch patterns, of which a path must match none.
-        separator: what separates the columns of a list of files.
-        root_dir: where to look for relative paths; keys and `include` do without it. A list of files must stay in it;
-            without it, a list may name any file.
-        on_error: as that of `ListReader`; a file that is gone can be left out too.
+        include: fnmatch patterns; a path must match one of them, if there are any.
+        exclude: fnmatch patterns; a path must match none of them.
+        separator: separates the columns of a list of files.
+        root_dir: the folder of relative paths; it is not part of keys and of paths that `include` matches. Listed files
+            must be in it; without it, a list can name any file.
+        on_error: as that of `ListReader`; missing files can be left out too.
 
     Raises:
-        DuplicateKeyError, MissingLabelError: as `ListReader`.
+        DuplicateKeyError, MissingLabelError: see `ListReader`.
         TextFileError: a list of files is not UTF-8.
-        EscapingPathError: a list of files names one outside of `root_dir`.
+        EscapingPathError: a list of files names a file outside of `root_dir`.
         ReadError: a folder cannot be listed.
 
     Attributes:
@@ -176,7 +175,7 @@ class DirectoryReader(ListReader):
 
     def __init__(
         self,
-        patterns: Path | Sequence[Path],
+        patterns: StrPath | Sequence[StrPath],
         labels: Labels | None = None,
         numeric_labels: bool = True,
         initfun: Callable[[Sample], Any] = noop,
@@ -184,7 +183,7 @@ class DirectoryReader(ListReader):
         include: str | Sequence[str] = (),
         exclude: str | Sequence[str] = (),
         separator: str = "\t",
-        root_dir: Path = "",
+        root_dir: StrPath = "",
         *,
         on_error: OnError = "raise",
     ) -> None:
@@ -193,7 +192,7 @@ class DirectoryReader(ListReader):
         super().__init__(samples, labels, numeric_labels, initfun, convertfun, on_error=on_error)
         self.bytes_read = 0
 
-    def _place(self, index: int) -> Place:
+    def _place(self, index: int) -> SamplePlace:
         sample = self._samples[index]
         return os.fspath(sample["path"]), sample["key"]
 
@@ -206,11 +205,13 @@ class DirectoryReader(ListReader):
 def _load(sample: Sample) -> bytes:
     path = sample["path"]
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # Path would cost more than the call
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # a Path costs more than the call
             return file.readall()
     except FileNotFoundError as error:
         raise SampleFileNotFoundError(
-            error.errno, f"sample {sample['key']!r} is gone, or its path is wrong", path
+            error.errno,
+            f"sample {sample['key']!r} does not exist: it was removed, or its path is wrong",
+            path,
         ) from error
     except OSError as error:
         raise ReadError(

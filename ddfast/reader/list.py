@@ -1,4 +1,4 @@
-"""The reader of samples that are in memory, or are made when they are asked for."""
+"""The reader of samples in memory, or of samples that are made on request."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from ddfast.errors import (
 )
 from ddfast.loading.on_error import OnError
 from ddfast.reader.abc import Reader
-from ddfast.reader.form import Form
-from ddfast.reader.lenient import given, in_range
+from ddfast.reader.contract import SampleForm
+from ddfast.reader.error_handling import samples_in_range, without_omitted
 from ddfast.tools.msgpack import packb
 
 Sample = dict[str, Any]
 Labels = Iterable[Any] | str | os.PathLike[str]
 
-# Labels that an error message lists.
-SHOWN = 5
+# Number of labels that an error message lists.
+MAX_SHOWN = 5
 
 
 def text_lines(path: str | os.PathLike[str]) -> Iterator[str]:
-    """Lines of a text file in UTF-8, with any of the usual line ends, which become ``"\\n"``.
+    """Lines of a text file in UTF-8. All usual line ends are recognised and become ``"\\n"``.
 
     Raises:
-        TextFileError: it is not UTF-8.
+        TextFileError: the file is not UTF-8.
     """
     data = Path(path).read_bytes()
     try:
@@ -52,19 +52,19 @@ def text_lines(path: str | os.PathLike[str]) -> Iterator[str]:
 
 
 def load_lines(path: str | os.PathLike[str]) -> list[str]:
-    """Lines of a text file in UTF-8, without the spaces at their ends.
+    """Lines of a text file in UTF-8, without leading and trailing spaces.
 
     Raises:
-        TextFileError: it is not UTF-8.
+        TextFileError: the file is not UTF-8.
     """
     return [line.strip("\n ") for line in text_lines(path)]
 
 
 def sorted_labels(samples: Iterable[Sample]) -> list[Any]:
-    """All labels of samples, each once, as a person would sort them: ``a2`` before ``a10``.
+    """All labels of samples, each once, in natural order: ``a2`` before ``a10``.
 
     Raises:
-        MissingLabelError: None is a label.
+        MissingLabelError: a label is None.
     """
     from natsort import natsorted
 
@@ -75,8 +75,8 @@ def sorted_labels(samples: Iterable[Sample]) -> list[Any]:
     if None in labels:
         i, sample = labels[None]
         raise MissingLabelError(
-            f"{_name(i, sample)} has None as label, which cannot be sorted. Give the reader `labels` with None among "
-            "them, or give every sample a label: by {LABEL} in a pattern, or a second column in a list of files."
+            f"{_name(i, sample)} has None as label, which cannot be sorted. Pass `labels` that include None, or give "
+            "every sample a label: by {LABEL} in a pattern, or by a second column in a list of files."
         )
     return list(natsorted(labels))
 
@@ -86,25 +86,25 @@ def noop(_: Any) -> None:
 
 
 class ListReader(Reader):
-    """Reads samples from a sequence, and may load or convert what is in them when they are asked for.
+    """Reads samples from a sequence, and can load or convert their fields on request.
 
-    Two fields have a meaning: ``"key"`` identifies a sample and is set to its index where it is missing, in the given
-    samples themselves. ``"label"`` is optional; with `numeric_labels` it becomes its index in `labels`, and the label
-    itself goes to ``"_label"``.
+    Two fields have a meaning: ``"key"`` identifies a sample; if it is missing, it is set to the index of the sample, in
+    the given sample itself. ``"label"`` is optional; with `numeric_labels` it is replaced by its index in `labels`, and
+    ``"_label"`` is set to the label itself.
 
     Parameters:
         samples: sequence of samples.
-        labels: labels in the order that numbers them, or the path of a text file with one label a line. None for the
-            labels of all samples in natural order, None not being one of them.
-        numeric_labels: turn labels into numbers.
-        initfun: changes each of the given samples once, in place, when the reader is made.
-        convertfun: changes a shallow copy of a sample, in place, each time before it is given.
-        on_error: what iteration, slices and batches do with damaged samples, see `ddfast.policy`. What `convertfun`
-            raises is the program's, and raised, unless it is an error of those that `ddfast.policy` lists.
+        labels: labels in the order of their numbers, or the path of a text file with one label per line. None for the
+            labels of all samples in natural order; none of them may be None.
+        numeric_labels: replace labels by numbers.
+        initfun: changes each of the given samples once, in place, when the reader is created.
+        convertfun: changes a shallow copy of a sample, in place, each time before it is returned.
+        on_error: how iteration, slices and batches handle damaged samples, see `ddfast.policy`. Exceptions of
+            `convertfun` are raised, unless they are among the errors that `ddfast.policy` lists.
 
     Raises:
         DuplicateKeyError: two samples have the same key.
-        MissingLabelError: a label is None, and no `labels` are given.
+        MissingLabelError: a label is None, and `labels` is not given.
 
     Attributes:
         labels: all labels, in order.
@@ -127,12 +127,12 @@ class ListReader(Reader):
         self.labels = _all_labels(labels, samples)
         self._numeric_labels = numeric_labels
         if numeric_labels:
-            # Labels from files and folders are strings, those given may be anything: both find the number.
+            # Labels from files and folders are strings, given labels can be of any type: both are found.
             self._label_index: dict[Any, int] = {str(label): i for i, label in enumerate(self.labels)}
             self._label_index.update((label, i) for i, label in enumerate(self.labels))
 
     def close(self) -> None:
-        """Close what is open. The reader opens it again when it is used."""
+        """Close all files. They are opened again when the reader is used."""
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
@@ -171,11 +171,11 @@ class ListReader(Reader):
             sample["_label"] = sample["label"]
             sample["label"] = self._number(position, sample)
         self._convert(sample)
-        given = _pack(position, sample) if raw else sample
-        return (sample["key"], given) if yield_key else given
+        result = _pack(position, sample) if raw else sample
+        return (sample["key"], result) if yield_key else result
 
     def _convert(self, sample: Sample) -> None:
-        """Make of a copy of a sample what is given for it; readers of files load them here."""
+        """Change a copy of a sample into the result for it; readers of files load the file here."""
         self._convertfun(sample)
 
     def _number(self, position: int, sample: Sample) -> int:
@@ -183,7 +183,7 @@ class ListReader(Reader):
             return self._label_index[sample["label"]]
         except KeyError:
             labels = list(self.labels)
-            shown = ", ".join(map(repr, labels[:SHOWN])) + (", ..." if len(labels) > SHOWN else "")
+            shown = ", ".join(map(repr, labels[:MAX_SHOWN])) + (", ..." if len(labels) > MAX_SHOWN else "")
             raise UnknownLabelError(
                 f"{_name(position, sample)} has label {sample['label']!r}, which is not among the {len(labels):,} "
                 f"`labels` of the reader ({shown})"
@@ -198,7 +198,7 @@ class ListReader(Reader):
         copy: bool = True,
     ) -> Iterator[Any]:
         start, stop, _ = builtins.slice(start, stop).indices(len(self))
-        return given(in_range(self, start, stop, Form(yield_key, raw, copy), 1))
+        return without_omitted(samples_in_range(self, start, stop, SampleForm(yield_key, raw, copy), 1))
 
     def _iter_impl(
         self, start: int, stop: int, yield_key: bool, raw: bool, copy: bool, chunk_size: int
@@ -208,7 +208,7 @@ class ListReader(Reader):
 
 
 def _index_keys(samples: Sequence[Sample], initfun: Callable[[Sample], Any]) -> dict[Any, int]:
-    """Initialise samples, give those without a key their index, and tell where each key is."""
+    """Initialise samples, set missing keys to the index, and return the index of each key."""
     index: dict[Any, int] = {}
     for i, sample in enumerate(samples):
         initfun(sample)
@@ -234,8 +234,8 @@ def _pack(position: int, sample: Sample) -> bytes:
     except (TypeError, OverflowError, ValueError) as error:
         field = next((name for name in sample if not _packs({name: sample[name]})), None)
         raise UnpackableSampleError(
-            f"{_name(position, sample)}, field {field!r}, cannot be packed: {error}. Let `convertfun` make "
-            "something of it that msgpack or numpy know, or ask for samples without `raw`."
+            f"{_name(position, sample)}, field {field!r}, cannot be packed: {error}. Convert it in "
+            "`convertfun` to a type of msgpack or numpy, or read samples without `raw`."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Several datasets, read as one."""
+"""The reader of several datasets as one."""
 
 from __future__ import annotations
 
@@ -6,115 +6,75 @@ import copy
 import os
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
+from ddfast._util.signatures import OptionsSignature
 from ddfast.batch import Batch
-from ddfast.dataset.base import Dataset, Verify, check_verify
+from ddfast.dataset.base import Dataset, Verify
 from ddfast.dataset.location import is_remote, list_shards, name_of
 from ddfast.dataset.open import open_files
-from ddfast.dataset.options import CACHE_BYTES, PREFETCH_BYTES, READ_TIMEOUT, RemoteOptions
 from ddfast.errors import SampleIndexError, SampleKeyError
-from ddfast.loading.on_error import OnError, Place
-from ddfast.loading.options import IO
+from ddfast.loading.on_error import SamplePlace
+from ddfast.loading.options import BatchOptions, ReadArguments, ReadOptions, read_options
 from ddfast.reader.abc import Reader
-from ddfast.reader.ahead import Packed
 from ddfast.reader.batches import Batches
+from ddfast.reader.contract import PackedSource, SampleForm
 from ddfast.reader.dataset import DatasetReader
 from ddfast.reader.digests import verify_data, verify_index
-from ddfast.reader.form import Form
-from ddfast.reader.lenient import given, in_range
+from ddfast.reader.error_handling import samples_in_range, without_omitted
 from ddfast.reader.msgpack import MsgpackReader
 
 if TYPE_CHECKING:
-    from ddfast.storage.transfer.retry import RetryPolicy as Attempts
+    from typing_extensions import Unpack
 
 __all__ = ["ShardedReader"]
 
 Member = str | os.PathLike[str] | Reader
 
-# Readers of a mixed list that stay open, of those that it does not own.
-KEPT = 8
+# Number of shards of a mixed list that stay open.
+MAX_OPEN = 8
 
 
 class ShardedReader(Reader):
     """Reads several datasets as one, in the order of the shards.
 
-    Shards that are all msgpack files are read as a single file is: thousands of them without opening them all, and
-    batches ahead. A list may also have readers of any other kind; then batches are put together from single samples.
+    Shards that are all msgpack files are read like a single file: batches are read ahead, and even of thousands of
+    shards only those that are being read are open. A list can also contain readers of any other kind; batches are then
+    made of single samples.
 
-    `find_index` and ``in`` build a table of all keys when they are first used, which takes 16.5 bytes a key. Where
-    several samples have a key, the first one is found.
+    `find_index` and ``in`` build a table of all keys when they are first used, which takes 16.5 bytes per key. If
+    several samples have the same key, the first one is found.
 
     Parameters:
-        shards: a pattern such as ``"train/*.msgpack"``, whose matches are sorted by name, or paths and readers. Of
-            a `MsgpackReader` its path, `allow_pickle` and `verify` count. Paths and patterns may be URLs.
-        allow_pickle, prefetch_bytes, queue_depth, columns, timeout, io, verify: as those of `MsgpackReader`; for
-            shards that are msgpack files.
-        storage_options, cache, cache_bytes, attempts: likewise.
-        on_error: as that of `MsgpackReader`, for all shards; that of readers in the list does not count.
+        shards: a pattern such as ``"train/*.msgpack"``, whose matches are sorted by name, or an iterable of paths and
+            readers. Of a `MsgpackReader`, its path, `allow_pickle` and `verify` are used. Paths and patterns can be
+            URLs.
+        arguments: as those of `MsgpackReader`, for shards that are msgpack files; `on_error` applies to all shards,
+            and that of readers in the list is ignored.
 
     Raises:
-        DatasetNotFoundError: a data file, or the index of one, is missing, or nothing matches the pattern.
+        DatasetNotFoundError: a data file or its index is missing, or no file matches the pattern.
         IndexFileError: the index of a shard is damaged.
-        ValueError: a shard is neither a path nor a reader.
+        TypeError, ValueError: an argument has a wrong type or is out of range.
     """
 
+    __signature__ = OptionsSignature(ReadOptions)
+
     def __init__(
-        self,
-        shards: str | os.PathLike[str] | Iterable[Member],
-        *,
-        allow_pickle: bool = False,
-        prefetch_bytes: int = PREFETCH_BYTES,
-        queue_depth: int | None = None,
-        columns: Sequence[str] | None = None,
-        timeout: float = READ_TIMEOUT,
-        io: IO = "auto",
-        verify: Verify | None = None,
-        on_error: OnError = "raise",
-        storage_options: Mapping[str, Any] | None = None,
-        cache: str | os.PathLike[str] | None = None,
-        cache_bytes: int = CACHE_BYTES,
-        attempts: Attempts | None = None,
+        self, shards: str | os.PathLike[str] | Iterable[Member], **arguments: Unpack[ReadArguments]
     ) -> None:
-        super().__init__(on_error=on_error)
-        remote: dict[str, Any] = {
-            "storage_options": storage_options,
-            "cache": cache,
-            "cache_bytes": cache_bytes,
-            "attempts": attempts,
-        }
-        members = list_shards(shards, RemoteOptions(**remote))  # type: ignore[arg-type]
+        options = read_options(**arguments)
+        super().__init__(on_error=options.on_error)
+        members = list_shards(shards, options.remote)  # type: ignore[arg-type]
         for member in members:
             if not isinstance(member, str | os.PathLike | Reader):
-                raise ValueError(f"a shard is the path of a msgpack file or a Reader, not {member!r}")
-        default = (allow_pickle, check_verify(verify))
-        found = {_options(member, default) for member in members} or {default}
-        options = found.pop() if len(found) == 1 else None
-        if options is None:
-            self._inner: FileShards | ReaderShards = ReaderShards(members, *default, remote)
-            self._inner._policy = self._policy
-            return
-        paths = [
-            member._name if isinstance(member, MsgpackReader) else os.fspath(member) for member in members
-        ]
-        self._inner = FileShards(
-            paths,
-            name_of(shards if isinstance(shards, str | os.PathLike) else paths, paths),
-            allow_pickle=options[0],
-            prefetch_bytes=prefetch_bytes,
-            queue_depth=queue_depth,
-            columns=columns,
-            timeout=timeout,
-            io=io,
-            verify=options[1],
-            on_error=on_error,
-            **remote,
-        )
+                raise ValueError(f"a shard must be the path of a msgpack file or a Reader, not {member!r}")
+        self._inner: FileShards | ReaderShards = _open_shards(shards, members, options)
         self._inner._policy = self._policy
 
     def __copy__(self) -> ShardedReader:
@@ -129,7 +89,7 @@ class ShardedReader(Reader):
         return f"<{type(self).__name__} {self._inner.name!r}: {len(self._inner):,} samples>"
 
     def close(self) -> None:
-        """Close all shards, readers of the list included. They are opened again when they are used."""
+        """Close all shards, including readers in the list. They are opened again when they are used."""
         self._inner.close()
 
     def __exit__(
@@ -137,7 +97,7 @@ class ShardedReader(Reader):
     ) -> None:
         self._inner.__exit__(exc_type, exc, traceback)
 
-    def _place(self, index: int) -> Place:
+    def _place(self, index: int) -> SamplePlace:
         return self._inner._place(index)
 
     # -- keys
@@ -178,7 +138,7 @@ class ShardedReader(Reader):
     # -- batches
 
     @property
-    def _packed(self) -> Packed | None:  # type: ignore[override]
+    def _packed(self) -> PackedSource | None:  # type: ignore[override]
         return self._inner._packed if type(self).get is ShardedReader.get else None
 
     def get_many(
@@ -186,9 +146,8 @@ class ShardedReader(Reader):
     ) -> Batch:
         return self._inner.get_many(indices, columns=columns, raw=raw)
 
-    def batches(self, batch_size: int, **arguments: Any) -> Batches:
-        """One pass over all shards in batches, in one order; arguments as those of `Reader.batches`."""
-        return self._inner.batches(batch_size, **arguments)
+    def _open_batches(self, options: BatchOptions) -> Batches:
+        return self._inner._open_batches(options)
 
     # -- integrity
 
@@ -201,33 +160,58 @@ class ShardedReader(Reader):
         return all(verify_index(path, read_size, progress) for path in self._inner.paths())
 
 
-Options = tuple[bool, Verify | None]
+def _open_shards(
+    shards: str | os.PathLike[str] | Iterable[Member], members: list[Member], options: ReadOptions
+) -> FileShards | ReaderShards:
+    """The shards as one dataset if they are all msgpack files that are read in the same way."""
+    found = {_decoding(member, options) for member in members} or {(options.allow_pickle, options.verify)}
+    decoding = found.pop() if len(found) == 1 else None
+    if decoding is None:
+        return ReaderShards(members, options)
+    paths = [_path_of(member) for member in members if not _is_other(member)]
+    name = name_of(shards if isinstance(shards, str | os.PathLike) else paths, paths)
+    return FileShards(paths, name, options._replace(allow_pickle=decoding[0], verify=decoding[1]))
 
 
-def _options(member: Member, default: Options) -> Options | None:
-    """Whether arrays of objects are unpickled, and how samples are verified; None if it is read in its own way."""
+def _decoding(member: Member, options: ReadOptions) -> tuple[bool, Verify | None] | None:
+    """`allow_pickle` and `verify` of a shard that is a msgpack file; None if it needs a reader of its own."""
     if not isinstance(member, Reader):
-        return default
-    if type(member) is not MsgpackReader or is_remote(member._name):  # whose credentials may be others
+        return options.allow_pickle, options.verify
+    if type(member) is not MsgpackReader or is_remote(member._name):  # which may have other credentials
         return None
-    return member._allow_pickle, member._verify
+    return member._options.allow_pickle, member._options.verify
+
+
+def _is_other(member: Member) -> bool:
+    """Whether a shard is not a msgpack file."""
+    return isinstance(member, Reader) and not isinstance(member, MsgpackReader)
+
+
+def _path_of(member: Member) -> str:
+    """The data file of a shard that is a msgpack file."""
+    return member._name if isinstance(member, MsgpackReader) else os.fspath(member)  # type: ignore[arg-type]
 
 
 class FileShards(DatasetReader):
     """Shards that are all msgpack files."""
 
-    def __init__(self, paths: Sequence[str], name: str, **options: Any) -> None:
+    def __init__(self, paths: Sequence[str], name: str, options: ReadOptions) -> None:
         self._paths = paths
-        super().__init__(name, **options)
+        super().__init__(name, options)
 
     def _open_dataset(self) -> Dataset:
+        options = self._options
         return open_files(
-            self._paths, self._name, allow_pickle=self._allow_pickle, verify=self._verify, remote=self._remote
+            self._paths,
+            self._name,
+            allow_pickle=options.allow_pickle,
+            verify=options.verify,
+            remote=options.remote,
         )
 
     @property
     def name(self) -> str:
-        """What messages call them."""
+        """Name of the shards in messages."""
         return self._name
 
     def paths(self) -> list[str]:
@@ -236,45 +220,35 @@ class FileShards(DatasetReader):
 
 
 class ReaderShards(Reader):
-    """Shards of which some are readers of other kinds."""
+    """Shards of which some need readers of their own."""
 
-    def __init__(
-        self, members: Sequence[Member], allow_pickle: bool, verify: Verify | None, remote: dict[str, Any]
-    ) -> None:
+    def __init__(self, members: Sequence[Member], options: ReadOptions) -> None:
         super().__init__()
-        self._remote = remote
-        self._verify = verify
-        self._allow_pickle = allow_pickle
+        self._options = options._replace(on_error="raise")  # errors are handled here, for all shards
         self._open = OrderedDict[int, MsgpackReader]()
         self._members = members
         self._stops = list(accumulate(len(self._reader(i)) for i in range(len(members))))
 
     @property
     def name(self) -> str:
-        """What messages call them."""
+        """Name of the shards in messages."""
         return f"{len(self._members):,} shards"
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {len(self):,} samples>"
 
     def paths(self) -> list[str]:
-        """The data files of those that are msgpack files."""
-        return [
-            member._name if isinstance(member, MsgpackReader) else os.fspath(member)
-            for member in self._members
-            if not isinstance(member, Reader) or isinstance(member, MsgpackReader)
-        ]
+        """The data files of the shards that are msgpack files."""
+        return [_path_of(member) for member in self._members if not _is_other(member)]
 
     def _reader(self, number: int) -> Reader:
-        """The reader of one shard; those that were opened here are closed when others are needed."""
+        """The reader of one shard. Of those that are opened here, only the latest few stay open."""
         member = self._members[number]
         if isinstance(member, Reader):
             return member
-        reader = self._open.pop(number, None) or MsgpackReader(
-            member, allow_pickle=self._allow_pickle, verify=self._verify, **self._remote
-        )
+        reader = self._open.pop(number, None) or MsgpackReader(member, **self._options._asdict())
         self._open[number] = reader
-        if len(self._open) > KEPT:
+        if len(self._open) > MAX_OPEN:
             self._open.popitem(last=False)[1].close()
         return reader
 
@@ -288,7 +262,7 @@ class ReaderShards(Reader):
         return {**self.__dict__, "_open": OrderedDict()}
 
     def close(self) -> None:
-        """Leave all readers."""
+        """Close all readers."""
         self.__exit__(None, None, None)
 
     def __exit__(
@@ -303,7 +277,7 @@ class ReaderShards(Reader):
     def __len__(self) -> int:
         return self._stops[-1] if self._stops else 0
 
-    # -- which shard
+    # -- positions
 
     def _first(self, number: int) -> int:
         return self._stops[number - 1] if number else 0
@@ -317,7 +291,7 @@ class ReaderShards(Reader):
         number = bisect_right(self._stops, position)
         return self._reader(number), position - self._first(number)
 
-    def _place(self, index: int) -> Place:
+    def _place(self, index: int) -> SamplePlace:
         reader, local = self._locate(index)
         return reader._place(local)
 
@@ -356,8 +330,8 @@ class ReaderShards(Reader):
         copy: bool = True,
     ) -> Iterator[Any]:
         start, stop, _ = slice(start, stop).indices(len(self))
-        form = Form(yield_key, raw, copy)
-        return given(in_range(self, start, stop, form, max(1, stop - start)))
+        form = SampleForm(yield_key, raw, copy)
+        return without_omitted(samples_in_range(self, start, stop, form, max(1, stop - start)))
 
     def _iter_impl(
         self, start: int, stop: int, yield_key: bool, raw: bool, copy: bool, chunk_size: int

@@ -9,27 +9,27 @@ from itertools import chain
 from typing import Any, Protocol
 from zipfile import ZipInfo
 
-from ddfast.loading.on_error import OnError, Place
+from ddfast.loading.on_error import OnError, SamplePlace
 from ddfast.reader.archive import Archive
-from ddfast.reader.directory import Path, Source, as_patterns, collect, selection, yield_file
+from ddfast.reader.directory import FileEntry, StrPath, as_patterns, collect, selection, yield_file
+from ddfast.reader.file_patterns import LABEL, is_file, matcher
 from ddfast.reader.list import Labels, ListReader, Sample, noop
-from ddfast.reader.walk import LABEL, is_file, matcher
 
 
 class HasMembers(Protocol):
-    """What lists its members as `zipfile.ZipFile` does."""
+    """An archive that lists its members like `zipfile.ZipFile`."""
 
     def infolist(self) -> list[ZipInfo]:
         """All members."""
 
 
-def glob_pattern(infos: Iterable[ZipInfo], pattern: str) -> Iterator[Source]:
-    """Files among the members of an archive whose names match a pattern, in the order of the archive's list.
+def glob_pattern(infos: Iterable[ZipInfo], pattern: str) -> Iterator[FileEntry]:
+    """Files of an archive whose names match a pattern, in the order of the archive.
 
     Parameters:
         infos: members.
-        pattern: an fnmatch pattern, whose wildcards match slashes too. The first component that is ``{LABEL}``
-            matches as ``*`` does and tells which component of the name is the label.
+        pattern: an fnmatch pattern, whose wildcards also match slashes. The first component that is ``{LABEL}`` matches
+            like ``*``, and the corresponding component of the name is the label.
 
     Returns:
         Tuples of key, name, label (None without ``{LABEL}``) and an empty list. Keys are names from the label on.
@@ -50,12 +50,12 @@ def glob_pattern(infos: Iterable[ZipInfo], pattern: str) -> Iterator[Source]:
             yield "/".join(below), name, below[0], []
 
 
-def yield_zipfile(zipfile_: HasMembers, patterns: Sequence[Path], separator: str) -> Iterator[Source]:
-    """What each pattern stands for, one after the other: the lines of a list of files, or the members that match."""
+def yield_zipfile(zipfile_: HasMembers, patterns: Sequence[StrPath], separator: str) -> Iterator[FileEntry]:
+    """The files of each pattern, one pattern after the other: the lines of a list of files, or matching members."""
     return chain.from_iterable(_sources(zipfile_, as_patterns(patterns), separator))
 
 
-def _sources(archive: HasMembers, patterns: Sequence[str], separator: str) -> list[Iterator[Source]]:
+def _sources(archive: HasMembers, patterns: Sequence[str], separator: str) -> list[Iterator[FileEntry]]:
     infos = archive.infolist()
     return [
         yield_file(pattern, "", separator) if is_file(pattern) else glob_pattern(infos, pattern)
@@ -66,29 +66,29 @@ def _sources(archive: HasMembers, patterns: Sequence[str], separator: str) -> li
 class ZipFileReader(ListReader):
     """Reads files in a ZIP archive: each is a sample, with its content as ``"data"``.
 
-    Patterns are those of `DirectoryReader`, but that their wildcards match slashes and hidden files too, and that the
-    files come in the order of the archive. The archive is opened again in a forked or spawned process, and after it was
-    closed; threads may share a reader. Every file is checked against its CRC-32.
+    Patterns are those of `DirectoryReader`, except that their wildcards also match slashes and hidden files, and that
+    files are in the order of the archive. The archive is opened again in a forked or spawned process, and after it was
+    closed; threads can share a reader. Every file is checked against its CRC-32.
 
     Parameters:
         path: the archive.
-        patterns: one pattern or several: fnmatch patterns, or paths of lists of files, which are files on disk.
+        patterns: one pattern or several: fnmatch patterns, or paths of lists of files on disk.
         labels, numeric_labels, initfun, convertfun, include, exclude, separator, on_error: as those of
             `DirectoryReader`.
 
     Raises:
-        DatasetNotFoundError: there is no such archive.
-        CorruptArchiveError: it is no ZIP archive, or its list of members is damaged.
-        DuplicateKeyError, MissingLabelError, TextFileError: as `DirectoryReader`.
+        DatasetNotFoundError: the archive does not exist.
+        CorruptArchiveError: the file is not a ZIP archive, or its list of members is damaged.
+        DuplicateKeyError, MissingLabelError, TextFileError: see `DirectoryReader`.
 
     Attributes:
-        bytes_read: size of all files loaded so far, unpacked.
+        bytes_read: uncompressed size of all files loaded so far.
     """
 
     def __init__(
         self,
-        path: Path,
-        patterns: Path | Sequence[Path] = "{LABEL}/**",
+        path: StrPath,
+        patterns: StrPath | Sequence[StrPath] = "{LABEL}/**",
         labels: Labels | None = None,
         numeric_labels: bool = True,
         initfun: Callable[[Sample], Any] = noop,
@@ -105,12 +105,12 @@ class ZipFileReader(ListReader):
         super().__init__(samples, labels, numeric_labels, initfun, convertfun, on_error=on_error)
         self.bytes_read = 0
 
-    def _place(self, index: int) -> Place:
+    def _place(self, index: int) -> SamplePlace:
         return self._archive.path, self.find_key(index)
 
     def __copy__(self) -> ZipFileReader:
         reader = super().__copy__()
-        reader._archive = copy.copy(self._archive)  # to be closed by itself
+        reader._archive = copy.copy(self._archive)  # which can be closed separately
         return reader
 
     def close(self) -> None:

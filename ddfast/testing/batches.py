@@ -1,4 +1,4 @@
-"""What the batches of every reader do, as tests."""
+"""Conformance tests of the batches of readers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Sample = dict[str, Any]
 
 
 def indices_of(batches: Iterator[Batch]) -> list[int]:
-    """Which samples batches have, one after the other."""
+    """The indices of the samples of batches, in order."""
     return [index for batch in batches for index in batch.indices.tolist()]
 
 

@@ -1,4 +1,4 @@
-"""When two samples are the same."""
+"""Comparison of samples."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 
 
 def assert_same_sample(ours: Any, expected: Any, path: str = "sample") -> None:
-    """Assert that two samples are equal, type for type; NaN equals NaN, and order in dicts counts.
+    """Assert that two samples are equal in types, values and order of dicts; NaN equals NaN.
 
     Parameters:
-        ours: what a reader gave.
-        expected: what it should have given.
-        path: what to call the value if they differ.
+        ours: the sample that a reader returned.
+        expected: the expected sample.
+        path: name of the value in the message.
 
     Raises:
-        AssertionError: they differ; the message says where.
+        AssertionError: they differ; the message names the position.
     """
     assert type(ours) is type(expected), f"{path} is {type(ours).__name__}, not {type(expected).__name__}"
     if isinstance(expected, dict):

@@ -1,4 +1,4 @@
-"""What every reader does, as tests."""
+"""Conformance tests of readers."""
 
 # fixtures and parameters of a test are passed by name
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ddfast.tools.msgpack import unpackb
 
 Sample = dict[str, Any]
 
-# What a slice may look like, for readers of at least LEAST samples.
+# Slices of readers with at least LEAST samples.
 LEAST = 8
 SLICES = [
     (0, None),
@@ -42,7 +42,7 @@ NO_KEY = "no sample has this key"
 
 
 class ReaderTests(BatchTests):
-    """Tests that a `ddfast.reader.Reader` passes. Subclass it and give two fixtures::
+    """Tests that every `ddfast.reader.Reader` passes. Subclass it and define two fixtures::
 
         class TestMyReader(ReaderTests):
             @pytest.fixture
@@ -55,32 +55,32 @@ class ReaderTests(BatchTests):
                 with MyReader(tmp_path / "data") as reader:
                     yield reader
 
-    A reader that means to differ in some point overrides that test, and says why.
+    If a reader differs intentionally, override the test and document the reason.
     """
 
-    # -- what a subclass gives
+    # -- fixtures and methods for subclasses
 
     @pytest.fixture
     def samples(self) -> Sequence[Sample]:
-        """What the reader is expected to give: at least 8 different samples."""
+        """The expected samples: at least 8 different ones."""
         raise NotImplementedError("define a fixture `samples`")
 
     @pytest.fixture
     def keys(self, samples: Sequence[Sample]) -> Sequence[str]:
-        """The samples' keys; by default what they have as ``"key"``."""
+        """The keys of the samples; by default their ``"key"`` fields."""
         return [sample["key"] for sample in samples]
 
     @pytest.fixture
     def reader(self) -> Iterator[Reader]:
-        """A reader of the samples that is fresh for each test."""
+        """A new reader of the samples for each test."""
         raise NotImplementedError("define a fixture `reader`")
 
     def unpack(self, packed: Any) -> Any:
-        """What a packed sample holds."""
+        """The sample in a packed sample."""
         return unpackb(packed)
 
     def assert_same(self, ours: Any, expected: Any) -> None:
-        """Fail unless two samples, or lists of samples, are the same."""
+        """Fail unless two samples, or lists of samples, are equal."""
         assert_same_sample(ours, expected)
 
     def assert_given(
@@ -92,7 +92,7 @@ class ReaderTests(BatchTests):
         raw: bool,
         copied: bool,
     ) -> None:
-        """Fail unless a reader gave these samples in the form that was asked for."""
+        """Fail unless a reader returned these samples in the requested form."""
         if yield_key:
             assert [key for key, _ in given] == list(keys)
             given = [sample for _, sample in given]

@@ -1,4 +1,4 @@
-"""However a loop over batches ends, nothing is left behind: no thread, descriptor, task or memory."""
+"""A loop over batches can end in any way without leaving a thread, descriptor, task or memory behind."""
 
 import asyncio
 import gc

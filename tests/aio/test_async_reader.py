@@ -1,4 +1,4 @@
-"""AsyncReader gives what MsgpackReader gives, in an order that depends on seed and epoch alone."""
+"""AsyncReader delivers the same samples as MsgpackReader, in an order that depends only on seed and epoch."""
 
 import asyncio
 import itertools
@@ -328,7 +328,7 @@ def test_nothing_works_before_and_after(arun, path):
         await refused()
         async with reader:
             assert len(reader) == 300
-            with pytest.raises(ClosedError, match="open already"):
+            with pytest.raises(ClosedError, match="already open"):
                 async with reader:
                     pass
             assert len(reader) == 300

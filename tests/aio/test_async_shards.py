@@ -1,4 +1,4 @@
-"""AsyncReader of shards: the batches of one dataset, whatever happens to one of the files."""
+"""AsyncReader of shards: the batches of one dataset, also if one of the files fails."""
 
 import asyncio
 import os

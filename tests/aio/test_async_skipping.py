@@ -1,4 +1,4 @@
-"""The asynchronous reader leaves damaged samples out, just as the blocking one does."""
+"""The asynchronous reader leaves damaged samples out, as the blocking one does."""
 
 import asyncio
 import shutil

@@ -1,4 +1,4 @@
-"""A batch as a sequence of samples and as a table that other libraries take over."""
+"""A batch as a sequence of samples, and as a table for other libraries."""
 
 import gc
 import pickle
@@ -44,7 +44,7 @@ def test_samples_come_by_position_from_either_end_and_in_order():
     for position in (0, -1, np.int64(3), np.uint8(2), True):
         assert same(batch[position], expected[position])
     for position in (6, -7):
-        with pytest.raises(IndexError, match=f"sample {position} of a batch of 6"):
+        with pytest.raises(IndexError, match=f"sample {position} out of range for a batch of 6"):
             batch[position]
 
 
@@ -166,7 +166,7 @@ def test_a_pickled_batch_without_keys_says_so():
             raise DdfastError("no keys file")
 
     back = pickle.loads(pickle.dumps(Batch(batch_of(flowers(1))._table, np.array([0]), Keyless())))
-    with pytest.raises(DdfastError, match="could not read its keys"):
+    with pytest.raises(DdfastError, match="that pickled it could not read them"):
         _ = back.keys
 
 

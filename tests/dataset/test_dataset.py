@@ -1,4 +1,4 @@
-"""What opening a dataset costs, and what it says of failures."""
+"""Opening a dataset: its cost, and the messages of its errors."""
 
 import errno
 import itertools

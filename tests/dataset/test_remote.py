@@ -1,4 +1,4 @@
-"""Remote datasets: the same samples as from local files, in whatever way they are read, through a reader outside."""
+"""Remote datasets: the same samples as from local files, for every way of reading."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import errno
 import gc
 import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,25 +33,26 @@ from ddfast.errors import (
 from ddfast.format.keys import Keys
 from ddfast.index import build_key_table, open_checksums, open_offsets
 from ddfast.reader.sharded import ShardedReader
+from ddfast.storage import TransferCounters
 
 SAMPLES = 400
 
 
 class Server(Agent):
-    """An agent as a dataset's link starts it."""
+    """An agent as a dataset's session starts it."""
 
     def close(self, timeout: float = 0) -> bool:  # type: ignore[override]
         super().close()
         return True
 
 
-class Link:
+class Session:
     """Serves files from memory."""
 
     max_gap = 1 << 16
     max_read = 1 << 18
-    patience = 0.0
-    wire = None
+    read_timeout = 0.0
+    counters = TransferCounters()
 
     def __init__(
         self, files: Sequence[bytes], deal: Callable[[RemotePiece], bool] = lambda piece: False
@@ -103,15 +105,15 @@ def write(path: Path, first: int) -> Path:
     return path
 
 
-def remote(paths: Sequence[Path], link: Link | None = None, verified: bool = False) -> RemoteDataset:
+def remote(paths: Sequence[Path], session: Session | None = None, verified: bool = False) -> RemoteDataset:
     """What is in some files, as if they were far away."""
     shards = [shard_of(path, verified) for path in paths]
 
     def keys() -> list[str]:
         return [key for path in paths for key in Keys(path)]
 
-    link = link or Link([path.read_bytes() for path in paths])
-    return RemoteDataset("far", shards, link, keys=keys, key_table=lambda: build_key_table(keys()))
+    session = session or Session([path.read_bytes() for path in paths])
+    return RemoteDataset("far", shards, session, keys=keys, key_table=lambda: build_key_table(keys()))
 
 
 def shard_of(path: Path, verified: bool) -> RemoteShard:
@@ -157,16 +159,16 @@ def test_asynchronous_batches_are_those_of_local_files(paths: list[Path], arun: 
 
 
 def test_single_samples_and_slices_are_those_of_local_files(paths: list[Path]) -> None:
-    link = Link([path.read_bytes() for path in paths])
-    with ShardedReader(paths) as local, RemoteReader(remote(paths, link)) as far:
+    session = Session([path.read_bytes() for path in paths])
+    with ShardedReader(paths) as local, RemoteReader(remote(paths, session)) as far:
         assert len(far) == len(local)
         for index in (0, 7, len(local) - 1, -1, -len(local)):
             assert plain([far.get(index)]) == plain([local.get(index)])
             assert far.get(index, raw=True) == local.get(index, raw=True)
             assert far.get(index, raw=True, copy=False) == local.get(index, raw=True)
-        served = sum(len(server.served) for server in link.servers)
+        served = sum(len(server.served) for server in session.servers)
         assert plain(far) == plain(local)
-        assert sum(len(server.served) for server in link.servers) - served < 60
+        assert sum(len(server.served) for server in session.servers) - served < 60
         assert [bytes(raw) for raw in far.rawiter()] == list(local.rawiter())
         assert plain(far.slice(350, 380)) == plain(local.slice(350, 380))
         assert plain(far.get_many([9, 2, 9])) == plain(local.get_many([9, 2, 9]))
@@ -175,40 +177,71 @@ def test_single_samples_and_slices_are_those_of_local_files(paths: list[Path]) -
         assert "no such key" not in far
         with pytest.raises(SampleIndexError, match="out of range"):
             far.get(len(local))
-    assert link.closed == 1
+    assert session.closed == 1
 
 
 def test_iterating_reads_ahead(path: Path) -> None:
-    link = Link([path.read_bytes()])
-    with RemoteReader(remote([path], link)) as reader:
+    session = Session([path.read_bytes()])
+    with RemoteReader(remote([path], session)) as reader:
         samples = iter(reader)
         assert next(samples)["label"] == 0
         deadline = time.monotonic() + 30
-        while sum(stop - start for _, start, stop in link.servers[0].served) < len(link.files[0]):
+        while sum(stop - start for _, start, stop in session.servers[0].served) < len(session.files[0]):
             assert time.monotonic() < deadline
         assert next(samples)["label"] == 1
 
 
 def test_a_closed_reader_opens_again(path: Path) -> None:
-    link = Link([path.read_bytes()])
-    reader = RemoteReader(remote([path], link))
+    session = Session([path.read_bytes()])
+    reader = RemoteReader(remote([path], session))
     for _ in range(2):
         assert reader.get(3)["label"] == 3
         assert next(iter(reader.batches(4)))["label"].tolist() == [0, 1, 2, 3]
         reader.close()
-    assert len(link.servers) == 4
-    assert all(not server._thread.is_alive() for server in link.servers)
+    assert len(session.servers) == 2
+    assert all(not server._thread.is_alive() for server in session.servers)
+
+
+@pytest.mark.parametrize("sharded", [False, True])
+def test_one_engine_and_one_thread_serve_single_samples_and_batches(
+    paths: list[Path], sharded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engines: list[Engine] = []
+
+    def new_engine(*args: Any, **kwargs: Any) -> Engine:
+        engines.append(Engine(*args, **kwargs))
+        return engines[-1]
+
+    monkeypatch.setattr("ddfast.loading.fetcher.Engine", new_engine)
+    before = set(threading.enumerate())
+    session = Session([path.read_bytes() for path in paths])
+    reader: Any = RemoteReader(remote(paths, session))
+    if sharded:
+        monkeypatch.setattr(
+            "ddfast.reader.sharded.open_files", lambda *args, **kwargs: remote(paths, session)
+        )
+        reader = ShardedReader([f"https://localhost/{path.name}" for path in paths])
+    with reader:
+        assert reader.get(3)["label"] == 3
+        assert next(iter(reader.batches(4)))["label"].tolist() == [0, 1, 2, 3]
+        assert reader.get(5, raw=True)
+        assert len(reader.get_many([1, 2])) == 2
+        assert next(iter(reader))["label"] == 0
+        started = set(threading.enumerate()) - before
+        assert started == {server._thread for server in session.servers}
+        assert len(started) == len(engines) == 1
+    assert set(threading.enumerate()) == before
 
 
 def test_a_dropped_reader_ends_its_server(path: Path) -> None:
-    link = Link([path.read_bytes()])
-    reader = RemoteReader(remote([path], link))
+    session = Session([path.read_bytes()])
+    reader = RemoteReader(remote([path], session))
     assert reader.get(3)["label"] == 3
     stream = reader.batches(4)
-    assert len(link.servers) == 2
+    assert len(session.servers) == 1
     del reader, stream
     gc.collect()
-    assert all(not server._thread.is_alive() for server in link.servers)
+    assert all(not server._thread.is_alive() for server in session.servers)
 
 
 @pytest.mark.parametrize("damaged", [0, 123])
@@ -217,7 +250,7 @@ def test_samples_are_verified(paths: list[Path], damaged: int) -> None:
     number, local = len(paths) - 1, damaged
     stop = open_offsets(paths[number], len(files[number])).span(local)[1]
     files[number][stop - 1] ^= 1
-    dataset = remote(paths, Link([bytes(content) for content in files]), verified=True)
+    dataset = remote(paths, Session([bytes(content) for content in files]), verified=True)
     index = number * SAMPLES + local
     with RemoteReader(dataset) as reader:
         for read in (lambda: reader.get(index), lambda: reader.get_many([1, index])):
@@ -231,7 +264,7 @@ def test_samples_are_verified(paths: list[Path], damaged: int) -> None:
 def test_damage_is_told_with_file_and_sample(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[open_offsets(path, len(content)).span(5)[0]] = 0xC1
-    with RemoteReader(remote([path], Link([bytes(content)]))) as reader:
+    with RemoteReader(remote([path], Session([bytes(content)]))) as reader:
         for read in (lambda: reader.get(5), lambda: reader.get_many([4, 5])):
             with pytest.raises(CorruptSampleError, match=r"far/0\.msgpack: sample 5 is damaged at byte 0"):
                 read()
@@ -243,9 +276,11 @@ def test_damaged_offsets_are_told(path: Path) -> None:
     table = np.fromfile(path.with_name(path.name + ".offsets"), ">u8")
     table[8] = 1 << 60
     shard = RemoteShard("far/x", len(content), OffsetTable(table.tobytes(), len(content)))
-    dataset = RemoteDataset("far", [shard], Link([content]), keys=list, key_table=lambda: build_key_table([]))
+    dataset = RemoteDataset(
+        "far", [shard], Session([content]), keys=list, key_table=lambda: build_key_table([])
+    )
     with RemoteReader(dataset) as reader:
-        with pytest.raises(CorruptSpanError, match=r"far/x: sample 7: its offsets are no range.*Restore"):
+        with pytest.raises(CorruptSpanError, match=r"far/x: sample 7: its offsets are not a range.*Restore"):
             reader.get(7)
         assert reader.get(6)["label"] == 6
 
@@ -266,14 +301,14 @@ def test_the_error_behind_a_failed_read_is_raised(path: Path) -> None:
         piece.fail(errno.ETIMEDOUT, "number 17")
         return True
 
-    link = Link([b""], deal)
-    with RemoteReader(remote([path], link)) as reader:
+    session = Session([b""], deal)
+    with RemoteReader(remote([path], session)) as reader:
         with pytest.raises(ReadError, match=r"number 17: cannot read far/0\.msgpack: sample 4"):
             reader.get(4)
         with pytest.raises(ReadError, match=r"number 17: cannot read far/0\.msgpack") as caught:
             reader.get_many([4])
         assert caught.value.errno == errno.ETIMEDOUT
-        link.failures["number 17"] = StorageTimeoutError("far/0.msgpack: no answer after 3 attempts")
+        session.failures["number 17"] = StorageTimeoutError("far/0.msgpack: no answer after 3 attempts")
         for read in (lambda: reader.get(4), lambda: next(iter(reader.batches(8)))):
             with pytest.raises(StorageTimeoutError, match="3 attempts"):
                 read()
@@ -286,8 +321,8 @@ def test_a_server_that_never_answers_does_not_hold_up_closing(path: Path) -> Non
         held.append(piece)
         return True
 
-    reader = RemoteReader(remote([path], Link([b""], deal)), timeout=0.3)
-    with pytest.raises(StorageTimeoutError, match="does not answer"):
+    reader = RemoteReader(remote([path], Session([b""], deal)), timeout=0.3)
+    with pytest.raises(StorageTimeoutError, match="does not respond"):
         reader.get_many([4])
     stream = reader.batches(8)
     reader.close()
@@ -309,8 +344,8 @@ def test_closing_in_the_middle_of_asynchronous_batches(path: Path, arun: Callabl
 
 
 def test_a_forked_child_is_served_anew(path: Path) -> None:
-    link = Link([path.read_bytes()])
-    with RemoteReader(remote([path], link)) as reader:
+    session = Session([path.read_bytes()])
+    with RemoteReader(remote([path], session)) as reader:
         assert reader.get(1)["label"] == 1
         child = os.fork()
         if child == 0:
@@ -318,7 +353,7 @@ def test_a_forked_child_is_served_anew(path: Path) -> None:
             try:
                 good = reader.get(2)["label"] == 2 and len(reader.get_many([3, 4])) == 2
                 reader.close()
-                status = 0 if good and len(link.servers) == 3 else 2
+                status = 0 if good and len(session.servers) == 2 else 2
             finally:
                 os._exit(status)
         assert os.waitpid(child, 0)[1] == 0
@@ -328,7 +363,7 @@ def test_a_forked_child_is_served_anew(path: Path) -> None:
 def test_damaged_samples_can_be_skipped(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[open_offsets(path, len(content)).span(5)[0]] = 0xC1
-    with RemoteReader(remote([path], Link([bytes(content)])), on_error="skip") as reader:
+    with RemoteReader(remote([path], Session([bytes(content)])), on_error="skip") as reader:
         wanted = [i for i in range(SAMPLES) if i != 5]
         assert [sample["label"] for sample in reader] == wanted
         assert [label for batch in reader.batches(16) for label in batch["label"].tolist()] == wanted

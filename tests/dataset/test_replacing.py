@@ -1,4 +1,4 @@
-"""A dataset that is replaced while others open it."""
+"""A dataset that is replaced while it is being opened."""
 
 import threading
 

@@ -89,7 +89,7 @@ def test_single_samples_are_read_again_too(outcomes):
 def test_a_file_of_equal_size_that_took_the_place_is_refused_when_opened_again(outcomes):
     (error, _, message), _, _ = outcomes["replaced"]
     assert error == "DatasetChangedError"
-    assert "is not the file any more that was opened, though it has as many bytes" in message
+    assert "was replaced by a file of the same size after it was opened" in message
 
 
 @pytest.mark.skipif(

@@ -97,7 +97,7 @@ def test_a_pass_survives_what_passes(url, site, arun, act, face):
     slow = act in ("trickle", "stall", "stall_after_half")
     expected = labels_of(url, face, arun)[0]
     site.act = sometimes(act, 0.1 if slow else 0.3)
-    options = {"attempts": QUICK, "queue_depth": 8}
+    options = {"retry": QUICK, "queue_depth": 8}
     shuffled, ordered, stats = labels_of(url, face, arun, **options)
     assert shuffled == expected
     assert ordered == list(range(COUNT))
@@ -105,7 +105,7 @@ def test_a_pass_survives_what_passes(url, site, arun, act, face):
 
 
 def test_a_pass_survives_a_burst_of_refusals(url, site, arun):
-    with MsgpackReader(url, attempts=QUICK) as reader:
+    with MsgpackReader(url, retry=QUICK) as reader:
         batches = reader.batches(16)
         seen = [next(batches)["label"].tolist()]
         site.script.extend([503] * 40)
@@ -114,7 +114,7 @@ def test_a_pass_survives_a_burst_of_refusals(url, site, arun):
 
 
 def test_single_samples_survive_what_passes(url, site):
-    with MsgpackReader(url, attempts=QUICK) as reader:
+    with MsgpackReader(url, retry=QUICK) as reader:
         site.script.extend([503, "reset", "serve_half", "stall"])
         assert reader.get(7)["label"] == 7
         assert reader.stats().retries >= 3
@@ -122,12 +122,12 @@ def test_single_samples_survive_what_passes(url, site):
 
 def test_opening_survives_what_passes(url, site):
     site.script.extend([503, "reset", 500, "serve_half", None, "stall"])
-    with MsgpackReader(url, attempts=QUICK) as reader:
+    with MsgpackReader(url, retry=QUICK) as reader:
         assert len(reader) == COUNT
 
 
 def test_looking_for_keys_survives_what_passes(url, site):
-    with MsgpackReader(url, attempts=QUICK) as reader:
+    with MsgpackReader(url, retry=QUICK) as reader:
         site.script.extend([503, "serve_half", "reset"])
         assert reader.find_index("sample 5 ß") == 5
 
@@ -145,7 +145,7 @@ READS = {
 @pytest.mark.parametrize("read", READS)
 @pytest.mark.parametrize("act", ["stall", "trickle", 503, "reset"])
 def test_a_dead_server_is_told_in_time(url, site, act, read):
-    with MsgpackReader(url, attempts=SHORT, on_error="skip") as reader:
+    with MsgpackReader(url, retry=SHORT, on_error="skip") as reader:
         site.act = lambda number: act
         message = r"0\.msgpack: bytes [\d,]+ to [\d,]+ did not arrive within 1 s and \d+ attempts"
         if read in ("keys", "find"):
@@ -179,7 +179,7 @@ def test_the_readers_timeout_is_that_of_a_read(url, site):
 
 def test_a_batch_fails_in_time_where_it_is_awaited(url, site, arun):
     async def read():
-        async with AsyncReader(url, attempts=SHORT) as reader:
+        async with AsyncReader(url, retry=SHORT) as reader:
             site.act = lambda number: "stall"
             begin = time.monotonic()
             with pytest.raises(StorageTimeoutError, match="did not arrive within 1 s"):
@@ -204,7 +204,7 @@ LASTING = {
 
 @pytest.mark.parametrize("act", LASTING)
 def test_what_does_not_pass_is_told_at_once(url, site, act):
-    with MsgpackReader(url, attempts=QUICK) as reader:
+    with MsgpackReader(url, retry=QUICK) as reader:
         site.act = lambda number: act
         for read in (lambda: reader.get(3), lambda: list(reader.batches(4)), lambda: list(reader)):
             count = len(site.requests)
@@ -222,7 +222,7 @@ def test_a_dataset_that_is_replaced_in_the_middle_of_a_pass_is_told(url, site, a
 
     site.act = replace_then
     with pytest.raises(DatasetReplacedError, match=r"0\.msgpack was replaced while it was in use"):
-        labels_of(url, face, arun, attempts=QUICK, queue_depth=2, prefetch_bytes=1)
+        labels_of(url, face, arun, retry=QUICK, queue_depth=2, prefetch_bytes=1)
 
 
 def test_a_shard_that_fails_is_named(url, site):

@@ -390,6 +390,29 @@ def _own_threads():
     return sorted(name for name in names if name.startswith("ddfast"))
 
 
+@pytest.mark.parametrize("kind", ["blocking", "sharded", "async"])
+def test_one_thread_reads_single_samples_and_batches(arun, urls, kind):
+    before = _own_threads()
+    if kind == "async":
+
+        async def read():
+            async with AsyncReader(urls) as reader:
+                assert (await reader.get(3))["label"] == 3
+                assert len(await anext(reader.batches(4))) == 4
+                assert (await reader.get(5))["label"] == 5
+                return _own_threads()
+
+        during = arun(read())
+    else:
+        with MsgpackReader(urls[0]) if kind == "blocking" else ShardedReader(urls) as reader:
+            assert reader.get(3)["label"] == 3
+            assert len(next(reader.batches(4))) == 4
+            assert reader.get(5)["label"] == 5
+            assert next(iter(reader))["label"] == 0
+            during = _own_threads()
+    assert len(during) == len(before) + 1
+
+
 def test_a_closed_reader_opens_again(urls):
     reader = MsgpackReader(urls[0])
     for _ in range(2):
@@ -411,20 +434,41 @@ def test_a_read_may_take_as_long_as_it_likes(urls):
         assert len(next(reader.batches(16))) == 16
 
 
-@pytest.mark.parametrize("attempts", [3, 0])
-def test_attempts_that_are_no_policy_are_refused(urls, attempts):
-    with pytest.raises(TypeError, match=rf"retry is {attempts}, not a ddfast\.storage\.RetryPolicy"):
-        MsgpackReader(urls[0], attempts=attempts)
+@pytest.mark.parametrize("retry", [3, 0])
+def test_a_retry_argument_that_is_no_policy_is_refused(urls, retry):
+    with pytest.raises(TypeError, match=rf"retry is {retry}, not a ddfast\.storage\.RetryPolicy"):
+        MsgpackReader(urls[0], retry=retry)
+
+
+@pytest.mark.parametrize("new", [MsgpackReader, AsyncReader, ShardedReader])
+def test_attempts_is_a_deprecated_name_of_retry(urls, new):
+    policy = RetryPolicy(retries=1)
+    with pytest.warns(DeprecationWarning, match="use retry=") as caught:
+        reader = new(urls[0], attempts=policy)
+    assert caught[0].filename == __file__
+    if new is not AsyncReader:
+        reader.close()
+    assert (reader._inner if new is ShardedReader else reader)._options.retry is policy
 
 
 def test_copies_and_pickles_read_the_same(urls):
     options = {"client_options": {"timeout": 10}}
-    with MsgpackReader(urls[0], storage_options=options, attempts=RetryPolicy(retries=1)) as reader:
+    with MsgpackReader(urls[0], storage_options=options, retry=RetryPolicy(retries=1)) as reader:
         third = pickle.loads(pickle.dumps(reader))
-        assert third._remote == reader._remote
+        assert third._options == reader._options
         for other in (copy.copy(reader), third):
             with other:
                 assert plain([other.get(5)]) == plain([reader.get(5)])
+
+
+def test_closing_a_copy_leaves_the_reads_of_others_alone(urls):
+    with MsgpackReader(urls[0]) as reader:
+        batches = reader.batches(4)
+        next(batches)
+        with copy.copy(reader) as other:
+            assert other.get(5)["label"] == 5
+        assert reader.get(6)["label"] == 6
+        assert sum(map(len, batches)) == len(reader) - 4
 
 
 def test_threads_may_share_a_reader(urls):

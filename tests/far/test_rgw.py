@@ -363,7 +363,7 @@ def test_a_pass_survives_that_the_server_is_started_again(server, near, far, opt
 
 def test_a_server_that_says_nothing_is_told_in_time(server, far, options):
     patience = RetryPolicy(timeout=2.0, attempt_timeout=0.9, backoff=0.01)
-    with MsgpackReader(far, storage_options=options, attempts=patience) as reader:
+    with MsgpackReader(far, storage_options=options, retry=patience) as reader:
         begin = time.monotonic()
         with server.frozen(), pytest.raises(StorageTimeoutError, match="did not arrive within 2 s"):
             reader.get(7)

@@ -1,4 +1,4 @@
-"""Whatever waits for storage, the samples are the same."""
+"""All I/O backends deliver the same samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which errors may be left out, what is kept of them, and the list of a quarantine."""
+"""Errors that can be skipped, the samples left out, and the list of a quarantine."""
 
 import errno
 import json
@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from ddfast import errors
-from ddfast.policy import BadSample, Policy, Quarantine, is_of_a_sample
+from ddfast.policy import BadSample, ErrorPolicy, Quarantine, is_of_a_sample
 
 
 class Place:
@@ -61,7 +61,7 @@ def test_an_error_of_one_sample_can_be_left_out(error):
 )
 def test_an_error_of_more_than_a_sample_is_never_left_out(error):
     assert not is_of_a_sample(error)
-    policy = Policy("skip")
+    policy = ErrorPolicy("skip")
     with pytest.raises(type(error)):
         policy.pass_over(error, SOURCE, 1)
     assert policy.quarantine == ()
@@ -70,23 +70,23 @@ def test_an_error_of_more_than_a_sample_is_never_left_out(error):
 @pytest.mark.parametrize("on_error", ["ignore", None, 0])
 def test_a_policy_is_one_of_three(on_error):
     with pytest.raises(ValueError, match='not "raise", "skip" or a function'):
-        Policy(on_error)
+        ErrorPolicy(on_error)
 
 
 def test_a_strict_policy_raises_the_error_itself():
     with pytest.raises(errors.CorruptSampleError) as caught:
-        Policy().pass_over(DAMAGE, SOURCE, 1)
+        ErrorPolicy().pass_over(DAMAGE, SOURCE, 1)
     assert caught.value is DAMAGE
 
 
 def test_skipping_keeps_each_sample_once_and_counts_every_time():
-    policy = Policy("skip")
+    policy = ErrorPolicy("skip")
     for index in (2, 1, 2):
         policy.pass_over(DAMAGE, SOURCE, index)
     assert policy.quarantine == tuple(
         BadSample("/data/x.msgpack", index, SOURCE.keys[index], DAMAGE) for index in (2, 1)
     )
-    assert policy.tally.total().skipped == 3
+    assert policy.counters.total().skipped == 3
 
 
 def test_a_function_decides_by_returning_or_raising():
@@ -97,7 +97,7 @@ def test_a_function_decides_by_returning_or_raising():
         if bad.key == "b":
             raise bad.error
 
-    policy = Policy(ask)
+    policy = ErrorPolicy(ask)
     policy.pass_over(DAMAGE, SOURCE, 0)
     with pytest.raises(errors.CorruptSampleError, match="sample 1 is damaged"):
         policy.pass_over(DAMAGE, SOURCE, 1)
@@ -106,12 +106,12 @@ def test_a_function_decides_by_returning_or_raising():
 
 
 def test_a_function_that_returns_something_is_a_mistake():
-    with pytest.raises(TypeError, match="on_error returned 'skip' for sample 1: it returns None"):
-        Policy(lambda _: "skip").pass_over(DAMAGE, SOURCE, 1)
+    with pytest.raises(TypeError, match="on_error returned 'skip' for sample 1; it must return None"):
+        ErrorPolicy(lambda _: "skip").pass_over(DAMAGE, SOURCE, 1)
 
 
 def test_what_is_kept_holds_no_memory_of_what_was_read():
-    policy = Policy("skip")
+    policy = ErrorPolicy("skip")
     try:
         try:
             raise KeyError
@@ -125,12 +125,12 @@ def test_what_is_kept_holds_no_memory_of_what_was_read():
 
 
 def test_a_pickled_policy_counts_anew():
-    policy = Policy("skip")
+    policy = ErrorPolicy("skip")
     policy.pass_over(DAMAGE, SOURCE, 1)
     other = pickle.loads(pickle.dumps(policy))
     assert other.on_error == "skip"
     assert other.quarantine == ()
-    assert other.tally.total().skipped == 0
+    assert other.counters.total().skipped == 0
 
 
 # -- the list of a quarantine
@@ -139,7 +139,7 @@ def test_a_pickled_policy_counts_anew():
 def test_a_quarantine_writes_each_sample_at_once_and_once(tmp_path):
     path = tmp_path / "bad.jsonl"
     quarantine = Quarantine(path)
-    policy = Policy(quarantine)
+    policy = ErrorPolicy(quarantine)
     assert not path.exists()
     for index in (2, 2, 0):
         policy.pass_over(DAMAGE, SOURCE, index)
@@ -148,22 +148,22 @@ def test_a_quarantine_writes_each_sample_at_once_and_once(tmp_path):
         {"path": "/data/x.msgpack", "index": i, "key": SOURCE.keys[i], "reason": "sample 1 is damaged"}
         for i in (2, 0)
     ]
-    Policy(Quarantine(path)).pass_over(DAMAGE, SOURCE, 2)
+    ErrorPolicy(Quarantine(path)).pass_over(DAMAGE, SOURCE, 2)
     assert len(path.read_text().splitlines()) == 2
 
 
 def test_a_list_counts_from_the_next_run_on(tmp_path):
-    policy = Policy(Quarantine(tmp_path / "bad.jsonl"))
+    policy = ErrorPolicy(Quarantine(tmp_path / "bad.jsonl"))
     policy.pass_over(DAMAGE, SOURCE, 2)
     policy.pass_over(DAMAGE, SOURCE, 1)
     assert policy.listed(SOURCE, 4) == []
-    assert Policy(Quarantine(tmp_path / "bad.jsonl")).listed(SOURCE, 4) == [1, 2]
+    assert ErrorPolicy(Quarantine(tmp_path / "bad.jsonl")).listed(SOURCE, 4) == [1, 2]
 
 
 def test_a_sample_is_listed_by_path_index_and_key(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Quarantine("bad.jsonl")(BadSample("x.msgpack", 1, "b", DAMAGE))
-    policy = Policy(Quarantine("bad.jsonl"))
+    policy = ErrorPolicy(Quarantine("bad.jsonl"))
     assert policy.listed(Place("./x.msgpack", "abc"), 3) == [1]
     assert policy.listed(Place(f"{tmp_path}/x.msgpack", "abc"), 3) == [1]
     assert policy.listed(Place("y.msgpack", "abc"), 3) == []
@@ -178,7 +178,9 @@ def test_a_sample_is_listed_by_path_index_and_key(tmp_path, monkeypatch):
 def test_a_list_with_a_line_of_something_else_is_refused(tmp_path, line):
     path = tmp_path / "bad.jsonl"
     path.write_text(f'{{"path": "x", "index": 1, "key": "a"}}\n\n{line}\n')
-    with pytest.raises(errors.TextFileError, match=r"bad\.jsonl, line 3 is no JSON object .*Remove the line"):
+    with pytest.raises(
+        errors.TextFileError, match=r"bad\.jsonl, line 3 is not a JSON object .*Remove the line"
+    ):
         Quarantine(path)
 
 

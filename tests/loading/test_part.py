@@ -1,4 +1,4 @@
-"""Parts: all ranks together walk exactly the order of the epoch."""
+"""Parts: all ranks together follow exactly the order of the epoch."""
 
 import numpy as np
 import pytest

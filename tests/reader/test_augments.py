@@ -1,4 +1,4 @@
-"""Augments give the samples that datadings' augments give, in the same order, and nest like lists do."""
+"""Augments yield the same samples as the augments of datadings, in the same order, and can be nested."""
 
 import math
 from functools import cache
@@ -392,14 +392,14 @@ def test_the_chunk_size_of_an_iterator_does_not_change_the_order(new_reader):
         (lambda r: Repeater(r, -1), ValueError, "times is -1"),
         (lambda r: Repeater(r, 1.5), TypeError, "integer"),
         (lambda r: Repeater(r, 0).seek(0), IndexError, "there are no samples"),
-        (lambda r: Shuffler(r).seek(-1), IndexError, "index -1 is negative: a Shuffler counts"),
+        (lambda r: Shuffler(r).seek(-1), IndexError, "index -1 is negative; positions of a Shuffler count"),
         (lambda r: QuasiShuffler(r).seek(-1), IndexError, "index -1 is negative"),
         (lambda r: Range(r).seek(-1), IndexError, "index -1 is negative"),
         (lambda r: Shuffler(r).seek(0.5), TypeError, "integer"),
         (lambda r: Shuffler(r).batches(0), ValueError, "batch_size is 0"),
         (lambda r: Cycler(r).batches(4, columns="i"), TypeError, "columns is 'i'"),
         (lambda r: QuasiShuffler(r).batches(4, columns="i"), TypeError, "columns is 'i'"),
-        (lambda r: len(Cycler(r).batches(4)), TypeError, "Cycler of .* goes on for ever"),
+        (lambda r: len(Cycler(r).batches(4)), TypeError, "Cycler of .* is endless"),
     ],
 )
 def test_arguments_out_of_range_are_refused(new_reader, make, error, message):

@@ -1,4 +1,4 @@
-"""What augments read: forms of samples, batches, damage, and what is left behind."""
+"""Reading with augments: forms of samples, batches, damage, and cleaning up."""
 
 import copy
 import gc
@@ -20,7 +20,7 @@ from ddfast.errors import (
     PickleRefusedError,
     StorageTimeoutError,
 )
-from ddfast.reader import Cycler, MsgpackReader, QuasiShuffler, Range, Repeater, Shuffler, ahead
+from ddfast.reader import Cycler, MsgpackReader, QuasiShuffler, Range, Repeater, Shuffler, read_ahead
 from ddfast.testing import assert_same_sample
 from ddfast.tools.msgpack import unpackb
 
@@ -62,9 +62,9 @@ def case(request, paths, monkeypatch):
     name = request.param.partition(" ")[0].strip(",")
     if "cache" in request.param:
         answers = iter([False, True, False, True, *[False] * 100])
-        monkeypatch.setattr(ahead, "_is_ready", lambda packed, index: next(answers))
-        monkeypatch.setattr(ahead, "AHEAD_BYTES", 100_000)
-        monkeypatch.setattr(ahead, "LOOK_EVERY", 3)
+        monkeypatch.setattr(read_ahead, "_is_ready", lambda packed, index: next(answers))
+        monkeypatch.setattr(read_ahead, "AHEAD_BYTES", 100_000)
+        monkeypatch.setattr(read_ahead, "LOOK_EVERY", 3)
     with (OwnGet if "own" in request.param else MsgpackReader)(paths[name]) as reader:
         yield reader, SAMPLES[name]
 
@@ -345,7 +345,7 @@ def test_storage_that_is_given_up_is_not_asked_again(reader, monkeypatch, wrap, 
     def fail(batches):
         raise error("x does not answer")
 
-    monkeypatch.setattr("ddfast.reader.batches.StreamBatches.__next__", fail)
+    monkeypatch.setattr("ddfast.reader.batches.PrefetchedBatches.__next__", fail)
     augment = WRAPS[wrap](reader)
     with pytest.raises(error, match="x does not answer"):
         next(iter(augment))
@@ -357,7 +357,7 @@ def test_batches_of_a_quasi_shuffler_that_ended_with_an_error_say_so(reader, mon
     def fail(batches):
         raise StorageTimeoutError("x does not answer")
 
-    monkeypatch.setattr("ddfast.reader.batches.StreamBatches.__next__", fail)
+    monkeypatch.setattr("ddfast.reader.batches.PrefetchedBatches.__next__", fail)
     batches = QuasiShuffler(reader).batches(4)
     with pytest.raises(StorageTimeoutError):
         next(batches)
@@ -392,7 +392,7 @@ def test_leaving_a_loop_gives_the_memory_back(reader, wrap):
 @pytest.mark.parametrize("name", ["small", "large"])
 @pytest.mark.parametrize("raw", [True, False])
 def test_a_buffer_keeps_no_batches_alive(paths, monkeypatch, name, raw):
-    monkeypatch.setattr(ahead, "_is_ready", lambda packed, index: False)
+    monkeypatch.setattr(read_ahead, "_is_ready", lambda packed, index: False)
     with MsgpackReader(paths[name]) as reader:
         samples = QuasiShuffler(reader, 20, 4).iter(raw=raw, copy=False)
         given = [next(samples) for _ in range(N - 15)]  # all is read by now
@@ -431,8 +431,8 @@ def test_samples_are_looked_for_in_the_page_cache_without_trouble(tmp_path):
     with MsgpackReader(path) as reader:
         packed = reader._packed
         assert packed.is_large
-        assert {ahead._is_ready(packed, i) for i in range(N)} <= {True, False}
-        assert ahead._is_ready(packed, 8)  # reading it will tell what is wrong
+        assert {read_ahead._is_ready(packed, i) for i in range(N)} <= {True, False}
+        assert read_ahead._is_ready(packed, 8)  # reading it will tell what is wrong
 
 
 @pytest.mark.parametrize("raw", [True, False])

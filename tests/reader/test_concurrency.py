@@ -1,4 +1,4 @@
-"""Readers used by many threads, while datasets are replaced, processes fork and interpreters end."""
+"""Readers with many threads, replaced datasets, forked processes and interpreters that exit."""
 
 import os
 import random
@@ -214,7 +214,7 @@ async def main():
             sys.exit(0)
 asyncio.run(main())
 """,
-    "a rescue under way": "kept = reader.batches(150); kept._stream.take(); kept._stream.take()",
+    "a recovery in progress": "kept = reader.batches(150); kept._stream.poll(); kept._stream.poll()",
 }
 
 

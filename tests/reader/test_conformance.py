@@ -1,4 +1,4 @@
-"""MsgpackReader does what every reader does, and differs from datadings' own only where that is meant."""
+"""MsgpackReader passes the conformance tests of readers, as does the reader of datadings where both agree."""
 
 import datadings.reader
 import pytest

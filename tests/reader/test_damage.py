@@ -1,4 +1,4 @@
-"""Whatever happens to the files of a dataset, readers give right values or say what is wrong."""
+"""Damaged files of a dataset: readers return correct values or raise an error that describes the damage."""
 
 import contextlib
 import os

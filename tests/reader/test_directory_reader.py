@@ -1,4 +1,4 @@
-"""DirectoryReader finds and gives what datadings' does, and its errors name the file."""
+"""DirectoryReader finds and returns the same files as that of datadings, and its errors name the file."""
 
 import errno
 import glob
@@ -24,10 +24,10 @@ from ddfast.errors import (
     TextFileError,
     UnpackableSampleError,
 )
-from ddfast.reader import DirectoryReader, walk
+from ddfast.reader import DirectoryReader, file_patterns
 from ddfast.reader import directory as our_directory
 from ddfast.reader.directory import check_included, glob_pattern, yield_directory, yield_file
-from ddfast.reader.walk import files
+from ddfast.reader.file_patterns import files
 from ddfast.testing import ReaderTests, assert_same_sample
 
 FILES = [
@@ -252,7 +252,7 @@ def test_a_symlink_to_a_folder_above_is_not_followed(tmp_path):
     (tmp_path / "top/a/b/1").touch()
     (tmp_path / "top/a/b/up").symlink_to(tmp_path / "top/a")
     (tmp_path / "top/a/here").symlink_to(".")
-    with pytest.warns(UserWarning, match="(up|here) is a symlink to a folder that it lies in") as caught:
+    with pytest.warns(UserWarning, match="(up|here) is a symlink to a folder that contains it") as caught:
         found = [path for path, _ in files(f"{tmp_path}/top/**")]
     assert found == [f"{tmp_path}/top/a/b/1"]
     assert len(caught) == 2
@@ -271,7 +271,7 @@ def test_a_pattern_without_files_gives_a_warning_that_names_it(tree, options):
 
 def test_a_folder_as_a_pattern_is_told_to_be_one(tmp_path):
     (tmp_path / "photos").mkdir()
-    with pytest.warns(UserWarning, match=r"it is a folder, whose files are '.*photos/\*\*'"):
+    with pytest.warns(UserWarning, match=r"it is a folder, use '.*photos/\*\*' for its files"):
         assert len(DirectoryReader(str(tmp_path / "photos"))) == 0
 
 
@@ -307,8 +307,8 @@ def test_a_link_whose_target_cannot_be_told_is_an_error(tree, monkeypatch):
         def is_dir(self):
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(walk, "_entries", lambda folder: [Entry()])
-    with pytest.raises(ReadError, match=r"Input/output error: cannot tell what this is: 'a/x'"):
+    monkeypatch.setattr(file_patterns, "_entries", lambda folder: [Entry()])
+    with pytest.raises(ReadError, match=r"Input/output error: cannot determine the file type: 'a/x'"):
         list(files("a/**"))
 
 
@@ -345,9 +345,7 @@ def test_lists_give_the_samples_of_datadings(tree, tmp_path, end, last, separato
 def test_a_list_of_files_cannot_leave_its_root(tmp_path, name):
     path = tmp_path / "list.txt"
     path.write_text(f"a/1.jpg,x\n{name},x\n")
-    with pytest.raises(
-        EscapingPathError, match=rf"lists '{name}', which is not in 'photos'.*leave root_dir out"
-    ):
+    with pytest.raises(EscapingPathError, match=rf"lists '{name}', which is not in 'photos'.*omit root_dir"):
         DirectoryReader(path, separator=",", root_dir="photos")
     assert len(DirectoryReader(path, separator=",")) == 2
 
@@ -442,7 +440,8 @@ def test_a_file_that_is_gone_is_named_with_its_key(small):
     reader = DirectoryReader(f"{small}/{{LABEL}}/**")
     (small / "x/1").unlink()
     with pytest.raises(
-        SampleFileNotFoundError, match=r"sample 'x/1' is gone, or its path is wrong: '/.*/x/1'"
+        SampleFileNotFoundError,
+        match=r"sample 'x/1' does not exist: it was removed, or its path is wrong: '/.*/x/1'",
     ) as caught:
         reader.get(0)
     assert isinstance(caught.value, FileNotFoundError)

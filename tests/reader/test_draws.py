@@ -1,4 +1,4 @@
-"""Random numbers in bulk are those that Python's generator gives one at a time."""
+"""Random numbers in bulk equal those that Python's generator draws one at a time."""
 
 from random import Random
 
@@ -56,9 +56,9 @@ def test_more_draws_than_words_are_made_at_once_are_the_same():
 
 @pytest.mark.parametrize("n", [2**32, 2**70])
 def test_more_samples_than_a_word_can_number_are_refused(n):
-    with pytest.raises(ValueError, match=rf"{n:,} samples cannot be shuffled at once"):
+    with pytest.raises(ValueError, match=rf"{n:,} samples cannot be shuffled: the limit"):
         Draws(0).permutation(n)
-    with pytest.raises(ValueError, match=rf"{n:,} samples cannot be shuffled at once"):
+    with pytest.raises(ValueError, match=rf"{n:,} samples cannot be shuffled: the limit"):
         Draws(0).below(n, 1)
 
 

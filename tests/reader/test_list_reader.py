@@ -1,4 +1,4 @@
-"""ListReader gives what datadings' gives, and its errors name the sample."""
+"""ListReader returns the same samples as that of datadings, and its errors name the sample."""
 
 import copy
 import operator

@@ -1,4 +1,4 @@
-"""MsgpackReader beside datadings' own: values of all sorts, either writer's files, and what is new."""
+"""MsgpackReader compared with that of datadings: values of all types, files of both writers, and additions."""
 
 import itertools
 
@@ -240,7 +240,7 @@ def test_a_pattern_names_the_readers_that_take_it(tmp_path):
 
 
 def test_batches_tell_how_many_they_are(reader):
-    assert repr(reader.batches(20)) == "<StreamBatches: 3 batches>"
+    assert repr(reader.batches(20)) == "<PrefetchedBatches: 3 batches>"
 
 
 def test_closed_batches_end(reader):

@@ -1,4 +1,4 @@
-"""Which files a reader needs, what it says of those that are missing, and whether the others are whole."""
+"""The files that a reader needs, its errors for missing ones, and its verification of the others."""
 
 import contextlib
 import re
@@ -80,7 +80,7 @@ def test_without_keys_samples_are_read_and_found(path):
         assert_same_sample(reader.get_many([3])[0], SAMPLES[3])
         for call in (lambda: reader.find_key(0), reader.keys, lambda: reader.get(0, yield_key=True)):
             with pytest.raises(
-                DatasetNotFoundError, match=r"\.keys not found.*`ddfast index` makes it again"
+                DatasetNotFoundError, match=r"\.keys not found.*Create it with `ddfast index`"
             ):
                 call()
 

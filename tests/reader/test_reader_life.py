@@ -1,4 +1,4 @@
-"""Readers that are pickled, closed, forked, shared by threads, or lose the file that they read."""
+"""Readers that are pickled, closed, forked or shared by threads, or whose file is removed."""
 
 import copy
 import gc
@@ -59,7 +59,7 @@ def test_a_pickled_reader_keeps_its_options(path):
     reader = MsgpackReader(str(path), allow_pickle=True, columns=["label"])
     other = pickle.loads(pickle.dumps(reader))
     assert other.get_many([1]).columns == ("label",)
-    assert other._allow_pickle
+    assert other._options.allow_pickle
 
 
 def test_a_closed_reader_opens_again_when_used(reader):

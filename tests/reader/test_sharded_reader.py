@@ -1,4 +1,4 @@
-"""Sharded readers do what every reader does, and give what datadings gives of the same shards."""
+"""ShardedReader passes the conformance tests, and returns the same samples as that of datadings."""
 
 import copy
 import itertools
@@ -229,7 +229,7 @@ def test_keys_of_another_length_are_refused(tmp_path):
     beside(tmp_path / "001.msgpack", ".keys").write_bytes(msgpack.packb(["a"]))
     with (
         ShardedReader(pattern) as reader,
-        pytest.raises(IndexFileError, match=r"001.msgpack has 3 samples, but 1 keys: write it again"),
+        pytest.raises(IndexFileError, match=r"001.msgpack has 3 samples, but 1 keys; write it again"),
     ):
         reader.find_key(5)
 
@@ -261,7 +261,7 @@ def test_no_shards_have_no_samples():
 
 @pytest.mark.parametrize("shards", [[1], [None], [b"x"]])
 def test_what_is_no_shard_is_refused(shards):
-    with pytest.raises(ValueError, match="a shard is the path of a msgpack file or a Reader, not"):
+    with pytest.raises(ValueError, match="a shard must be the path of a msgpack file or a Reader, not"):
         ShardedReader(shards)
 
 

@@ -1,4 +1,4 @@
-"""Readers that leave damaged samples out: the others come as if nothing had happened."""
+"""Readers that leave damaged samples out deliver all other samples unchanged."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What readers say of themselves in numbers."""
+"""The counters of readers."""
 
 import threading
 
@@ -7,7 +7,7 @@ from datasets import offsets_of, some_samples, write
 
 from ddfast import AsyncReader, MsgpackReader
 from ddfast.reader import ShardedReader
-from ddfast.stats import Tally
+from ddfast.stats import Counters
 
 SAMPLES = some_samples(100)
 
@@ -85,20 +85,20 @@ def test_waiting_is_counted(path, monkeypatch):
 
 
 def test_counts_of_threads_add_up():
-    tally = Tally()
+    counters = Counters()
     barrier = threading.Barrier(4)
 
     def work():
         barrier.wait()
         for _ in range(5000):
-            tally.mine.samples += 1
+            counters.local.samples += 1
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert tally.total().samples == 20_000
+    assert counters.total().samples == 20_000
 
 
 def test_stats_stay_when_a_reader_is_closed(path):

@@ -1,4 +1,4 @@
-"""Readers with verify="sample": bytes that are not those that were written are never given."""
+"""Readers with verify="sample" never return bytes that differ from those that were written."""
 
 import contextlib
 import copy
@@ -269,7 +269,7 @@ def test_checksums_of_another_length_are_refused(path, kind, size):
 def test_checksums_that_go_after_the_shards_were_listed_are_told(path):
     with ShardedReader([path], verify="sample") as reader:
         beside(path, ".xxh3").unlink()
-        with pytest.raises(ChecksumsNotFoundError, match="0 of all shards, was to be read"):
+        with pytest.raises(ChecksumsNotFoundError, match="while reading sample 0, 0 of all shards"):
             reader.get(0)
 
 

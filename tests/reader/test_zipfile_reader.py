@@ -1,4 +1,4 @@
-"""ZipFileReader gives what datadings' gives, from any thread and process, and never what is damaged."""
+"""ZipFileReader returns the same files as that of datadings, from any thread and process, and detects damage."""
 
 import contextlib
 import copy
@@ -322,7 +322,7 @@ def test_a_changed_byte_anywhere_is_told_or_does_no_harm(tmp_path, method):
 @pytest.mark.parametrize("cut", [0, 1, 21, 400, -1])
 def test_a_cut_archive_is_refused_by_name(path, cut):
     os.truncate(path, cut % path.stat().st_size)
-    with pytest.raises(CorruptArchiveError, match=r"x\.zip is no ZIP archive, or is damaged: ") as caught:
+    with pytest.raises(CorruptArchiveError, match=r"x\.zip is not a ZIP archive, or is damaged: ") as caught:
         ZipFileReader(path)
     assert isinstance(caught.value, zipfile.BadZipFile)
     assert isinstance(caught.value, ValueError)
@@ -358,7 +358,7 @@ def test_a_wrong_checksum_names_the_member(path):
         info = archive.getinfo("a/sub/3.txt")
     member_field(path, "a/sub/3.txt", 16, struct.pack("<L", info.CRC ^ 1))
     with pytest.raises(
-        CorruptArchiveError, match=r"'a/sub/3.txt' is damaged: its content has another CRC-32"
+        CorruptArchiveError, match=r"'a/sub/3.txt' is damaged: the CRC-32 of its content does not match"
     ) as caught:
         ZipFileReader(path, "a/sub/{LABEL}").get(0)
     assert isinstance(caught.value, zipfile.BadZipFile)
@@ -384,7 +384,7 @@ def test_a_bomb_is_not_unpacked_beyond_the_size_that_it_declares(tmp_path):
     info = reader._archive.infolist()[0]
     packed = our_archive._packed(reader._archive._open(), info)
     assert len(our_archive._decompress(packed, 1001, info)) == 1001
-    with pytest.raises(CorruptArchiveError, match="should have 1,000 bytes and has more"):
+    with pytest.raises(CorruptArchiveError, match="should have 1,000 bytes but has more"):
         reader.get(0)
 
 
@@ -397,7 +397,7 @@ def test_a_packed_size_beyond_the_archive_names_the_member(path):
 def test_an_encrypted_member_is_named(path):
     member_field(path, "a/1.txt", 8, struct.pack("<H", 1))
     reader = ZipFileReader(path)
-    with pytest.raises(EncryptedMemberError, match=r"x\.zip: 'a/1.txt' is encrypted. Unpack") as caught:
+    with pytest.raises(EncryptedMemberError, match=r"x\.zip: 'a/1.txt' is encrypted. Extract") as caught:
         reader.get(0)
     assert isinstance(caught.value, RuntimeError)
     assert reader.get(1)["data"] == content("a/.hidden")
@@ -407,7 +407,7 @@ def test_an_encrypted_member_is_named(path):
 def test_an_unknown_compression_is_named(path, method):
     member_field(path, "a/1.txt", 10, struct.pack("<H", method))
     with pytest.raises(
-        UnsupportedCompressionError, match=rf"'a/1.txt' is compressed by method {method}"
+        UnsupportedCompressionError, match=rf"'a/1.txt' uses compression method {method}"
     ) as caught:
         ZipFileReader(path).get(0)
     assert isinstance(caught.value, NotImplementedError)

@@ -33,10 +33,12 @@ def paths(tmp_path):
     return found
 
 
-def remote(paths, link):
+def remote(paths, session):
     shards = [RemoteShard(str(path), size := path.stat().st_size, open_offsets(path, size)) for path in paths]
     keys = [f"{shard}-{i}" for shard in range(len(paths)) for i in range(COUNT)]
-    return RemoteDataset("remote", shards, link, keys=lambda: keys, key_table=lambda: build_key_table(keys))
+    return RemoteDataset(
+        "remote", shards, session, keys=lambda: keys, key_table=lambda: build_key_table(keys)
+    )
 
 
 class RemoteReader(MsgpackReader):
@@ -59,16 +61,16 @@ def local(paths):
 
 
 def test_readers_give_what_local_ones_do(paths):
-    link = TransferSession([LocalStorage(str(path)) for path in paths])
+    session = TransferSession([LocalStorage(str(path)) for path in paths])
     expected = local(paths)
-    with RemoteReader(remote(paths, link)) as reader:
+    with RemoteReader(remote(paths, session)) as reader:
         assert list(reader) == expected
         assert [sample for batch in reader.batches(64) for sample in batch] == expected
         assert reader.get(COUNT) == expected[COUNT]
-    assert link.traffic.bytes >= sum(path.stat().st_size for path in paths)
-    assert link.traffic.in_flight == 0
-    assert link.max_gap == 4096
-    assert link.max_read >= 1 << 20
+    assert session.counters.bytes >= sum(path.stat().st_size for path in paths)
+    assert session.counters.in_flight == 0
+    assert session.max_gap == 4096
+    assert session.max_read >= 1 << 20
 
 
 def test_faults_that_pass_are_not_seen_by_readers(paths):
@@ -79,10 +81,10 @@ def test_faults_that_pass_are_not_seen_by_readers(paths):
             raise passing()
         return 0.0
 
-    link = TransferSession(
+    session = TransferSession(
         [Memory(path.read_bytes(), deal) for path in paths], RetryPolicy(retries=40, backoff=0.0)
     )
-    with RemoteReader(remote(paths, link)) as reader:
+    with RemoteReader(remote(paths, session)) as reader:
         assert [sample for batch in reader.batches(16, shuffle=True) for sample in batch] != []
         assert list(reader) == local(paths)
 
@@ -123,15 +125,15 @@ def test_a_storage_that_fails_as_a_whole_is_not_asked_again_for_each_batch(paths
 
 
 def test_what_was_counted_stays_when_all_is_closed(paths):
-    link = TransferSession([LocalStorage(str(path)) for path in paths])
-    with RemoteReader(remote(paths, link)) as reader:
+    session = TransferSession([LocalStorage(str(path)) for path in paths])
+    with RemoteReader(remote(paths, session)) as reader:
         assert len(list(reader)) == 2 * COUNT
-        assert reader.stats().requests == link.traffic.requests > 0
-    assert reader.stats().bytes_fetched == link.wire.traffic.bytes > 0
+        assert reader.stats().requests == session.counters.requests > 0
+    assert reader.stats().bytes_fetched == session.counters.bytes > 0
 
 
 def test_storages_are_opened_again_after_they_were_closed(paths):
-    link = TransferSession([LocalStorage(str(path)) for path in paths])
+    session = TransferSession([LocalStorage(str(path)) for path in paths])
     for _ in range(2):
-        with RemoteReader(remote(paths, link)) as reader:
+        with RemoteReader(remote(paths, session)) as reader:
             assert reader.get(1) == local(paths)[1]

@@ -1,4 +1,4 @@
-"""ddfast._util.nd packs and unpacks numpy values as msgpack-numpy 0.4.8 does, and refuses what it cannot trust."""
+"""ddfast._util.nd packs and unpacks numpy values as msgpack-numpy 0.4.8 does, and refuses untrusted ones."""
 
 import msgpack
 import msgpack_numpy
@@ -192,13 +192,13 @@ def test_deeply_nested_dtype_is_corrupt():
     descr = "<i2"
     for _ in range(200):
         descr = [["a", descr]]
-    with pytest.raises(CorruptSampleError, match="is no dtype"):
+    with pytest.raises(CorruptSampleError, match="is not a dtype"):
         nd.decode({b"nd": True, b"type": descr, b"shape": [1], b"data": b"12"})
 
 
 @pytest.mark.parametrize("text", ["one", b"\xff", None])
 def test_senseless_complex_number_is_corrupt(text):
-    with pytest.raises(CorruptSampleError, match="no complex number"):
+    with pytest.raises(CorruptSampleError, match="not a complex number"):
         nd.decode({b"complex": True, b"data": text})
 
 
@@ -226,4 +226,4 @@ def test_any_map_is_decoded_kept_or_refused(value):
 def test_division_by_zero_in_a_dtype_is_refused_before_numpy_does_it(run_python, name):
     array = {b"nd": True, b"type": name, b"kind": b"", b"shape": [1], b"data": bytes(8)}
     code = f"from ddfast._util import nd\ntry: nd.decode({array!r})\nexcept ValueError as error: print(error)"
-    assert "is no dtype that an array may have" in run_python("-c", code).stdout
+    assert "is not a dtype that an array can have" in run_python("-c", code).stdout

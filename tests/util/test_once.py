@@ -1,4 +1,4 @@
-"""What is made when it is first used is made once, and no fork can keep it from being made."""
+"""A value that is made on first use is made once, also in a forked process."""
 
 import os
 import threading

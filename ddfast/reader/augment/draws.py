@@ -1,4 +1,4 @@
-"""The random numbers of `random.Random`, many at a time."""
+"""The random numbers of `random.Random`, drawn in bulk."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ __all__ = ["Draws", "Seed", "check_seed"]
 
 Seed = int | float
 
-WORDS = 1 << 16  # made at once at most
-LIMIT = 1 << 32  # from here on Python takes more than one word for a number
+WORDS = 1 << 16  # drawn at once at most
+LIMIT = 1 << 32  # from this bound on, Python uses more than one word per number
 
 
 def check_seed(seed: SupportsIndex | float) -> Seed:
-    """A seed that passes can be counted on from.
+    """A seed to which the number of a pass can be added.
 
     Raises:
-        TypeError: it is no number.
+        TypeError: it is not a number.
     """
     if isinstance(seed, float):
         return seed
@@ -34,9 +34,9 @@ def check_seed(seed: SupportsIndex | float) -> Seed:
 
 
 class Draws:
-    """What ``random.Random(seed)`` draws with ``shuffle`` and ``randrange``, in the same order.
+    """The results of ``shuffle`` and ``randrange`` of ``random.Random(seed)``, in the same order.
 
-    Python keeps the generator's words and both methods as they are so that seeds go on meaning the same.
+    Python keeps the generator and both methods unchanged, so that a seed keeps its meaning.
 
     Parameters:
         seed: as that of `random.Random`.
@@ -47,10 +47,10 @@ class Draws:
         self._words = np.empty(0, np.uint32)
 
     def permutation(self, n: int) -> NDArray[np.int64]:
-        """What ``shuffle`` makes of ``list(range(n))``; shape ``(n,)``.
+        """The result of ``shuffle`` for ``list(range(n))``; int64, shape ``(n,)``.
 
         Raises:
-            ValueError: there are 2**32 samples or more.
+            ValueError: `n` is 2**32 or more.
         """
         _check_limit(n)
         items = np.arange(n, dtype=np.int64)
@@ -62,7 +62,7 @@ class Draws:
         return items
 
     def below(self, bound: int, count: int) -> NDArray[np.uint32]:
-        """What `count` calls of ``randrange(bound)`` give; shape ``(count,)``.
+        """The results of `count` calls of ``randrange(bound)``; uint32, shape ``(count,)``.
 
         Raises:
             ValueError: `bound` is 2**32 or more, or 0.
@@ -78,7 +78,7 @@ class Draws:
         return numbers
 
     def _refill(self, used: int, wanted: int) -> None:
-        """Take away the words that are used, which are all there are, and make new ones."""
+        """Replace the words, all of which are used, by new ones."""
         assert used == len(self._words)
         count = min(WORDS, wanted)
         self._words = np.frombuffer(
@@ -88,4 +88,4 @@ class Draws:
 
 def _check_limit(n: int) -> None:
     if n >= LIMIT:
-        raise ValueError(f"{n:,} samples cannot be shuffled at once, only fewer than 2**32")
+        raise ValueError(f"{n:,} samples cannot be shuffled: the limit is 2**32 - 1")

@@ -29,7 +29,7 @@ T = TypeVar("T")
 class TransferSession:
     """Reads shards from storages, for any number of engines. Thread safe, and usable after a fork.
 
-    It implements `ddfast.dataset.remote.Link`.
+    It implements `ddfast.dataset.remote.Session`.
 
     Parameters:
         storages: of the shards, by number; closed together with this, and opened again if they are needed after that
@@ -56,7 +56,7 @@ class TransferSession:
         self._pid = os.getpid()
 
     @property
-    def patience(self) -> float:
+    def read_timeout(self) -> float:
         """Seconds after which a read has ended, or failed, in any case."""
         return self._retry.timeout + SLACK
 
@@ -75,17 +75,12 @@ class TransferSession:
         return best_known.cut if best_known else CUT
 
     @property
-    def wire(self) -> TransferSession:
-        """What has the counters `traffic`, also after this was closed."""
-        return self
-
-    @property
-    def traffic(self) -> TransferCounters:
+    def counters(self) -> TransferCounters:
         """What all engines have read in this process."""
         return TransferCounters.total(state.counters for state in tuple(self._states))
 
     def serve(self, engine: Engine) -> IOThread:
-        """Begin to read the pieces that an engine wants; `Piece.shard` is the number of the storage."""
+        """Begin to read the pieces that an engine wants; `RemotePiece.shard` is the number of the storage."""
         thread = self._io_thread(self.opened(), RemoteQueue(engine))
         thread.start()
         return thread

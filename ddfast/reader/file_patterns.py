@@ -1,6 +1,6 @@
 """The files that match a pattern: those of `glob.iglob(pattern, recursive=True)`, in the same order.
 
-Unlike it, this asks the system for the kind of a file only where its folder does not tell, and so never for most.
+Unlike `glob`, this calls `stat` only for files whose kind is not in the folder's listing, which are few.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ LABEL = "{LABEL}"
 ANY_DEPTH = "**"
 SPECIAL = re.compile("[*?[]")
 
-# What says that there is nothing of this name. Any other failure would leave files out that are there.
-NOTHING = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
+# Error numbers that mean that a file does not exist. Ignoring others would leave out existing files.
+MISSING = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 
 Found = Iterator[tuple[str, str | None]]
 
 
 @lru_cache(maxsize=256)
 def matcher(pattern: str) -> Callable[[str], re.Match[str] | None]:
-    """Whether a name matches an fnmatch pattern, as a function of the name."""
+    """The function that tells whether a name matches an fnmatch pattern."""
     return re.compile(translate(pattern)).match
 
 
 def is_file(path: str) -> bool:
-    """Whether there is a file; False where that cannot be told, unlike `Path.is_file`."""
+    """Whether there is a file; False if that cannot be determined, unlike `Path.is_file`."""
     return os.path.isfile(path)  # noqa: PTH113
 
 
@@ -42,8 +42,8 @@ class Step:
     """One component of a pattern.
 
     Parameters:
-        text: the component; ``{LABEL}`` has become ``*``.
-        is_label: what it matches is the label.
+        text: the component; ``*`` instead of ``{LABEL}``.
+        is_label: whether the name that it matches is the label.
     """
 
     text: str
@@ -54,16 +54,16 @@ def files(pattern: str) -> Found:
     """Paths of files that match a pattern, each with its label.
 
     Parameters:
-        pattern: wildcards as `glob` has them, ``**`` for any number of folders. The first component that is
-            ``{LABEL}`` matches as ``*`` does.
+        pattern: a pattern with the wildcards of `glob`, ``**`` for any number of folders. The first component that is
+            ``{LABEL}`` matches like ``*``.
 
     Returns:
-        Pairs of path and what ``{LABEL}`` matched, None without one. Files come as their folders list them, those of
-        a folder in the place of the folder. Symlinks are followed, but for those that lead back to a folder they are
-        found in.
+        Pairs of the path and the name that ``{LABEL}`` matched, None without it. Files are in the order in which their
+        folders list them, those of a subfolder in its place. Symlinks are followed, except for those to a folder that
+        contains them.
 
     Raises:
-        ReadError: a folder cannot be listed, for another reason than that it is missing or forbidden.
+        ReadError: a folder cannot be listed, although it exists and access is permitted.
     """
     base, steps = _parse(pattern)
     if not steps:
@@ -75,7 +75,7 @@ def files(pattern: str) -> Found:
 
 
 def _parse(pattern: str) -> tuple[str, list[Step]]:
-    """The literal path that a pattern begins with, and the components from the first special one on."""
+    """The literal path at the beginning of a pattern, and the components from the first wildcard on."""
     first = next(
         (
             part.start()
@@ -94,11 +94,11 @@ def _parse(pattern: str) -> tuple[str, list[Step]]:
 
 
 def _enter(found: Found, step: Step, folders: bool) -> Found:
-    """What one more component matches in each of the folders found so far: folders or files."""
+    """The folders or files that the next component matches in each of the folders found so far."""
     for folder, label in found:
         if step.text == ANY_DEPTH:
             if folders:
-                yield os.path.join(folder, ""), label  # noqa: PTH118  # keeps the path as it was given
+                yield os.path.join(folder, ""), label  # noqa: PTH118  # keeps the path unchanged
             for path in _descend(folder, folders):
                 yield path, label
         elif SPECIAL.search(step.text):
@@ -122,7 +122,7 @@ def _matches(folder: str, pattern: str, folders: bool) -> Iterator[tuple[str, st
 
 
 def _descend(top: str, folders: bool) -> Iterator[str]:
-    """Paths of all folders or all files below a folder, but for hidden ones."""
+    """Paths of all folders or all files below a folder, except for hidden ones."""
     stack = [(_prefix(top), iter(_entries(top)))]
     while stack:
         prefix, entries = stack[-1]
@@ -145,7 +145,7 @@ def _descend(top: str, folders: bool) -> Iterator[str]:
 
 
 def _prefix(folder: str) -> str:
-    """What to put before the names in a folder."""
+    """The prefix of the paths of files in a folder."""
     return folder if not folder or folder.endswith("/") else folder + "/"
 
 
@@ -156,7 +156,7 @@ def _entries(folder: str) -> Sequence[os.DirEntry[str]]:
     except PermissionError as error:
         warnings.warn(f"{folder}: {error.strerror}; its files are left out", stacklevel=2)
     except OSError as error:
-        if error.errno not in NOTHING:
+        if error.errno not in MISSING:
             raise ReadError(error.errno, f"{error.strerror}: cannot list the folder", folder) from error
     return []
 
@@ -167,18 +167,20 @@ def _is(entry: os.DirEntry[str], folder: bool) -> bool:
     except PermissionError:
         return False
     except OSError as error:
-        if error.errno not in NOTHING:
-            raise ReadError(error.errno, f"{error.strerror}: cannot tell what this is", entry.path) from error
-        return False  # a symlink to nowhere
+        if error.errno not in MISSING:
+            raise ReadError(
+                error.errno, f"{error.strerror}: cannot determine the file type", entry.path
+            ) from error
+        return False  # a broken symlink
 
 
 def _leads_back(path: str, above: list[str]) -> bool:
-    """Whether a symlink names one of the folders that it was found in."""
+    """Whether the target of a symlink is one of the folders that contain it."""
     try:
         target = os.stat(path)  # noqa: PTH116
         loops = any(os.path.samestat(target, os.stat(folder or os.curdir)) for folder in above)  # noqa: PTH116
     except OSError:
-        return False  # gone meanwhile: there is nothing to list
+        return False  # removed in the meantime
     if loops:
-        warnings.warn(f"{path} is a symlink to a folder that it lies in, and is not followed", stacklevel=2)
+        warnings.warn(f"{path} is a symlink to a folder that contains it, and is not followed", stacklevel=2)
     return loops

@@ -1,4 +1,4 @@
-"""Part of a reader's samples, or all of them several times."""
+"""The samples of a reader, several times or endlessly."""
 
 from __future__ import annotations
 
@@ -11,50 +11,14 @@ import numpy as np
 
 from ddfast.errors import CorruptSampleError
 from ddfast.reader.abc import Reader
-from ddfast.reader.augment.base import Augment, Indices, PlacedAugment, check_chunk_size, samples_in
-from ddfast.reader.form import Form
-from ddfast.reader.lenient import given
+from ddfast.reader.augment.base import Augment, check_chunk_size
+from ddfast.reader.augment.passes import PassOrder
 
-__all__ = ["Cycler", "Range", "Repeater"]
-
-
-class Range(PlacedAugment):
-    """Gives the samples ``[start, stop)`` of a reader.
-
-    `seek` says where the next iterator begins; every other one begins at `start`, wherever a loop was left.
-
-    Parameters:
-        reader: a reader or an augment, of whose passes the same part is given.
-        start: the first sample; negative ones count from the end.
-        stop: the first one behind, as in a slice.
-
-    Raises:
-        IndexError: there is no sample `start`.
-    """
-
-    def __init__(
-        self, reader: Reader | Augment, start: SupportsIndex = 0, stop: SupportsIndex | None = None
-    ) -> None:
-        super().__init__(reader)
-        n = len(reader)
-        if not -n <= operator.index(start) < n:
-            raise IndexError(f"index {start} out of range for length {n} reader")
-        self.start, self.stop, _ = slice(start, stop).indices(n)
-
-    def __len__(self) -> int:
-        return max(0, self.stop - self.start)
-
-    def _iterate(self, form: Form, chunk_size: int) -> Iterator[Any]:
-        begin, self._i = self._i, 0
-        yield from given(samples_in(self._base, self._pass(self._number)[begin:], form, chunk_size))
-        self._number += 1
-
-    def _pass(self, number: int) -> Indices:
-        return self._inner._pass(number)[self.start : self.stop]
+__all__ = ["Cycler", "Repeater"]
 
 
-class _Again(Augment):
-    """Goes through a reader again and again. The position is that of the reader."""
+class _Repeated(Augment):
+    """Several passes over a reader. The position is that of the reader."""
 
     def iter(
         self, yield_key: bool = False, raw: bool = False, copy: bool = True, chunk_size: int = 16
@@ -64,7 +28,7 @@ class _Again(Augment):
     def _iterate(self, yield_key: bool, raw: bool, copy: bool, chunk_size: int) -> Iterator[Any]:
         if len(self._reader) == 0:
             return
-        empty = 0  # passes without a sample: all are damaged, or were behind the position
+        empty = 0  # consecutive passes without a sample: all are damaged, or the position was at the end
         for _ in self._rounds():
             empty += 1
             for sample in self._reader.iter(yield_key=yield_key, raw=raw, copy=copy, chunk_size=chunk_size):
@@ -76,7 +40,7 @@ class _Again(Augment):
                 )
 
     def _rounds(self) -> Iterator[None]:
-        """One item for each time that the reader is gone through."""
+        """One item for each pass over the reader."""
         raise NotImplementedError
 
     def _tell(self) -> int:
@@ -88,7 +52,7 @@ class _Again(Augment):
     def _go_to(self, position: int) -> None:
         self._inner._go_to(position)
 
-    def _stretches(self, position: int) -> Iterator[Indices]:
+    def _stretches(self, position: int) -> Iterator[PassOrder]:
         inner = self._inner
         for _ in self._rounds():
             for stretch in inner._stretches(position):
@@ -96,14 +60,14 @@ class _Again(Augment):
                 position += len(stretch)
 
 
-class Repeater(_Again):
-    """Gives the samples of a reader several times.
+class Repeater(_Repeated):
+    """Yields the samples of a reader several times.
 
-    An iterator gives the rest of the pass that the reader is in, and then further ones, `times` in all.
+    An iterator yields the rest of the reader's current pass and then further passes, `times` in total.
 
     Parameters:
         reader: a reader or an augment.
-        times: how many passes are given.
+        times: number of passes.
 
     Raises:
         ValueError: `times` is negative.
@@ -113,14 +77,14 @@ class Repeater(_Again):
         super().__init__(reader)
         self.times = operator.index(times)
         if self.times < 0:
-            raise ValueError(f"times is {self.times}, but a reader can be repeated 0 times at least")
-        self._passed = 0  # passes that `seek` went past; the next iterator leaves them out
+            raise ValueError(f"times is {self.times}, and must be at least 0")
+        self._passed = 0  # passes that `seek` skipped; the next iterator leaves them out
 
     def __len__(self) -> int:
         return self.times * len(self._reader)
 
     def seek(self, index: SupportsIndex) -> None:
-        """Go to the sample ``index % len(self)``; the next iterator gives the rest of all passes from there.
+        """Set the position to ``index % len(self)``; the next iterator yields the rest of all passes from there.
 
         Raises:
             IndexError: there are no samples.
@@ -139,7 +103,7 @@ class Repeater(_Again):
         rounds, self._passed = self.times - self._passed, 0
         return repeat(None, rounds)
 
-    def _pass(self, number: int) -> Indices:
+    def _pass(self, number: int) -> PassOrder:
         first = number * self.times
         if self.times == 1:
             return self._inner._pass(first)
@@ -151,10 +115,10 @@ class Repeater(_Again):
         return self._inner._left(position) + (rounds - 1) * len(self._reader) if rounds else 0
 
 
-class Cycler(_Again):
-    """Gives the samples of a reader again and again, for ever.
+class Cycler(_Repeated):
+    """Yields the samples of a reader endlessly.
 
-    ``len`` is the number of samples of one cycle; another augment around it takes one cycle for a pass.
+    ``len`` is the number of samples of one cycle. An augment that wraps it treats one cycle as a pass.
 
     Parameters:
         reader: a reader or an augment.
@@ -163,7 +127,7 @@ class Cycler(_Again):
     _endless = True
 
     def seek(self, index: SupportsIndex) -> None:
-        """Go to the sample ``index % len(self)``.
+        """Set the position to ``index % len(self)``.
 
         Raises:
             IndexError: there are no samples.
@@ -173,11 +137,11 @@ class Cycler(_Again):
     def _rounds(self) -> Iterator[None]:
         return repeat(None)
 
-    def _pass(self, number: int) -> Indices:
+    def _pass(self, number: int) -> PassOrder:
         return self._inner._pass(number)
 
     def _left(self, position: int) -> int:
-        raise TypeError("a Cycler has no end")
+        raise TypeError("a Cycler is endless")
 
 
 def _modulo(index: SupportsIndex, n: int) -> int:
