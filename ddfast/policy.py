@@ -1,6 +1,6 @@
 """How readers handle samples that they cannot deliver: the policy behind ``on_error``."""
 
-from ddfast._util.renamed import renamed_names
+from ddfast._util.moved import moved_names
 from ddfast.loading.on_error import (
     BadSample,
     ErrorPolicy,
@@ -21,4 +21,6 @@ __all__ = [
     "is_of_storage",
 ]
 
-__getattr__ = renamed_names(__name__, {"Policy": "ErrorPolicy", "Source": "SampleSource"})
+__getattr__ = moved_names(
+    __name__, {"Policy": "ddfast.policy.ErrorPolicy", "Source": "ddfast.policy.SampleSource"}
+)

@@ -1,6 +1,6 @@
 """Counters of what a reader has done."""
 
-from ddfast._util.renamed import renamed_names
+from ddfast._util.moved import moved_names
 from ddfast.loading.stats import (
     Counters,
     ReaderStats,
@@ -13,4 +13,6 @@ __all__ = [
     "ThreadCounters",
 ]
 
-__getattr__ = renamed_names(__name__, {"Counts": "ThreadCounters", "Tally": "Counters"})
+__getattr__ = moved_names(
+    __name__, {"Counts": "ddfast.stats.ThreadCounters", "Tally": "ddfast.stats.Counters"}
+)

@@ -116,19 +116,13 @@ def own_imports(path: Path) -> set[str]:
     return {name for name, _, _ in imports(path) if name in NAMES and name != name_of(path)}
 
 
-def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
-    """Groups of nodes that can all be reached from each other."""
-    reach = {node: set(targets) for node, targets in graph.items()}
-    for middle in graph:
-        for node in graph:
-            if middle in reach[node]:
-                reach[node] |= reach[middle]
-    groups = {
-        tuple(sorted(other for other in reach[node] if node in reach[other]))
-        for node in graph
-        if node in reach[node]
-    }
-    return [list(group) for group in sorted(groups)]
+def cycle_in(uses: Mapping[str, set[str]]) -> str | None:
+    """A cycle of a graph as text, or None."""
+    try:
+        TopologicalSorter({module: used - {module} for module, used in uses.items()}).prepare()
+    except CycleError as error:
+        return " <- ".join(error.args[1])
+    return None
 
 
 def may_import(room: str, other: str) -> bool:
@@ -141,20 +135,31 @@ def may_import(room: str, other: str) -> bool:
     return room in ABOVE and other in PUBLIC
 
 
-def test_cycles_are_found():
-    graph = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set(), "e": {"e"}}
-    assert cycles(graph) == [["b", "c"], ["e"]]
+def test_a_cycle_is_found_and_named():
+    assert cycle_in({"a": {"a", "b"}, "b": {"c"}, "c": set()}) is None
+    found = cycle_in({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}})
+    assert found is not None
+    assert sorted(set(found.split(" <- "))) == ["a", "b", "c"]
 
 
 def test_modules_do_not_import_in_circles():
-    assert not cycles({name: own_imports(path) for name, path in NAMES.items()})
+    assert cycle_in({name: own_imports(path) for name, path in NAMES.items()}) is None
 
 
 def test_rooms_do_not_import_in_circles():
     rooms: dict[str, set[str]] = {room_of(name): set() for name in NAMES}
     for name, path in NAMES.items():
         rooms[room_of(name)] |= {room_of(other) for other in own_imports(path)} - {room_of(name)}
-    assert not cycles(rooms)
+    assert cycle_in(rooms) is None
+
+
+def test_no_two_classes_have_the_same_name():
+    places: dict[str, list[str]] = {}
+    for path in [*MODULES, *sorted(ROOT.glob("ddfast/_native/*.pyi"))]:
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name.lstrip("_"), []).append(name_of(path))
+    assert not {name: where for name, where in places.items() if len(where) > 1}
 
 
 def test_the_root_has_faces_only():
@@ -247,28 +252,12 @@ def test_system_calls_stay_in_ddf_sys(path):
     assert not found, f"{path.name} calls {found}"
 
 
-def cycle_in(uses: Mapping[str, set[str]]) -> str | None:
-    """A cycle of a graph as text, or None."""
-    try:
-        TopologicalSorter({module: used - {module} for module, used in uses.items()}).prepare()
-    except CycleError as error:
-        return " <- ".join(error.args[1])
-    return None
-
-
 def test_kernels_include_each_other_in_one_direction():
     """A kernel is a pair of `.c` and `.h`: it uses another one if either of its files includes that one's header."""
     uses: dict[str, set[str]] = {path.stem: set() for path in CSRC}
     for path in CSRC:
         uses[path.stem] |= {name.removesuffix(".h") for name in included(path)} & uses.keys()
     assert cycle_in(uses) is None
-
-
-def test_a_cycle_is_found_and_named():
-    assert cycle_in({"a": {"a", "b"}, "b": {"c"}, "c": set()}) is None
-    found = cycle_in({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}})
-    assert found is not None
-    assert sorted(set(found.split(" <- "))) == ["a", "b", "c"]
 
 
 def object_of(path: Path, folder: Path) -> Path:

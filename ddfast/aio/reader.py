@@ -17,7 +17,7 @@ from ddfast._util.signatures import OptionsSignature
 from ddfast.aio.streams import BatchStream, SampleStream
 from ddfast.aio.waiting import FetchNotifier, run_in_thread
 from ddfast.batch import Batch
-from ddfast.dataset.base import Dataset
+from ddfast.dataset.base import BaseDataset
 from ddfast.dataset.location import DatasetLocation, is_plain, name_of
 from ddfast.dataset.open import open_dataset
 from ddfast.errors import ClosedError
@@ -93,7 +93,7 @@ class AsyncReader(BatchedReader[BatchStream]):
         self._notifier = FetchNotifier(self._fetcher.engine)
         return self
 
-    async def _open_dataset(self) -> Dataset:
+    async def _open_dataset(self) -> BaseDataset:
         options = self._options
         opening = partial(
             open_dataset,

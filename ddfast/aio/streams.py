@@ -9,7 +9,7 @@ from typing import Any
 
 from ddfast._native.fetch import Fetch
 from ddfast.batch import Batch
-from ddfast.dataset.base import Dataset
+from ddfast.dataset.base import BaseDataset
 from ddfast.errors import DdfastError
 from ddfast.loading.on_error import ErrorPolicy
 from ddfast.loading.stream import Stream
@@ -58,7 +58,7 @@ class BatchStream(AsyncIterator[Batch]):
 class SampleStream(AsyncIterator[Any]):
     """Asynchronous iterator over samples, of unknown length. A loop that ends early needs no clean-up."""
 
-    def __init__(self, batches: BatchStream, raw: bool, policy: ErrorPolicy, dataset: Dataset) -> None:
+    def __init__(self, batches: BatchStream, raw: bool, policy: ErrorPolicy, dataset: BaseDataset) -> None:
         self._batches = batches
         self._raw = raw
         self._policy = policy

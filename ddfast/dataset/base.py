@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ddfast._native.engine import Engine
     from ddfast.storage.transfer.counters import TransferCounters
 
-__all__ = ["Dataset", "ReadFailure", "Server", "TransferSource", "Verify", "check_verify"]
+__all__ = ["BaseDataset", "ReadFailure", "Server", "TransferSource", "Verify", "check_verify"]
 
 # What reading and decoding raise before the dataset explains it.
 ReadFailure = KernelError | OSError | PickleRefusedError
@@ -56,7 +56,7 @@ class Server(Protocol):
         """Cancel its reads and end. Returns False if that takes longer than `timeout` seconds; call it again then."""
 
 
-class Dataset(ABC):
+class BaseDataset(ABC):
     """A dataset, in one file or in many.
 
     Attributes:

@@ -21,7 +21,7 @@ from ddfast._native.status import E_CANCELLED, E_CHANGED, E_CHECKSUM, E_EOF, E_F
 from ddfast._native.xxh3 import ChecksumTable
 from ddfast._util.caller import level_of_caller
 from ddfast._util.once import Once, lazy
-from ddfast.dataset.base import Dataset, ReadFailure, Verify, check_verify
+from ddfast.dataset.base import BaseDataset, ReadFailure, Verify, check_verify
 from ddfast.dataset.messages import RESTORE, too_many_fields
 from ddfast.errors import (
     ChecksumsNotFoundError,
@@ -61,7 +61,7 @@ MISSING_SECONDS = 0.3
 PAUSE_SECONDS = 0.005
 
 
-class LocalDataset(Dataset):
+class LocalDataset(BaseDataset):
     """The files of a dataset, shared by all its readers. Safe to use from several threads.
 
     Opening reads the first and the last page of the offsets file and a few bytes of the keys file; everything else is

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from ddfast.dataset.base import Dataset, Verify
+from ddfast.dataset.base import BaseDataset, Verify
 from ddfast.dataset.local import LocalDataset
 from ddfast.dataset.location import (
     DatasetLocation,
@@ -27,7 +27,7 @@ def open_file(
     allow_pickle: bool = False,
     verify: Verify | None = None,
     remote: RemoteOptions = RemoteOptions(),  # noqa: B008  # a tuple
-) -> Dataset:
+) -> BaseDataset:
     """The dataset in this file; errors as those of `open_dataset`."""
     if is_remote(path):
         return open_files([path], shown_name(path), allow_pickle=allow_pickle, verify=verify, remote=remote)
@@ -41,7 +41,7 @@ def open_files(
     allow_pickle: bool = False,
     verify: Verify | None = None,
     remote: RemoteOptions = RemoteOptions(),  # noqa: B008  # a tuple
-) -> Dataset:
+) -> BaseDataset:
     """The dataset in these files, with its name in messages; errors as those of `open_dataset`."""
     names = [path_of(path) for path in paths]
     if any(map(is_remote, names)):
@@ -59,7 +59,7 @@ def open_dataset(
     allow_pickle: bool = False,
     verify: Verify | None = None,
     remote: RemoteOptions = RemoteOptions(),  # noqa: B008  # a tuple
-) -> Dataset:
+) -> BaseDataset:
     """The dataset in one file, or in all files that match a pattern or are listed. Files can be URLs.
 
     Raises:

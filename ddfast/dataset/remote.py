@@ -17,7 +17,7 @@ from ddfast._native.shards import Shards
 from ddfast._native.status import E_CANCELLED, E_CHECKSUM, E_FIELDS, E_INDEX, E_SPAN
 from ddfast._native.xxh3 import ChecksumTable
 from ddfast._util.once import Once
-from ddfast.dataset.base import Dataset, ReadFailure, Server, TransferSource
+from ddfast.dataset.base import BaseDataset, ReadFailure, Server, TransferSource
 from ddfast.dataset.messages import RESTORE, too_many_fields
 from ddfast.dataset.shard_keys import ShardKeys, ShardKeyTable
 from ddfast.errors import (
@@ -99,7 +99,7 @@ class OpenServer:
         return self._server.close(timeout)
 
 
-class RemoteDataset(Dataset):
+class RemoteDataset(BaseDataset):
     """One or many data files under URLs, as one dataset. Safe to use from several threads.
 
     Parameters:
@@ -154,26 +154,26 @@ class RemoteDataset(Dataset):
 
     @property
     def max_gap(self) -> int:  # type: ignore[override]
-        """See `Dataset`."""
+        """See `BaseDataset`."""
         return self._session.max_gap
 
     @property
     def max_read(self) -> int:  # type: ignore[override]
-        """See `Dataset`."""
+        """See `BaseDataset`."""
         return self._session.max_read
 
     @property
     def read_timeout(self) -> float:  # type: ignore[override]
-        """See `Dataset`."""
+        """See `BaseDataset`."""
         return self._session.read_timeout
 
     @property
     def transfers(self) -> TransferSource:  # type: ignore[override]
-        """See `Dataset`."""
+        """See `BaseDataset`."""
         return self._session
 
     def serve(self, engine: Any) -> Server:
-        """See `Dataset`."""
+        """See `BaseDataset`."""
         return OpenServer(self._session.serve(engine), self._servers)
 
     # -- keys

@@ -22,7 +22,7 @@ from ddfast._native.samples import Samples
 from ddfast._native.shards import Shards
 from ddfast._native.status import E_CANCELLED
 from ddfast._util.once import Once
-from ddfast.dataset.base import Dataset, ReadFailure, Verify, check_verify
+from ddfast.dataset.base import BaseDataset, ReadFailure, Verify, check_verify
 from ddfast.dataset.local import LocalDataset
 from ddfast.dataset.shard_keys import LocalShard, ShardKeys, ShardKeyTable
 from ddfast.errors import ClosedError, DdfastError, KernelError, ReadError
@@ -43,7 +43,7 @@ THREADS = 16
 SHARDS_PER_THREAD = 32
 
 
-class ShardedDataset(Dataset):
+class ShardedDataset(BaseDataset):
     """The files of all shards, opened when they are needed and closed when too many are open. Safe to use from several
     threads.
 

@@ -17,7 +17,7 @@ from ddfast._native.columns import Table
 from ddfast._native.engine import Engine
 from ddfast._native.fetch import Fetch
 from ddfast.batch import Batch
-from ddfast.dataset.base import Dataset, Server
+from ddfast.dataset.base import BaseDataset, Server
 from ddfast.errors import ClosedError, KernelError, StorageTimeoutError, UnsupportedIOError
 from ddfast.loading.on_error import ErrorPolicy
 from ddfast.loading.options import IO, ReadOptions
@@ -42,7 +42,7 @@ class Fetcher:
         UnsupportedIOError: ``options.io`` is ``"uring"``, and the system does not allow this process to use io_uring.
     """
 
-    def __init__(self, dataset: Dataset, options: ReadOptions, policy: ErrorPolicy) -> None:
+    def __init__(self, dataset: BaseDataset, options: ReadOptions, policy: ErrorPolicy) -> None:
         self.dataset = dataset
         self.policy = policy
         self.prefetch_bytes = options.prefetch_bytes

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ddfast._util.once import lazy
-from ddfast.dataset.base import Dataset
+from ddfast.dataset.base import BaseDataset
 from ddfast.dataset.location import shown_name
 from ddfast.errors import KernelError, PickleRefusedError, ReadError, SampleIndexError
 from ddfast.loading.on_error import SamplePlace
@@ -51,11 +51,11 @@ class DatasetReader(Reader):
         self._len = len(self._dataset)
 
     @abstractmethod
-    def _open_dataset(self) -> Dataset:
+    def _open_dataset(self) -> BaseDataset:
         """Open the dataset."""
 
     @lazy
-    def _dataset(self) -> Dataset:
+    def _dataset(self) -> BaseDataset:
         dataset = self._open_dataset()
         self._len = len(dataset)
         self._policy.counters.add_transfers(dataset.transfers)

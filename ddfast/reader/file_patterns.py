@@ -38,7 +38,7 @@ def is_file(path: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PatternStep:
     """One component of a pattern.
 
     Parameters:
@@ -74,7 +74,7 @@ def files(pattern: str) -> Found:
     return _enter(found, steps[-1], folders=False)
 
 
-def _parse(pattern: str) -> tuple[str, list[Step]]:
+def _parse(pattern: str) -> tuple[str, list[PatternStep]]:
     """The literal path at the beginning of a pattern, and the components from the first wildcard on."""
     first = next(
         (
@@ -89,11 +89,11 @@ def _parse(pattern: str) -> tuple[str, list[Step]]:
         return base, []
     texts = re.split("/+", rest)
     label = texts.index(LABEL) if LABEL in texts else None
-    steps = [Step("*" if i == label else text, i == label) for i, text in enumerate(texts)]
+    steps = [PatternStep("*" if i == label else text, i == label) for i, text in enumerate(texts)]
     return base.rstrip("/") or base, steps
 
 
-def _enter(found: Found, step: Step, folders: bool) -> Found:
+def _enter(found: Found, step: PatternStep, folders: bool) -> Found:
     """The folders or files that the next component matches in each of the folders found so far."""
     for folder, label in found:
         if step.text == ANY_DEPTH:

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ddfast._util.signatures import OptionsSignature
-from ddfast.dataset.base import Dataset
+from ddfast.dataset.base import BaseDataset
 from ddfast.dataset.open import open_file
 from ddfast.loading.options import ReadArguments, ReadOptions, read_options
 from ddfast.reader.dataset import DatasetReader
@@ -62,7 +62,7 @@ class MsgpackReader(DatasetReader):
     ) -> None:
         super().__init__(os.fspath(path), read_options(**arguments))
 
-    def _open_dataset(self) -> Dataset:
+    def _open_dataset(self) -> BaseDataset:
         options = self._options
         return open_file(
             self._name, allow_pickle=options.allow_pickle, verify=options.verify, remote=options.remote

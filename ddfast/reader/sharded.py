@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from ddfast._util.signatures import OptionsSignature
 from ddfast.batch import Batch
-from ddfast.dataset.base import Dataset, Verify
+from ddfast.dataset.base import BaseDataset, Verify
 from ddfast.dataset.location import is_remote, list_shards, name_of
 from ddfast.dataset.open import open_files
 from ddfast.errors import SampleIndexError, SampleKeyError
@@ -199,7 +199,7 @@ class FileShards(DatasetReader):
         self._paths = paths
         super().__init__(name, options)
 
-    def _open_dataset(self) -> Dataset:
+    def _open_dataset(self) -> BaseDataset:
         options = self._options
         return open_files(
             self._paths,

@@ -1,8 +1,20 @@
-"""Where the bytes of a dataset come from: files, object stores, web servers, and all file systems of fsspec."""
+"""Where the bytes of a dataset come from: files, object stores, web servers, and the file systems of fsspec."""
 
 from ddfast._util.lazily import from_stub
-from ddfast.storage.deprecated import with_old_names
+from ddfast._util.moved import moved_names
 
 # __init__.pyi says which name comes from where; each is imported at its first use.
-_get, __dir__, __all__ = from_stub(__name__)
-__getattr__ = with_old_names(__name__, _get)
+_names, __dir__, __all__ = from_stub(__name__)
+
+__getattr__ = moved_names(
+    __name__,
+    {
+        "CacheTraffic": "ddfast.storage.CacheCounters",
+        "Front": "ddfast.storage.SequentialReader",
+        "Neighbours": "ddfast.storage.ObjectGroup",
+        "Policy": "ddfast.storage.RetryPolicy",
+        "Traffic": "ddfast.storage.TransferCounters",
+        "open_neighbours": "ddfast.storage.open_group",
+    },
+    _names,
+)

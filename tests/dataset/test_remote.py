@@ -20,7 +20,7 @@ from ddfast import AsyncReader, FileWriter, MsgpackReader
 from ddfast._native.engine import Engine
 from ddfast._native.offsets import OffsetTable
 from ddfast._native.remote_queue import RemotePiece
-from ddfast.dataset.base import Dataset
+from ddfast.dataset.base import BaseDataset
 from ddfast.dataset.remote import RemoteDataset, RemoteShard
 from ddfast.errors import (
     CorruptSampleError,
@@ -77,7 +77,7 @@ class Session:
 class RemoteReader(MsgpackReader):
     """A reader whose dataset is given."""
 
-    def __init__(self, dataset: Dataset, **options: Any) -> None:
+    def __init__(self, dataset: BaseDataset, **options: Any) -> None:
         self._given = dataset
         super().__init__("remote", **options)
 
@@ -88,11 +88,11 @@ class RemoteReader(MsgpackReader):
 class AsyncRemoteReader(AsyncReader):
     """The same without blocking."""
 
-    def __init__(self, dataset: Dataset, **options: Any) -> None:
+    def __init__(self, dataset: BaseDataset, **options: Any) -> None:
         self._given = dataset
         super().__init__("remote", **options)
 
-    async def _open_dataset(self) -> Dataset:
+    async def _open_dataset(self) -> BaseDataset:
         return self._given
 
 
