@@ -31,6 +31,11 @@ pygments_dark_style = "github-dark"
 # -- reference
 
 nitpicky = True
+nitpick_ignore = [  # bases and variables that the reference does not describe
+    ("py:class", "ddfast.loading.batched.BatchesT_co"),
+    ("py:class", "ddfast.reader.augment.base.PositionedAugment"),
+    ("py:class", "ddfast.reader.augment.repeat._Repeated"),
+]
 maximum_signature_line_length = 80
 add_module_names = False
 autodoc_member_order = "bysource"
