@@ -158,7 +158,7 @@ def test_uneven_ranks_are_refused_with_the_way_out(reader, monkeypatch):
     monkeypatch.setattr(torch.distributed, "get_world_size", lambda group: 2)
     dataset = BatchDataset(reader, 50)
     with pytest.raises(
-        UnevenBatchesError, match=r"rank 0 would have 2 batches .* rank 1 only 1, .* Use drop_last"
+        UnevenBatchesError, match=r"rank 0 would have 2 batches, but rank 1 only 1, .* Use drop_last"
     ):
         list(dataset)
     assert issubclass(UnevenBatchesError, RuntimeError)

@@ -129,7 +129,7 @@ def test_an_empty_last_batch_is_refused_before_anything_is_read():
     ):
         next(iter(dataset))
     assert isinstance(caught.value, RuntimeError)
-    assert "change num_workers, batch_size, or world_size" in str(caught.value)
+    assert "Change num_workers, batch_size, or world_size" in str(caught.value)
     assert dataset.epoch == 0
     assert len(list(dataset)) == 9  # without workers there is nothing wrong
 
