@@ -21,7 +21,7 @@ typedef struct locator {
 } locator;
 
 static const char *reason(int status) {
-    return status == DDF_E_RESERVED ? "byte 0xc1 starts no msgpack value" : "value runs past the end of the sample";
+    return status == DDF_E_RESERVED ? "no msgpack value starts with byte 0xc1" : "value runs past the end of the sample";
 }
 
 static int fail(const locator *s, int code, const char *msg, const uint8_t *at) {

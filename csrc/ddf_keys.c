@@ -317,7 +317,7 @@ uint64_t ddf_keytable_size(const ddf_keytable *table) { return table->size; }
 /* -- files of strings -- */
 
 static const char *reason(int status) {
-    return status == DDF_E_RESERVED ? "byte 0xc1 starts no msgpack value" : "value runs past the end of the file";
+    return status == DDF_E_RESERVED ? "no msgpack value starts with byte 0xc1" : "value runs past the end of the file";
 }
 
 /* A token that must be of one kind; item and position are for `err`. */

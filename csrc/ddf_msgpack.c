@@ -1,7 +1,7 @@
 #include "ddf_msgpack.h"
 
 static const char *reason(int status) {
-    return status == DDF_E_RESERVED ? "byte 0xc1 starts no msgpack value" : "value runs past the end of the sample";
+    return status == DDF_E_RESERVED ? "no msgpack value starts with byte 0xc1" : "value runs past the end of the sample";
 }
 
 /* Bytes from `p` on that a message takes at the least, which the buffer ends in: the value there, and one byte for each

@@ -77,7 +77,7 @@ def tables(machine_facts: Mapping[str, Any], results: Sequence[Result]) -> str:
     """One table a dataset, with what they mean and what is missing below them."""
     names = list(dict.fromkeys(result.dataset for result in results))
     parts = [table(name, [result for result in results if result.dataset == name]) for name in names]
-    return "\n\n".join(["# Tables: ddfast beside its peers", *parts, legend(machine_facts)]) + "\n"
+    return "\n\n".join(["# Tables: comparison with other formats", *parts, legend(machine_facts)]) + "\n"
 
 
 def table(dataset: str, results: Sequence[Result]) -> str:
