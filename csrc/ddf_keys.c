@@ -343,7 +343,7 @@ static const uint8_t *read_header(const uint8_t *p, size_t len, ddf_kind kind, u
     }
     uint64_t least = kind == DDF_MAP ? 2 : 1; /* bytes of an item */
     if (token.len > (uint64_t)(p + len - next) / least) {
-        ddf_fail(err, DDF_E_TRUNCATED, "the file is too short for the number of items it announces", 0, 0);
+        ddf_fail(err, DDF_E_TRUNCATED, "the file is too short for the number of items in its header", 0, 0);
         return NULL;
     }
     *n = token.len;
@@ -411,7 +411,7 @@ int ddf_strings_get(const uint8_t *p, size_t len, const uint64_t *positions, uin
     for (size_t i = 0; i < count; i++) {
         uint64_t index = indices == NULL ? first + i : (uint64_t)indices[i];
         if (DDF_UNLIKELY(index >= n)) {
-            return ddf_fail(err, DDF_E_INDEX, "there is no key of this index", i, 0);
+            return ddf_fail(err, DDF_E_INDEX, "the file has no key of this index", i, 0);
         }
         ddf_token token;
         int status = DDF_OK;

@@ -57,7 +57,7 @@ int64_t ddf_scan_spans(const uint8_t *p, size_t len, uint64_t base, const ddf_sp
         ddf_span span = spans[i];
         int status;
         if (span.start < base || span.start > span.stop || span.stop - base > len) {
-            status = ddf_fail(err, DDF_E_SPAN, "span is outside of the bytes that were read", 0, 0);
+            status = ddf_fail(err, DDF_E_SPAN, "a span is outside of the bytes that were read", 0, 0);
         } else {
             const uint8_t *start = p + (span.start - base);
             status = ddf_msgpack_check(start, (size_t)(span.stop - span.start), 1, err);

@@ -313,7 +313,7 @@ int ddf_xxh3_parts(const uint8_t *data, uint64_t size, const uint64_t *sizes, si
     uint64_t at = 0;
     for (size_t i = 0; i < n; i++) {
         if (sizes[i] > size - at) {
-            return ddf_fail(err, DDF_E_TRUNCATED, "a sample ends behind the data", i, at);
+            return ddf_fail(err, DDF_E_TRUNCATED, "a sample ends after the end of the data", i, at);
         }
         sums[i] = ddf_xxh3(data + at, (size_t)sizes[i]);
         at += sizes[i];

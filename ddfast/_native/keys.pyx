@@ -83,7 +83,7 @@ cdef class KeyTable:
     def __cinit__(self, buffer, unsigned slot_size=0):
         PyObject_GetBuffer(buffer, &self.buffer, PyBUF_SIMPLE)
         if self.buffer.len < DDF_SALT_SIZE or self.buffer.len % 8:
-            raise ValueError(f"the size of a key hash file is a multiple of 8 bytes and at least 8, not {self.buffer.len:,}")
+            raise ValueError(f"a key hash file has at least 8 bytes and a multiple of 8, not {self.buffer.len:,}")
         cdef const uint8_t *hashes = <const uint8_t *>self.buffer.buf + DDF_SALT_SIZE
         cdef uint64_t n = len(self)
         cdef ddf_err err

@@ -10,7 +10,7 @@ cdef class OffsetTable:
     def __cinit__(self, buffer, uint64_t file_size):
         PyObject_GetBuffer(buffer, &self.buffer, PyBUF_SIMPLE)
         if self.buffer.len % 8 or self.buffer.len == 0:
-            raise ValueError(f"the size of an offset table is a multiple of 8 bytes and at least 8, not {self.buffer.len:,}")
+            raise ValueError(f"an offset table has at least 8 bytes and a multiple of 8, not {self.buffer.len:,}")
         self.table = <const uint8_t *>self.buffer.buf
         self.entries = <uint64_t>self.buffer.len // 8
         self.file_size = file_size

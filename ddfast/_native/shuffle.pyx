@@ -27,7 +27,7 @@ def below(const uint32_t[::1] words not None, uint32_t bound, uint32_t[::1] out 
 def shuffle(const uint32_t[::1] words not None, int64_t[::1] items not None, size_t left):
     cdef ddf_words unused = words_of(words)
     if left > <size_t>items.shape[0] or <uint64_t>left > <uint64_t>0xffffffff:
-        raise ValueError(f"left is {left:,}: it must be from 0 to the number of items ({items.shape[0]:,}), and below 2**32")
+        raise ValueError(f"left is {left:,}, not at most the number of items ({items.shape[0]:,}) and below 2**32")
     if left:
         with nogil:
             left = ddf_shuffle_items(&unused, &items[0], left)

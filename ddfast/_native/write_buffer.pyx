@@ -29,8 +29,8 @@ cdef enum:
 ADDED, FLUSH_DUE, REFUSED = DONE, DUE, ODD
 
 cdef enum:
-    # Smaller samples are copied into pages, so that the memory they were packed into is used again while it is in the
-    # cache; pages in turn are, as fresh memory takes longer to get than to fill.
+    # Smaller samples are copied into pages, so that the memory into which they were packed is reused while it is in the
+    # cache. Pages are reused too, because getting fresh memory takes longer than filling it.
     LARGE = 32768
     PAGES = 12
 

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, se
 
 N = 600  # samples: two batches and some
 SHORT = 0.005
-PATIENCE = 60.0
+TIMEOUT = 60.0
 
 
 class ListReader(Reader):
@@ -66,7 +66,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], s
 
 def plan(data: Path, **options: Any) -> Plan:
     defaults = {"datasets": ["vector16"], "peers": ["numpy_columns"], "jobs": ["batches"]}
-    settings = {**defaults, "data": data, "samples": N, "repeats": 2, "seconds": SHORT, "timeout": PATIENCE}
+    settings = {**defaults, "data": data, "samples": N, "repeats": 2, "seconds": SHORT, "timeout": TIMEOUT}
     return Plan(**{**settings, **options})
 
 
@@ -87,14 +87,14 @@ def test_peer_and_those_that_share_its_files_give_back_what_was_written(entry, t
                 folder = str(tmp_path / dataset)
                 try:
                     with Worker(entry.name, tmp_path / "writer.log") as writer:
-                        writer.ask("prepare", PATIENCE, dataset=dataset, n=N, folder=folder)
+                        writer.ask("prepare", TIMEOUT, dataset=dataset, n=N, folder=folder)
                 except NotOffered:
                     continue
-                worker.ask("open", PATIENCE, folder=folder)
+                worker.ask("open", TIMEOUT, folder=folder)
                 if not reader.is_limit:
-                    worker.ask("check", PATIENCE, dataset=dataset, n=N)
-                assert worker.ask("measure", PATIENCE, job="batches", seconds=SHORT)["rate"] > 0
-                worker.ask("close", PATIENCE)
+                    worker.ask("check", TIMEOUT, dataset=dataset, n=N)
+                assert worker.ask("measure", TIMEOUT, job="batches", seconds=SHORT)["rate"] > 0
+                worker.ask("close", TIMEOUT)
                 offered = True
     assert offered or entry.name == "ffcv"
 
@@ -108,15 +108,15 @@ def test_files_are_written_once(tmp_path):
     folder = tmp_path / "files"
     request = {"dataset": "vector16", "n": N, "folder": str(folder)}
     with Worker("numpy_columns", tmp_path / "log") as worker:
-        worker.ask("prepare", PATIENCE, **request)
+        worker.ask("prepare", TIMEOUT, **request)
         before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-        worker.ask("prepare", PATIENCE, **request)
+        worker.ask("prepare", TIMEOUT, **request)
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
 def test_a_write_is_measured_without_leaving_files(tmp_path):
     with Worker("numpy_columns", tmp_path / "log") as worker:
-        reply = worker.ask("write", PATIENCE, dataset="vector16", n=N, folder=str(tmp_path / "here"))
+        reply = worker.ask("write", TIMEOUT, dataset="vector16", n=N, folder=str(tmp_path / "here"))
     assert reply["rate"] > 0
     assert not list((tmp_path / "here").iterdir())
 
@@ -204,15 +204,15 @@ def test_the_start_of_a_pass_is_not_counted():
 def test_a_worker_that_dies_or_hangs_is_reported_and_gone(module, tmp_path, code, message):
     with Worker("any", tmp_path / "log", module(code)) as worker:
         with pytest.raises(WorkerLost, match=message):
-            worker.ask("open", 0.5 if "sleep" in code else PATIENCE, folder="")
+            worker.ask("open", 0.5 if "sleep" in code else TIMEOUT, folder="")
         assert worker.process.returncode is not None
 
 
 def test_a_worker_survives_what_a_peer_raises(tmp_path):
     with Worker("numpy_columns", tmp_path / "log") as worker:
         with pytest.raises(Failed, match="FileNotFoundError"):
-            worker.ask("open", PATIENCE, folder=str(tmp_path / "nothing"))
-        assert worker.ask("close", PATIENCE)["status"] == "done"
+            worker.ask("open", TIMEOUT, folder=str(tmp_path / "nothing"))
+        assert worker.ask("close", TIMEOUT)["status"] == "done"
 
 
 def test_a_lost_peer_is_reported_and_the_others_go_on(module, tmp_path, monkeypatch):
@@ -253,7 +253,7 @@ def test_a_peer_that_is_not_installed_is_reported(tmp_path, monkeypatch):
 
 def test_a_fresh_process_that_ends_early_is_reported(tmp_path):
     with pytest.raises(Failed, match="ended early: FileNotFoundError"):
-        first_sample("numpy_columns", tmp_path, PATIENCE)
+        first_sample("numpy_columns", tmp_path, TIMEOUT)
 
 
 def test_a_fresh_process_that_hangs_is_reported(tmp_path):

@@ -81,7 +81,7 @@ def test_no_number_is_below_0():
 
 
 def test_more_items_than_there_are_cannot_be_shuffled():
-    with pytest.raises(ValueError, match=r"left is 3: .* the number of items \(2\)"):
+    with pytest.raises(ValueError, match=r"left is 3, not at most the number of items \(2\)"):
         shuffle(np.zeros(1, np.uint32), np.zeros(2, np.int64), 3)
 
 
@@ -95,7 +95,7 @@ def test_an_exchange_takes_as_many_draws_as_items():
 
 def test_a_draw_outside_the_buffer_is_refused():
     draws = np.array([0, 2], np.uint32)
-    with pytest.raises(KernelError, match="no such place") as caught:
+    with pytest.raises(KernelError, match="a draw is not a place of the buffer") as caught:
         exchange(np.zeros(2, np.int64), np.zeros(2, np.int64), draws)
     assert caught.value.item == 1
     with pytest.raises(IndexError, match="draw 2 out of range: the buffer has 2 places"):
