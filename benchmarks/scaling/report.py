@@ -29,7 +29,7 @@ def document(facts: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def title(sweep: Sweep, name: str) -> str:
-    """What a figure of a sweep is called, with its unit."""
+    """The title of a figure of a sweep, with its unit."""
     return FIGURES[name].format("B" if sweep.in_bytes else "samples")
 
 

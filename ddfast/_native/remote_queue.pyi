@@ -39,8 +39,8 @@ class RemoteQueue:
 class RemotePiece:
     """Bytes to be read into memory that is reserved for them: ``memoryview(piece)``, of ``stop - start`` bytes.
 
-    It has to be ended exactly once, by `end` or by `fail`; a piece that is deleted before then fails. Its memory is valid
-    as long as the piece or a view of it exists, and has no other user before the piece is ended.
+    It has to be ended exactly once, by `end` or by `fail`; a piece that is deleted before then fails. Its memory is
+    valid as long as the piece or a view of it exists, and has no other user before the piece is ended.
 
     Attributes:
         shard: number of the data file.

@@ -25,8 +25,8 @@ class Encoder:
 class WriteBuffer:
     """Keys and offsets of all samples of a writer, and the packed samples that are not in the file yet.
 
-    A sample is added in one call if its key is a new ``str`` (not of a subclass), and the packed sample is certain to be
-    read back unchanged. All other samples are refused without a reason, which the caller has to determine.
+    A sample is added in one call if its key is a new ``str`` (not of a subclass), and the packed sample is certain to
+    be read back unchanged. All other samples are refused without a reason, which the caller has to determine.
 
     Parameters:
         pack: packs a sample; calls `encoder` for objects that it does not know.

@@ -152,13 +152,13 @@ def test_columns_that_are_no_arrays_are_found(vectors, monkeypatch):
     monkeypatch.setattr(
         ListReader, "batches", lambda self, size: iter([{k: [s[k] for s in self.list] for k in self.list[0]}])
     )
-    with pytest.raises(WrongSamples, match="is no array of its own"):
+    with pytest.raises(WrongSamples, match="is not a dense, aligned array"):
         check(vectors, "vector16", N)
 
 
 @pytest.mark.parametrize(
     ("order", "message"),
-    [(range(N), "in order"), ([0] * N, "come twice"), (range(N - 1), "599 samples, not 600")],
+    [(range(N), "in order"), ([0] * N, "are repeated"), (range(N - 1), "599 samples, not 600")],
 )
 def test_an_epoch_that_is_no_permutation_is_found(vectors, monkeypatch, order, message):
     monkeypatch.setattr(

@@ -1,4 +1,4 @@
-"""datadings 3, whose format ddfast has."""
+"""datadings 3, whose format ddfast uses."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from benchmarks.peers.contract import Columns, NotOffered, Reader, Sample
 from benchmarks.peers.formats.ddfast import NAME, Ddfast
 from ddfast import AsyncReader
 
-ONE_CALL = "one awaited call at a time gains nothing from it: MsgpackReader is meant for that"
+ONE_CALL = "not useful for one call at a time: use MsgpackReader"
 
 
 class DdfastAsyncReader(Reader):
