@@ -199,9 +199,9 @@ void ddf_keys_bloom_add(uint8_t *filter, uint64_t bits, uint64_t probes, const u
 
 /* -- table -- */
 
-/* Linear probing. A slot is 0, or the hash's index + 1 in its low bits and bits of the hash in the others: these tell
- * nearly all strangers apart, so that building and finding rarely look at the hashes themselves. The index + 1 never
- * needs more bits than `mask` has, as a quarter of the slots stays empty. */
+/* Linear probing. A slot is 0, or the hash's index + 1 in its low bits and bits of the hash in the others: these
+ * differ for nearly all other keys, so that building and finding rarely read the hashes. The index + 1 never needs more
+ * bits than `mask` has, because a quarter of the slots stays empty. */
 struct ddf_keytable {
     const uint8_t *hashes;
     uint64_t n;

@@ -2,7 +2,7 @@
 
 #include "ddf_msgpack.h"
 
-/* Find the key of a message that is known to be sound. The last one of several counts, as in decoding. */
+/* Find the key of a message that is known to be intact. If there are several, the last one is used, as in decoding. */
 static void find_key(const uint8_t *base, ddf_scanned *sample) {
     const uint8_t *p = base + sample->start, *end = base + sample->stop;
     ddf_token token = {.kind = DDF_NIL};

@@ -246,7 +246,7 @@ uint64_t ddf_xxh3(const uint8_t *data, size_t size) {
 
 /* -- in several places */
 
-/* Copy `size` bytes that begin `at` bytes behind the start of the first place. */
+/* Copy `size` bytes that begin `at` bytes after the start of the first place. */
 static void gather(const ddf_slice *places, uint64_t at, uint8_t *out, size_t size) {
     for (; size > 0; places++) {
         if (at >= places->size) {

@@ -290,7 +290,7 @@ def test_cpu_is_measured_without_the_job_that_it_belongs_to(tmp_path):
 def test_some_jobs_have_fewer_turns(tmp_path):
     found = running.run(plan(tmp_path, jobs=["batches", "write", "size"], repeats=4))
     assert [len(result.values) for result in found] == [4, 3, 1]
-    assert "(writing: 3, peak memory: 2, on disk: 1; once where" in report.legend(
+    assert "(writing: 3, peak memory: 2, on disk: 1; once if" in report.legend(
         report.facts(plan(tmp_path, repeats=4))
     )
 
@@ -310,7 +310,7 @@ def test_files_of_peers_are_kept_if_that_is_asked_for(tmp_path, keep):
 def test_peers_that_do_not_fit_onto_the_disk_are_refused_at_once(tmp_path, monkeypatch):
     usage = running.shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(running.shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(SystemExit, match=r"1 peers need 0\.3 GB, and 0\.0 GB are free; --gigabytes"):
+    with pytest.raises(SystemExit, match=r"1 peers need 0\.3 GB, and 0\.0 GB are free; reduce --gigabytes"):
         running.run(plan(tmp_path))
 
 
@@ -368,7 +368,7 @@ def test_command_goes_on_from_its_json_file(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(Round, "do", stop_at_get)
     assert command.main(arguments) == 130
-    assert "the same command with --resume goes on" in capsys.readouterr().err
+    assert "continue with the same command and --resume" in capsys.readouterr().err
     kept = json.loads(figures.read_text())["results"][0]["values"]
     monkeypatch.setattr(Round, "do", do)
     assert command.main([*arguments, "--resume"]) == 0
@@ -403,7 +403,7 @@ def test_wrong_options_are_explained(options, message, capsys):
 
 
 def test_more_cores_than_there_are_is_an_error():
-    with pytest.raises(SystemExit, match="--cores 4096: there are"):
+    with pytest.raises(SystemExit, match="--cores is 4096, but only"):
         command.main(["--cores", "4096"])
 
 
