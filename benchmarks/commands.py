@@ -107,7 +107,7 @@ def halves_of(path: Path, n: int) -> list[Path]:
 def run_once(argv: Argv) -> float:
     """Seconds that a process takes."""
     started = time.perf_counter()
-    # datadings-split 3.4.7 fails when all is done: exit codes say nothing.
+    # datadings-split 3.4.7 fails after its work is done, so exit codes are not checked.
     subprocess.run([sys.executable, *argv], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - started
 
@@ -127,8 +127,8 @@ def command_rates(command: Command, path: Path, repeats: int) -> dict[str, list[
     return interleaved(sides, repeats, f"{SMALL.title}: {command.title}")
 
 
-# Runs a command in this process and prints the most memory that it had of its own, in bytes. The pages of mapped
-# files that RSS counts as well belong to the page cache and go when somebody needs them.
+# Runs a command in this process and prints the peak of its private memory, in bytes. RSS also includes
+# pages of mapped files, which belong to the page cache and are released when memory is needed.
 PROBE = """
 import sys, threading
 from pathlib import Path

@@ -9,7 +9,7 @@
 /* Body of a thread that takes any work; the argument is the engine. Without the lock. */
 void *ddf_worker_run(void *engine);
 
-/* Run the preparation of a job as a share of its own. */
+/* Run the preparation of a job as a separate share. */
 void ddf_worker_prepare(ddf_engine *engine, ddf_thread *self, ddf_job *job);
 
 /* Do one step of a job that the calling thread runs. Returns 0 if it can only wait. */

@@ -217,7 +217,7 @@ class Progress:
         self.due = inf if self._printer is None else monotonic() + TICK
 
     def close(self, written: int, finished: bool) -> None:
-        """Show the last number, and print it on a line of its own if the dataset is finished."""
+        """Show the last number, and print it on a separate line if the dataset is finished."""
         self.show(written)
         if self._printer is not None:
             self._printer.close()

@@ -19,7 +19,7 @@ class Writer(BaseWriter):
     """Writes a dataset: data file, index files and MD5 digests.
 
     Use it in a ``with`` statement. The files get their names when the block ends; until then they have temporary
-    names, and an existing dataset of that name stays as it is. If the block raises, what was written is removed. If
+    names, and an existing dataset of that name is unchanged. If the block raises, what was written is removed. If
     the program dies or the disk is full, a writer with ``resume=True`` continues with the samples written so far.
 
     If the file exists and ``overwrite`` is false, the user is asked, and may

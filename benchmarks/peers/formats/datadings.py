@@ -11,7 +11,7 @@ NAME = "data.msgpack"
 
 
 class DatadingsReader(Reader):
-    """Its `MsgpackReader`, as it is by default."""
+    """Its `MsgpackReader`, with default options."""
 
     def __init__(self, path: Path) -> None:
         from datadings.reader import MsgpackReader

@@ -15,7 +15,7 @@ ONE_CALL = "not useful for one call at a time: use MsgpackReader"
 
 
 class DdfastAsyncReader(Reader):
-    """`AsyncReader`, as it is by default, on asyncio's own event loop."""
+    """`AsyncReader`, with default options, on asyncio's own event loop."""
 
     def __init__(self, path: Path) -> None:
         self.loop = asyncio.new_event_loop()
