@@ -22,7 +22,7 @@ if sys.platform.startswith("linux") and os.uname().machine == "x86_64":
 MORE_CFLAGS = os.environ.get("DDFAST_CFLAGS", "").split()
 MORE_LDFLAGS = os.environ.get("DDFAST_LDFLAGS", "").split()
 
-# Generated C holds no lines that somebody wrote, and its debug information is most of what a build would write.
+# Debug information of generated C is not useful, and would be most of the output of a build.
 NO_DEBUG_INFORMATION = ["-g0"]
 
 SHARED = "ddfast._native._shared"
@@ -71,7 +71,7 @@ class KernelLibrary(build_clib):
             )
             archive = Path(self.build_clib, self.compiler.library_filename(name))
             if newer_group(objects, str(archive)):
-                archive.unlink(missing_ok=True)  # ar would keep the objects of sources that are gone
+                archive.unlink(missing_ok=True)  # ar would keep the objects of removed sources
                 self.compiler.create_static_lib(objects, name, output_dir=self.build_clib)
 
 
@@ -89,7 +89,7 @@ class Bindings(build_ext):
         super().run()
 
     def build_extensions(self):
-        # Imported here, where they are needed: a source distribution is made without them.
+        # Imported here, because a source distribution is made without them.
         import numpy as np
         from Cython.Build import cythonize
 

@@ -1,7 +1,7 @@
 """Measurements of ddfast. The modules are scripts; `benchmarks.peers` is a command, run as a module.
 
-Running a module puts the root of the repository on the import path, and with it the source tree of ddfast. Where that
-was never built, the installed ddfast shall be found instead.
+Running a module puts the root of the repository on the import path, and with it the source tree of ddfast. If the
+source tree was not built, the installed ddfast is imported instead.
 """
 # ruff: noqa: PTH100, PTH118, PTH120, PTH208 - imported on the way to the first sample, which is timed
 

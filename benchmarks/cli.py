@@ -1,4 +1,4 @@
-"""What the commands of comparisons share: options that are checked, and results that are written."""
+"""Functions of all benchmark commands: checked options, and result files."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def positive(kind: type) -> Any:
 
 
 def add_choice(parser: argparse.ArgumentParser, option: str, names: Sequence[str], what: str) -> None:
-    """An option that takes some of the names, all by default."""
+    """An option that accepts some of the names; the default is all."""
     parser.add_argument(
         option, nargs="+", choices=names, default=names, metavar="NAME", help=f"{what} (default: all)"
     )
 
 
 def write_json(path: Path | None, document: Mapping[str, Any]) -> None:
-    """Replace a JSON file as a whole, if there shall be one: a run that is cut off leaves the one of before."""
+    """Replace a JSON file at once, if a path is given, so that an interrupted run leaves the previous one."""
     if path:
         part = path.with_name(f"{path.name}.part")
         part.write_text(json.dumps(document, indent=2) + "\n")

@@ -1,23 +1,23 @@
-"""Read a dataset from a local disk that no cache holds, and compare with the best that plain reads get from it.
+"""Read a dataset from a local disk with a cold cache, and compare with the fastest plain reads.
 
-The dataset of 105 kB samples is in FOLDER (written there first). Before each run its data file is dropped from the page
-cache with ``posix_fadvise(POSIX_FADV_DONTNEED)``, which needs no special rights; nothing else may have it open. Then
-as much memory is taken and given back: a virtual machine's host takes what lies idle, and pages of the cache that it
-has to give again cost several times what reading into them does.
-"from disk" says what came of it: bytes that the process made the kernel fetch (``/proc/self/io``), as a share of the
-bytes delivered. Clearly under 100 % means that the cache was not cold, clearly over it that something was read in vain.
-A virtual machine's host may have a cache of its own, which this cannot empty.
+The dataset of 105 kB samples is in FOLDER; the first run writes it. Before each run, its data file is dropped from the
+page cache with ``posix_fadvise(POSIX_FADV_DONTNEED)``, which needs no special rights; no other process may have it
+open. Then the same amount of memory is allocated and freed: the host of a virtual machine reclaims idle memory, and
+getting pages back for the page cache costs several times as much as reading into them.
+"from disk" is the number of bytes that the kernel read from the disk for the process (``/proc/self/io``), as a share of
+the delivered bytes. Much less than 100 % means that the cache was not cold; much more means that unneeded bytes were
+read. The host of a virtual machine may have a cache too, which this benchmark cannot empty.
 
-What is measured, in turns and in random order, as medians:
+It measures the following in turns and in random order, and prints medians:
 
-- ddfast, ``batches(256)``, sequentially and truly shuffled, through the page cache (``io="auto"``) and past it
-  (``io="direct"``), each a whole pass with a reader that has read before, so that its memory is there;
-- threads with nothing but `preadv` into reused buffers: 4 MiB at a time front to back, and the spans of samples in
-  random order with POSIX_FADV_RANDOM, each with O_DIRECT, too.
+- ddfast, ``batches(256)``, sequentially and truly shuffled, through the page cache (``io="auto"``) and
+  bypassing it (``io="direct"``): each is a complete pass with a reader that has read before and has its memory;
+- threads that only call `preadv` into reused buffers: 4 MiB at a time from start to end, and the spans of samples in
+  random order with POSIX_FADV_RANDOM; both also with O_DIRECT.
 
-Shares are those of the best plain way of the same order and the same way round the cache: the one with the highest
-median, in the same turn. Jobs come in random order. A pass that takes longer than a host leaves memory alone (some
-seconds) tells more of the host than of the disk: give fewer ``--samples`` then.
+A share compares a job with the plain reads of the same order and the same use of the cache that have the highest
+median, in the same turn. If a pass takes longer than some seconds on a virtual machine, its host may reclaim memory
+meanwhile, which falsifies the result: use fewer ``--samples`` in this case.
 
 Example:
   python benchmarks/cold_disk.py /tmp/ddfast-cold --repeats 5
@@ -36,7 +36,9 @@ from functools import partial
 from pathlib import Path
 
 from datasets import DATASETS, ensure
-from far_storage import (
+from io_backends import PLAIN_READ, Clock, Run, drop_from_cache
+from measure import machine, machine_line
+from remote_storage import (
     ALIGN,
     BATCH,
     Job,
@@ -49,8 +51,6 @@ from far_storage import (
     spans_of,
     warm_up,
 )
-from io_backends import PLAIN_READ, Clock, Run, drop_from_cache
-from measure import machine, machine_line
 
 from ddfast import AsyncReader
 from ddfast.loading.options import IO
@@ -69,13 +69,13 @@ SPARE = 8  # chunks beyond the file's size
 
 
 def blocks_of(path: Path) -> list[tuple[int, int]]:
-    """The file front to back in large blocks; what is left at its end is not read."""
+    """The file from start to end in large blocks; the incomplete block at its end is not read."""
     size = path.stat().st_size // ALIGN * ALIGN
     return [(start, min(start + PLAIN_READ, size)) for start in range(0, size, PLAIN_READ)]
 
 
 def make_cold(path: Path) -> None:
-    """Have nothing of the file in memory, and the memory that it takes be the machine's own."""
+    """Drop the file from the page cache, and make the host provide the memory that it will need."""
     drop_from_cache(path)
     taken = [memory_of(CHUNK) for _ in range(path.stat().st_size // CHUNK + SPARE)]
     for memory in taken:
@@ -94,7 +94,7 @@ def read_spans(path: Path, threads: int, flags: int, seed: int) -> Run:
 
 
 def read_batches(path: Path, shuffle: bool, io: IO, seed: int) -> Run:
-    """A pass of `batches` with a reader that has its memory."""
+    """A pass of `batches` with a reader whose memory is allocated."""
 
     async def read() -> Run:
         async with AsyncReader(path, io=io) as reader:
@@ -111,7 +111,7 @@ def read_batches(path: Path, shuffle: bool, io: IO, seed: int) -> Run:
 
 
 def jobs_of(path: Path, shuffle: bool, io: IO) -> tuple[str, dict[str, Job]]:
-    """What ddfast does by its name, and the plain ways to do the same."""
+    """The jobs of ddfast by name, and the plain reads for each."""
     order = "shuffled" if shuffle else "sequential"
     read = read_spans if shuffle else read_blocks
     flags = os.O_DIRECT if io == "direct" else 0
@@ -128,7 +128,7 @@ def rates_of(runs: Sequence[Run]) -> list[float]:
 
 
 def rows_of(path: Path, repeats: int) -> list[Row]:
-    """All ways, ours against the best plain one for the same."""
+    """All rows; those of ddfast with their share of the fastest plain reads."""
     groups = [jobs_of(path, shuffle, io) for shuffle, io in DEPTHS]
     found = measure(
         {name: job for _, jobs in groups for name, job in jobs.items()}, repeats, lambda: make_cold(path)
@@ -145,10 +145,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", metavar="FOLDER", type=Path, help="on the disk to be measured")
-    parser.add_argument("--samples", type=int, default=16_000, help="of the dataset (default: 16000, 1.7 GB)")
-    parser.add_argument("--repeats", type=int, default=5, help="turns (default: 5)")
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="folder on the disk to measure")
+    parser.add_argument(
+        "--samples", type=int, default=16_000, help="samples of the dataset (default: 16000, 1.7 GB)"
+    )
+    parser.add_argument("--repeats", type=int, default=5, help="number of turns (default: 5)")
+    parser.add_argument("--json", type=Path, help="write the figures to this JSON file too")
     args = parser.parse_args()
     path = ensure(dataclasses.replace(DATASETS[0], n=args.samples), args.folder)
     facts = machine()
@@ -156,7 +158,7 @@ def main() -> None:
     rows = rows_of(path, args.repeats)
     loads = [round(before, 2), round(os.getloadavg()[0], 2)]
     print(f"\n{path.name}; {machine_line(facts)}; load {loads[0]} before, {loads[1]} after\n")
-    print_table(rows, "the best plain reads")
+    print_table(rows, "the fastest plain reads")
     if args.json:
         figures = {"machine": facts, "load": loads, "rows": [dataclasses.asdict(row) for row in rows]}
         args.json.write_text(json.dumps(figures, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""Samples as columns, as plain Python does it."""
+"""Samples as columns, made by plain Python."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def collate(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Columns of at least one sample: numbers and equal arrays become one array, the rest a list."""
+    """Columns of at least one sample: numbers and equal arrays become one array, other values a list."""
     return {name: column([sample[name] for sample in samples]) for name in samples[0]}
 
 

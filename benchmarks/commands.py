@@ -1,7 +1,7 @@
-"""Compare the commands that move samples with those of datadings: whole processes, from start to exit.
+"""Compare the commands that copy samples with those of datadings: whole processes, from start to exit.
 
 Both sides read the dataset of 2.8 kB samples from a warm page cache and write new files, which are removed
-between the runs. They take turns. ddfast waits until its files are safe on the disk, datadings does not.
+between the runs. Both sides take turns. ddfast waits until its files are safe on the disk, datadings does not.
 
 Example:
   python benchmarks/commands.py --data /tmp/ddfast-data --memory
@@ -33,8 +33,8 @@ class Command:
 
     Parameters:
         name: short name.
-        title: what tables call it.
-        target: times as fast as datadings.
+        title: name in tables.
+        target: required ratio to datadings.
         ddfast: arguments of Python that run it, given the dataset, its halves, and a folder for the result.
         datadings: the same for datadings.
     """
@@ -55,7 +55,7 @@ def theirs(name: str, *arguments: object) -> Argv:
 
 
 def their_merge(halves: list[Path], out: Path) -> Argv:
-    """datadings-merge 3.4.7 fails before it begins, its function does not."""
+    """Code that calls the function of datadings-merge 3.4.7, because the command fails at once."""
     call = f"merge_random({[str(half) for half in halves]!r}, {str(out)!r})"
     return ["-c", f"from datadings.commands.merge import merge_random; {call}"]
 
@@ -96,7 +96,7 @@ COMMANDS = (
 
 
 def halves_of(path: Path, n: int) -> list[Path]:
-    """The halves of a dataset, which are what is merged; written once and kept."""
+    """The halves of a dataset, which are merged; written once and kept."""
     halves = [path.with_name(f"{path.stem}-half{i}{path.suffix}") for i in range(2)]
     if not all(half.exists() for half in halves):
         argv = ours("split", "-y", path, n // 2, "-o", *halves)
@@ -107,7 +107,7 @@ def halves_of(path: Path, n: int) -> list[Path]:
 def run_once(argv: Argv) -> float:
     """Seconds that a process takes."""
     started = time.perf_counter()
-    # datadings-split 3.4.7 fails when all is done: exit codes say nothing.
+    # datadings-split 3.4.7 fails after its work is done, so exit codes are not checked.
     subprocess.run([sys.executable, *argv], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - started
 
@@ -127,8 +127,8 @@ def command_rates(command: Command, path: Path, repeats: int) -> dict[str, list[
     return interleaved(sides, repeats, f"{SMALL.title}: {command.title}")
 
 
-# Runs a command in this process and prints the most memory that it had of its own, in bytes. The pages of mapped
-# files that RSS counts as well belong to the page cache and go when somebody needs them.
+# Runs a command in this process and prints the peak of its private memory, in bytes. RSS also includes
+# pages of mapped files, which belong to the page cache and are released when memory is needed.
 PROBE = """
 import sys, threading
 from pathlib import Path
@@ -154,7 +154,7 @@ print(code, peak)
 
 
 def peak_memory(*argv: object) -> int:
-    """Peak of the memory that `ddfast` with these arguments has of its own, in bytes."""
+    """Peak of the private memory of `ddfast` with these arguments, in bytes."""
     command = [sys.executable, "-c", PROBE, *map(str, argv)]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     code, peak = output.stdout.split()[-2:]
@@ -187,7 +187,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_data_argument(parser)
-    parser.add_argument("--repeats", type=int, default=5, help="turns (default: 5)")
+    parser.add_argument("--repeats", type=int, default=5, help="number of turns (default: 5)")
     parser.add_argument("--memory", action="store_true", help="measure memory instead of time")
     args = parser.parse_args()
     if args.memory:

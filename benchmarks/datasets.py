@@ -27,9 +27,9 @@ class Dataset:
 
     Parameters:
         name: stem of its data file.
-        title: what tables and plots call it.
+        title: name in tables and plots.
         n: number of samples.
-        samples: makes them; the same n gives the same samples.
+        samples: function that makes them; the same n gives the same samples.
     """
 
     name: str
@@ -65,7 +65,7 @@ def vector_samples(n: int) -> Iterator[Sample]:
 
 
 def label_samples(n: int, first: int = 0) -> Iterator[Sample]:
-    """Samples of nothing but a key and an integer, where the index is what counts; the first ones left out."""
+    """Samples of a key and an integer only, for measurements of the index, without the first ones."""
     for i in range(first, first + n):
         yield {"key": f"n{i % 1000:08d}/{i:09d}.jpg", "label": i}
 
@@ -79,7 +79,7 @@ MILLION = Dataset("million", "1,000,000 keys", 1_000_000, label_samples)
 
 
 def ensure(dataset: Dataset, folder: Path, quiet: bool = False) -> Path:
-    """Path of the dataset in ``folder``; written first if it is not there yet. Standard output is for results."""
+    """Path of the dataset in ``folder``; written first if it does not exist."""
     from ddfast import FileWriter
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ def ensure(dataset: Dataset, folder: Path, quiet: bool = False) -> Path:
 
 
 def add_data_argument(parser: argparse.ArgumentParser) -> None:
-    """Declare ``--data``, the folder that keeps the datasets."""
+    """Add ``--data``, the folder of the datasets."""
     default = Path("/tmp/ddfast-data")
     parser.add_argument(
         "--data", type=Path, default=default, help=f"folder of the datasets (default: {default})"

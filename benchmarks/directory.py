@@ -1,7 +1,7 @@
 """Compare the start-up of DirectoryReader on many small files with datadings.
 
-The pattern is ``folder/{LABEL}/**``; files lie in 1000 folders. Both sides run in turns in one process, on a tree that
-the system has in memory; medians. Prints a Markdown table.
+The pattern is ``folder/{LABEL}/**``; files are in 1000 folders. Both sides run in turns in one process, on a tree that
+the system has cached. Prints medians as a Markdown table.
 
 Example:
   python benchmarks/directory.py --data /tmp/ddfast-data --files 100000 --json directory.json
@@ -30,7 +30,7 @@ PATTERNS = {
 
 
 def ensure_tree(folder: Path, files: int) -> Path:
-    """A folder with that many files in folders of folders; made first if it is not there yet."""
+    """A folder with that many files in nested folders; made first if it does not exist."""
     top = folder / f"tree-{files}"
     done = folder / f"tree-{files}.done"
     if not done.exists():
@@ -44,7 +44,7 @@ def ensure_tree(folder: Path, files: int) -> Path:
 
 
 def side(package: str, pattern: str, options: dict[str, list[str]]) -> Callable[[], float]:
-    """Start-ups a second of one package's reader, measured over one."""
+    """Start-ups per second of one package's reader, measured once."""
 
     def start() -> float:
         started = time.perf_counter()
@@ -68,7 +68,7 @@ def main() -> None:
     )
     add_data_argument(parser)
     parser.add_argument("--files", type=int, default=100_000, help="number of files (default: 100000)")
-    parser.add_argument("--repeats", type=int, default=5, help="turns (default: 5)")
+    parser.add_argument("--repeats", type=int, default=5, help="number of turns (default: 5)")
     parser.add_argument("--json", type=Path, help="write all figures into this file")
     args = parser.parse_args()
     pattern = f"{ensure_tree(args.data, args.files)}/{{LABEL}}/**"

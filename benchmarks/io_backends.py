@@ -1,14 +1,14 @@
-"""Compare the ways of waiting for storage, ``io="threads"`` and ``io="uring"``, on a dataset that is in no cache.
+"""Compare the ways of waiting for storage, ``io="threads"`` and ``io="uring"``, on a dataset that is not cached.
 
 Before each run the data file is dropped from the page cache with ``posix_fadvise(POSIX_FADV_DONTNEED)``,
-which needs no special rights. That drops clean pages that nobody has mapped: nothing else may have the file
-open meanwhile, and a file written a moment ago is written back first. "from disk" says what came of it: bytes
-that the process made the kernel fetch (``/proc/self/io``), as a share of the bytes of the samples. Clearly
-under 100 % means that the cache was not cold, clearly over it that the kernel read ahead in vain. A virtual
-machine's host may have a cache of its own, which this cannot empty.
+which needs no special rights. This drops clean pages that are not mapped, so no other process may have the file
+open, and a new file is written back first. "from disk" is the number of bytes that the kernel read from the disk
+for the process (``/proc/self/io``), as a share of the bytes of the samples. Much less than 100 % means that the
+cache was not cold; much more means that the kernel read unneeded bytes ahead. The host of a virtual machine may
+have a cache too, which this benchmark cannot empty.
 
-The runs of all ways are interleaved; figures are medians. "plain" is one thread that reads the file front to
-back with `preadv`, 4 MiB at a time: what the disk gives without any effort.
+The runs of all ways are interleaved; figures are medians. "plain" is one thread that reads the file from
+start to end with `preadv`, 4 MiB at a time.
 
 Example:
   python benchmarks/io_backends.py train.msgpack --runs 5 --gigabytes 1
@@ -36,7 +36,7 @@ PLAIN_READ = 4 << 20
 
 @dataclass(frozen=True)
 class Way:
-    """One way to read: `io`, the reads in flight, and whether the kernel is told that reads are random."""
+    """One way to read: `io`, the reads in flight, and whether to use POSIX_FADV_RANDOM."""
 
     io: str
     depth: int = 32
@@ -48,7 +48,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Run:
-    """What one run took: seconds, CPU seconds of all threads, bytes fetched from disk."""
+    """The cost of one run: seconds, CPU seconds of all threads, bytes fetched from disk."""
 
     samples: int
     size: int
@@ -58,7 +58,7 @@ class Run:
 
 
 class Clock:
-    """Takes the figures of one run, from its creation on."""
+    """Measures one run, from its creation on."""
 
     def __init__(self) -> None:
         gc.collect()
@@ -91,7 +91,7 @@ def drop_from_cache(path: Path) -> None:
 
 
 def advise_random(path: Path) -> None:
-    """Tell the kernel about all descriptors of the file that this process has open."""
+    """Set POSIX_FADV_RANDOM for all open descriptors of the file in this process."""
     for link in list(Path("/proc/self/fd").iterdir()):
         if link.exists() and link.samefile(path):
             os.posix_fadvise(int(link.name), 0, 0, os.POSIX_FADV_RANDOM)
@@ -172,13 +172,15 @@ def main() -> None:
     parser.add_argument(
         "files", metavar="FILE", nargs="+", type=Path, help="datasets, .msgpack files on a local disk"
     )
-    parser.add_argument("--runs", type=int, default=5, help="runs of each way (default: 5)")
+    parser.add_argument("--runs", type=int, default=5, help="number of runs of each way (default: 5)")
     parser.add_argument(
-        "--gigabytes", type=float, default=1.0, help="to read in sequential runs (default: 1)"
+        "--gigabytes", type=float, default=1.0, help="gigabytes to read in sequential runs (default: 1)"
     )
-    parser.add_argument("--random-gigabytes", type=float, default=0.5, help="in random runs (default: 0.5)")
+    parser.add_argument(
+        "--random-gigabytes", type=float, default=0.5, help="gigabytes to read in random runs (default: 0.5)"
+    )
     parser.add_argument("--depths", type=int, nargs="+", default=[32], help="reads in flight (default: 32)")
-    parser.add_argument("--advise", action="store_true", help="measure with POSIX_FADV_RANDOM, too")
+    parser.add_argument("--advise", action="store_true", help="also measure with POSIX_FADV_RANDOM")
     args = parser.parse_args()
     ways = [
         Way(io, depth, advise)

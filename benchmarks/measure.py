@@ -1,4 +1,4 @@
-"""Fair measurements: interleaved, medians with their spread, next to facts about the machine."""
+"""Interleaved measurements, medians with their spread, and facts about the machine."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Spread:
 
 
 class Stopwatch:
-    """Counts for a given time: ``while watch.more(n)`` after each ``n`` things done."""
+    """Counts for a given time: ``while watch.more(n)`` after each ``n`` items."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -53,7 +53,7 @@ class Stopwatch:
 
 
 def interleaved(sides: Mapping[str, Callable[[], float]], repeats: int, desc: str) -> dict[str, list[float]]:
-    """Rates of each side, measured in turns, so that what slows the machine down hits all sides."""
+    """Rates of each side, measured in turns, so that disturbances affect all sides."""
     rates: dict[str, list[float]] = {name: [] for name in sides}
     for _ in tqdm(range(repeats), desc=desc, leave=False, disable=None):
         for name, side in sides.items():
@@ -73,10 +73,10 @@ def warm(path: Path) -> None:
 
 
 def raw_rate(path: Path, read_bytes: int, seconds: float) -> float:
-    """Bytes a second of plain `preadv`, front to back, one thread, one reused page-aligned buffer.
+    """Bytes per second of plain `preadv`, from start to end, one thread, one reused page-aligned buffer.
 
     Reads are rounded up to whole pages, as copies between unaligned positions are slower. Whole passes
-    are made until ``seconds`` are over.
+    are repeated until ``seconds`` are over.
     """
     size = -(-read_bytes // mmap.PAGESIZE) * mmap.PAGESIZE
     with path.open("rb", buffering=0) as file, mmap.mmap(-1, size) as buffer:
@@ -93,7 +93,7 @@ def raw_rate(path: Path, read_bytes: int, seconds: float) -> float:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures depend on."""
+    """Facts about the machine and the software that the figures depend on."""
     return {
         "cpu": cpu_model(),
         "cores": os.cpu_count(),

@@ -1,7 +1,7 @@
 """Measure the memory of a full pass of ``batches(256)`` over the dataset of 2.1 GB.
 
-The pass runs in a process of its own. Counted is the peak of the resident memory above what the
-interpreter has once ddfast is imported.
+The pass runs in a new process. The result is the peak of the resident memory, minus that of the
+interpreter after ddfast was imported.
 
 Example:
   python benchmarks/memory.py --data /tmp/ddfast-data --prefetch-bytes 67108864
@@ -23,7 +23,7 @@ POLL_SECONDS = 0.005
 
 
 def status() -> dict[str, int]:
-    """Memory of this process by kind, in bytes, as /proc tells it."""
+    """Memory of this process by kind, in bytes, from /proc."""
     fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return {kind: int(fields[kind].split()[0]) << 10 for kind in KINDS}
 
@@ -34,15 +34,15 @@ def resident_bytes() -> int:
 
 
 def forget_peak() -> None:
-    """Let VmHWM start again from now, where the kernel lets us."""
+    """Reset VmHWM, if the kernel permits that."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
-        print("the kernel does not reset VmHWM: the peak of the start counts too", file=sys.stderr)
+        print("the kernel does not reset VmHWM, so the peak before the pass is included", file=sys.stderr)
 
 
 class Watcher(threading.Thread):
-    """Keeps the highest figure of each kind of memory."""
+    """Records the highest figure of each kind of memory."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -50,12 +50,12 @@ class Watcher(threading.Thread):
         self.done = threading.Event()
 
     def run(self) -> None:
-        """Look every few milliseconds until told to stop."""
+        """Measure every few milliseconds until the end is requested."""
         while not self.done.wait(POLL_SECONDS):
             self.look()
 
     def look(self) -> None:
-        """Take one more look."""
+        """Measure once more."""
         self.peaks = {kind: max(value, self.peaks[kind]) for kind, value in status().items()}
 
 
@@ -98,7 +98,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, default=Path("/tmp/ddfast-data"), help="folder of the datasets")
-    parser.add_argument("--prefetch-bytes", type=int, default=64 * MIB, help="budget (default: 64 MiB)")
+    parser.add_argument(
+        "--prefetch-bytes", type=int, default=64 * MIB, help="memory budget (default: 64 MiB)"
+    )
     parser.add_argument("--probe", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.probe:

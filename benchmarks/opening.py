@@ -1,6 +1,6 @@
 """Compare opening a dataset of 1,000,000 samples, and the first ``key in reader``, with datadings.
 
-Every measurement runs in a process of its own; medians of five. Prints a Markdown table.
+Every measurement runs in a new process. Prints medians as a Markdown table.
 
 Example:
   python benchmarks/opening.py --data /tmp/ddfast-data --json opening.json
@@ -28,7 +28,7 @@ FIGURES = {
 
 
 def probe(package: str, path: str, key: str) -> dict[str, float]:
-    """Open the dataset with ``package`` and ask for a key, in this process."""
+    """Open the dataset with ``package`` and look up a key, in this process."""
     reader_class = importlib.import_module(f"{package}.reader").MsgpackReader
     started = time.perf_counter()
     reader = reader_class(path)
@@ -58,7 +58,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_data_argument(parser)
-    parser.add_argument("--repeats", type=int, default=5, help="processes for each side (default: 5)")
+    parser.add_argument(
+        "--repeats", type=int, default=5, help="number of processes for each side (default: 5)"
+    )
     parser.add_argument("--json", type=Path, help="write all figures into this file")
     parser.add_argument("--probe", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()

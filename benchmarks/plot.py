@@ -1,4 +1,4 @@
-"""The picture of `vs_datadings.py`."""
+"""The plot of `vs_datadings.py`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INK, FAINT, ACCENT, GRID = "#24303c", "#7b8794", "#0b7285", "#e6eaee"
 def plot_ratios(
     path: Path, jobs: Sequence[Any], datasets: Sequence[Any], results: Sequence[Any], note: str
 ) -> None:
-    """Draw how many times as fast ddfast is, one panel a job and one bar a dataset."""
+    """Draw how many times as fast ddfast is, one panel per job and one bar per dataset."""
     found = {(result.job, result.dataset): result for result in results}
     shown = [job for job in jobs if any(job.name == result.job for result in results)]
     across = min(2, len(shown))

@@ -1,7 +1,7 @@
 """Compare batches of columns with msgpack's own C unpacker, both on a single core.
 
-The unpacker is fed a whole dataset of float32[16] samples from memory and gives dicts, whose arrays are still packed.
-ddfast reads the same file from a warm page cache, as numpy columns. Both sides take turns; medians.
+The unpacker receives a whole dataset of float32[16] samples from memory and returns dicts, whose arrays are still
+packed. ddfast reads the same file from a warm page cache, as numpy columns. Both sides take turns. Prints medians.
 
 Example:
   python benchmarks/unpacking.py --data /tmp/ddfast-data
@@ -35,7 +35,7 @@ def unpack(data: bytes, seconds: float) -> float:
 
 
 def columns(reader: MsgpackReader, size: int, seconds: float) -> float:
-    """Samples a second of batches, each column of which is asked for."""
+    """Samples per second of batches, with all columns built."""
     watch = Stopwatch(seconds)
     while True:
         for batch in reader.batches(size):
@@ -50,8 +50,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_data_argument(parser)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement (default: 1)")
-    parser.add_argument("--repeats", type=int, default=9, help="turns (default: 9)")
+    parser.add_argument(
+        "--seconds", type=float, default=1.0, help="duration of each measurement (default: 1)"
+    )
+    parser.add_argument("--repeats", type=int, default=9, help="number of turns (default: 9)")
     args = parser.parse_args()
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
     path: Path = ensure(DATASETS[-1], args.data)

@@ -1,7 +1,7 @@
-"""Tell what it costs to verify samples while they are read: the same reader with and without `verify="sample"`.
+"""Measure the cost of verifying samples while they are read: the same reader with and without `verify="sample"`.
 
-Both sides take turns, so that what slows the machine down hits both. Files come from a warm page cache, where nothing
-hides the work. Prints a Markdown table; the share of time lost is 1 - 1/ratio of the times.
+Both sides take turns, so that disturbances affect both. Files are in the page cache, where no waiting hides the work.
+Prints a Markdown table; the lost share of the time is 1 - 1/ratio of the times.
 
 Example:
   python benchmarks/verify.py --data /tmp/ddfast-data --seconds 1
@@ -70,8 +70,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_data_argument(parser)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement (default: 1)")
-    parser.add_argument("--repeats", type=int, default=9, help="turns (default: 9)")
+    parser.add_argument(
+        "--seconds", type=float, default=1.0, help="duration of each measurement (default: 1)"
+    )
+    parser.add_argument("--repeats", type=int, default=9, help="number of turns (default: 9)")
     parser.add_argument("--only", choices=[dataset.name for dataset in DATASETS], help="one dataset")
     parser.add_argument("--json", type=Path, help="write all figures into this file")
     args = parser.parse_args()

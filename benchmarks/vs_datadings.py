@@ -1,8 +1,7 @@
 """Compare ddfast with datadings on three synthetic datasets in a warm page cache.
 
-Each side has a process of its own for each job and dataset, as it has in a training program, so that neither works with
-what other jobs have left in memory. The sides take turns; medians of five, with lowest and highest. Prints a Markdown
-table.
+Each side has a separate process for each job and dataset, as in a training program, so that other jobs do not affect
+its memory. The sides take turns. Prints medians of five turns, with the lowest and the highest, as a Markdown table.
 
 Example:
   python benchmarks/vs_datadings.py --data /tmp/ddfast-data --json result.json --plot docs/vs_datadings.png
@@ -40,13 +39,13 @@ RAW_TARGET = 0.85
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Job:
-    """One thing that both sides do.
+    """One job of both sides.
 
     Parameters:
         name: short name.
-        title: what tables and plots call it.
-        targets: times as fast as datadings, for each of `DATASETS`.
-        ddfast: measures ddfast on (path, seconds): samples a second.
+        title: name in tables and plots.
+        targets: required ratio to datadings, for each of `DATASETS`.
+        ddfast: measures ddfast, given path and seconds; returns samples per second.
         datadings: the same for datadings.
     """
 
@@ -59,7 +58,7 @@ class Job:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Result:
-    """Samples a second of both sides in one job on one dataset, and how they compare."""
+    """Samples per second of both sides in one job on one dataset, and their ratio."""
 
     job: str
     dataset: str
@@ -126,7 +125,7 @@ def one_by_one(reader_class: Callable[[Path], Any]) -> Callable[[Path, float], f
 
 
 def random_blocks(n: int, seed: int = 0) -> Iterator[list[int]]:
-    """Blocks of random indices, again and again."""
+    """Blocks of random indices, endlessly."""
     blocks = np.random.default_rng(seed).integers(0, n, (256, BATCH)).tolist()
     return cycle(blocks)
 
@@ -203,7 +202,7 @@ JOBS = (
 
 
 def check_same_work(path: Path) -> None:
-    """Both sides must give the same batch, or their rates say nothing."""
+    """Check that both sides return the same batch; otherwise their rates cannot be compared."""
     with DatadingsReader(path) as theirs, MsgpackReader(path) as ours:
         expected = next(collated(theirs))
         batch = next(iter(ours.batches(BATCH)))
@@ -220,20 +219,20 @@ def _plain(value: Any) -> Any:
 
 
 def run_side(name: str, side: str, path: Path, seconds: float) -> float:
-    """Samples a second of one side of a job, in a process of its own."""
+    """Samples per second of one side of a job, in a separate process."""
     job = next(job for job in JOBS if job.name == name)
     rate: float = getattr(job, side)(path, seconds)
     return rate
 
 
 def in_process(stack: ExitStack) -> Callable[..., float]:
-    """A function that calls others in a new process, always the same, which ends with the stack."""
+    """A function that calls others in one new process, which ends with the exit stack."""
     pool = stack.enter_context(ProcessPoolExecutor(1, get_context("spawn")))
     return lambda *call: pool.submit(*call).result()
 
 
 def measure(job: Job, position: int, path: Path, repeats: int, seconds: float) -> Result:
-    """Measure both sides of a job; and for batches the raw rate in the same turns."""
+    """Measure both sides of a job, and for batches the raw rate in the same turns."""
     dataset = DATASETS[position]
     mean = path.stat().st_size / dataset.n
     with ExitStack() as stack:
@@ -288,7 +287,7 @@ def table(results: list[Result]) -> str:
 
 
 def missed(results: list[Result]) -> list[str]:
-    """What is below its target."""
+    """The results that are below their targets."""
     lines = [
         f"{result.job} on {result.dataset}: {result.ratio.median:.2f} times as fast, wanted {result.target:g}"
         for result in results
@@ -303,7 +302,7 @@ def missed(results: list[Result]) -> list[str]:
 
 
 def run(args: argparse.Namespace) -> list[Result]:
-    """Measure what the options ask for."""
+    """Measure the jobs that the options select."""
     results = []
     for position, dataset in enumerate(DATASETS):
         path = ensure(dataset, args.data)
@@ -320,18 +319,18 @@ def run(args: argparse.Namespace) -> list[Result]:
 
 
 def main() -> None:
-    """Measure, print, and write what is asked for."""
+    """Measure, print, and write the requested files."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_data_argument(parser)
     names = [job.name for job in (*JOBS, *COMMANDS)]
     parser.add_argument(
-        "--jobs", nargs="+", choices=names, default=names, help="what to measure (default: all)"
+        "--jobs", nargs="+", choices=names, default=names, help="jobs to measure (default: all)"
     )
-    parser.add_argument("--repeats", type=int, default=5, help="turns (default: 5)")
-    parser.add_argument("--seconds", type=float, default=1.0, help="time of one measurement (default: 1)")
-    parser.add_argument("--quick", action="store_true", help="three turns of 0.3 s, to see that it works")
+    parser.add_argument("--repeats", type=int, default=5, help="number of turns (default: 5)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="duration of one measurement (default: 1)")
+    parser.add_argument("--quick", action="store_true", help="trial run with three turns of 0.3 s")
     parser.add_argument("--json", type=Path, help="write all figures into this file")
     parser.add_argument("--plot", type=Path, help="draw the ratios into this file")
     args = parser.parse_args()

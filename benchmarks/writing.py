@@ -1,7 +1,7 @@
 """Compare writing with datadings, and with a buffered write of the packed samples and their MD5.
 
-All three write the same samples from memory, one at a time, into a new folder, in turns in one process; medians. Only
-ddfast waits until its files are safe on the disk, and its journal and index are part of its time. Prints a Markdown
+All three write the same samples from memory, one at a time, into a new folder, in turns in one process. Only ddfast
+waits until its files are safe on the disk; its journal and index are included in its time. Prints medians as a Markdown
 table.
 
 Example:
@@ -29,7 +29,7 @@ from ddfast.tools.msgpack import make_packer
 
 MOST_BYTES = 256_000_000
 COUNTS = (1_000, 10_000, 100_000, 500_000)
-HEAD = 1_000  # samples that tell how large all are
+HEAD = 1_000  # samples from which the mean size is computed
 
 Write = Callable[[Path, Sequence[Sample]], None]
 
@@ -49,7 +49,7 @@ def with_datadings(path: Path, samples: Sequence[Sample]) -> None:
 
 
 def plainly(path: Path, samples: Sequence[Sample]) -> None:
-    """Write the messages of a dataset, and nothing but their MD5 beside them."""
+    """Write only the messages of a dataset and their MD5."""
     pack, digest = make_packer().pack, hashlib.md5(usedforsecurity=False)
     with path.open("wb", buffering=1 << 20) as file:
         for sample in samples:
@@ -110,7 +110,7 @@ def main() -> None:
     )
     add_data_argument(parser)
     add_choice(parser, "--datasets", [dataset.name for dataset in DATASETS], "datasets")
-    parser.add_argument("--repeats", type=positive(int), default=7, help="turns (default: 7)")
+    parser.add_argument("--repeats", type=positive(int), default=7, help="number of turns (default: 7)")
     parser.add_argument("--json", type=Path, help="write all figures into this file")
     args = parser.parse_args()
     args.data.mkdir(parents=True, exist_ok=True)

@@ -75,7 +75,7 @@ int ddf_pool_new(uint64_t limit, ddf_pool **out) {
     return DDF_OK;
 }
 
-/* Whether this is a child that was forked since. A thread that did not come along may have held the lock. */
+/* Whether this is a child that was forked since. A thread that does not exist in the child may have held the lock. */
 static int is_foreign(const ddf_pool *pool) { return pool->process != ddf_sys_process(); }
 
 void ddf_pool_retain(ddf_pool *pool) { atomic_fetch_add(&pool->references, 1); }

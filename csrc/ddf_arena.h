@@ -1,12 +1,13 @@
-/* ddf_arena: aligned, reusable, reference-counted memory that a group of batches lives in.
+/* ddf_arena: aligned, reusable, reference-counted memory of a group of batches.
  *
- * Fresh pages cost more than the copy into them, so blocks go back to a pool and come out again. A pool is shared by
+ * Fresh pages cost more than the copy into them, so blocks are returned to a pool and reused. A pool is shared by
  * all streams of a reader and may be used from any thread. An arena has one writer at a time (the thread that works
- * on it); its reference count may change from any thread. Memory handed out stays where it is until the arena's last
- * reference goes.
+ * on it); its reference count may change from any thread. Allocated memory stays in place until the last
+ * reference of the arena is released.
  *
  * A forked child may read and release the arenas of its parent, and release the pool, but nothing else: the pool's
- * lock may be held by a thread that the child does not have. Memory that the child releases is returned to the system. */
+ * lock may be held by a thread that the child does not have. Memory that the child releases is returned to the
+ * system. */
 #ifndef DDF_ARENA_H
 #define DDF_ARENA_H
 
@@ -15,8 +16,8 @@
 typedef struct ddf_pool ddf_pool;
 typedef struct ddf_arena ddf_arena;
 
-/* A pool that keeps free blocks for reuse as long as used and free blocks together stay within `limit` bytes, the one that
- * was released last excepted: a consumer of one batch with others fetched ahead uses that much at a time.
+/* A pool that keeps free blocks for reuse as long as used and free blocks together stay within `limit` bytes, except
+ * the block that was released last: a consumer of one batch with others fetched ahead uses that much at a time.
  * The pool starts with one reference; every arena made from it holds one more. Returns 0 or -ENOMEM. */
 int ddf_pool_new(uint64_t limit, ddf_pool **out);
 void ddf_pool_retain(ddf_pool *pool);
@@ -32,7 +33,7 @@ void ddf_arena_retain(ddf_arena *arena);
 void ddf_arena_release(ddf_arena *arena);
 
 /* `size` bytes at an address congruent to `offset` modulo `align`, a power of two up to 4096. The memory is not
- * zeroed. NULL: the system has none left. */
+ * zeroed. NULL: the system has no memory left. */
 void *ddf_arena_alloc(ddf_arena *arena, size_t size, size_t align, size_t offset);
 
 /* Bytes of the blocks this arena holds. */

@@ -1,4 +1,4 @@
-/* ddf_columns_fields: the fields of a batch by name, and what is known of each. Internal to the column kernel. */
+/* ddf_columns_fields: the fields of a batch by name, and what is known about each. Internal to the column kernel. */
 #ifndef DDF_COLUMNS_FIELDS_H
 #define DDF_COLUMNS_FIELDS_H
 
@@ -6,7 +6,7 @@
 
 #define DDF_NO_FIELD UINT16_MAX
 
-/* What a field's values are, over all samples. */
+/* Kinds of values that a field has in all samples. */
 enum {
     DDF_SEEN_NIL = 1 << 0,
     DDF_SEEN_BOOL = 1 << 1,
@@ -20,12 +20,12 @@ enum {
     DDF_SEEN_ARRAY = 1 << 9,
     DDF_SEEN_SCALAR = 1 << 10,
     DDF_SEEN_DIFFERENT = 1 << 11, /* an array or numpy scalar whose dtype or shape is not that of the first one */
-    DDF_SEEN_OTHER = 1 << 12,     /* anything else, and names that a sample has twice */
+    DDF_SEEN_OTHER = 1 << 12,     /* any other value, and names that a sample has twice */
 };
 
 typedef struct ddf_field {
     uint64_t head, mask; /* up to 8 bytes of the packed name as integer, and which of them count */
-    const uint8_t *key;  /* the packed name as it came first; NULL before */
+    const uint8_t *key;  /* the packed name as it was first found; NULL before */
     uint64_t key_len;
     ddf_slice name;
     const uint8_t **at; /* [n]; NULL for a field that is not selected */
@@ -48,11 +48,11 @@ typedef struct ddf_fields {
 /* No fields yet, and room for `expected` of them. Returns 0 or -ENOMEM. */
 int ddf_fields_init(ddf_fields *fields, ddf_arena *arena, const ddf_table *table, size_t expected);
 
-/* Which item has this name, or DDF_NO_FIELD. */
+/* Number of the item with this name, or DDF_NO_FIELD. */
 int ddf_fields_find(const ddf_fields *fields, ddf_slice name);
 
 /* Append a field that is not there yet; a `selected` one gets room for its values. Returns its number, -ENOMEM, or
- * DDF_E_FIELDS where there are too many. Moves the items. */
+ * DDF_E_FIELDS if there are too many. Moves the items. */
 int ddf_fields_add(ddf_fields *fields, ddf_slice name, int selected);
 
 #endif

@@ -5,7 +5,7 @@
 #include "ddf_msgpack.h"
 #include "ddf_nd.h"
 
-/* Vector loads of a consumer like it, and no two columns share a cache line. */
+/* Suitable for vector loads of a consumer, and no two columns share a cache line. */
 #define DATA_ALIGN 64
 
 #define SEEN_INTS (DDF_SEEN_NEGATIVE | DDF_SEEN_INT | DDF_SEEN_BIG)

@@ -21,7 +21,7 @@ typedef struct locator {
 } locator;
 
 static const char *reason(int status) {
-    return status == DDF_E_RESERVED ? "byte 0xc1 starts no msgpack value" : "value runs past the end of the sample";
+    return status == DDF_E_RESERVED ? "no msgpack value starts with byte 0xc1" : "value runs past the end of the sample";
 }
 
 static int fail(const locator *s, int code, const char *msg, const uint8_t *at) {
@@ -82,7 +82,7 @@ static int name_is(const ddf_token *token, const char *text, size_t len) {
     return token->len == len && memcmp(token->data, text, len) == 0;
 }
 
-/* Read the name at `*p`, the `k`th of its sample, and move behind it. Returns its field, DDF_NO_FIELD or an error. */
+/* Read the name at `*p`, the `k`th of its sample, and advance `*p` to its end. Returns its field, DDF_NO_FIELD or an error. */
 static int name_read(locator *s, size_t k, const uint8_t **p, const uint8_t *end) {
     ddf_token token;
     int status;

@@ -1,7 +1,7 @@
 /* ddf_common: status codes, the error record, and endian loads shared by all kernels.
  *
- * Every fallible function returns 0 (or a count) on success and a negative status otherwise: `-errno` when the
- * operating system refused, one of DDF_E_* when the data is at fault. Detail goes to a caller-owned `ddf_err`. */
+ * Every fallible function returns 0 (or a count) on success and a negative status otherwise: `-errno` if the
+ * operating system refused, one of DDF_E_* if the data is invalid. Details go to a `ddf_err` of the caller. */
 #ifndef DDF_COMMON_H
 #define DDF_COMMON_H
 
@@ -25,16 +25,16 @@ enum {
     DDF_E_CHANGED = -10011,   /* the data file's size changed while it was open */
     DDF_E_CANCELLED = -10012, /* the work was cancelled */
     DDF_E_LIMIT = -10013,     /* a size that the layout cannot hold */
-    DDF_E_TYPE = -10014,      /* a value of another type than the file has there */
-    DDF_E_VALUE = -10015,     /* well-formed bytes that stand for no value: a bad dtype, shape, timestamp or key */
-    DDF_E_CHECKSUM = -10016,  /* a sample's bytes are not those that were written */
+    DDF_E_TYPE = -10014,      /* a value of another type than expected */
+    DDF_E_VALUE = -10015,     /* well-formed bytes without a valid value: a bad dtype, shape, timestamp or key */
+    DDF_E_CHECKSUM = -10016,  /* the bytes of a sample differ from those that were written */
 };
 
 /* Where and why something failed. `msg` is a static string. */
 typedef struct ddf_err {
     int code;
     const char *msg;
-    uint64_t item; /* which input of a bulk call, from 0 */
+    uint64_t item; /* number of the input in a bulk call, from 0 */
     uint64_t pos;  /* byte position inside that input */
 } ddf_err;
 
@@ -49,7 +49,7 @@ typedef struct ddf_span {
     uint64_t start, stop;
 } ddf_span;
 
-/* Fill `err` (may be NULL) and return `code`, so that failing is one statement. */
+/* Fill `err` (may be NULL) and return `code`. */
 static inline int ddf_fail(ddf_err *err, int code, const char *msg, uint64_t item, uint64_t pos) {
     if (err != NULL) {
         err->code = code;

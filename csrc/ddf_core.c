@@ -302,7 +302,7 @@ void ddf_core_queue_missed(ddf_engine *engine, ddf_job *job) {
     ddf_core_call_waiters(engine, job, job->n_missed - job->missed_taken);
 }
 
-/* Dense reads wait behind older ones: with reads out of order the system reads ahead in small steps. */
+/* Dense reads wait for older ones: if reads are out of order, the system reads ahead in small steps. */
 int ddf_core_can_be_ready(const ddf_engine *engine, const ddf_job *job) {
     const ddf_job *first = engine->waiting.head;
     int in_line = job->access == DDF_DENSE && first != NULL && first->number < job->number;

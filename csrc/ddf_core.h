@@ -1,10 +1,11 @@
-/* ddf_core: the state of an engine, and the steps that a job takes through it, whoever makes them.
+/* ddf_core: the state of an engine, and the steps of a job, for all modules that make them.
  *
- * For ddf_engine (what callers do), ddf_worker and ddf_ring (what threads do), and ddf_remote_queue (the remote reader). Nothing
- * here knows these: ddf_engine_new sets what a new thread runs. One lock guards everything but atomics and what is said to
- * belong to one thread. All functions below are called with it held and hold it when they return, unless they say
- * otherwise; those that end a share release it while the job finishes, so that the job may be gone afterwards unless the
- * caller has another share of it running. In builds with DDF_CHECKS each release of the lock checks the whole state. */
+ * For ddf_engine (what callers do), ddf_worker and ddf_ring (what threads do), and ddf_remote_queue (the remote
+ * reader). This module does not depend on them: ddf_engine_new sets the functions that new threads run. One lock guards
+ * everything except atomics and fields that are documented to belong to one thread. All functions below are called with
+ * it held and hold it when they return, unless they say otherwise; those that end a share release it while the job
+ * finishes, so that the job may be gone afterwards unless the caller has another share of it running. In builds with
+ * DDF_CHECKS each release of the lock checks the whole state. */
 #ifndef DDF_CORE_H
 #define DDF_CORE_H
 
@@ -21,7 +22,7 @@ typedef enum ddf_ring_state {
     RING_NONE,  /* threads */
     RING_READY, /* the ring; its thread starts with the first missed piece */
     RING_RUNS,  /* the ring */
-    RING_ENDS,  /* threads again, while the ring ends what it has */
+    RING_ENDS,  /* threads again, while the ring ends its reads */
 } ddf_ring_state;
 
 /* What a thread does. Each thread is in exactly one of these states; the engine counts them. */
@@ -36,7 +37,7 @@ typedef enum ddf_thread_state {
     DDF_THREAD_READING,   /* reads a missed piece, which waits for storage, or finishes the job thereafter */
     DDF_THREAD_FINISHING, /* finishes a job that the ring or the remote reader has read */
     DDF_THREAD_RING,      /* the ring's thread, from its start to its end */
-    DDF_THREAD_STATES     /* how many there are */
+    DDF_THREAD_STATES     /* number of states */
 } ddf_thread_state;
 
 /* Threads of the engine, and threads that call it: ddf_engine_run and ddf_engine_wait do some of the work. */
@@ -55,7 +56,7 @@ struct ddf_engine {
 
     ddf_jobs fresh;   /* jobs to be prepared, or with pieces that were not tried */
     ddf_jobs waiting; /* jobs with missed pieces that were not taken, in order of submission */
-    ddf_jobs remote;  /* the same of remote shards, for the remote reader */
+    ddf_jobs remote;  /* the same for remote shards, for the remote reader */
     ddf_jobs ended;   /* jobs that the ring or the remote reader has read, to be finished by a worker */
     uint64_t submitted; /* jobs */
     uint64_t progress;  /* pieces that were read */
@@ -65,20 +66,20 @@ struct ddf_engine {
     size_t count[DDF_THREAD_KINDS][DDF_THREAD_STATES]; /* written by ddf_core_move alone */
     size_t reserved; /* 1 between two calls of a caller that has copied: a processor is reserved for it */
 
-    int direct;           /* past the page cache: nothing is ready */
-    size_t ready_threads; /* may copy at once */
-    ddf_limit limit;        /* how many may be DDF_THREAD_READING */
+    int direct;           /* reads bypass the page cache: nothing is ready */
+    size_t ready_threads; /* number of threads that may copy at once */
+    ddf_limit limit;        /* number of threads that may be DDF_THREAD_READING */
     int stopping;
     uint64_t last_success;  /* time of the last successful read, ns */
-    atomic_int no_retry; /* reads are not retried: there is a stop, or storage does not work */
+    atomic_int no_retry; /* reads are not retried: the engine stops, or storage does not work */
 
     ddf_notifier notifier;
-    ddf_notifier *remote_reader; /* to be told of remote pieces, or NULL; borrowed */
+    ddf_notifier *remote_reader; /* to be notified of remote pieces, or NULL; borrowed */
     void *(*run_worker)(void *engine);
     void *(*run_ring)(void *engine);
     ddf_uring *ring; /* or NULL; used by its thread alone */
     ddf_ring_state ring_state;
-    int ring_asleep; /* and to be woken for more pieces */
+    int ring_asleep; /* 1 if its thread must be woken for more pieces */
     atomic_size_t references;
 };
 
@@ -104,7 +105,7 @@ static inline void ddf_core_unlock(ddf_engine *engine) {
 
 /* ---- threads ---- */
 
-/* Have a thread, and its count, move to another state. */
+/* Move a thread to another state, and update the counts. */
 void ddf_core_move(ddf_engine *engine, ddf_thread *thread, ddf_thread_state to);
 
 /* Threads that take any work. */
@@ -131,10 +132,10 @@ int ddf_core_call_threads(ddf_engine *engine, size_t n);
 /* How many threads may wait for a job's missed pieces. */
 size_t ddf_core_waiters_for(const ddf_engine *engine, const ddf_job *job);
 
-/* Have `n` more missed pieces of a job waited for, by threads or by the ring. */
+/* Call threads or the ring to wait for `n` more missed pieces of a job. */
 void ddf_core_call_waiters(ddf_engine *engine, const ddf_job *job, size_t n);
 
-/* The calling thread, which the engine has started, ends. The lock is released for good. */
+/* End the calling thread, which the engine has started. Releases the lock; the caller must not acquire it again. */
 void ddf_core_end_thread(ddf_engine *engine, ddf_thread *thread);
 
 /* Notify the remote reader, if there is one, that pieces were queued or cancelled. */
@@ -149,27 +150,29 @@ static inline void ddf_core_call_remote_reader(ddf_engine *engine) {
 /* Whether something may be copied without waiting. */
 int ddf_core_can_be_ready(const ddf_engine *engine, const ddf_job *job);
 
-/* Nothing of a job that is DDF_JOB_READY is ready: all that was not tried has to be waited for. The job may be gone
- * afterwards. */
+/* No piece of a job that is DDF_JOB_READY is ready: all pieces that were not tried become missed ones. The job may be
+ * gone afterwards. */
 void ddf_core_miss_untried(ddf_engine *engine, ddf_job *job);
 
-/* Queue the missed pieces of a job of which all were tried and that is in no list. The job may be gone afterwards. */
+/* Queue the missed pieces of a job that is in no list and of which all pieces were tried. The job may be gone
+ * afterwards. */
 void ddf_core_queue_missed(ddf_engine *engine, ddf_job *job);
 
-/* Take the next missed piece of the first job of `queue`: its number. The caller adds the share to job->running. */
+/* Take the next missed piece of the first job of `queue`. Returns its number. The caller adds the share to
+ * job->running. */
 size_t ddf_core_take_missed(ddf_jobs *queue, ddf_job *job);
 
 /* Fill `err` for work that was cancelled, and return the status. */
 int ddf_core_cancelled(ddf_err *err);
 
-/* End one share of a job, and the job if that was the last. */
+/* End one share of a job, and the job if that was the last share. */
 void ddf_core_end_share(ddf_engine *engine, ddf_job *job, int status, const ddf_err *err);
 
 /* The same for a share that the ring or the remote reader has read. The last one of a job is left to a worker: building
- * tables takes time, during which the reader can go on. */
+ * tables takes time, during which the reader can continue. */
 void ddf_core_end_external_share(ddf_engine *engine, ddf_job *job, int status, const ddf_err *err);
 
-/* End a job before its time: what no thread has taken is left out. */
+/* End a job early: pieces that no thread has taken are left out. */
 void ddf_core_end_early(ddf_engine *engine, ddf_job *job, int status, const ddf_err *err);
 void ddf_core_cancel(ddf_engine *engine, ddf_job *job);
 

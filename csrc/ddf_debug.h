@@ -1,5 +1,5 @@
-/* ddf_debug: checks of what must always hold. They exist in builds with -DDDF_CHECKS, which the C tests are, and abort the
- * program with the condition and its place. Other builds contain no code of them. */
+/* ddf_debug: checks of invariants. They exist in builds with -DDDF_CHECKS, such as the C tests, and abort the program
+ * with the condition and its place. Other builds contain no code for them. */
 #ifndef DDF_DEBUG_H
 #define DDF_DEBUG_H
 

@@ -7,7 +7,8 @@
 
 #define DATA_ALIGN ((size_t)4096)
 
-/* Room for the columns beside the data, so that most groups need one block: what three or four small columns take. */
+/* Memory for columns in addition to the data, sufficient for three or four small columns, so that most groups need only
+ * one block. */
 #define COLUMNS_ROOM ((size_t)160)
 
 /* What a sample takes in a check_list. */

@@ -1,4 +1,4 @@
-/* ddf_fetch: one group of batches on its way: order -> spans -> plan -> arena -> reads -> tables, all without the GIL.
+/* ddf_fetch: fetches one group of batches: order -> spans -> plan -> arena -> reads -> tables, all without the GIL.
  * Where the shards have checksums, samples are checked as they are read.
  *
  * The engine runs it; its owner may release it at any time. The arena outlives the fetch if it is retained. */
@@ -12,8 +12,8 @@
 
 typedef struct ddf_fetch ddf_fetch;
 
-/* What to fetch. `shards` and `pool` are retained; the list of `order`, and offset tables that are not the shards' own,
- * are read during preparation only, which ddf_fetch_release waits for; everything else is copied. */
+/* What to fetch. `shards` and `pool` are retained; the list of `order`, and offset tables that the shards do not own,
+ * are read only during preparation, for which ddf_fetch_release waits; everything else is copied. */
 typedef struct ddf_fetch_request {
     ddf_shards *shards;
     ddf_pool *pool;
@@ -26,8 +26,8 @@ typedef struct ddf_fetch_request {
     size_t count;      /* samples in all */
     size_t batch_size; /* every batch but the last has this many */
 
-    int tables;             /* 0: no columns, and samples are not looked at */
-    const ddf_slice *names; /* columns wanted, NULL: all */
+    int tables;             /* 0: no columns, and samples are not checked */
+    const ddf_slice *names; /* columns to build, NULL: all */
     size_t names_n;
 
     uint64_t max_gap, max_read; /* bytes, see ddf_plan */
@@ -40,23 +40,23 @@ ddf_job *ddf_fetch_job(ddf_fetch *fetch);
 /* Submit the fetch to an engine, once; the engine retains it. */
 void ddf_fetch_submit(ddf_fetch *fetch, ddf_engine *engine);
 
-/* The same, in the calling thread unless that might wait for storage there; see ddf_engine_run. */
+/* The same in the calling thread, except for steps that may wait for storage; see ddf_engine_run. */
 int ddf_fetch_run(ddf_fetch *fetch, ddf_engine *engine, int timeout_ms);
 
 /* Release a reference; a fetch that is not done is cancelled. `engine` is the one that it was submitted to, or NULL. */
 void ddf_fetch_release(ddf_fetch *fetch, ddf_engine *engine);
 
-/* Bytes of arena that it holds so far; any time, from any thread. */
+/* Bytes of arena that the fetch holds so far. May be called at any time, from any thread. */
 uint64_t ddf_fetch_held(const ddf_fetch *fetch);
 
-/* What a fetch costs to read. */
+/* What a fetch has read. */
 typedef struct ddf_fetch_cost {
-    uint64_t bytes;  /* of the file, gaps between samples that share a read included */
+    uint64_t bytes;  /* of the file, including gaps between samples that share a read */
     uint64_t reads;  /* pieces */
     uint64_t merged; /* samples that needed no read of their own */
 } ddf_fetch_cost;
 
-/* All below is valid once the job is done. */
+/* The results of all functions below are valid once the job is done. */
 
 /* All 0 if preparation failed. */
 ddf_fetch_cost ddf_fetch_get_cost(const ddf_fetch *fetch);

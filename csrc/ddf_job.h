@@ -1,5 +1,6 @@
-/* ddf_job: one group of reads on its way through an engine: its state, its pieces, how they are read a share at a time,
- * and lists of jobs. Starts no threads and takes no lock: the caller holds the engine's lock where a function says so.
+/* ddf_job: one group of reads in an engine: its state, its pieces, how they are read a share at a time,
+ * and lists of jobs. Starts no threads and takes no lock: the caller holds the engine's lock if the comment of a
+ * function says so.
  *
  *   NEW --submit--> QUEUED --taken--> PREPARING --detach--> DETACHED
  *    |                |                 |  |                  |  |
@@ -34,7 +35,7 @@ typedef struct ddf_thread ddf_thread;
 typedef struct ddf_job ddf_job;
 
 /* A share is a part of a job that one thread works on: its preparation, some of its pieces, or one missed piece.
- * The state tells which of the engine's lists a job is in. */
+ * The state determines which of the engine's lists a job is in. */
 typedef enum ddf_job_state {
     DDF_JOB_NEW,       /* in no list: no engine has it */
     DDF_JOB_QUEUED,    /* in `fresh`: to be prepared */
@@ -43,16 +44,16 @@ typedef enum ddf_job_state {
     DDF_JOB_READY,     /* in `fresh`: pieces are left that no thread has tried to copy */
     DDF_JOB_WAITING,   /* in `waiting`: all pieces were tried, missed ones are left for threads or the ring of the engine */
     DDF_JOB_REMOTE,    /* in `remote`: the same, left for the remote reader */
-    DDF_JOB_DRAINING,  /* in no list: nothing is left to take, the shares that run are to end */
+    DDF_JOB_DRAINING,  /* in no list: nothing is left to take, running shares are to end */
     DDF_JOB_READ,      /* in `ended`: everything is read, a worker is to end the last share */
-    DDF_JOB_FINISHING, /* in no list: a thread runs `finish`; it is too late to cancel */
-    DDF_JOB_DONE,      /* in no list: the engine touches the job no more, except for calling `drop` */
-    DDF_JOB_STATES     /* how many there are */
+    DDF_JOB_FINISHING, /* in no list: a thread runs `finish`; the job cannot be cancelled any more */
+    DDF_JOB_DONE,      /* in no list: the engine does not use the job any more, except for calling `drop` */
+    DDF_JOB_STATES     /* number of states */
 } ddf_job_state;
 
 struct ddf_job {
     /* Set by the owner before submission. */
-    int (*prepare)(ddf_job *job, ddf_engine *engine); /* fills what follows; status 0 or negative */
+    int (*prepare)(ddf_job *job, ddf_engine *engine); /* sets the fields below; returns 0 or a negative status */
     void (*finish)(ddf_job *job); /* called once, after the last piece or the first failure; `status` is set */
     void (*drop)(ddf_job *job);   /* called once when the engine is done with the job; it may free it */
 
@@ -65,7 +66,7 @@ struct ddf_job {
     ddf_file **held;    /* room for n_pieces files */
     size_t n_pieces;
     ddf_access access; /* how they are read, unless the engine reads directly */
-    uint8_t *base;    /* where landing position 0 is */
+    uint8_t *base;    /* address of position 0 of the destination */
     ddf_arena *arena; /* that contains `base`, or NULL: the remote reader retains it for each piece */
 
     /* NULL, or called once for each complete piece by the thread that read it, while the bytes are in its cache; without the
@@ -77,7 +78,7 @@ struct ddf_job {
     ddf_err err;     /* of a read: item = shard, pos = position in its data file */
     uint64_t waited; /* bytes that were not ready */
 
-    /* The engine's own. */
+    /* Used by the engine only. */
     atomic_int state; /* a ddf_job_state, written by ddf_job_move alone; under the lock, except for ddf_job_is_done */
     /* A request, not a state: it may come at any time before FINISHING, and has an effect only at the next transition. */
     int cancelled;
@@ -87,7 +88,7 @@ struct ddf_job {
     size_t taken, running, n_missed, missed_taken; /* pieces, shares, pieces, of the missed pieces */
 };
 
-/* Begin in DDF_JOB_NEW: set all but what the owner sets before submission. */
+/* Set the state DDF_JOB_NEW, and all fields that the owner does not set before submission. */
 void ddf_job_init(ddf_job *job);
 
 /* Call with the lock held. */
@@ -95,11 +96,11 @@ static inline ddf_job_state ddf_job_get_state(const ddf_job *job) {
     return (ddf_job_state)atomic_load_explicit(&job->state, memory_order_relaxed);
 }
 
-/* 1 if the table of transitions has this one. */
+/* 1 if the table of transitions contains this one. */
 int ddf_job_may_move(ddf_job_state from, ddf_job_state to);
 
-/* Change the state; a transition that is not in the table aborts the program in a build with DDF_CHECKS. Call with the lock
- * held. */
+/* Change the state; a transition that is not in the table aborts the program in a build with DDF_CHECKS. Call with the
+ * lock held. */
 void ddf_job_move(ddf_job *job, ddf_job_state to);
 
 /* 1 once `finish` has returned; the results are valid then. Needs no lock. */
@@ -111,21 +112,21 @@ static inline int ddf_job_is_in_preparation(const ddf_job *job) {
     return state == DDF_JOB_PREPARING || state == DDF_JOB_DETACHED;
 }
 
-/* Abort the program in a build with DDF_CHECKS if the state and the other fields of a job contradict each other. Call with
- * the lock held. */
+/* Abort the program in a build with DDF_CHECKS if the state and the other fields of a job contradict each other. Call
+ * with the lock held. */
 #ifdef DDF_CHECKS
 void ddf_job_check(const ddf_job *job);
 #else
 static inline void ddf_job_check(const ddf_job *job) { (void)job; }
 #endif
 
-/* Leave out all that no thread has taken yet: the job, which is in no list, moves to DDF_JOB_DRAINING. */
+/* Leave out all pieces that no thread has taken: the job, which is in no list, moves to DDF_JOB_DRAINING. */
 void ddf_job_skip_rest(ddf_job *job);
 
 /* Note a failure; the first one counts. */
 void ddf_job_fail(ddf_job *job, int status, const ddf_err *err);
 
-/* Which pieces one share takes: [first, last). */
+/* The pieces of one share: [first, last). */
 typedef struct ddf_share {
     size_t first, last;
 } ddf_share;
@@ -133,12 +134,12 @@ typedef struct ddf_share {
 /* Take the next share of a job that is DDF_JOB_READY. */
 ddf_share ddf_job_take_ready(ddf_job *job);
 
-/* Copy the ready part of a share's pieces. Those that are not complete go to `missed` (room for DDF_SHARE_PIECES), their
- * number to `n`. Returns 0, or a status with err->item = shard. */
+/* Copy the ready part of a share's pieces. Those that are not complete go to `missed` (room for DDF_SHARE_PIECES),
+ * their number to `n`. Returns 0, or a status with err->item = shard. */
 int ddf_job_read_ready(ddf_job *job, ddf_share share, uint32_t *missed, size_t *n, ddf_err *err);
 
-/* Read one piece, waiting, past the page cache if `direct`, and again where that may help until `*stop` is set. Returns as
- * above. */
+/* Read one piece, waiting; bypass the page cache if `direct`. Retry after transient errors until `*stop` is set.
+ * Returns as above. */
 int ddf_job_read_waiting(ddf_job *job, const ddf_read *piece, int direct, const atomic_int *stop, ddf_err *err);
 
 /* Lists, singly linked through job->next; a job is in at most one of them. */

@@ -199,9 +199,9 @@ void ddf_keys_bloom_add(uint8_t *filter, uint64_t bits, uint64_t probes, const u
 
 /* -- table -- */
 
-/* Linear probing. A slot is 0, or the hash's index + 1 in its low bits and bits of the hash in the others: these tell
- * nearly all strangers apart, so that building and finding rarely look at the hashes themselves. The index + 1 never
- * needs more bits than `mask` has, as a quarter of the slots stays empty. */
+/* Linear probing. A slot is 0, or the hash's index + 1 in its low bits and bits of the hash in the others: these
+ * differ for nearly all other keys, so that building and finding rarely read the hashes. The index + 1 never needs more
+ * bits than `mask` has, because a quarter of the slots stays empty. */
 struct ddf_keytable {
     const uint8_t *hashes;
     uint64_t n;
@@ -317,7 +317,7 @@ uint64_t ddf_keytable_size(const ddf_keytable *table) { return table->size; }
 /* -- files of strings -- */
 
 static const char *reason(int status) {
-    return status == DDF_E_RESERVED ? "byte 0xc1 starts no msgpack value" : "value runs past the end of the file";
+    return status == DDF_E_RESERVED ? "no msgpack value starts with byte 0xc1" : "value runs past the end of the file";
 }
 
 /* A token that must be of one kind; item and position are for `err`. */
@@ -343,7 +343,7 @@ static const uint8_t *read_header(const uint8_t *p, size_t len, ddf_kind kind, u
     }
     uint64_t least = kind == DDF_MAP ? 2 : 1; /* bytes of an item */
     if (token.len > (uint64_t)(p + len - next) / least) {
-        ddf_fail(err, DDF_E_TRUNCATED, "the file is too short for the number of items it announces", 0, 0);
+        ddf_fail(err, DDF_E_TRUNCATED, "the file is too short for the number of items in its header", 0, 0);
         return NULL;
     }
     *n = token.len;
@@ -411,7 +411,7 @@ int ddf_strings_get(const uint8_t *p, size_t len, const uint64_t *positions, uin
     for (size_t i = 0; i < count; i++) {
         uint64_t index = indices == NULL ? first + i : (uint64_t)indices[i];
         if (DDF_UNLIKELY(index >= n)) {
-            return ddf_fail(err, DDF_E_INDEX, "there is no key of this index", i, 0);
+            return ddf_fail(err, DDF_E_INDEX, "the file has no key of this index", i, 0);
         }
         ddf_token token;
         int status = DDF_OK;

@@ -1,15 +1,15 @@
 /* ddf_limit: the concurrency limit, which is how many reads may be in flight. Pure, takes no lock.
  *
- * A network mount delivers what is in flight once per round trip, so many small reads are needed where a few large ones are
- * enough. More reads than fill the link gain nothing, but cost only some threads. So the limit is doubled while all places
- * are taken and few bytes are in flight. No rates are measured: noise would make that unreliable. */
+ * A network mount delivers what is in flight once per round trip, so many small reads are needed where a few large ones
+ * are enough. More reads than fill the link gain nothing, but cost only some threads. So the limit is doubled while it
+ * is reached and few bytes are in flight. No rates are measured: noise would make that unreliable. */
 #ifndef DDF_LIMIT_H
 #define DDF_LIMIT_H
 
 #include "ddf_common.h"
 
-/* The first limit, and the highest one that doubling reaches: a disk works best with 8 to 32 reads, NFS has 64 requests in
- * flight. 128 took a quarter more of processor time when measured, and was slower on a busy machine. */
+/* The first limit, and the highest one that doubling reaches: a disk works best with 8 to 32 reads, NFS has 64 requests
+ * in flight. 128 took a quarter more of processor time when measured, and was slower on a busy machine. */
 #define DDF_LIMIT_START 32
 #define DDF_LIMIT_MAX 64
 
@@ -23,10 +23,11 @@ typedef struct ddf_limit {
     uint64_t bytes; /* of these */
 } ddf_limit;
 
-/* A limit of always `depth` reads; with 0, one that adapts. */
+/* A fixed limit of `depth` reads; with 0, one that adapts. */
 void ddf_limit_init(ddf_limit *limit, size_t depth);
 
-/* Note a successful read of `bytes` from a network mount. `in_flight` is how many were under way, itself included. */
+/* Note a successful read of `bytes` from a network mount. `in_flight` is the number of reads in flight, including this
+ * one. */
 void ddf_limit_note_read(ddf_limit *limit, size_t in_flight, uint64_t bytes);
 
 /* Note a read that failed: the limit is lowered. */

@@ -1,7 +1,7 @@
 #include "ddf_msgpack.h"
 
 static const char *reason(int status) {
-    return status == DDF_E_RESERVED ? "byte 0xc1 starts no msgpack value" : "value runs past the end of the sample";
+    return status == DDF_E_RESERVED ? "no msgpack value starts with byte 0xc1" : "value runs past the end of the sample";
 }
 
 /* Bytes from `p` on that a message takes at the least, which the buffer ends in: the value there, and one byte for each
@@ -81,7 +81,7 @@ int ddf_msgpack_check_run(const uint8_t *p, size_t len, const uint64_t *ends, si
     uint64_t start = 0;
     for (size_t i = 0; i < n; i++) {
         if (ends[i] < start || ends[i] > len) {
-            return ddf_fail(err, DDF_E_SPAN, "sample ends before it starts, or outside the buffer", i, 0);
+            return ddf_fail(err, DDF_E_SPAN, "a sample ends before it starts, or outside of the buffer", i, 0);
         }
         ddf_err local;
         int status = ddf_msgpack_check(p + start, ends[i] - start, utf8, &local);

@@ -4,7 +4,7 @@
  * An array is the map {b"nd": True, b"type": dtype.str, b"kind": b"", b"shape": (...), b"data": bytes}, a numpy scalar
  * {b"nd": False, b"type": dtype.str, b"data": bytes}, a complex number {b"complex": True, b"data": repr}, with the
  * pairs in this order. Anything else (structured dtypes, pickled objects, older layouts) is left to the general
- * decoder: it is a map like any other here. */
+ * decoder, and treated as any other map here. */
 #ifndef DDF_ND_H
 #define DDF_ND_H
 
@@ -24,14 +24,15 @@ typedef struct ddf_nd {
     uint64_t shape[DDF_ND_MAX_DIMS];
 } ddf_nd;
 
-/* Read the map at `p` if it is one of the three forms. Returns the first byte after it, or NULL where it is
- * something else or cut short (ddf_msgpack_skip distinguishes the two). */
+/* Read the map at `p` if it is one of the three forms. Returns the first byte after it, or NULL if it is
+ * something else or truncated (ddf_msgpack_skip distinguishes the two). */
 const uint8_t *ddf_nd_parse(const uint8_t *p, const uint8_t *end, ddf_nd *out);
 
-/* Steps that a loop over an array without bytes may take: its shape costs nothing and could promise any number. */
+/* Maximum number of steps of a loop over an array without bytes: its shape takes no space and may contain any
+ * number. */
 #define DDF_ND_MAX_EMPTY ((uint64_t)1 << 20)
 
-/* 1 if the data are exactly the elements that the shape promises, `itemsize` bytes each, else 0. */
+/* 1 if the data are exactly the elements that the shape requires, `itemsize` bytes each, else 0. */
 int ddf_nd_fits(const ddf_nd *nd, uint64_t itemsize);
 
 /* Bytes of one element of the dtype named by `type` ("|b1", "<i4", ">f8", "<c16", ...: bool, int, uint, float up to 64

@@ -1,6 +1,6 @@
-/* ddf_notifier: a descriptor that turns readable once after it was armed, for an event loop that sleeps.
+/* ddf_notifier: a descriptor that becomes readable once after it was armed, to wake an event loop.
  *
- * The reader arms the notifier, looks once more for work, then sleeps until the descriptor is readable, and clears it.
+ * The reader arms the notifier, checks once more for work, then sleeps until the descriptor is readable, and clears it.
  * Thread safe, except for opening and closing. */
 #ifndef DDF_NOTIFIER_H
 #define DDF_NOTIFIER_H

@@ -128,7 +128,7 @@ static void fill_blocks(const ddf_order *order, uint64_t first, size_t count, in
 
 int ddf_order_indices(const ddf_order *order, uint64_t first, size_t count, int64_t *indices, ddf_err *err) {
     if (first > order->n || count > order->n - first) {
-        return ddf_fail(err, DDF_E_INDEX, "position outside the dataset", first < order->n ? order->n : first, 0);
+        return ddf_fail(err, DDF_E_INDEX, "position is outside of the dataset", first < order->n ? order->n : first, 0);
     }
     if (count == 0) {
         return DDF_OK; /* of an empty dataset, too, which has no block to divide by */

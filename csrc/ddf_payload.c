@@ -4,8 +4,8 @@
 
 /* Go through the pairs of the outermost map that begin before `limit`. `visit` returns 1 to end the walk. */
 typedef struct search {
-    size_t limit;    /* nothing that begins here or behind is looked at */
-    size_t want;     /* position of the payload looked for, 0: the longest */
+    size_t limit;    /* values that begin here or later are ignored */
+    size_t want;     /* position of the requested payload; 0: the longest */
     size_t at, size; /* what was found */
 } search;
 

@@ -62,7 +62,7 @@ int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, uint64
     int in_order = 1;
     for (size_t i = 0; i < n; i++) {
         if (DDF_UNLIKELY(spans[i].stop < spans[i].start)) {
-            return ddf_fail(err, DDF_E_SPAN, "span ends before it starts", i, 0);
+            return ddf_fail(err, DDF_E_SPAN, "a span ends before it starts", i, 0);
         }
         in_order &= i == 0 || spans[i].start >= spans[i - 1].start;
     }
@@ -83,7 +83,7 @@ int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, uint64
     }
     for (size_t i = 0; r.stop > INT64_MAX; i++) { /* the largest; below that, no sum has overflowed */
         if (spans[i].stop > INT64_MAX) {
-            return ddf_fail(err, DDF_E_SPAN, "span ends after the largest possible file", i, 0);
+            return ddf_fail(err, DDF_E_SPAN, "a span ends after the end of the largest possible file", i, 0);
         }
     }
     *total = whole(r.filled, align);

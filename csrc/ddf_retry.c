@@ -5,7 +5,7 @@
 /* How long a stop may go unnoticed. */
 #define SLICE_MS 20
 
-/* The handle is what fails; another one may not. */
+/* The handle fails; a new one may work. */
 static int is_stale(int status) { return status == -ESTALE || status == -EBADF || status == -ENOTCONN; }
 
 int ddf_retry_is_transient(int status, int mounted) {

@@ -1,9 +1,9 @@
 /* ddf_retry: reads of a data file that are retried after transient errors.
  *
- * A server that restarts, a lease that ran out or a link that drops packets shows as EIO, ESTALE, EBADF, ETIMEDOUT or
- * the like on a mounted file system. Such a read is retried after a pause, which grows; if the handle is stale,
- * the file is opened again first, and refused if it was replaced. On a local disk EIO is permanent: the read fails at once.
- * Thread safe. */
+ * On a mounted file system, a server that restarts, an expired lease or a link that drops packets causes EIO, ESTALE,
+ * EBADF, ETIMEDOUT or similar errors. Such a read is retried after a pause, which grows; if the handle is stale,
+ * the file is opened again first, and refused if it was replaced. On a local disk EIO is permanent: the read fails at
+ * once. Thread safe. */
 #ifndef DDF_RETRY_H
 #define DDF_RETRY_H
 
@@ -22,8 +22,8 @@ int ddf_retry_is_transient(int status, int mounted);
  * reads that failed together are not retried together. */
 int ddf_retry_pause(unsigned number, uint32_t chance);
 
-/* As ddf_file_read, ddf_file_read_planned and ddf_file_read_parts, with further attempts, which end when `*stop` (may be
- * NULL) is set. Also DDF_E_CHANGED if the path names another file by now, err->pos = its size. */
+/* As ddf_file_read, ddf_file_read_planned and ddf_file_read_parts, with further attempts, which end when `*stop` (may
+ * be NULL) is set. Also DDF_E_CHANGED if the path names another file now, err->pos = its size. */
 int ddf_retry_read(ddf_file *file, uint8_t *buffer, size_t len, uint64_t offset, const atomic_int *stop, ddf_err *err);
 int ddf_retry_read_planned(ddf_file *file, ddf_access access, uint8_t *buffer, size_t len, uint64_t offset,
                            const atomic_int *stop, ddf_err *err);

@@ -1,4 +1,4 @@
-/* ddf_ring: the engine's thread that waits for storage with io_uring, in the place of many. */
+/* ddf_ring: the engine's thread that waits for storage with io_uring, instead of many threads. */
 #ifndef DDF_RING_H
 #define DDF_RING_H
 

@@ -28,7 +28,7 @@ static int is_reserved(const ddf_token *key) {
                                     (key->len == 7 && memcmp(key->data, "complex", 7) == 0));
 }
 
-/* Remember a key of the innermost map, unless it is there already or there is no room. */
+/* Remember a key of the innermost map, unless it is remembered already or the list is full. */
 static void add_key(walker *w, const frame *map, const uint8_t *start, const uint8_t *stop) {
     uint64_t size = (uint64_t)(stop - start);
     if (w->key_count == MAX_OPEN_KEYS || w->key_count - map->first_key == DDF_ROUNDTRIP_MAX_PAIRS) {

@@ -2,7 +2,7 @@
 
 #include "ddf_msgpack.h"
 
-/* Find the key of a message that is known to be sound. The last one of several counts, as in decoding. */
+/* Find the key of a message that is known to be intact. If there are several, the last one is used, as in decoding. */
 static void find_key(const uint8_t *base, ddf_scanned *sample) {
     const uint8_t *p = base + sample->start, *end = base + sample->stop;
     ddf_token token = {.kind = DDF_NIL};
@@ -57,7 +57,7 @@ int64_t ddf_scan_spans(const uint8_t *p, size_t len, uint64_t base, const ddf_sp
         ddf_span span = spans[i];
         int status;
         if (span.start < base || span.start > span.stop || span.stop - base > len) {
-            status = ddf_fail(err, DDF_E_SPAN, "span is outside of the bytes that were read", 0, 0);
+            status = ddf_fail(err, DDF_E_SPAN, "a span is outside of the bytes that were read", 0, 0);
         } else {
             const uint8_t *start = p + (span.start - base);
             status = ddf_msgpack_check(start, (size_t)(span.stop - span.start), 1, err);

@@ -503,8 +503,8 @@ static int enter_first(ddf_shards *shards, member *m, ddf_err *err) {
     return status;
 }
 
-/* Have a shard's tables ready, and its data file unchanged: if that is truncated, the mapped tables may be next, and a page
- * behind their end must not be touched. */
+/* Load the tables of a shard, and check that its data file is unchanged: if that was truncated, the mapped tables may be
+ * truncated next, and a page after their end must not be accessed. */
 static int enter(ddf_shards *shards, member *m, const uint8_t **table, ddf_err *err) {
     *table = atomic_load_explicit(&m->offsets, memory_order_acquire);
     if (DDF_LIKELY(*table != NULL && !m->mapped && !m->sums_mapped)) {
@@ -527,7 +527,7 @@ static member *member_of(const ddf_shards *shards, uint64_t index, member *hint)
     if (index - hint->first < hint->samples) { /* below `first`, that is huge */
         return hint;
     }
-    size_t low = 0, high = shards->n; /* the last member that does not begin behind the index is in [low, high) */
+    size_t low = 0, high = shards->n; /* the last member that does not begin after the index is in [low, high) */
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
         *(shards->members[middle].first <= index ? &low : &high) = middle;

@@ -43,7 +43,7 @@ int ddf_shuffle_exchange(int64_t *buffer, size_t places, const uint32_t *draws, 
                          int64_t *outgoing, ddf_err *err) {
     for (size_t i = 0; i < count; i++) {
         if (DDF_UNLIKELY(draws[i] >= places)) {
-            return ddf_fail(err, DDF_E_INDEX, "no such place in the buffer", i, 0);
+            return ddf_fail(err, DDF_E_INDEX, "a draw is not a place of the buffer", i, 0);
         }
         int64_t item = incoming[i];
         outgoing[i] = buffer[draws[i]];

@@ -1,6 +1,6 @@
-/* ddf_shuffle: what `shuffle` and `randrange` of Python's random.Random do, many draws at a time.
+/* ddf_shuffle: `shuffle` and `randrange` of Python's random.Random, many draws at a time.
  *
- * The caller brings the generator's 32-bit words, in the order in which it makes them. A number below b takes words
+ * The caller passes the generator's 32-bit words, in the order in which it makes them. A number below b uses words
  * until the upper bits of one, as many as b has, are below b. Pure, no allocation, thread safe. */
 #ifndef DDF_SHUFFLE_H
 #define DDF_SHUFFLE_H
@@ -13,16 +13,17 @@ typedef struct ddf_words {
     size_t n;
 } ddf_words;
 
-/* Numbers below `bound`, 1 or more: up to `count` of them, fewer if the words run out. Returns how many. */
+/* Numbers below `bound`, which is at least 1: up to `count` of them, fewer if there are not enough words. Returns their
+ * number. */
 size_t ddf_shuffle_below(ddf_words *words, uint32_t bound, uint32_t *out, size_t count);
 
-/* Go on with shuffling `items`, of which the first `left` are still to be shuffled; all of them, fewer than 2^32, at
- * first. Returns how many are left where the words run out, and 1 or 0 at the end. */
+/* Continue to shuffle `items`, of which the first `left` are still to be shuffled; at first all of them, fewer than
+ * 2^32. Returns how many are left when the words are used up, and 1 or 0 at the end. */
 size_t ddf_shuffle_items(ddf_words *words, int64_t *items, size_t left);
 
-/* For each of `count` draws put the next of `incoming` into that place of `buffer`, and what was there into `outgoing`,
- * which may be `incoming`. Returns 0, or DDF_E_INDEX with err->item = the first draw that is no place below `places`;
- * those before it are done. */
+/* For each of `count` draws, replace the item at that place of `buffer` by the next one of `incoming`, and write the
+ * replaced one to `outgoing`, which may be `incoming`. Returns 0, or DDF_E_INDEX with err->item = the first draw that
+ * is not below `places`; the draws before it are done. */
 int ddf_shuffle_exchange(int64_t *buffer, size_t places, const uint32_t *draws, size_t count, const int64_t *incoming,
                          int64_t *outgoing, ddf_err *err);
 

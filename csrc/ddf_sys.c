@@ -84,7 +84,7 @@ static int suits_direct(int fd) {
 #ifdef SYS_statx
     const uint32_t asked = 0x2000; /* STATX_DIOALIGN, which old headers lack */
     struct {
-        uint32_t mask, unused[37], memory, offset; /* as in linux/stat.h; 0: there are no direct reads */
+        uint32_t mask, unused[37], memory, offset; /* as in linux/stat.h; 0: direct reads are not supported */
         uint64_t rest[12];
     } found = {0};
     if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, asked, &found) >= 0 && (found.mask & asked) != 0) {

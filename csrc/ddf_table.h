@@ -1,22 +1,22 @@
 /* ddf_table: the samples of a batch and their columns, as ddf_columns builds them.
  *
- * A table and its columns come from one arena, so there is nothing to free; the samples are in that arena (or outlive it),
- * and columns point into them. A table is read-only once it is built and may be read from any thread. */
+ * A table and its columns come from one arena, so there is nothing to free; the samples are in that arena (or outlive
+ * it), and columns point into them. A table is read-only once it is built and may be read from any thread. */
 #ifndef DDF_TABLE_H
 #define DDF_TABLE_H
 
 #include "ddf_arena.h"
 #include "ddf_common.h"
 
-/* Distinct field names of one batch. Beyond it, or where names times samples outgrow the input many times, a batch is
- * refused with DDF_E_FIELDS. */
+/* Distinct field names of one batch. With more, or if the product of names and samples is many times the size of
+ * the input, a batch is refused with DDF_E_FIELDS. */
 #define DDF_MAX_FIELDS 4096
 
 /* Step from one window of the region to the next, see ddf_view. */
 #define DDF_WINDOW ((uint64_t)1 << 30)
 
 typedef enum ddf_column_kind {
-    DDF_COLUMN_OBJECT,  /* no data: values are decoded from `at` when asked for */
+    DDF_COLUMN_OBJECT,  /* no data: values are decoded from `at` on access */
     DDF_COLUMN_INT64,   /* data: int64_t[n] */
     DDF_COLUMN_UINT64,  /* data: uint64_t[n] */
     DDF_COLUMN_FLOAT64, /* data: double[n] */
@@ -50,7 +50,7 @@ typedef struct ddf_column {
     uint64_t item_size; /* DDF_COLUMN_STACKED: bytes of one item */
     const uint64_t *shape;
     void *data;
-    const uint8_t *const *at; /* [n]: first byte of each sample's packed value, NULL where it has none */
+    const uint8_t *const *at; /* [n]: first byte of each sample's packed value, NULL if it has none */
 } ddf_column;
 
 typedef struct ddf_table {
@@ -67,21 +67,22 @@ typedef struct ddf_table {
                       * All columns are DDF_COLUMN_OBJECT then, and `at` is undefined for such a sample. */
 } ddf_table;
 
-/* A table without columns, in which all but samples, n, region and nbytes is 0; NULL: the system has no memory left. */
+/* A table without columns; all fields except samples, n, region and nbytes are 0; NULL: the system has no memory
+ * left. */
 ddf_table *ddf_table_new(ddf_arena *arena, ddf_slice region, const ddf_slice *samples, size_t n);
 
 /* A table without columns, whose samples are not checked. Returns 0 or -ENOMEM. */
 int ddf_table_raw(ddf_arena *arena, ddf_slice region, const ddf_slice *samples, size_t n, ddf_table **out);
 
-/* The ends of the `n` samples `first`, `first + step`, ... when they are copied one after the other, which takes `ends[n - 1]`
- * bytes. All of them must be samples of the table. Returns 1 if they are consecutive already, from samples[first].data on, else
- * 0. */
+/* The ends of the `n` samples `first`, `first + step`, ... when they are copied one after the other, which takes
+ * `ends[n - 1]` bytes. All of them must be samples of the table. Returns 1 if they are consecutive already, from
+ * samples[first].data on, else 0. */
 int ddf_table_ends(const ddf_table *table, size_t first, ptrdiff_t step, size_t n, uint64_t *ends);
 
 /* Copy the same samples one after the other. */
 void ddf_table_join(const ddf_table *table, size_t first, ptrdiff_t step, size_t n, uint8_t *out);
 
-/* The packed value of sample `i` in `column`; its size is 0 where the sample has none. */
+/* The packed value of sample `i` in `column`; its size is 0 if the sample has none. */
 ddf_slice ddf_column_value(const ddf_table *table, const ddf_column *column, size_t i);
 
 /* The bytes of item `i` of a DDF_COLUMN_STR or DDF_COLUMN_BYTES. */

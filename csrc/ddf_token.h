@@ -1,10 +1,11 @@
 /* ddf_token: the smallest parts of a msgpack message. No allocation, thread safe.
  *
- * A token is one header of the wire format (https://github.com/msgpack/msgpack/blob/master/spec.md): a whole scalar,
+ * A token is one header of the msgpack format (https://github.com/msgpack/msgpack/blob/master/spec.md): a whole scalar,
  * a string with its bytes, or the opening of an array or a map whose items follow. Every length is checked against
  * the end of the buffer before it is used, so a token never reaches past `end`.
  *
- * The reader is inline, for the compiler to join it with what its caller does with each kind: scans double in speed. */
+ * The reader is inline, so that the compiler can merge it with the caller's code for each kind: this makes scans twice
+ * as fast. */
 #ifndef DDF_TOKEN_H
 #define DDF_TOKEN_H
 
@@ -37,7 +38,7 @@ typedef struct ddf_token {
 
 /* --- How ddf_token_read works; not for use by others --- */
 
-/* Payload of `len` bytes at `p`; the only place where a length from the file meets a pointer. */
+/* Payload of `len` bytes at `p`; the only place where a length from the file is added to a pointer. */
 static inline const uint8_t *ddf_token_take(const uint8_t *p, const uint8_t *end, uint32_t len, ddf_token *out,
                                             int *status) {
     out->len = len;
@@ -105,7 +106,7 @@ static const uint8_t DDF_TOKEN_HEADER[32] = {
 
 /* Read the token at `p` into `out`. Returns the first byte after it (after the payload, for strings, binaries and
  * ext; after the header, for arrays and maps), or NULL with `*status` set to DDF_E_TRUNCATED or DDF_E_RESERVED.
- * `out->len` of a payload that is cut off is what it should have been. */
+ * `out->len` of a truncated payload is its complete length. */
 static inline const uint8_t *ddf_token_read(const uint8_t *p, const uint8_t *end, ddf_token *out, int *status) {
     if (DDF_UNLIKELY(p >= end)) {
         *status = DDF_E_TRUNCATED;

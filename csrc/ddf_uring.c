@@ -209,8 +209,8 @@ static void refuse_queued(ddf_uring *ring, int status) {
     __atomic_store_n(ring->sq_tail, ring->tail, __ATOMIC_RELEASE);
 }
 
-/* Hand over what is queued, and wait for `least` completions. The kernel may take a part. Returns 1, or 0 if it took
- * nothing and never will: that was refused. */
+/* Submit the queued reads, and wait for `least` completions. The kernel may accept a part. Returns 1, or 0 if it
+ * refuses all of them permanently. */
 static int enter(ddf_uring *ring, uint32_t least) {
     __atomic_store_n(ring->sq_tail, ring->tail, __ATOMIC_RELEASE);
     int status = ddf_sys_uring_enter(ring->fd, ring->queued, least, IORING_ENTER_GETEVENTS);
@@ -350,7 +350,7 @@ size_t ddf_uring_wait(ddf_uring *ring, ddf_uring_end *ends, size_t most) {
         if (ring->in_flight == 0 && ring->cancelled) {
             break;
         }
-        woken = !enter(ring, 1); /* a refusal counts as a wake: the ring cannot hear any */
+        woken = !enter(ring, 1); /* a refusal counts as a wake, because the ring cannot receive one */
     }
     return n;
 }

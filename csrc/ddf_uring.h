@@ -1,9 +1,9 @@
-/* ddf_uring: many waiting reads in flight, owned by one thread, by Linux's io_uring.
+/* ddf_uring: many reads in flight with Linux's io_uring, owned by one thread.
  *
  * One thread adds reads and waits for their ends; only ddf_uring_wake may be called from others. Short and interrupted
  * reads are continued until they end. The kernel writes into a buffer until its read has been returned by
- * ddf_uring_wait: it must live as long, whatever happens. Where the system has no io_uring, or this build was made
- * without its header, ddf_uring_new fails and nothing else is called. */
+ * ddf_uring_wait: the buffer must live as long in any case. If the system has no io_uring, or this build was made
+ * without its header, ddf_uring_new fails and no other function may be called. */
 #ifndef DDF_URING_H
 #define DDF_URING_H
 
@@ -15,7 +15,7 @@ typedef struct ddf_uring ddf_uring;
 typedef struct ddf_uring_end {
     void *owner; /* as given to ddf_uring_read */
     size_t number;
-    int64_t got; /* bytes, fewer than asked for only at the end of the file; or -errno */
+    int64_t got; /* bytes, fewer than requested only at the end of the file; or -errno */
 } ddf_uring_end;
 
 /* A ring for `depth` reads in flight (1 to 1024). Returns 0, or -errno: -ENOTSUP (this build, or a kernel before 5.10),
@@ -35,15 +35,15 @@ size_t ddf_uring_in_flight(const ddf_uring *ring);
 /* Add a read; there must be room. It begins with the next ddf_uring_wait at the latest. */
 void ddf_uring_read(ddf_uring *ring, int fd, void *buffer, size_t len, uint64_t offset, void *owner, size_t number);
 
-/* Begin what was added, and sleep until a read ends or ddf_uring_wake is called. Returns how many of `ends` (`most`, at
- * least 1) were filled in; 0 after a wake. Never fails: where the kernel refuses, the reads do. */
+/* Start the added reads, and sleep until a read ends or ddf_uring_wake is called. Returns how many of `ends` (at most
+ * `most`, which is at least 1) were filled in; 0 after a wake. Never fails: if the kernel refuses, the reads fail. */
 size_t ddf_uring_wait(ddf_uring *ring, ddf_uring_end *ends, size_t most);
 
-/* Make the present or else the next ddf_uring_wait return. Any thread. */
+/* Make the current or else the next ddf_uring_wait return. May be called from any thread. */
 void ddf_uring_wake(ddf_uring *ring);
 
-/* Request that the kernel cancels all reads in flight: they end soon, with -ECANCELED or else as they would have. None may be
- * added any more. */
+/* Request that the kernel cancels all reads in flight: they end soon, with -ECANCELED or with their normal result. No
+ * read may be added any more. */
 void ddf_uring_cancel(ddf_uring *ring);
 
 #endif

@@ -10,7 +10,7 @@ static size_t helpers_for(const ddf_engine *engine, const ddf_job *job) {
     for (size_t i = 0; i < job->n_pieces; i++) {
         bytes += job->pieces[i].length;
     }
-    /* Small pieces are worth a thread where each takes a system call; four tell what the others are like. */
+    /* Small pieces justify a thread if each takes a system call; four of them represent the others. */
     size_t entered = 0;
     for (size_t i = 0; i < 4; i++) {
         entered += (size_t)ddf_shards_are_populated(job->shards, job->pieces[i * (job->n_pieces - 1) / 3].offset);

@@ -246,7 +246,7 @@ uint64_t ddf_xxh3(const uint8_t *data, size_t size) {
 
 /* -- in several places */
 
-/* Copy `size` bytes that begin `at` bytes behind the start of the first place. */
+/* Copy `size` bytes that begin `at` bytes after the start of the first place. */
 static void gather(const ddf_slice *places, uint64_t at, uint8_t *out, size_t size) {
     for (; size > 0; places++) {
         if (at >= places->size) {
@@ -313,7 +313,7 @@ int ddf_xxh3_parts(const uint8_t *data, uint64_t size, const uint64_t *sizes, si
     uint64_t at = 0;
     for (size_t i = 0; i < n; i++) {
         if (sizes[i] > size - at) {
-            return ddf_fail(err, DDF_E_TRUNCATED, "a sample ends behind the data", i, at);
+            return ddf_fail(err, DDF_E_TRUNCATED, "a sample ends after the end of the data", i, at);
         }
         sums[i] = ddf_xxh3(data + at, (size_t)sizes[i]);
         at += sizes[i];

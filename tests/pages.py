@@ -4,10 +4,10 @@ A page becomes one Python script: ``python`` blocks stay on their lines, ``sh`` 
 `shell` and `console` below, everything else becomes empty lines. So blocks run in order, share one namespace and one
 folder, and a traceback has the line numbers of the page.
 
-What is not run: languages that are only shown, lines of installation, and blocks below one of these comments::
+The script does not run languages that are only shown, installation commands, and blocks below one of these comments::
 
     <!-- not run: WHY -->
-    <!-- needs: NAME, NAME -->   run where these packages are installed
+    <!-- needs: NAME, NAME -->   run only if these packages are installed
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class Block:
     """A code block.
 
     Parameters:
-        language: what stands behind the fence.
+        language: the word after the opening fence.
         code: its lines, not indented.
         line: number of its first line in the page, from 1.
         note: "not run" or "needs", or None.
-        why: what the note says.
+        why: the text of the note.
     """
 
     language: str
@@ -58,7 +58,7 @@ class Block:
 
     @property
     def runs(self) -> bool:
-        """Whether it is run here."""
+        """Whether this block is run."""
         if self.language not in RUN or self.note == "not run":
             return False
         if self.note == "needs" and not all(map(installed, str(self.why).split(", "))):
@@ -67,10 +67,10 @@ class Block:
 
 
 def installed(name: str) -> bool:
-    """Whether there is such a package or module."""
+    """Whether a package or module of this name is installed."""
     try:
         return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:  # not even the package that it would be in
+    except ModuleNotFoundError:  # the package that contains it is missing too
         return False
 
 
@@ -82,7 +82,7 @@ def blocks(page: str) -> Iterator[Block]:
 
 
 def script(page: str) -> str:
-    """The Python script that runs the blocks of a page. Line 1, a heading, makes room for the import."""
+    """The Python script that runs the blocks of a page. The import replaces line 1, a heading."""
     lines = ["from pages import console, shell", *[""] * page.count("\n")]
     for block in blocks(page):
         if not block.runs:
@@ -97,28 +97,28 @@ def script(page: str) -> str:
 
 
 def shell(code: str, line: int) -> None:
-    """Run shell code; end the script where a command fails."""
+    """Run shell code; end the script if a command fails."""
     status = subprocess.run(["bash", "-euo", "pipefail", "-c", code], check=False).returncode
     if status:
         sys.exit(f"line {line}: exit status {status} of\n{code}")
 
 
 def console(code: str, line: int, namespace: dict[str, Any]) -> None:
-    """Run a console session and compare what it prints; end the script where that differs."""
+    """Run a console session and compare its output; end the script if the output differs."""
     test = doctest.DocTestParser().get_doctest(code, namespace, "console", None, line - 1)
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.REPORT_NDIFF)
     if runner.run(test, clear_globs=False).failed:
-        sys.exit(f"line {line}: the console shows something else")
+        sys.exit(f"line {line}: the output differs")
     namespace.update(test.globs)
 
 
 def run_page(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run all blocks of a page inside of a new folder, with the commands of the ddfast that is tested."""
+    """Run all blocks of a page inside of a new folder, with the commands of the ddfast under test."""
     work, programs = folder / "work", folder / "bin"
     work.mkdir()
     programs.mkdir()
     write_programs(programs)
-    path = folder / f"page_{page.stem}.py"  # no name that a block may import
+    path = folder / f"page_{page.stem}.py"  # not a name that a block imports
     path.write_text(script(page.read_text(encoding="utf-8")), encoding="utf-8")
     env = {
         **os.environ,

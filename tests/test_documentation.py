@@ -75,7 +75,7 @@ def test_every_fence_of_page_opens_or_closes_a_block(page):
         ("```python\nx = 1\nassert x == 2\n```", "line 5"),
         ("```sh\ntrue\nfalse\n```", "line 4: exit status 1"),
         ("```sh\nddfast no-such-command\n```", "line 4: exit status 2"),
-        ("```python\nx = 1\n```\n\n```pycon\n>>> x\n2\n```", "line 8: the console shows something else"),
+        ("```python\nx = 1\n```\n\n```pycon\n>>> x\n2\n```", "line 8: the output differs"),
     ],
 )
 def test_page_with_a_wrong_block_fails_and_names_its_line(tmp_path, block, shown):

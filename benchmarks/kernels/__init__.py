@@ -1,1 +1,1 @@
-"""What each C kernel costs: counted instructions, which hardly differ between machines, and measured times."""
+"""The cost of each C kernel: counted instructions, which hardly differ between machines, and measured times."""

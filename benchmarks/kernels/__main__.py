@@ -1,7 +1,7 @@
 """Count the instructions of each C kernel with valgrind, and compare them with the stored baseline.
 
-Without an option it shows the counts of this checkout beside the baseline. Counts hold for one compiler: where it
-is not that of the baseline, the commit that renewed the baseline is counted anew, and compared with.
+Without an option, the command shows the counts of this checkout and of the baseline. Counts depend on the compiler: if
+it is not that of the baseline, the commit that renewed the baseline is counted again and used for the comparison.
 
 Examples:
   python -m benchmarks.kernels --check
@@ -27,17 +27,17 @@ RENEW = "python -m benchmarks.kernels --renew"
 
 
 def reference(stored: Baseline, kernels: list[str]) -> tuple[dict[str, int], str]:
-    """What to compare with, counted by the toolchain that there is, and what to call it.
+    """The counts to compare with, made by the current toolchain, and their name.
 
     Raises:
-        HistoryError: the baseline is of another toolchain, and its commit cannot be had or built.
+        HistoryError: the baseline was made by another toolchain, and its commit is not available or cannot be built.
     """
     here = toolchain()
     if stored.toolchain == here:
         return stored.counts, "baseline"
     print(f"The baseline was counted with {describe(stored.toolchain)}, here is {describe(here)}.")
     commit = renewal(ROOT)
-    print(f"Compared with {commit[:12]}, which renewed it, counted anew.")
+    print(f"Compared with {commit[:12]}, which renewed it, counted again.")
     with checkout(ROOT, commit) as tree:
         try:
             counts = count_tree(tree, kernels)
@@ -49,7 +49,7 @@ def reference(stored: Baseline, kernels: list[str]) -> tuple[dict[str, int], str
 
 def note_left_out(left_out: dict[str, str], where: str) -> None:
     for name in left_out:
-        print(f"{name}: not counted in {where}, where no program fits the kernel")
+        print(f"{name}: not counted in {where}, because no program fits the kernel")
 
 
 def show(kernels: list[str]) -> int:
@@ -60,7 +60,7 @@ def show(kernels: list[str]) -> int:
 
 
 def check(kernels: list[str]) -> int:
-    """0 if no kernel grew, and the baseline has them all."""
+    """0 if no kernel grew and the baseline contains all of them."""
     stored = Baseline.read(ROOT)
     now = count_tree(ROOT, kernels).of
     known = {name for name in stored.counts if not kernels or name.split(".")[0] in kernels}
@@ -75,9 +75,9 @@ def check(kernels: list[str]) -> int:
         print(f"FAILED {line}")
     for change in found:
         if change.growth is not None and change.growth < -TOLERANCE:
-            print(f"{change.name} shrank by {-change.growth:.1%}: `{RENEW}` keeps it so")
+            print(f"{change.name} shrank by {-change.growth:.1%}: `{RENEW}` stores the new count")
     if failed:
-        print(f"If this is as it should be, run `{RENEW}` and commit {PATH} together with the change.")
+        print(f"If this is intended, run `{RENEW}` and commit {PATH} together with the change.")
         return 1
     compared = sum(change.growth is not None for change in found)
     print(f"{len(now)} cases counted, {compared} compared: none grew by more than {TOLERANCE:.0%}.")
@@ -123,10 +123,12 @@ def main() -> int:
         "--check", action="store_true", help=f"fail if a count grew by more than {TOLERANCE:.0%}%"
     )
     what.add_argument("--renew", action="store_true", help="store the counts as the new baseline")
-    what.add_argument("--against", metavar="BRANCH", help="count another revision too, and compare with that")
-    what.add_argument("--time", action="store_true", help="measure times; further options go to pytest")
+    what.add_argument("--against", metavar="BRANCH", help="count another revision too, and compare with it")
+    what.add_argument(
+        "--time", action="store_true", help="measure times; further options are passed to pytest"
+    )
     parser.add_argument(
-        "--kernel", action="append", default=[], help="count this kernel only; may be repeated"
+        "--kernel", action="append", default=[], help="count only this kernel; may be repeated"
     )
     args, rest = parser.parse_known_args()
     if args.time:

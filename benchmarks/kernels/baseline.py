@@ -1,4 +1,4 @@
-"""The stored counts, and the toolchain that they were counted with."""
+"""The stored counts, and the toolchain with which they were made."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ PATH = Path("benchmarks", "kernels", "baseline.json")
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """Counts by case, to be compared with others of the same toolchain only."""
+    """Counts by case, which can be compared only with counts of the same toolchain."""
 
     toolchain: dict[str, str]
     counts: dict[str, int]
 
     @classmethod
     def read(cls, root: Path) -> Baseline:
-        """That of a checkout; empty if there is none yet."""
+        """The baseline of a checkout; empty if it does not exist."""
         path = root / PATH
         if not path.exists():
             return cls({"compiler": "nothing", "flags": "", "machine": ""}, {})
@@ -27,6 +27,6 @@ class Baseline:
         return cls(stored["toolchain"], stored["counts"])
 
     def write(self, root: Path) -> None:
-        """Put it into a checkout."""
+        """Store it in a checkout."""
         text = json.dumps({"toolchain": self.toolchain, "counts": self.counts}, indent=2, sort_keys=True)
         (root / PATH).write_text(text + "\n")

@@ -1,4 +1,4 @@
-"""Builds the counted programs: one for each kernel, of the kernels of any tree."""
+"""Builds the counted programs: one for each kernel of a tree."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 DRIVERS = Path("benchmarks", "kernels", "drivers")
 SHARED = ("bench", "steady")
-"""What all programs are linked with; every other source beside them is one program."""
+"""Sources that all programs are linked with; each of the other sources is one program."""
 
 X86 = platform.machine() == "x86_64"
 
@@ -37,27 +37,27 @@ NO_CALLS_OF_ITSELF = ("-fno-builtin",)
 
 
 class BuildError(RuntimeError):
-    """The compiler refused; the message is what it said."""
+    """The compiler failed; the message contains its output."""
 
 
 @dataclass(slots=True)
 class Built:
-    """Programs by kernel, and what the compiler said of those that could not be built."""
+    """Programs by kernel, and the output of the compiler for those that could not be built."""
 
     programs: dict[str, Path] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
 
 def compiler() -> list[str]:
-    """The C compiler: what CC says, or cc."""
+    """The C compiler: the value of CC, or cc."""
     return shlex.split(os.environ.get("CC", "cc"))
 
 
 def toolchain() -> dict[str, str]:
-    """What counts depend on besides the sources: they can be compared where all of this is equal.
+    """Everything that counts depend on besides the sources: counts can be compared if all of it is equal.
 
     Raises:
-        BuildError: there is no such compiler.
+        BuildError: the compiler is not installed.
     """
     defined = call(*compiler(), "-dM", "-E", "-x", "c", os.devnull).splitlines()
     macros = dict(line.removeprefix("#define ").partition(" ")[::2] for line in defined)
@@ -85,10 +85,10 @@ def build(tree: Path, drivers: Path, out: Path) -> Built:
     Parameters:
         tree: a checkout of any revision.
         drivers: folder of the programs' sources.
-        out: an empty folder for what is built.
+        out: an empty folder for the programs.
 
     Raises:
-        BuildError: the kernels themselves do not compile. A program that does not fit them is no error.
+        BuildError: the kernels themselves do not compile. A program that does not fit them is not an error.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
 
@@ -110,7 +110,7 @@ def build(tree: Path, drivers: Path, out: Path) -> Built:
 
 
 def attempt(source: Path, objects: list[Path], out: Path, headers: Path) -> Path | str:
-    """The program of one source, or what the compiler said."""
+    """The program of one source, or the output of the compiler."""
     program = out / source.stem
     try:
         own = compiled(source, out, headers)
@@ -131,7 +131,7 @@ def compiled(source: Path, out: Path, headers: Path) -> Path:
 
 
 def call(*command: str) -> str:
-    """What a command writes.
+    """The output of a command.
 
     Raises:
         BuildError: it failed, or does not exist.

@@ -8,24 +8,24 @@ from collections.abc import Iterable
 from pathlib import Path
 
 COUNTED = "bench_counted"
-"""Counting goes on while this function runs, and what it calls."""
+"""Instructions are counted while this function and the functions that it calls run."""
 
 MOST_SECONDS = 300
 """For one case, which takes a second where nothing else runs."""
 
 
 class CountError(RuntimeError):
-    """A program could not be counted; the message says which, and what it wrote."""
+    """A program could not be counted; the message contains its name and its output."""
 
 
 def own_instructions(profile: str, program: str) -> int:
     """Instructions of one object file in a profile that callgrind wrote without compression.
 
-    Those of the C library are left out: each version has its own, and some choose by the processor.
+    Those of the C library are left out: they differ between versions, and some depend on the processor.
 
     Parameters:
-        profile: the file's text.
-        program: path of the object, as callgrind was given it.
+        profile: the text of the file.
+        program: path of the object, as it was passed to callgrind.
     """
     total, within, lines = 0, False, iter(profile.splitlines())
     for line in lines:
@@ -44,7 +44,7 @@ def cases(program: Path) -> list[str]:
 
 
 def count(program: Path, case: str) -> int:
-    """Instructions that one case of a program takes.
+    """Number of instructions of one case of a program.
 
     Raises:
         CountError: the program failed, or did not end in time.
@@ -66,7 +66,7 @@ def count(program: Path, case: str) -> int:
             raise CountError(f"{program.name}.{case} ended with status {run.returncode}:\n{run.stderr}")
         counted = own_instructions(profile.read_text(), str(program))
     if counted == 0:
-        raise CountError(f"{program.name}.{case}: callgrind saw no call of {COUNTED}")
+        raise CountError(f"{program.name}.{case}: callgrind has recorded no call of {COUNTED}")
     return counted
 
 

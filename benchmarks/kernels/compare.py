@@ -1,4 +1,4 @@
-"""What became of the counts: pure comparisons, and their tables."""
+"""Comparison of counts, and its tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TOLERANCE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The counts of one case; None where it was not counted."""
+    """The counts of one case; None if it was not counted."""
 
     name: str
     before: int | None
@@ -19,7 +19,7 @@ class Change:
 
     @property
     def growth(self) -> float | None:
-        """0.1 for ten per cent more instructions than before; None where one count is missing."""
+        """0.1 for ten per cent more instructions than before; None if one count is missing."""
         if self.before is None or self.after is None:
             return None
         return self.after / self.before - 1
@@ -32,20 +32,20 @@ class Change:
 
 
 def changes(before: Mapping[str, int], after: Mapping[str, int]) -> list[Change]:
-    """One for each case of either side, by name."""
+    """The change of each case of either side, by name."""
     return [Change(name, before.get(name), after.get(name)) for name in sorted(before.keys() | after.keys())]
 
 
 def complaints(
     found: Iterable[Change], known: Iterable[str], current: Iterable[str], tolerance: float = TOLERANCE
 ) -> list[str]:
-    """Everything that a check fails for, one line each; each line names the case and its counts.
+    """The reasons for which a check fails, one line each; each line names the case and its counts.
 
     Parameters:
         found: the counts that are compared.
         known: cases of the baseline.
-        current: cases that there are now.
-        tolerance: growth that is let pass.
+        current: cases that exist now.
+        tolerance: growth that is accepted.
     """
     known, current = set(known), set(current)
     grown = [
@@ -54,12 +54,12 @@ def complaints(
         if c.exceeds(tolerance)
     ]
     new = [f"{name} is not in the baseline" for name in sorted(current - known)]
-    gone = [f"{name} is in the baseline, but there is no such case" for name in sorted(known - current)]
+    gone = [f"{name} is in the baseline, but does not exist any more" for name in sorted(known - current)]
     return grown + new + gone
 
 
 def table(found: Iterable[Change], before: str, after: str) -> str:
-    """The counts side by side, as Markdown.
+    """The counts as a Markdown table.
 
     Parameters:
         found: one row each.

@@ -18,14 +18,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(slots=True)
 class Counts:
-    """Instructions by ``kernel.case``, and why others could not be counted, by kernel or ``kernel.case``."""
+    """Instructions by ``kernel.case``, and the reasons for missing counts, by kernel or ``kernel.case``."""
 
     of: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
 
 def require_valgrind() -> None:
-    """Raise CountError if there is no valgrind."""
+    """Raise CountError if valgrind is not installed."""
     if shutil.which("valgrind") is None:
         raise CountError("valgrind is not installed (Debian and Ubuntu: apt install valgrind)")
 
@@ -34,12 +34,12 @@ def count_tree(tree: Path, kernels: Sequence[str] = ()) -> Counts:
     """Build the programs of a tree and count all of their cases.
 
     The programs are those of this checkout, so that all trees do the same work; a program that does not fit the
-    kernels of an older tree is taken from there. What works in neither way is left out; in this checkout it is an
-    error.
+    kernels of an older tree is taken from that tree. If neither works, the kernel is left out; in this checkout, that
+    is an error.
 
     Parameters:
         tree: a checkout of any revision.
-        kernels: names of kernels; all if there are none.
+        kernels: names of kernels; empty for all.
 
     Raises:
         BuildError: the kernels do not compile, or a program of this checkout does not.
@@ -63,7 +63,7 @@ def count_tree(tree: Path, kernels: Sequence[str] = ()) -> Counts:
 
 
 def attempt(program: Path, case: str) -> int | CountError:
-    """What `count` returns or raises."""
+    """The result of `count`, or its exception."""
     try:
         return count(program, case)
     except CountError as error:
@@ -71,7 +71,7 @@ def attempt(program: Path, case: str) -> int | CountError:
 
 
 def build_fitting(tree: Path, folder: Path) -> Built:
-    """Programs of this checkout where they fit a tree's kernels, else those of the tree."""
+    """Programs of this checkout if they fit the kernels of a tree, otherwise those of the tree."""
     (folder / "ours").mkdir()
     built = build(tree, ROOT / DRIVERS, folder / "ours")
     theirs = tree / DRIVERS

@@ -1,4 +1,4 @@
-"""Other revisions of this repository, as far as git knows them."""
+"""Other revisions of this repository, from git."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from benchmarks.kernels.build import DRIVERS
 
 
 class HistoryError(RuntimeError):
-    """A revision cannot be had; the message says why, and the way out."""
+    """A revision is not available; the message says why, and what to do."""
 
 
 def git(root: Path, *arguments: str) -> bytes:
-    """What git writes.
+    """The output of git.
 
     Raises:
-        HistoryError: it failed, or is not installed.
+        HistoryError: git failed, or is not installed.
     """
     try:
         run = subprocess.run(["git", "-C", root, *arguments], capture_output=True, check=False)
@@ -34,15 +34,15 @@ def git(root: Path, *arguments: str) -> bytes:
 
 
 def line(root: Path, *arguments: str) -> str:
-    """The same as text, without the end of the line."""
+    """The output of git as text, without the end of the line."""
     return git(root, *arguments).decode().strip()
 
 
 def renewal(root: Path) -> str:
-    """The commit that renewed the baseline last: its sources are what the baseline counted.
+    """The last commit that renewed the baseline: the counts of the baseline are those of its sources.
 
     Raises:
-        HistoryError: there is none to be had.
+        HistoryError: the commit is not available.
     """
     if line(root, "status", "--porcelain", "--", str(PATH)):
         raise HistoryError(f"{PATH} has changes that are not committed")
@@ -51,7 +51,7 @@ def renewal(root: Path) -> str:
         raise HistoryError(f"{PATH} is in no commit")
     shallow = Path(root, line(root, "rev-parse", "--git-path", "shallow"))
     if shallow.exists() and commit in shallow.read_text().split():
-        raise HistoryError("the clone is too shallow (git fetch --unshallow gets the rest)")
+        raise HistoryError("the clone is too shallow (run git fetch --unshallow)")
     return commit
 
 
@@ -60,7 +60,7 @@ def checkout(root: Path, revision: str) -> Iterator[Path]:
     """The kernels of a revision and the programs that count them, in a temporary folder.
 
     Raises:
-        HistoryError: git knows no such revision.
+        HistoryError: the revision does not exist.
     """
     try:
         commit = line(root, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")

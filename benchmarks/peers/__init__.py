@@ -1,1 +1,1 @@
-"""ddfast beside the formats and loaders that people use instead, on the same samples, in one run."""
+"""Comparison of ddfast with other formats and loaders, on the same samples, in one run."""

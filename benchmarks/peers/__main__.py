@@ -1,12 +1,12 @@
-"""Compare ddfast with the formats and loaders that people use instead: the same samples, in one run.
+"""Compare ddfast with other formats and loaders, on the same samples, in one run.
 
-Each peer writes the samples into a format of its own, is checked to give the same ones back, and then takes its
-turns with all others in a warm page cache. Prints a table for each dataset. docs/benchmarks.md explains the jobs,
-the settings of the peers, and what is unfair about them. Run it from the root of the repository;
+Each peer writes the samples in its format. The command checks that it reads the same samples back, and then measures
+all peers in turns with a warm page cache. Prints a table for each dataset. docs/benchmarks.md explains the jobs,
+the settings of the peers, and what is unfair. Run the command from the root of the repository;
 `pip install '.[peers]'` installs the peers.
 
-A run of everything takes about an hour, and 12 GB of disk at a time. What is finished is in the JSON file after each
-job: with --resume, the same command goes on where it was cut off.
+A complete run takes about an hour and up to 12 GB of disk. The JSON file is written after each job: with --resume, the
+same command continues an interrupted run.
 
 Example:
   python -m benchmarks.peers --data /tmp/ddfast-data --cores 2 --json peers.json --plot docs
@@ -46,23 +46,27 @@ def parser() -> argparse.ArgumentParser:
         "--gigabytes",
         type=positive(float),
         default=0.8,
-        help="of each dataset at most: the files of all peers shall stay in the page cache (default: 0.8)",
+        help="maximum size of each dataset, so that the files of all peers stay in the page cache (default: 0.8)",
     )
-    parser.add_argument("--samples", type=positive(int), help="of each dataset at most (default: no limit)")
-    parser.add_argument("--repeats", type=positive(int), default=5, help="turns of each peer (default: 5)")
     parser.add_argument(
-        "--seconds", type=positive(float), default=0.5, help="time of one turn (default: 0.5)"
+        "--samples", type=positive(int), help="maximum number of samples of each dataset (default: no limit)"
+    )
+    parser.add_argument(
+        "--repeats", type=positive(int), default=5, help="number of turns of each peer (default: 5)"
+    )
+    parser.add_argument(
+        "--seconds", type=positive(float), default=0.5, help="duration of one turn (default: 0.5)"
     )
     parser.add_argument(
         "--timeout",
         type=positive(float),
         default=120.0,
-        help="seconds after which a peer is given up (default: 120)",
+        help="seconds after which a peer that does not answer fails (default: 120)",
     )
     parser.add_argument("--cores", type=positive(int), help="use this many cores (default: all)")
     parser.add_argument("--keep", action="store_true", help="keep the files of the peers for the next run")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures into this file")
-    parser.add_argument("--resume", action="store_true", help="go on with the run that the JSON file is of")
+    parser.add_argument("--resume", action="store_true", help="continue the run that wrote the JSON file")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables into this file")
     parser.add_argument(
         "--plot", type=Path, metavar="FOLDER", help="draw peers_<dataset>.png into this folder"
@@ -71,15 +75,15 @@ def parser() -> argparse.ArgumentParser:
 
 
 def keep_to(cores: int) -> None:
-    """Run on a few cores only, with all processes that are started."""
+    """Limit this process and its children to a number of cores."""
     allowed = sorted(os.sched_getaffinity(0))
     if cores > len(allowed):
-        raise SystemExit(f"--cores {cores}: there are {len(allowed)}")
+        raise SystemExit(f"--cores is {cores}, but only {len(allowed)} are available")
     os.sched_setaffinity(0, allowed[:cores])
 
 
 def publish(args: argparse.Namespace, machine_facts: dict[str, Any], results: list[Result]) -> None:
-    """Print the tables, and write what is asked for."""
+    """Print the tables, and write the requested files."""
     write_json(args.json, document(machine_facts, results))
     text = tables(machine_facts, results)
     print(text, end="")
@@ -92,11 +96,11 @@ def publish(args: argparse.Namespace, machine_facts: dict[str, Any], results: li
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print, and write what is asked for."""
+    """Measure, print, and write the requested files."""
     options = parser()
     args = options.parse_args(arguments)
     if args.resume and not args.json:
-        options.error("--resume needs --json, the file that the earlier run wrote")
+        options.error("--resume needs --json with the file of the earlier run")
     if args.cores:
         keep_to(args.cores)
     plan = Plan(**{field.name: getattr(args, field.name) for field in dataclasses.fields(Plan)})
@@ -107,8 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         results = run(plan, before, lambda so_far: write_json(args.json, document(machine_facts, so_far)))
     except KeyboardInterrupt:
-        going_on = "; the same command with --resume goes on" if args.json else ""
-        print(f"interrupted{going_on}", file=sys.stderr)
+        hint = "; continue with the same command and --resume" if args.json else ""
+        print(f"interrupted{hint}", file=sys.stderr)
         return 130
     publish(args, machine_facts, results)
     return 0

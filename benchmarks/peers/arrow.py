@@ -1,4 +1,4 @@
-"""Samples as Arrow tables, for the peers that store those."""
+"""Samples as Arrow tables, for the peers that store Arrow data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RUN_ROWS = 1024
 
 
 def schema_of(sample: Sample, vec: Any = None) -> pa.Schema:
-    """Types of the fields; ``vec`` is that of an array column, a list of floats of one length by default."""
+    """Types of the fields; ``vec`` is the type of an array column, by default a list of floats of fixed length."""
     if "vec" in sample:
         payload = ("vec", vec or pa.list_(pa.float32(), len(sample["vec"])))
     else:
@@ -41,7 +41,7 @@ def as_array(block: list[Sample], field: pa.Field) -> pa.Array:
 
 
 def as_columns(batch: pa.RecordBatch) -> Columns:
-    """Columns over the memory of a record batch: numbers and arrays as numpy, the rest as Arrow arrays."""
+    """Columns over the memory of a record batch: numbers and arrays as numpy arrays, others as Arrow arrays."""
     return {name: as_column(batch.column(name)) for name in batch.schema.names}
 
 
@@ -61,7 +61,7 @@ def as_column(array: Any) -> Any:
 
 
 def run_of(size: int, n: int) -> int:
-    """Rows to read at once where samples are taken one by one, of ``n`` with ``size`` bytes."""
+    """Number of rows to read at once if samples are requested one by one; ``n`` rows have ``size`` bytes."""
     return max(1, min(RUN_ROWS, RUN_BYTES * n // max(1, size)))
 
 

@@ -1,4 +1,4 @@
-"""Whether a reader gives the samples that were written: before anything is measured."""
+"""Checks, before any measurement, that a reader returns the samples that were written."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ EPOCH = 20_000  # samples of a shuffled epoch
 
 
 class WrongSamples(AssertionError):  # noqa: N818 - reads like a sentence where it is shown
-    """What a reader gives is not what was written."""
+    """A reader returns other samples than those that were written."""
 
 
 def check(reader: Reader, name: str, n: int) -> None:
-    """Compare what a reader gives in each of its ways with the source.
+    """Compare the samples that each method of a reader returns with the source.
 
     Raises:
-        WrongSamples: they differ; the message says how.
+        WrongSamples: they differ; the message describes the difference.
     """
     expect(len(reader) == n, f"it has {len(reader)} samples, not {n}")
     indices = np.random.default_rng(SEED).integers(0, n, RANDOM).tolist()
@@ -45,27 +45,27 @@ def check(reader: Reader, name: str, n: int) -> None:
 
 
 def check_shuffled(reader: Reader, n: int) -> None:
-    """A shuffled epoch has no key twice, and not the order of the file; of large datasets, its beginning."""
+    """Check that a shuffled epoch has no key twice and not the order of the file; of large datasets, its beginning."""
     most = -(-min(n, EPOCH) // BATCH)
     keys = [key for part in take(reader, lambda: reader.shuffled(BATCH, SEED), most, keys_of) for key in part]
     wanted = min(n, most * BATCH)
     expect(len(keys) == wanted, f"shuffled: {len(keys)} samples, not {wanted}")
-    expect(len(set(keys)) == wanted, f"shuffled: {wanted - len(set(keys))} samples come twice")
-    expect(n < 10 or keys != sorted(keys), "shuffled: the samples come in order")
+    expect(len(set(keys)) == wanted, f"shuffled: {wanted - len(set(keys))} samples are repeated")
+    expect(n < 10 or keys != sorted(keys), "shuffled: the samples are in order")
 
 
 def compare(way: str, found: Iterable[Sample], wanted: list[Sample]) -> None:
-    """Compare samples one by one; more may be found than wanted."""
+    """Compare samples one by one; a reader may return more than the expected ones."""
     found = list(islice(found, len(wanted)))
-    expect(len(found) == len(wanted), f"{way}: {len(found)} samples where {len(wanted)} are")
+    expect(len(found) == len(wanted), f"{way}: {len(found)} samples instead of {len(wanted)}")
     for position, (ours, theirs) in enumerate(zip(found, wanted, strict=True)):
         expect(set(ours) == set(theirs), f"{way}: sample {position} has the fields {sorted(ours)}")
         for field, value in theirs.items():
-            expect(same(ours[field], value), f"{way}: {field!r} of sample {position} is another one")
+            expect(same(ours[field], value), f"{way}: {field!r} of sample {position} is different")
 
 
 def same(value: Any, wanted: Any) -> bool:
-    """Equal, as the same kind of thing; integers of numpy are as good as Python's."""
+    """Whether two values have the same type and are equal; integers of numpy count as integers."""
     if isinstance(wanted, np.ndarray):
         return isinstance(value, np.ndarray) and value.dtype == wanted.dtype and np.array_equal(value, wanted)
     if isinstance(wanted, int):
@@ -74,21 +74,21 @@ def same(value: Any, wanted: Any) -> bool:
 
 
 def unrolled(batches: Iterable[Columns]) -> Iterator[Sample]:
-    """The samples of batches; numbers and arrays have to come as one array."""
+    """The samples of batches, in which numbers and arrays must be one array."""
     for batch in batches:
         for name in {"label", "vec"} & set(batch):
-            expect(is_dense(batch[name]), f"{name!r} is no array of its own, dense and aligned")
+            expect(is_dense(batch[name]), f"{name!r} is not a dense, aligned array in its own memory")
         for row in zip(*map(plain, batch.values()), strict=True):
             yield dict(zip(batch, row, strict=True))
 
 
 def is_dense(values: Any) -> bool:
-    """Whether a column of numbers or arrays is what a program would compute with."""
+    """Whether a column of numbers or arrays is a dense, aligned array in its own memory."""
     return isinstance(values, np.ndarray) and values.flags.c_contiguous and values.flags.aligned
 
 
 def plain(values: Any) -> list[Any]:
-    """The values of a column as Python has them."""
+    """The values of a column as Python objects."""
     if hasattr(values, "to_pylist"):
         return values.to_pylist()
     return [decoded(value) for value in values]
@@ -106,14 +106,14 @@ def keys_of(batch: Columns) -> list[str]:
 
 
 def itself(item: Any) -> Any:
-    """What it is given."""
+    """The argument."""
     return item
 
 
 def take(
     reader: Reader, start: Callable[[], Any], most: int, part: Callable[[Any], Any] = itself
 ) -> list[Any]:
-    """The first items of an iterator, asynchronous or not, or a part of each."""
+    """The first items of an iterator, asynchronous or not, or the results of a function of each."""
     stream = start()
     if hasattr(stream, "__aiter__"):
         return reader.run(_awaited(stream, most, part))

@@ -1,6 +1,6 @@
-"""What a peer is: something that writes samples into a folder and reads them back.
+"""The interface of a peer, which writes samples into a folder and reads them back.
 
-Kept light: a fresh process imports this module on its way to the first sample.
+This module imports little, because a fresh process imports it before the first sample.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ Columns = dict[str, Any]
 
 
 class NotOffered(Exception):  # noqa: N818 - no error: an answer
-    """The peer does not do this; the message says why, for a reader of the table."""
+    """The peer does not support this; the message is the reason that tables show."""
 
 
 class Reader(ABC):
-    """Samples of a folder. What a peer has no way of its own for is done by plain Python here.
+    """The samples of a folder. Methods that a peer does not support natively are implemented here in plain Python.
 
     A sample is a dict of a str, an int and bytes or an array. Columns are an array of shape ``(n,)`` or
-    ``(n, *shape)`` for numbers and arrays, and any sequence of str, bytes or views of bytes for the rest. Their
-    bytes are in memory of the process: views of a mapped file that was not read yet are no delivered samples.
+    ``(n, *shape)`` for numbers and arrays, and any sequence of str, bytes or views of bytes for others. Their
+    bytes are in memory of the process: views of a mapped file that was not read yet do not count as delivered.
     """
 
     @abstractmethod
@@ -33,7 +33,7 @@ class Reader(ABC):
 
     @abstractmethod
     def samples(self) -> Iterator[Sample]:
-        """All samples in order. The readers that are asynchronous return an asynchronous iterator."""
+        """All samples in order. Asynchronous readers return an asynchronous iterator."""
 
     def batches(self, size: int) -> Iterator[Columns]:
         """All samples in order, as columns of ``size`` samples; the last may have fewer."""
@@ -54,7 +54,7 @@ class Reader(ABC):
         return collate([self.get(index) for index in indices])
 
     def shuffled(self, size: int, seed: int) -> Iterator[Columns]:
-        """All samples in an order of which every permutation is possible, as columns of ``size`` samples."""
+        """All samples in a truly random order, as columns of ``size`` samples."""
         import numpy as np
 
         order = np.random.default_rng(seed).permutation(len(self)).tolist()
@@ -77,12 +77,12 @@ class Peer(ABC):
         """Write at least one sample into an empty folder.
 
         Raises:
-            NotOffered: such samples cannot be stored.
+            NotOffered: the format cannot store such samples.
         """
 
     @abstractmethod
     def open(self, folder: Path) -> Reader:
-        """Open what `write` wrote."""
+        """Open the files that `write` has written."""
 
 
 def peek(samples: Iterator[Sample]) -> tuple[Sample, Iterator[Sample]]:

@@ -48,13 +48,13 @@ def first_sample(name: str, folder: Path, timeout: float) -> float:
     """Milliseconds from the start of a process until it has the first sample.
 
     Raises:
-        Failed: there came none.
+        Failed: the process has delivered no sample.
     """
     return run(FIRST.format(name=name), folder, rb"first sample\n", timeout)[1] * 1e3
 
 
 def peak_memory(name: str, folder: Path, timeout: float) -> float:
-    """Peak of resident memory of a process that makes one pass over all batches, or as much as 3 s suffice for; MB.
+    """Peak of resident memory, in MB, of a process that makes one pass over all batches, or 3 s of it.
 
     Raises:
         Failed: the pass failed.
@@ -65,9 +65,9 @@ def peak_memory(name: str, folder: Path, timeout: float) -> float:
 
 
 def run(code: str, folder: Path, until: bytes, timeout: float) -> tuple[re.Match[bytes], float]:
-    """Run code until it has written what matches a pattern: the match, and the seconds until it came.
+    """Run code until its output matches a pattern. Returns the match, and the seconds until then.
 
-    The process may then end by itself, as some peers tidy up at their end.
+    The process then ends by itself, because some peers clean up at exit.
     """
     started = time.perf_counter()
     process = subprocess.Popen(
@@ -104,7 +104,7 @@ def _wait_for(process: subprocess.Popen[bytes], until: re.Pattern[bytes], deadli
             left = deadline - time.monotonic()
             ready = selector.select(left) if left > 0 else []
             if not ready:
-                raise WorkerLost("a fresh process gave no answer in time")
+                raise WorkerLost("a fresh process did not answer in time")
             for key, _ in ready:
                 piece = os.read(key.fd, 1 << 16)
                 written[key.fd] += piece

@@ -1,4 +1,4 @@
-"""What is measured, and how: each job drives a reader for a given time."""
+"""The jobs: each of them uses a reader for a given time."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Job:
     """A column of the tables.
 
     Parameters:
-        name: what options call it.
-        title: what tables and plots call it.
+        name: name in options.
+        title: name in tables and plots.
         unit: of its figures.
-        more_is_better: which of two figures is the better one.
-        most_turns: it is not repeated more often, as it takes long and varies little; 0 for no limit.
+        more_is_better: whether larger figures are better.
+        most_turns: maximum number of turns of a job that takes long and varies little; 0 for no limit.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Job:
     most_turns: int = 0
 
     def turns(self, repeats: int) -> int:
-        """How often it is done where all jobs are done ``repeats`` times."""
+        """Number of turns of this job if other jobs have ``repeats``."""
         return min(repeats, self.most_turns or repeats)
 
 
@@ -60,20 +60,20 @@ BY_NAME = {job.name: job for job in JOBS}
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Samples a second, and seconds that all threads and ended children computed for one sample."""
+    """Samples per second, and processor seconds of all threads and ended children per sample."""
 
     rate: float
     cpu: float
 
 
 class LateWatch(Stopwatch):
-    """A stopwatch that starts when the first things are there: how long a pass takes to start is no part of a rate."""
+    """A stopwatch that starts with the first items, because the start of a pass is not included in a rate."""
 
     begun = False
     cpu_started = 0.0
 
     def more(self, n: int) -> bool:
-        """Count ``n`` things, but not the first ones; False when the time is over."""
+        """Count ``n`` items, except the first ones; False when the time is over."""
         if self.begun:
             return super().more(n)
         self.begun = True
@@ -114,7 +114,7 @@ def batches(reader: Reader, watch: Stopwatch, size: int = BATCH) -> None:
 
 
 def shuffled(reader: Reader, watch: Stopwatch) -> None:
-    """Take batches in a shuffled order, each pass in another one."""
+    """Take batches in shuffled order, a different one in each pass."""
     seeds = iter(range(SEED, 1 << 30))
     _passes(reader, lambda: reader.shuffled(BATCH, next(seeds)), watch)
 
@@ -151,7 +151,7 @@ def rows(batch: Columns) -> int:
 
 
 def get(reader: Reader, watch: Stopwatch) -> None:
-    """Take single samples at random; the clock is looked at more rarely as it turns out that they are fast."""
+    """Take single samples at random; fast readers check the clock less often."""
     one = reader.get
     indices = chain.from_iterable(random_blocks(len(reader)))
     step = 1
@@ -171,7 +171,7 @@ def get_batch(reader: Reader, watch: Stopwatch, size: int = BATCH) -> None:
 
 
 def random_blocks(n: int, size: int = BATCH) -> Iterator[list[int]]:
-    """Blocks of random indices, again and again."""
+    """Blocks of random indices, endlessly."""
     return cycle(np.random.default_rng(SEED).integers(0, n, (256, size)).tolist())
 
 
@@ -188,7 +188,7 @@ def measure(job: str, reader: Reader, seconds: float) -> Timing:
     """Do one of `STREAMS` for some time.
 
     Raises:
-        NotOffered: the reader does not do this.
+        NotOffered: the reader does not support this.
     """
     watch = LateWatch(seconds)
     STREAMS[job](reader, watch)
@@ -196,7 +196,7 @@ def measure(job: str, reader: Reader, seconds: float) -> Timing:
 
 
 def cpu_seconds() -> float:
-    """Seconds that this process and its ended children computed."""
+    """Processor seconds of this process and its ended children."""
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 

@@ -1,4 +1,4 @@
-"""One picture a dataset: a panel a job, a bar a peer, the limits as lines."""
+"""One plot per dataset: one panel per job, one bar per peer, the limits as lines."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def draw(path: Path, title: str, results: Sequence[Result], note: str) -> None:
 
 
 def bars(results: Sequence[Result], job: Job) -> list[Any]:
-    """The results of a job, best first, limits apart."""
+    """The results of a job without limits, the best first."""
     chosen = [result for result in results if result.job == job.name and not PEERS[result.peer].is_limit]
     return sorted(chosen, key=lambda result: result.spread.median, reverse=job.more_is_better)
 

@@ -1,4 +1,4 @@
-"""What the command tells on standard error while it measures: a line for each step, and a bar on a terminal."""
+"""The progress of a run on standard error: a line for each step, and a bar on a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Progress:
     """The steps of one dataset.
 
     Parameters:
-        title: what lines begin with.
+        title: beginning of all lines.
         total: number of steps.
     """
 
@@ -23,12 +23,12 @@ class Progress:
         self.started = time.perf_counter()
 
     def step(self, what: str) -> None:
-        """One more step is to come, and this is what it does."""
+        """Start a step with this description."""
         self.bar.set_postfix_str(what, refresh=False)
         self.bar.update()
 
     def say(self, line: str) -> None:
-        """Tell what is done, and how long it took since the last line."""
+        """Print what is done, and the time since the last line."""
         now = time.perf_counter()
         tqdm.write(f"{self.title}: {line} ({now - self.started:.0f} s)", file=sys.stderr)
         self.started = now

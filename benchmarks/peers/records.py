@@ -1,6 +1,6 @@
-"""Samples as records of bytes, for peers that store nothing else: a head, the key, the payload.
+"""Samples as records of bytes, for peers that store only bytes: a head, the key, the payload.
 
-About the least that a program would do by hand, and less work than any general serialiser.
+This is about the minimum for a program, and less work than any general serialiser.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def unpack(record: bytes) -> Sample:
 
 
 def columns(records: Sequence[bytes]) -> Columns:
-    """Records as columns. Arrays have equal records, which numpy takes apart all at once."""
+    """Records as columns. Records of arrays have equal layouts, so numpy splits all of them at once."""
     _, length, is_array = HEAD.unpack_from(records[0])
     if not is_array:
         return collate([unpack(record) for record in records])
@@ -46,7 +46,7 @@ def columns(records: Sequence[bytes]) -> Columns:
 
 
 def layout(key_bytes: int, record_bytes: int) -> Any:
-    """Fields of a record that holds an array."""
+    """Fields of a record with an array."""
     floats = (record_bytes - START - key_bytes) // 4
     return np.dtype(
         [

@@ -1,4 +1,4 @@
-"""Which peers there are. Importing this imports none of them."""
+"""All peers. Importing this module imports none of them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Entry:
     """A row of the tables.
 
     Parameters:
-        name: what options call it, and its module in `benchmarks.peers.formats`.
-        title: what tables and plots call it.
+        name: name in options, and of its module in `benchmarks.peers.formats`.
+        title: name in tables and plots.
         needs: distributions that it needs; the first one's version is reported.
         shares: the peer whose files it reads; empty if it has its own.
         is_limit: a physical limit, not a peer.
@@ -29,7 +29,7 @@ class Entry:
 
     @property
     def stored_as(self) -> str:
-        """The folder that holds its files, named after who wrote them."""
+        """The folder of its files, named after the peer that writes them."""
         return self.shares or self.name
 
     def missing(self) -> list[str]:
@@ -37,7 +37,7 @@ class Entry:
         return [name for name in self.needs if not list(importlib.metadata.distributions(name=name))]
 
     def version(self) -> str:
-        """Version of what it stands for; empty where that is nothing installed."""
+        """Version of its package; empty if it has none."""
         try:
             return importlib.metadata.version(self.needs[0]) if self.needs else ""
         except importlib.metadata.PackageNotFoundError:
@@ -69,7 +69,7 @@ BY_NAME = {entry.name: entry for entry in PEERS}
 
 
 def load(name: str) -> Peer:
-    """The peer itself, with all that it imports."""
+    """The peer; imports its packages."""
     peer = importlib.import_module(f"benchmarks.peers.formats.{name}").PEER
     assert isinstance(peer, Peer)
     return peer

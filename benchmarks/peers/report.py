@@ -20,7 +20,7 @@ SAME = ("cpu", "cores_used", "python", "repeats", "seconds", "samples", "version
 
 
 def facts(plan: Plan) -> dict[str, Any]:
-    """What the figures depend on: the machine, the versions, the options."""
+    """The facts that figures depend on: machine, versions, options."""
     entries = [PEERS[name] for name in plan.peers]
     versions = {entry.needs[0]: entry.version() for entry in entries if entry.version()}
     return {
@@ -51,10 +51,10 @@ def load(path: Path) -> tuple[dict[str, Any], list[Result]]:
 
 
 def joined(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts of a run that goes on with an earlier one.
+    """The facts of a run that continues an earlier one.
 
     Raises:
-        SystemExit: it would measure something else.
+        SystemExit: the settings differ.
     """
     facts = {**now, "load_before": before["load_before"]}
     for name in SAME:
@@ -74,10 +74,10 @@ def median(result: Result) -> float | None:
 
 
 def tables(machine_facts: Mapping[str, Any], results: Sequence[Result]) -> str:
-    """One table a dataset, with what they mean and what is missing below them."""
+    """One table per dataset, with notes on missing figures and a legend."""
     names = list(dict.fromkeys(result.dataset for result in results))
     parts = [table(name, [result for result in results if result.dataset == name]) for name in names]
-    return "\n\n".join(["# Tables: ddfast beside its peers", *parts, legend(machine_facts)]) + "\n"
+    return "\n\n".join(["# Tables: comparison with other formats", *parts, legend(machine_facts)]) + "\n"
 
 
 def table(dataset: str, results: Sequence[Result]) -> str:
@@ -100,7 +100,7 @@ def table(dataset: str, results: Sequence[Result]) -> str:
 
 
 def best_of(job: Job, results: Sequence[Result]) -> float | None:
-    """The best figure of all peers, limits apart."""
+    """The best figure of all peers, without limits."""
     values = [
         result.spread.median
         for result in results
@@ -110,7 +110,7 @@ def best_of(job: Job, results: Sequence[Result]) -> float | None:
 
 
 def cell(result: Result, best: float | None, notes: dict[str, int]) -> str:
-    """One figure, or a reference to the note that says why there is none."""
+    """One figure, or a reference to the note with the reason why it is missing."""
     if result.spread:
         text = figure(result.spread.median)
         return f"**{text}**" if result.spread.median == best else text
@@ -122,7 +122,7 @@ def cell(result: Result, best: float | None, notes: dict[str, int]) -> str:
 
 
 def figure(value: float) -> str:
-    """A number with three digits that count: 0.012, 1.23, 12.3, 123, 12.3 k, 1.23 M, 1.23 G."""
+    """A number with three significant digits: 0.012, 1.23, 12.3, 123, 12.3 k, 1.23 M, 1.23 G."""
     for least, size, unit in ((1e9, 1e9, " G"), (1e6, 1e6, " M"), (1e4, 1e3, " k")):
         if value >= least:
             return short(value / size) + unit
@@ -130,13 +130,13 @@ def figure(value: float) -> str:
 
 
 def short(value: float) -> str:
-    """Three digits that count, at least."""
+    """At least three significant digits."""
     digits = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3
     return f"{value:,.{digits}f}"
 
 
 def legend(machine_facts: Mapping[str, Any]) -> str:
-    """What the figures depend on, in a few sentences."""
+    """The facts that the figures depend on, in a few sentences."""
     counts = ", ".join(
         f"{source.BY_NAME[name].title}: {n:,} samples" for name, n in machine_facts["samples"].items()
     )
@@ -150,6 +150,6 @@ def legend(machine_facts: Mapping[str, Any]) -> str:
 
 
 def fewer_turns(repeats: int) -> str:
-    """Which jobs are done less often."""
+    """The jobs with fewer turns."""
     fewer = [f"{job.title}: {job.turns(repeats)}" for job in JOBS.values() if job.turns(repeats) < repeats]
-    return f" ({', '.join(fewer)}; once where a turn takes over {SLOW_SECONDS:g} s)" if fewer else ""
+    return f" ({', '.join(fewer)}; once if a turn takes over {SLOW_SECONDS:g} s)" if fewer else ""

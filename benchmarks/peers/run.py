@@ -1,4 +1,4 @@
-"""The measurement: all peers write, are checked, and take their turns."""
+"""The measurement: all peers write, are checked, and are measured in turns."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class Plan:
         datasets: their names.
         peers: their names.
         jobs: their names.
-        data: folder that keeps what the peers wrote.
-        gigabytes: of each dataset at most, so that the files of all peers stay in the page cache.
-        samples: of each dataset at most; None for no limit.
+        data: folder for the files of the peers.
+        gigabytes: maximum size of each dataset, so that the files of all peers stay in the page cache.
+        samples: maximum number of samples of each dataset; None for no limit.
         repeats: turns of each peer in each job.
         seconds: time of one turn.
-        timeout: seconds after which a peer that does not answer is given up.
-        keep: leave the files of the peers where they are, for the next run.
+        timeout: seconds after which a peer that does not answer fails.
+        keep: keep the files of the peers for the next run.
     """
 
     datasets: Sequence[str]
@@ -64,7 +64,7 @@ class Plan:
         return n if self.samples is None else min(n, self.samples)
 
     def turns(self, job: str) -> int:
-        """How often a job is done; what another job tells on its way is not done again."""
+        """Number of turns of a job; 0 if another job provides its figures."""
         if job == "cpu" and "batches" in self.jobs:
             return 0
         return JOBS[job].turns(self.repeats)
@@ -72,14 +72,14 @@ class Plan:
 
 @dataclass(slots=True)
 class Result:
-    """What came of one peer in one job on one dataset.
+    """The result of one peer in one job on one dataset.
 
     Parameters:
         dataset, peer, job: names.
         values: figures of all turns, in the unit of the job.
-        not_offered: why the peer does not do it; empty if it does.
+        not_offered: why the peer does not support it; empty if it does.
         failed: how it failed; empty if it did not.
-        missing: what is not installed; empty if it is.
+        missing: the packages that are not installed; empty if all are.
         finished: whether it has had all its turns.
     """
 
@@ -94,7 +94,7 @@ class Result:
 
     @property
     def spread(self) -> Spread | None:
-        """Middle and extremes; None where nothing was measured."""
+        """Median and extremes; None if nothing was measured."""
         return Spread.of(self.values) if self.values and not self.failed else None
 
 
@@ -104,7 +104,7 @@ class Round:
     Parameters:
         plan: what to measure.
         dataset: which one.
-        before: results of an earlier run; those that are finished are taken over.
+        before: results of an earlier run; finished ones are kept.
     """
 
     def __init__(self, plan: Plan, dataset: str, before: Iterable[Result] = ()) -> None:
@@ -143,7 +143,7 @@ class Round:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def make_room(self) -> None:
-        """Remove what a worker that was killed has left, and see whether all files fit onto the disk.
+        """Remove the files of killed workers, and check that all files fit onto the disk.
 
         Raises:
             SystemExit: they do not.
@@ -158,11 +158,11 @@ class Round:
         if needed > free:
             raise SystemExit(
                 f"{self.folder}: {len(copies)} peers need {needed:.1f} GB, and {free:.1f} GB are free; "
-                "--gigabytes or --samples makes them smaller, --data names another folder"
+                "reduce --gigabytes or --samples, or use --data for another folder"
             )
 
     def do(self, job: str, progress: Progress) -> bool:
-        """Have all peers do a job, in turns; whether there was anything to do."""
+        """Run a job with all peers, in turns. Returns whether there was anything to measure."""
         if not self.plan.turns(job):
             return False
         names = [name for name in self.plan.peers if not self.results[name, job].finished]
@@ -179,7 +179,7 @@ class Round:
         return bool(names)
 
     def start(self, entry: Entry, stack: ExitStack) -> str:
-        """Have a peer write its files and check what it reads: what there is to say of it."""
+        """Make a peer write its files and check the samples that it reads. Returns a line about the result."""
         jobs = self.plan.jobs
         if all(self.results[entry.name, job].finished for job in jobs):
             return f"{entry.name} is finished"
@@ -203,7 +203,7 @@ class Round:
         return f"{entry.name} has {self.sizes[entry.stored_as]:,.0f} MB, checked"
 
     def prepare(self, entry: Entry) -> None:
-        """Have the files written that a peer reads, by whoever writes them."""
+        """Make the files that a peer reads, with the peer that writes them."""
         if entry.stored_as not in self.sizes:
             with self.worker(entry.stored_as) as worker:
                 reply = worker.ask(
@@ -220,7 +220,7 @@ class Round:
         return self.folder / entry.stored_as
 
     def turn(self, name: str, job: str) -> None:
-        """Have a peer do a job once, and note what comes of it."""
+        """Run a job with a peer once, and note the result."""
         result = self.results[name, job]
         if name not in self.workers or result.failed or result.not_offered or (name, job) in self.slow:
             return
@@ -259,16 +259,16 @@ class Round:
             self.add(name, job, measure(name, self.files(entry), plan.timeout))
 
     def ask(self, name: str, do: str, **arguments: Any) -> dict[str, Any]:
-        """Have a peer's worker do something."""
+        """Send a request to the worker of a peer."""
         return self.workers[name].ask(do, self.plan.timeout + self.plan.seconds, **arguments)
 
     def add(self, name: str, job: str, value: float) -> None:
-        """Note a figure, if it is asked for."""
+        """Note a figure, if the plan includes its job."""
         if (name, job) in self.results and not self.results[name, job].finished:
             self.results[name, job].values.append(value)
 
     def note(self, name: str, jobs: Iterable[str], **reasons: str) -> None:
-        """Note why there are no figures; the reasons are named as in `Result`."""
+        """Note why figures are missing; reasons have the names of the attributes of `Result`."""
         for job in jobs:
             if self.results[name, job].finished:
                 continue
@@ -276,12 +276,12 @@ class Round:
                 setattr(self.results[name, job], kind, reason)
 
     def give_up(self, name: str, reason: str, jobs: Iterable[str]) -> None:
-        """Note that a peer has failed in all jobs that are left."""
+        """Note that a peer has failed in all remaining jobs."""
         self.workers.pop(name, None)
         self.note(name, jobs, failed=reason)
 
     def jobs_after(self, job: str) -> Iterator[str]:
-        """The jobs that have not begun."""
+        """The jobs that have not started."""
         jobs = list(self.plan.jobs)
         return iter(jobs[jobs.index(job) + 1 :])
 
@@ -289,12 +289,12 @@ class Round:
 def run(
     plan: Plan, before: Sequence[Result] = (), done: Callable[[list[Result]], None] = lambda results: None
 ) -> list[Result]:
-    """Measure what is asked for, dataset by dataset.
+    """Measure one dataset after the other.
 
     Parameters:
         plan: what to measure.
-        before: results of an earlier run; what is finished is not measured again, and all others are kept.
-        done: gets the results so far after each job.
+        before: results of an earlier run; finished jobs are not measured again, and all results are kept.
+        done: called with all results after each job.
     """
     rounds = [Round(plan, dataset, before) for dataset in plan.datasets]
 

@@ -11,11 +11,11 @@ from benchmarks.peers.contract import Sample
 
 BY_NAME = {dataset.name: dataset for dataset in DATASETS}
 LABEL_BYTES = 8
-HEAD = 1000  # samples that tell how large all are
+HEAD = 1000  # samples from which the mean size is computed
 
 
 def samples(name: str, n: int) -> Iterator[Sample]:
-    """The samples of a dataset; its first ones do not depend on ``n`` alone, but on nothing else."""
+    """The samples of a dataset."""
     return BY_NAME[name].samples(n)
 
 
@@ -33,7 +33,7 @@ def mean_bytes(name: str, n: int) -> float:
 
 @cache
 def fitting(name: str, gigabytes: float) -> int:
-    """How many samples of a dataset have so many bytes; all, or a number of two digits that count."""
+    """Number of samples of a dataset with this many bytes in total: all, or a number with two significant digits."""
     n = BY_NAME[name].n
     head = min(n, HEAD)
     most = int(gigabytes * 1e9 * head / sum(map(sample_bytes, islice(samples(name, n), head))))

@@ -1,4 +1,4 @@
-"""The worker processes, as the command sees them: requests with time limits, and a clear end."""
+"""The worker processes, as the command uses them: requests with time limits, and a defined end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STOP_SECONDS = 5.0
 
 
 class Failed(Exception):  # noqa: N818 - an answer too
-    """A peer did not do what it offers; the message says how it failed."""
+    """A peer has failed; the message describes how."""
 
 
 class WorkerLost(Failed):
@@ -27,19 +27,19 @@ class WorkerLost(Failed):
 
 
 def environment() -> dict[str, str]:
-    """Variables of the processes: this package is found wherever they run, and nothing calls home."""
+    """Environment variables of the processes: the path of this package, and settings that disable telemetry."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     quiet = {"HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1", "LITDATA_DISABLE_VERSION_CHECK": "1"}
     return {**os.environ, "PYTHONPATH": path, **quiet}
 
 
 class Worker:
-    """One process of `benchmarks.peers.worker`, in a process group of its own.
+    """One process of `benchmarks.peers.worker`, in a separate process group.
 
     Parameters:
         name: of the peer.
-        log: file that gets all it prints.
-        module: what runs in it.
+        log: file for its output.
+        module: the module that runs in it.
     """
 
     def __init__(self, name: str, log: Path, module: str = "benchmarks.peers.worker") -> None:
@@ -58,12 +58,12 @@ class Worker:
         self.unread = b""
 
     def ask(self, do: str, timeout: float, **arguments: Any) -> dict[str, Any]:
-        """Have something done.
+        """Send a request and wait for the answer.
 
         Raises:
-            Failed: it went wrong, and the worker is still there.
+            Failed: the request failed, and the worker still runs.
             WorkerLost: it died, or did not answer within ``timeout`` seconds and was killed.
-            NotOffered: the peer does not do this.
+            NotOffered: the peer does not support this.
         """
         from benchmarks.peers.contract import NotOffered
 
@@ -111,7 +111,7 @@ class Worker:
         return f"its process {how}" + (f": {last}" if last else "")
 
     def close(self) -> None:
-        """Let the process end; kill it if it does not."""
+        """End the process; kill it if it does not end."""
         if self.process.stdin is not None:
             with contextlib.suppress(OSError):
                 self.process.stdin.close()
@@ -120,7 +120,7 @@ class Worker:
         self.kill()
 
     def kill(self) -> None:
-        """End the process and all that it started."""
+        """Kill the process and all processes that it started."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()

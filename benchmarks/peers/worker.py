@@ -1,6 +1,6 @@
-"""A process for one peer: does what lines of JSON on standard input ask for, and answers on standard output.
+"""A process for one peer, which receives requests as lines of JSON on standard input and answers on standard output.
 
-Each peer has its own, as some import whole frameworks, start threads, and settle things for the whole process.
+Each peer has a separate process, because some import frameworks, start threads, and change settings of the process.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PIECE = 8 << 20
 
 
 class Service:
-    """What a worker does; each method is a request.
+    """The requests of a worker, one per method.
 
     Parameters:
         name: of the peer.
@@ -42,11 +42,11 @@ class Service:
 
     @property
     def peer(self) -> Peer:
-        """The peer; imported when it is first asked for, so that a failure is an answer."""
+        """The peer; imported on first use, so that a failure becomes an answer."""
         return load(self.name)
 
     def prepare(self, dataset: str, n: int, folder: str) -> dict[str, Any]:
-        """Write the samples, unless they are there already."""
+        """Write the samples, unless they exist."""
         target = Path(folder)
         if not (target / READY).exists():
             shutil.rmtree(target, ignore_errors=True)
@@ -66,7 +66,7 @@ class Service:
         return {}
 
     def check(self, dataset: str, n: int) -> dict[str, Any]:
-        """Compare what the reader gives with the source."""
+        """Compare the samples of the reader with the source."""
         check(self.opened(), dataset, n)
         return {}
 
@@ -78,7 +78,7 @@ class Service:
         return dataclasses.asdict(measure(job, self.opened(), seconds))
 
     def write(self, dataset: str, n: int, folder: str) -> dict[str, Any]:
-        """Write samples that lie in memory into a folder that is removed again: samples a second."""
+        """Write samples from memory into a folder, which is then removed. Returns samples per second."""
         samples = list(source.samples(dataset, n))
         Path(folder).mkdir(parents=True, exist_ok=True)
         gc.collect()
@@ -86,7 +86,7 @@ class Service:
         return {"rate": n / self.written(samples, folder)}
 
     def written(self, samples: list[Sample], folder: str) -> float:
-        """Seconds that it takes to write samples into a folder that is removed again."""
+        """Seconds for writing samples into a folder, which is then removed."""
         peer = self.peer
         with tempfile.TemporaryDirectory(dir=folder, prefix=f"write-{self.name}-") as target:
             started = time.perf_counter()
@@ -108,7 +108,7 @@ class Service:
 
 
 def disk_bytes(folder: Path) -> int:
-    """Bytes that the files of a folder have on the disk, but for the mark that they are complete."""
+    """Bytes of the files of a folder on the disk, without the file that marks them as complete."""
     files = [path for path in folder.rglob("*") if path.is_file() and path.name != READY]
     return sum(path.stat().st_blocks * 512 for path in files)
 
@@ -122,7 +122,7 @@ def warm(path: Path) -> None:
 
 
 def answer(act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What came of a request."""
+    """The result of a request."""
     try:
         return {"status": "done", **act()}
     except NotOffered as reason:
@@ -133,7 +133,7 @@ def answer(act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def serve(service: Service, requests: TextIO, answers: TextIO) -> None:
-    """Answer requests until there are no more."""
+    """Answer requests until the input ends."""
     for line in requests:
         request = json.loads(line)
         act = getattr(service, request.pop("do"))
@@ -142,7 +142,7 @@ def serve(service: Service, requests: TextIO, answers: TextIO) -> None:
 
 
 def main() -> None:
-    """Serve on standard input and output. What a peer prints goes to standard error."""
+    """Serve on standard input and output. The output of a peer is sent to standard error."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     service = Service(sys.argv[1])

@@ -1,1 +1,1 @@
-"""How ddfast behaves as the work grows: `python -m benchmarks.scaling`."""
+"""Scaling of ddfast: `python -m benchmarks.scaling`."""

@@ -1,9 +1,9 @@
-"""Measure how ddfast behaves as the work grows: batches, samples, datasets and the number of shards.
+"""Measure how ddfast scales with the size of batches, samples and datasets, and with the number of shards.
 
 Every point is measured in fresh processes, on one processor and on two, with the files in the page cache: reading
-batches of columns in order and at random, memory above the start, opening, and looking keys up. Sweeps take turns;
-medians. docs/scaling.md says what there is to see. Run it from the root of the repository. The datasets take
-5 GB of disk and stay there.
+batches of columns in order and at random, memory above the start, opening, and looking keys up. Sweeps take turns.
+Prints medians; docs/scaling.md explains them. Run the command from the root of the repository. The datasets take
+5 GB of disk and are kept.
 
 Example:
   python -m benchmarks.scaling --data /tmp/ddfast-data --json scaling.json --plot docs/scaling.png
@@ -41,22 +41,30 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     names = [sweep.name for sweep in SWEEPS]
-    add_choice(parser, "--sweeps", names, f"what grows: {', '.join(names)}")
+    add_choice(parser, "--sweeps", names, f"sweeps to run: {', '.join(names)}")
     add_data_argument(parser)
-    parser.add_argument("--most", type=positive(int), help="leave out what is larger (default: nothing)")
-    parser.add_argument("--repeats", type=positive(int), default=5, help="processes a point (default: 5)")
-    parser.add_argument("--seconds", type=positive(float), default=0.5, help="time of a rate (default: 0.5)")
     parser.add_argument(
-        "--processors", type=positive(int), nargs="+", default=[1, 2], help="numbers of them (default: 1 2)"
+        "--most", type=positive(int), help="leave out points with larger values (default: no limit)"
+    )
+    parser.add_argument("--repeats", type=positive(int), default=5, help="processes per point (default: 5)")
+    parser.add_argument(
+        "--seconds", type=positive(float), default=0.5, help="duration of one measurement (default: 0.5)"
+    )
+    parser.add_argument(
+        "--processors",
+        type=positive(int),
+        nargs="+",
+        default=[1, 2],
+        help="numbers of processors to measure with (default: 1 2)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures into this file")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables into this file")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the figure")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="write the plot into this file")
     return parser
 
 
 def chosen(args: argparse.Namespace) -> Iterator[tuple[Sweep, Point]]:
-    """The points that are asked for."""
+    """The points that the options select."""
     for sweep in SWEEPS:
         for point in sweep.points:
             if sweep.name in args.sweeps and (args.most is None or point.x <= args.most):
@@ -66,7 +74,7 @@ def chosen(args: argparse.Namespace) -> Iterator[tuple[Sweep, Point]]:
 def measured(
     files: Sequence[Path], point: Point, processors: Sequence[int], seconds: float
 ) -> dict[str, float]:
-    """The figures of one point, from a process of its own."""
+    """The figures of one point, from a new process."""
     request = {
         "files": [str(path.resolve()) for path in files],
         "sharded": point.sharded,
@@ -81,7 +89,7 @@ def measured(
 
 
 def points(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """A row without figures for each point and number of processors; its dataset is written if it is not there."""
+    """A row without figures for each point and number of processors; its dataset is written if it does not exist."""
     rows = []
     for sweep, point in tqdm(list(chosen(args)), desc="datasets", leave=False, disable=None):
         files = point.files(args.data)
@@ -93,7 +101,7 @@ def points(args: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def run(args: argparse.Namespace, done: Callable[[list[dict[str, Any]]], None]) -> list[dict[str, Any]]:
-    """The rows with the figures of all processes; ``done`` gets them after each turn."""
+    """The rows with the figures of all processes; ``done`` is called with them after each turn."""
     allowed = sorted(os.sched_getaffinity(0))
     rows = points(args)
     for turn in range(1, args.repeats + 1):
@@ -112,12 +120,12 @@ def run(args: argparse.Namespace, done: Callable[[list[dict[str, Any]]], None]) 
 
 
 def plain(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What of the rows is shown."""
+    """The rows that are shown."""
     return [{name: row[name] for name in row if name not in ("files", "point")} for row in rows]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print, and write what is asked for."""
+    """Measure, print, and write the requested files."""
     args = parser().parse_args(arguments)
     if max(args.processors) > len(os.sched_getaffinity(0)):
         raise SystemExit(f"--processors {max(args.processors)}: there are {len(os.sched_getaffinity(0))}")

@@ -1,4 +1,4 @@
-"""The picture of the sweeps: a row for what grows, a column for what is measured."""
+"""The plot of the sweeps: one row per sweep, one column per figure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ACROSS, PANEL, ROW, TOP, BOTTOM = 4, 3.0, 2.0, 1.0, 0.75  # panels, inches
 
 
 def plot(path: Path, rows: Sequence[Row], note: str) -> None:
-    """Draw all sweeps that have rows."""
+    """Draw all sweeps that have results."""
     panels = [(sweep, column, found) for sweep, found in by_sweep(rows).items() for column in shown(sweep)]
     down = -(-len(panels) // ACROSS)
     height = TOP + BOTTOM + ROW * down
@@ -41,8 +41,8 @@ def plot(path: Path, rows: Sequence[Row], note: str) -> None:
     for axes, panel in zip(grid, panels, strict=False):
         draw(axes, *panel)
     put_legend(picture, rows, height)
-    picture.text(0.012, 1 - 0.3 / height, "As the work grows", fontsize=14, fontweight="bold", color=INK)
-    about = "batches of columns, warm page cache; float32[16] where batches grow, little but a key where numbers do"
+    picture.text(0.012, 1 - 0.3 / height, "Scaling", fontsize=14, fontweight="bold", color=INK)
+    about = "batches of columns, warm page cache; float32[16] for batch sizes, keys and labels for numbers"
     picture.text(0.012, 1 - 0.5 / height, about, fontsize=9, color=FAINT)
     picture.text(0.012, 0.1 / height, note, fontsize=7.5, color=FAINT)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,12 +50,12 @@ def plot(path: Path, rows: Sequence[Row], note: str) -> None:
 
 
 def shown(sweep: Sweep) -> list[str]:
-    """The columns that a sweep has."""
+    """The figures that a sweep shows."""
     return [column for column, lines in COLUMNS.items() if lines[0][0] in sweep.figures]
 
 
 def draw(axes: Axes, sweep: Sweep, column: str, rows: Sequence[Row]) -> None:
-    """One panel: a colour for a figure, a style for a number of processors."""
+    """One panel: one colour per figure, one line style per number of processors."""
     for name, color in COLUMNS[column]:
         for style, processors in zip(STYLES, counts(rows), strict=False):
             points = [row for row in rows if row["processors"] == processors]
@@ -86,7 +86,7 @@ def counts(rows: Sequence[Row]) -> list[int]:
 
 
 def short(number: float) -> str:
-    """A number beside an axis: 0.5, 64, 1,024, 10 k, 1 M."""
+    """A number at an axis: 0.5, 64, 1,024, 10 k, 1 M."""
     for least, size, unit in ((1e9, 1e9, " G"), (1e6, 1e6, " M"), (1e4, 1e3, " k")):
         if number >= least * (1 - 1e-9):
             return f"{number / size:g}{unit}"
@@ -94,7 +94,7 @@ def short(number: float) -> str:
 
 
 def put_legend(picture: Figure, rows: Sequence[Row], height: float) -> None:
-    """What colours and styles mean, at the top on the right."""
+    """The legend of colours and styles, at the top right."""
     handles: list[Any] = [
         Line2D([], [], color=ACCENT, label="in order; open"),
         Line2D([], [], color=WARM, label="at random; first lookup"),

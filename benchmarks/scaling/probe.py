@@ -41,7 +41,7 @@ def probe(files: list[str], sharded: bool, batch: int, seconds: float) -> dict[s
 
 
 def lookups(reader: Any) -> dict[str, float]:
-    """Milliseconds of the first question where a key is, and microseconds of later ones."""
+    """Milliseconds of the first key look-up, and microseconds of later ones."""
     draw = random.Random(7)
     keys = [reader.get(draw.randrange(len(reader)))["key"] for _ in range(LOOKUPS)]
     find = reader.find_index
@@ -57,7 +57,7 @@ def lookups(reader: Any) -> dict[str, float]:
 
 
 def memory(peer: DdfastReader, batch: int, seconds: float, before: int) -> float:
-    """Own memory of the process at most above what it had, in MB, in a run of its own: looking costs time."""
+    """Peak of the process's own memory above its start, in MB; in a separate run, because measuring it takes time."""
     gc.collect()
     watcher = Watcher()
     watcher.start()
@@ -71,7 +71,7 @@ def memory(peer: DdfastReader, batch: int, seconds: float, before: int) -> float
 
 
 def main() -> None:
-    """Measure on some processors only, and print."""
+    """Measure on the selected processors, and print."""
     request = json.loads(sys.argv[1])
     os.sched_setaffinity(0, request.pop("processors"))
     print(json.dumps(probe(**request)))

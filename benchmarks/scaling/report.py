@@ -29,7 +29,7 @@ def document(facts: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def title(sweep: Sweep, name: str) -> str:
-    """What a figure of a sweep is called, with its unit."""
+    """The title of a figure of a sweep, with its unit."""
     return FIGURES[name].format("B" if sweep.in_bytes else "samples")
 
 
@@ -48,7 +48,7 @@ def tables(facts: Mapping[str, Any], rows: Sequence[Row]) -> str:
         f"{machine_line(facts)}; load before the run {facts['load_before']:.1f}. "
         f"Medians of {facts['repeats']} processes, {facts['seconds']:g} s for each rate."
     )
-    return "\n\n".join(["# Tables: as the work grows", *parts, legend]) + "\n"
+    return "\n\n".join(["# Tables: scaling", *parts, legend]) + "\n"
 
 
 def table(sweep: Sweep, rows: Sequence[Row]) -> str:

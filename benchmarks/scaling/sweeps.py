@@ -1,4 +1,4 @@
-"""What grows, how far, and in which datasets. Everything else stays as it is."""
+"""The sweeps: what grows, up to which size, and in which datasets."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ SHARDED_SAMPLES = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One place on an axis.
+    """One point of a sweep.
 
     Parameters:
-        x: what has grown this far.
-        files: makes the dataset in a folder: paths of its data files.
+        x: the value that grows.
+        files: makes the dataset in a folder and returns the paths of its data files.
         batch: samples of a batch.
-        sharded: whether the files are read by `ShardedReader`, even if it is one.
+        sharded: whether the files are read by `ShardedReader`, even if there is only one.
     """
 
     x: int
@@ -35,13 +35,13 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """One thing that grows.
+    """One quantity that grows.
 
     Parameters:
-        name: what options call it.
-        title: what the plot calls it.
-        points: in order.
-        figures: those that are shown, see `FIGURES`.
+        name: name in options.
+        title: name in tables and the plot.
+        points: the points, in order.
+        figures: the figures that are shown, see `FIGURES`.
         in_bytes: whether rates count bytes, not samples.
     """
 
@@ -58,7 +58,7 @@ def single(dataset: Dataset, folder: Path) -> list[Path]:
 
 
 def shards(number: int, folder: Path) -> list[Path]:
-    """The same samples in some files, which are datasets of their own."""
+    """The same samples in several files, each of which is a dataset."""
     each = SHARDED_SAMPLES // number
     top = folder / f"shards-{number}"
     parts = [Dataset(f"{i:04d}", "", each, partial(label_samples, first=i * each)) for i in range(number)]
@@ -66,7 +66,7 @@ def shards(number: int, folder: Path) -> list[Path]:
 
 
 def of_size(size: int) -> Point:
-    """Samples of a size, as many as are reasonable."""
+    """A reasonable number of samples of a size."""
     n = min(MOST_SAMPLES, SWEEP_BYTES // size)
     # The key and all but the bytes take about 40 bytes.
     dataset = Dataset(f"bytes{size}", f"{size:,} bytes", n, image_samples(size - 40, size - 39))
@@ -74,12 +74,12 @@ def of_size(size: int) -> Point:
 
 
 def of_number(n: int) -> Point:
-    """So many samples of little more than a key."""
+    """A number of samples with only a key and a label."""
     return Point(n, partial(single, Dataset("labels", f"{n:,} keys", n, label_samples)))
 
 
 def of_shards(number: int) -> Point:
-    """The same samples in so many shards."""
+    """The same samples in a number of shards."""
     return Point(number, partial(shards, number), sharded=True)
 
 

@@ -2,7 +2,7 @@ class Pool:
     """Blocks of memory for arenas, kept for reuse within a limit. Safe to share between threads.
 
     Parameters:
-        limit: bytes of used and kept blocks above which freed blocks go back to the system, the last one excepted.
+        limit: bytes of used and kept blocks above which freed blocks are returned to the system, except the last one.
     """
 
     def __init__(self, limit: int) -> None: ...
@@ -11,7 +11,7 @@ class Pool:
         """Bytes of blocks that live arenas hold."""
     @property
     def kept(self) -> int:
-        """Bytes of free blocks that wait for reuse."""
+        """Bytes of free blocks that are kept for reuse."""
 
 class Arena:
     """Memory of a group of batches; freed, or reused, when no view of it is left."""

@@ -23,7 +23,7 @@ cdef class Pool:
 
 cdef class Arena:
     def __init__(self):
-        raise TypeError("arenas are made by the reader that fills them")
+        raise TypeError("arenas cannot be created directly: readers create them")
 
     @staticmethod
     cdef Arena adopt(ddf_arena *ptr):
@@ -41,7 +41,7 @@ cdef class Arena:
 
 
 cdef class _View:
-    """Exporter of one stretch of memory; lives as long as a memoryview of it."""
+    """Exporter of a part of an arena's memory; exists as long as a memoryview of it."""
 
     cdef object owner
     cdef const void *data

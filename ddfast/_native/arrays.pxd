@@ -1,2 +1,2 @@
-# A numpy array of `shape` that holds anything yet.
+# An uninitialised numpy array of `shape`.
 cdef object empty(object shape, str dtype)

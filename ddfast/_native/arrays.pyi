@@ -1,1 +1,1 @@
-"""What kernels fill; for other bindings alone."""
+"""Arrays that kernels fill; used only by other bindings."""

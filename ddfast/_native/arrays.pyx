@@ -1,4 +1,4 @@
-"""What kernels fill. Numpy is imported with the first array: reading a first sample may not need it."""
+"""Arrays that kernels fill. numpy is imported with the first array: reading a sample may not need it."""
 
 cdef object new = None
 

@@ -63,7 +63,7 @@ cdef class Table:
     cdef ddf_table *ptr
     cdef readonly Arena arena
 
-    # A table that lives in `arena`.
+    # A table in the memory of `arena`.
     @staticmethod
     cdef Table wrap(ddf_table *table, Arena arena)
 

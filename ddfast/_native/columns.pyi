@@ -13,8 +13,8 @@ T_co = TypeVar("T_co", covariant=True)
 class Table:
     """The packed samples of one batch and the columns found in them; read-only; threads may share it.
 
-    Columns and samples are told by number here. `ddfast.batch` is the face of it, and states the rule that
-    gives a column its kind.
+    Columns and samples are identified by number. `ddfast.batch` is the public interface, and documents the rule
+    for the kind of a column.
     """
 
     @property
@@ -26,7 +26,7 @@ class Table:
         """Bytes of all packed samples together."""
     @property
     def raw(self) -> bool:
-        """Whether nothing but the samples' bounds is known."""
+        """Whether only the bounds of the samples are known."""
     @property
     def selected(self) -> bool:
         """Whether columns were selected by name."""
@@ -35,7 +35,7 @@ class Table:
         """Whether a sample has a field whose name is not a str; such fields are in no column of the table."""
     @property
     def reserved(self) -> bool:
-        """Whether a sample has a field ``b"nd"`` or ``b"complex"``: only decoding tells if it is a map."""
+        """Whether a sample has a field ``b"nd"`` or ``b"complex"``: only decoding determines whether it is a map."""
     @property
     def names(self) -> list[str]:
         """Names of the columns, in order of first appearance or of selection."""
@@ -59,11 +59,11 @@ class Table:
     def joined(self, rows: range) -> tuple[Buffer, npt.NDArray[np.uint64]]:
         """Packed samples of these rows, one after the other, and where each ends; uint64, shape ``(len(rows),)``.
 
-        The buffer is a view where the samples lie so in memory, and a copy otherwise.
+        The buffer is a view if the samples are consecutive in memory, and a copy otherwise.
         """
 
     def decode(self, row: int, decoder: Decoder) -> Any:
-        """The sample as object. A `KernelError` names the row as its item."""
+        """The decoded sample. The `item` of a `KernelError` is the row."""
 
     def decode_run(self, start: int, stop: int, room: int, decoder: Decoder) -> list[Any]:
         """Samples from `start` on as objects: at least one, up to `stop`, until they take `room` bytes packed.
@@ -75,13 +75,13 @@ class Table:
         """Copies of as many packed samples."""
 
     def decode_value(self, column: int, row: int, decoder: Decoder) -> Any:
-        """One field of one sample, None where it is missing. Errors count from the sample's start."""
+        """One field of one sample, or None if it is missing. Positions in errors count from the start of the sample."""
 
     def view_buffers(self, column: int) -> tuple[memoryview, list[memoryview]]:
         """A ``str`` or ``bytes`` column in Arrow's layout: 16-byte views, and the buffers they point into."""
 
 class Column(Generic[T_co]):
-    """A sequence of a batch's values that are made when they are asked for. Slices share memory."""
+    """A sequence of a batch's values that are made on access. Slices share memory."""
 
     table: Table
     def __len__(self) -> int: ...
@@ -104,14 +104,14 @@ class BytesColumn(Column[memoryview]):
     """Byte strings; an item is a read-only view into the arena, which it keeps alive."""
 
 class ViewsColumn(Column[npt.NDArray[Any]]):
-    """Arrays of different dtypes or shapes; items are read-only, over the packed samples, rarely aligned."""
+    """Arrays of different dtypes or shapes; items are read-only views of the packed samples, usually not aligned."""
 
 class ObjectColumn(Column[Any]):
-    """Values of any type, decoded when they are first asked for and kept from then on.
+    """Values of any type, decoded on first access and kept from then on.
 
     Parameters:
         n: number of values.
-        decode: gives the value of a row.
+        decode: returns the value of a row.
     """
 
     def __init__(self, n: int, decode: Callable[[int], Any]) -> None: ...
@@ -128,9 +128,9 @@ def build_table(
     Parameters:
         samples: one msgpack message each.
         names: the columns to make; None for all.
-        pool: where the memory comes from; its own by default.
-        raw: look at nothing, make no columns.
+        pool: provides the memory; by default a new pool.
+        raw: check nothing and make no columns.
 
     Raises:
-        KernelError: a sample is damaged (``item`` says which, ``pos`` where), or there are too many fields.
+        KernelError: a sample is damaged (``item`` is its number, ``pos`` the position), or there are too many fields.
     """

@@ -51,7 +51,7 @@ cdef cnp.dtype dtype_of(const uint8_t *name, size_t size):
 
 
 cdef object array_at(Arena owner, const void *data, cnp.dtype dtype, int ndim, cnp.npy_intp *dims, bint writable):
-    """An array over memory of the arena; numpy works out by itself whether it is aligned."""
+    """An array over memory of the arena; numpy determines whether it is aligned."""
     Py_INCREF(dtype)  # the call takes one over
     array = PyArray_NewFromDescr(
         &PyArray_Type, dtype, ndim, dims, NULL, <void *>data, cnp.NPY_ARRAY_WRITEABLE if writable else 0, NULL)
@@ -65,7 +65,7 @@ cdef inline object text(const ddf_slice *span):
 
 cdef class Table:
     def __init__(self):
-        raise TypeError("tables are made by the reader that fills them, or by build_table")
+        raise TypeError("tables cannot be created directly: readers and build_table create them")
 
     @staticmethod
     cdef Table wrap(ddf_table *table, Arena arena):
@@ -125,7 +125,7 @@ cdef class Table:
         cdef uint8_t *data
         if n == 0:
             return b"", np.empty(0, np.uint64)
-        sample_of(self, rows[0]), sample_of(self, rows[n - 1])  # rows in between lie within
+        sample_of(self, rows[0]), sample_of(self, rows[n - 1])  # the rows in between are within
         ends = np.empty(n, np.uint64)
         cdef uint64_t[::1] stops = ends
         with nogil:
@@ -208,7 +208,7 @@ cdef class Table:
         cdef ddf_column *it = column_of(self, column)
         cdef uint64_t at, size = self.ptr.region.size
         if it.kind != DDF_COLUMN_STR and it.kind != DDF_COLUMN_BYTES:
-            raise ValueError("only str and bytes columns lie in views")
+            raise ValueError("only str and bytes columns have view buffers")
         windows = [
             view(self.arena, self.ptr.region.data + at, min(size - at, 3 * <uint64_t>DDF_WINDOW))
             for at in range(0, size, <uint64_t>DDF_WINDOW)
@@ -245,7 +245,7 @@ cdef object stacked(Table table, ddf_column *column):
 
 cdef class Column:
     def __init__(self):
-        raise TypeError("columns are made by their batch")
+        raise TypeError("columns cannot be created directly: batches create them")
 
     @classmethod
     def __class_getitem__(cls, item):
@@ -265,7 +265,7 @@ cdef class Column:
         if i < 0:
             i += self.n
         if i < 0 or i >= self.n:
-            raise IndexError(f"item {index} of a column of {self.n}")
+            raise IndexError(f"index {index} out of range: the column has {self.n:,} values")
         return self.item(self.start + i * self.step)
 
     def __iter__(self):
@@ -285,7 +285,7 @@ cdef class Column:
 
     def __array__(self, dtype=None, copy=None):
         if copy is False:
-            raise ValueError("values of this column have no array to share")
+            raise ValueError("the values of this column are not in an array: a copy is needed")
         array = np.empty(self.n, dtype=object)
         for i, value in enumerate(self.tolist()):
             array[i] = value
@@ -368,7 +368,7 @@ Sequence.register(Column)
 
 
 cdef ddf_slice *place(ddf_arena *arena, list items) except NULL:
-    """Copy byte strings into the arena, one after the other, and their spans behind them."""
+    """Copy byte strings into the arena, one after the other, followed by their spans."""
     cdef size_t n = len(items), size = sum([len(item) for item in items])
     cdef uint8_t *at = <uint8_t *>ddf_arena_alloc(arena, size + 1, 1, 0)
     cdef ddf_slice *spans = <ddf_slice *>ddf_arena_alloc(arena, (n + 1) * sizeof(ddf_slice), 8, 0)

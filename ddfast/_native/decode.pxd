@@ -8,7 +8,7 @@ cdef enum:
     KEY_SLOTS = 256
 
 
-# A map key that has been seen: owned text, and a digest of its bytes that tells most misses at once.
+# A map key that has been seen: owned text, and a digest of its bytes that detects most misses at once.
 cdef struct key_slot:
     uint64_t digest
     PyObject *text
@@ -20,13 +20,13 @@ cdef class Decoder:
     cdef key_slot[KEY_SLOTS] keys
     cdef NdDecoder special
 
-    # The message that fills [p, p + size); bytes after it are refused.
+    # The message that is all of [p, p + size).
     cdef object decode(self, const uint8_t *p, uint64_t size)
 
     # The same, where a binary's payload of `landed` was read into that object and not to its place at `at`.
     cdef object decode_landed(self, const uint8_t *p, uint64_t size, bytes landed, const uint8_t *at)
 
-    # The value at `p`; what follows it before `end` is not looked at. Positions in errors count from `p`.
+    # The value at `p`; bytes between its end and `end` are ignored. Positions in errors count from `p`.
     cdef object decode_value(self, const uint8_t *p, const uint8_t *end)
 
     cdef PyObject *run(self, const uint8_t **p, const uint8_t *end, PyObject *landed, const uint8_t *at) except NULL

@@ -5,12 +5,12 @@ from typing_extensions import Buffer
 class Decoder:
     """Turns msgpack messages into the objects that ``datadings.tools.msgpack.unpackb`` gives for them.
 
-    Arrays, numpy scalars and complex numbers in msgpack-numpy's layout become what they were; arrays are
+    Arrays, numpy scalars and complex numbers in msgpack-numpy's layout are restored; arrays are
     read-only copies that do not keep the buffer alive. A decoder remembers map keys and dtypes that it has
     seen, within fixed bounds, so one decoder should serve a whole dataset. It may be shared between threads.
 
     Parameters:
-        allow_pickle: unpickle arrays of dtype object. Unpickling runs whatever code the file asks for.
+        allow_pickle: unpickle arrays of dtype object. Unpickling runs any code that the file contains.
     """
 
     def __init__(self, *, allow_pickle: bool = False) -> None: ...
@@ -22,7 +22,7 @@ class Decoder:
         """Decode a buffer that holds exactly one message.
 
         Raises:
-            KernelError: the bytes are damaged, or stand for a value that cannot be built (code ``E_VALUE``);
+            KernelError: the bytes are damaged, or represent a value that cannot be built (code ``E_VALUE``);
                 with the position of the offending value in the buffer.
             PickleRefusedError: the message holds a pickled array and ``allow_pickle`` is false.
         """
@@ -30,9 +30,9 @@ class Decoder:
     def unpack_run(self, messages: list[Any], start: int, room: int) -> list[Any]:
         """Decode bytes objects from `start` on: at least one, until they take `room` bytes.
 
-        Ends early before one that is damaged, or no bytes object, and raises only if that is the first.
+        Ends early before an item that is damaged or not a bytes object, and raises only if that is the first.
 
         Raises:
             KernelError, PickleRefusedError: as `unpack`, for the first message.
-            TypeError: the first item is no bytes object.
+            TypeError: the first item is not a bytes object.
         """

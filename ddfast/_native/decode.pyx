@@ -1,4 +1,4 @@
-"""Messages to Python objects, equal to what msgpack and msgpack-numpy give.
+"""Messages to Python objects, equal to the results of msgpack and msgpack-numpy.
 
 One loop builds a message with an explicit stack, so that nesting costs no C stack beyond the 48 kB of `builder`.
 Map keys and dtypes come from small caches; arrays, scalars and complex numbers in the layout that msgpack-numpy
@@ -16,10 +16,10 @@ from ddfast._native.status cimport DDF_E_DEPTH, DDF_E_TRAILING, DDF_E_TRUNCATED,
 
 from ddfast.errors import KernelError, PickleRefusedError
 
-# Failures that name their cause already, or are not the message's fault.
+# Failures that already describe their cause, or are not caused by the message.
 cdef tuple PASSED_ON = (KernelError, PickleRefusedError, MemoryError, RecursionError)
 
-# The C API with plain pointers: what the stack of the builder owns is released in one place.
+# The C API with plain pointers: the references on the stack of the builder are released in one place.
 cdef extern from "Python.h":
     PyObject *Py_None
     PyObject *Py_True
@@ -53,10 +53,10 @@ cdef extern from "ddf_common.h":
     uint64_t ddf_load64(const uint8_t *)
 
 cdef enum:
-    KEY_LIMIT = 64  # bytes of a key worth remembering
-    INTERN_LIMIT = 4096  # strings a decoder interns in its life; some Pythons never free them
+    KEY_LIMIT = 64  # longest key in bytes that is remembered
+    INTERN_LIMIT = 4096  # strings that one decoder interns; some versions of Python never free them
 
-# An array or a map whose items are on the way.
+# An array or a map that is not complete yet.
 cdef struct frame:
     PyObject *items
     PyObject *key  # of a map, waiting for its value
@@ -65,13 +65,13 @@ cdef struct frame:
     uint32_t left
     uint32_t filled
     bint is_map
-    bint special  # a key of msgpack-numpy's turned up
+    bint special  # it has a key of msgpack-numpy's maps
 
 cdef struct builder:
     const uint8_t *base
     const uint8_t *end
-    const uint8_t *at  # the value at fault, should building it fail
-    uint64_t owed  # values still to come; each takes a byte at least, so this bounds every allocation
+    const uint8_t *at  # the value that is being built, for errors
+    uint64_t owed  # values that are missing; each takes at least one byte, so this limits every allocation
     uint32_t depth
     PyObject *landed  # borrowed: the bytes object that already holds the payload at `landed_at`
     const uint8_t *landed_at  # NULL: there is none
@@ -129,7 +129,7 @@ cdef class Decoder:
         return take(self.run(&p, end, NULL, NULL))
 
     cdef PyObject *run(self, const uint8_t **p, const uint8_t *end, PyObject *landed, const uint8_t *at) except NULL:
-        """Build the value at `p[0]` and move `p[0]` behind it."""
+        """Build the value at `p[0]` and advance `p[0]` to its end."""
         cdef builder b
         b.base = b.at = p[0]
         b.end = end
@@ -162,7 +162,7 @@ cdef void unwind(builder *b) noexcept:
 
 
 cdef int damaged(builder *b, int status) except -1:
-    """Raise the error of a damaged message; the scanner names the same code and place whoever finds the damage."""
+    """Raise the error of a damaged message, with the code and place that the scanner reports for it."""
     cdef ddf_err err
     check(ddf_msgpack_check(b.base, b.end - b.base, 1, &err), &err)
     raise KernelError(status, "message cannot be decoded", 0, b.at - b.base)
@@ -244,7 +244,7 @@ cdef PyObject *open_container(builder *b, const ddf_token *token, const uint8_t 
 
 
 cdef bint attach(Decoder self, builder *b, PyObject **value) except -1:
-    """Hand a value to the container that waits for it, and that one to its own when it is full.
+    """Add a value to the innermost open container, and a container that is full to the one around it.
 
     True when the value that was built is the message itself.
     """
@@ -294,7 +294,7 @@ cdef inline PyObject *text(builder *b, const ddf_token *token) except NULL:
 
 
 cdef inline uint64_t digest(const uint8_t *p, uint32_t size) noexcept:
-    """A number that tells most strings apart. Fixed-size loads that may overlap: copying a tail byte by byte stalls."""
+    """A number that differs for most strings. Fixed-size loads that may overlap: copying a tail byte by byte stalls."""
     cdef uint64_t mixed = size
     cdef uint32_t i = 0
     while size > i + 8:
@@ -369,7 +369,7 @@ cdef object nd_decode = None
 
 
 cdef PyObject *convert(Decoder self, PyObject *owned) except NULL:
-    """What a map with msgpack-numpy's keys stands for, by the general rules."""
+    """The value of a map with msgpack-numpy's keys, by the general rules."""
     global nd_decode
     source = take(owned)
     if nd_decode is None:

@@ -10,22 +10,22 @@ from ddfast._native.order import Order
 from ddfast._native.shards import Shards
 
 class Fetch:
-    """One group of batches on its way. Dropping it gives up what is not read yet.
+    """One group of batches that is being fetched. Dropping it cancels the remaining reads.
 
     Parameters:
         engine: the queue that reads it.
-        shards: the data files, and where the samples lie in them.
-        pool: where its memory comes from.
-        indices: fetch these samples; shape ``(count,)``. Or:
-        order: fetch the samples at positions of this order, beginning with
-        first: the position of the first batch, and
-        stride: positions from the start of one batch to that of the next,
-        count: samples in all.
+        shards: the data files, and the positions of the samples in them.
+        pool: provides the memory.
+        indices: the samples to fetch; shape ``(count,)``. Or None:
+        order: fetch the samples at positions of this order.
+        first: position of the first batch in the order.
+        stride: positions from the start of one batch to the start of the next.
+        count: number of samples in all batches.
         batch_size: samples of every batch but the last.
-        columns: names of the columns wanted; None for all.
-        tables: False for samples without columns, which are not looked at.
-        max_gap: samples no further apart in the file than this many bytes share a read.
-        max_read: bytes of one read at most.
+        columns: names of the columns to make; None for all.
+        tables: False to make no columns and check no samples.
+        max_gap: the coalescing distance: samples at most this many bytes apart in the file share a read.
+        max_read: maximum size of one read in bytes.
     """
 
     first: int
@@ -49,7 +49,7 @@ class Fetch:
         max_read: int,
     ) -> None: ...
     def submit(self) -> None:
-        """Hand it to the engine.
+        """Submit the fetch to the engine.
 
         Raises:
             RuntimeError: it was submitted or run before.
@@ -58,22 +58,22 @@ class Fetch:
         """Instead of `submit`: read in the calling thread what is cached, and wait for the rest.
 
         Returns:
-            False if it is not done after `timeout` seconds; go on with `wait`.
+            False if it is not done after `timeout` seconds; continue with `wait`.
         """
     def wait(self, timeout: float) -> bool:
         """Block for at most `timeout` seconds. Returns whether it is done."""
     @property
     def done(self) -> bool:
-        """Whether all is read and built, or has failed."""
+        """Whether all batches are read and built, or the fetch has failed."""
     @property
     def held(self) -> int:
         """Bytes of memory that it holds so far."""
     @property
     def waited(self) -> int:
-        """Bytes that were in no cache and had to be waited for."""
+        """Bytes that were not cached, so that the fetch waited for them."""
     @property
     def cost(self) -> tuple[int, int, int]:
-        """Bytes that it read, in how many reads, and how many reads were saved because samples share one.
+        """Number of bytes read, of reads, and of reads that were saved because samples share one.
 
         Raises:
             RuntimeError: it is not done yet.
@@ -81,11 +81,11 @@ class Fetch:
     def __len__(self) -> int:
         """Number of batches."""
     def check(self) -> None:
-        """Raise what made the whole fetch fail, if anything.
+        """Raise the error that made the whole fetch fail, if there is one.
 
         Raises:
-            KernelError: a file was cut or changed (`item` is the shard, `pos` the position in its data file), or the
-                fetch cancelled.
+            KernelError: a file was truncated or changed (`item` is the shard, `pos` the position in its data file), or
+                the fetch was cancelled.
             OSError: a file cannot be read; with `item` and `pos` as above.
             RuntimeError: it is not done yet.
         """
@@ -93,11 +93,11 @@ class Fetch:
         """Samples and columns of one batch.
 
         Raises:
-            KernelError: a sample of the batch is damaged: `item` counts in the batch, `pos` in the sample. Or as
-                `check`.
+            KernelError: a sample of the batch is damaged; `item` is its number in the batch, `pos` the byte in it. Or
+                as `check`.
         """
     def indices(self, batch: int) -> NDArray[np.int64]:
-        """Indices of the samples of one batch, in their order; known even where reading them failed.
+        """Indices of the samples of one batch, in their order; known even if reading them failed.
 
         Raises:
             KernelError: there was no memory for the batch.

@@ -1,4 +1,4 @@
-"""One group of batches on its way."""
+"""One group of batches that is being fetched."""
 
 import numpy as np
 
@@ -33,7 +33,7 @@ cdef class Fetch:
         elif order is not None:
             request.order = order.spec
         if count == 0 or batch_size == 0 or max_read == 0 or (indices is None and order is None):
-            raise ValueError("a fetch takes at least one sample, from indices or from an order")
+            raise ValueError("a fetch needs at least one sample, from either indices or an order")
         request.first, request.stride, request.count, request.batch_size = first, stride, count, batch_size
         request.tables, request.max_gap, request.max_read = tables, max_gap, max_read
         self.engine, self.shards, self.order = engine, shards, order
@@ -102,7 +102,7 @@ cdef class Fetch:
         cdef ddf_table *table
         self.check()
         if batch >= ddf_fetch_batches(self.ptr):
-            raise IndexError(f"the fetch has {len(self)} batches, none at {batch}")
+            raise IndexError(f"batch {batch} out of range: the fetch has {len(self)} batches")
         table = ddf_fetch_table(self.ptr, batch, &err)
         if table == NULL:
             check(err.code, err)
@@ -137,7 +137,7 @@ cdef class Fetch:
 
 
 cdef int create(ddf_fetch_request *request, list names, ddf_fetch **out) except? -1:
-    """Build the fetch, with the names of the wanted columns (None: all) as the kernel takes them."""
+    """Build the fetch, with the names of the selected columns (None: all) in the form that the kernel requires."""
     cdef ddf_slice *slices = NULL
     cdef size_t i
     request.names, request.names_n = NULL, 0

@@ -23,13 +23,13 @@ class File:
         """`size` bytes from `offset` on.
 
         Raises:
-            ValueError: the range lies outside the file.
-            KernelError: the file was cut (E_CHANGED, E_EOF).
+            ValueError: the range is outside the file.
+            KernelError: the file was truncated (E_CHANGED, E_EOF).
             OSError: it cannot be read.
         """
 
 def is_local(fd: int) -> bool:
-    """Whether an open file lies on a local disk or in memory."""
+    """Whether an open file is on a local disk or in memory."""
 
 def start_writeback(fd: int, offset: int, size: int) -> None:
-    """Ask the system to begin to write a range of a file to the disk. Does not wait, and promises nothing."""
+    """Request that the system begins to write a range of a file to the disk. Does not wait, and guarantees nothing."""

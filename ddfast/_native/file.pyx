@@ -7,7 +7,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from ddfast._native.status cimport check
 
 
-# In the place of a path.
+# Passed instead of a path.
 cdef object REMOTE = object()
 
 
@@ -42,7 +42,7 @@ cdef class File:
 
     def read(self, uint64_t offset, size_t size):
         if offset > ddf_file_size(self.ptr) or size > ddf_file_size(self.ptr) - offset:
-            raise ValueError(f"bytes {offset:,} to {offset + size:,} lie outside the file")
+            raise ValueError(f"bytes {offset:,} to {offset + size:,} are outside of the file")
         data = PyBytes_FromStringAndSize(NULL, size)
         read_into(self.ptr, <uint8_t *>PyBytes_AS_STRING(data), size, offset)
         return data

@@ -12,7 +12,7 @@ cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
 
 
-# Strings worked on at a time, so that bulk calls need little memory.
+# Strings that are processed at a time, so that bulk calls need little memory.
 cdef enum:
     CHUNK = 1024
 
@@ -67,7 +67,7 @@ def bloom_add(uint8_t[::1] filter not None, uint64_t probes, list keys not None)
     cdef uint64_t bits = 8 * <uint64_t>filter.shape[0]
     cdef size_t start, count, i, n
     if bits == 0:
-        raise ValueError("a filter without bits holds no keys")
+        raise ValueError("the filter must have at least one bit")
     held = tuple(keys)  # another thread may change the list while the GIL is released
     n = len(held)
     for start in range(0, n, CHUNK):
@@ -83,7 +83,7 @@ cdef class KeyTable:
     def __cinit__(self, buffer, unsigned slot_size=0):
         PyObject_GetBuffer(buffer, &self.buffer, PyBUF_SIMPLE)
         if self.buffer.len < DDF_SALT_SIZE or self.buffer.len % 8:
-            raise ValueError(f"a salt and hashes take 8 bytes each, not {self.buffer.len} in all")
+            raise ValueError(f"a key hash file has at least 8 bytes and a multiple of 8, not {self.buffer.len:,}")
         cdef const uint8_t *hashes = <const uint8_t *>self.buffer.buf + DDF_SALT_SIZE
         cdef uint64_t n = len(self)
         cdef ddf_err err
@@ -122,7 +122,7 @@ cdef list decode(const ddf_slice *texts, size_t count):
     return [PyUnicode_DecodeUTF8(<const char *>texts[i].data, texts[i].size, NULL) for i in range(count)]
 
 
-# The collector must not clear a memoryview that is exported to here: giving it back would crash.
+# The collector must not clear a memoryview that is exported to here: releasing it would crash.
 @cython.no_gc
 cdef class PackedStrings:
     def __cinit__(self, buffer, bint pairs=False):
@@ -153,7 +153,7 @@ cdef class PackedStrings:
         self.held = held
         return values
 
-    # Texts of `count` strings, `done` of a bulk call's having been got before.
+    # Texts of `count` strings; `done` strings of the same bulk call came before.
     cdef int texts(self, const int64_t *indices, uint64_t done, size_t count, ddf_slice *out) except -1:
         cdef ddf_err err
         if self.starts == NULL:

@@ -3,7 +3,7 @@ from numpy.typing import NDArray
 from typing_extensions import Buffer
 
 MAX_DEPTH: int
-"""Arrays and maps that a message may hold inside one another."""
+"""Maximum number of nested arrays and maps in a message."""
 
 def check(buffer: Buffer, *, utf8: bool = True) -> None:
     """Check that a buffer holds exactly one well-formed msgpack message.
@@ -17,15 +17,15 @@ def check(buffer: Buffer, *, utf8: bool = True) -> None:
     """
 
 def check_run(buffer: Buffer, ends: NDArray[np.uint64], *, utf8: bool = True) -> None:
-    """Check that samples that lie one after the other are each exactly one well-formed msgpack message.
+    """Check that each of several consecutive samples is exactly one well-formed msgpack message.
 
     Parameters:
         buffer: contiguous bytes.
-        ends: where each sample ends; the last where the buffer does.
+        ends: where each sample ends; the last one is the end of the buffer.
         utf8: check strings too.
 
     Raises:
-        KernelError: `item` is the sample and `pos` the byte in it; E_SPAN where the ends are none.
+        KernelError: `item` is the sample and `pos` the byte in it; E_SPAN if the ends are invalid.
     """
 
 def split(buffer: Buffer) -> NDArray[np.uint64]:
@@ -36,4 +36,4 @@ def split(buffer: Buffer) -> NDArray[np.uint64]:
     """
 
 def utf8(buffer: Buffer) -> bool:
-    """Tell whether a buffer is valid UTF-8 (RFC 3629: no surrogates, no overlong forms)."""
+    """Whether a buffer is valid UTF-8 (RFC 3629: no surrogates, no overlong forms)."""

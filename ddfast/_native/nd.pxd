@@ -39,6 +39,6 @@ cdef struct dtype_slot:
 cdef class NdDecoder:
     cdef dtype_slot[DTYPE_SLOTS] dtypes
 
-    # What the map at `p[0]` stands for, a new reference; `p[0]` moves behind it. NULL without an exception: the map
-    # is something else, or unusual enough that only the general rules of ddfast._util.nd tell.
+    # The value of the map at `p[0]`, a new reference; `p[0]` moves to its end. NULL without an exception: the map
+    # is something else, or needs the general rules of ddfast._util.nd.
     cdef PyObject *build(self, const uint8_t **p, const uint8_t *end) except? NULL

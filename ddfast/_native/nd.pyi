@@ -1,2 +1,2 @@
 class NdDecoder:
-    """Builds the values of msgpack-numpy's common forms; remembers dtypes. Used by `Decoder` alone."""
+    """Builds the values of msgpack-numpy's common forms; remembers dtypes. Used only by `Decoder`."""

@@ -8,7 +8,7 @@ cdef extern from "Python.h":
     void Py_INCREF(PyObject *)
     void Py_XDECREF(PyObject *)
 
-# Declared here, since numpy's own declarations import it with the module: many datasets hold no array.
+# Declared here, since numpy's own declarations import it with the module: many datasets have no arrays.
 cdef extern from "numpy/arrayobject.h":
     ctypedef Py_ssize_t npy_intp
     enum:
@@ -28,7 +28,7 @@ cdef extern from "numpy/arrayobject.h":
     void clear_flags "PyArray_CLEARFLAGS" (array_object *, int)
 
 cdef enum:
-    NAME_LIMIT = 7  # bytes of a dtype string worth remembering
+    NAME_LIMIT = 7  # longest dtype string in bytes that is remembered
 
 
 cdef class NdDecoder:
@@ -97,7 +97,7 @@ cdef bint plain_name(const uint8_t *name, uint32_t size) noexcept:
     return True
 
 
-cdef object numpy_dtype = None  # numpy.dtype, once a dtype was asked for
+cdef object numpy_dtype = None  # numpy.dtype, once a dtype was needed
 
 
 cdef dtype_slot *find_dtype(NdDecoder self, const uint8_t *name, uint32_t size) except? NULL:

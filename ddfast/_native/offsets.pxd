@@ -25,5 +25,5 @@ cdef class OffsetTable:
     cdef readonly uint64_t entries
     cdef readonly uint64_t file_size
 
-    # Span of one sample; KernelError where there is none, or a damaged one.
+    # Span of one sample; KernelError if the index is out of range or the span is damaged.
     cdef ddf_span span_of(self, int64_t index) except *

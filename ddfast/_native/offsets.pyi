@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 from typing_extensions import Buffer
 
 class OffsetTable:
-    """Where each sample of a data file lies.
+    """The position of each sample of a data file.
 
-    Nothing is read until it is asked for, so a table over a mapped file costs the pages that are used.
+    Entries are read on use, so a table over a mapped file takes only the memory of the pages that are used.
     The table keeps the buffer exported: a mapping cannot be closed while the table lives.
 
     Parameters:
@@ -15,7 +15,7 @@ class OffsetTable:
         file_size: bytes of the data file.
 
     Raises:
-        ValueError: the buffer is empty, or no multiple of 8 bytes long.
+        ValueError: the buffer is empty, or its length is not a multiple of 8 bytes.
     """
 
     entries: int
@@ -31,7 +31,7 @@ class OffsetTable:
             KernelError: they are not; `item` is the entry, `pos` its byte position.
         """
     def validate(self) -> None:
-        """Check every entry: the ends as above, and that none lies below its predecessor.
+        """Check every entry: the ends as above, and that none is smaller than its predecessor.
 
         Raises:
             KernelError: as above.
@@ -40,8 +40,8 @@ class OffsetTable:
         """First byte of a sample, and the first after it.
 
         Raises:
-            KernelError: there is no such sample (E_INDEX; negative indices are none either), or its span does
-                not lie within the data file (E_SPAN; `pos` is the byte position of its entry).
+            KernelError: the index is out of range (E_INDEX; also if it is negative), or the span is not within the
+                data file (E_SPAN; `pos` is the byte position of its entry).
         """
     def spans(self, indices: NDArray[np.int64]) -> NDArray[np.uint64]:
         """Spans of many samples; shape ``(len(indices), 2)``, half-open.
@@ -53,6 +53,6 @@ class OffsetTable:
         """Spans of the samples from `start` up to `stop`; shape ``(stop - start, 2)``.
 
         Raises:
-            IndexError: the range does not lie within the dataset.
-            KernelError: a sample's span does not lie within the data file; `item` counts from `start`.
+            IndexError: the range is not within the dataset.
+            KernelError: the span of a sample is not within the data file; `item` counts from `start`.
         """

@@ -1,4 +1,4 @@
-"""The offset table of a data file, over memory that somebody else filled."""
+"""The offset table of a data file, over memory of the caller."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 
@@ -10,7 +10,7 @@ cdef class OffsetTable:
     def __cinit__(self, buffer, uint64_t file_size):
         PyObject_GetBuffer(buffer, &self.buffer, PyBUF_SIMPLE)
         if self.buffer.len % 8 or self.buffer.len == 0:
-            raise ValueError(f"an offset table takes 8 bytes an entry, not {self.buffer.len} in all")
+            raise ValueError(f"an offset table has at least 8 bytes and a multiple of 8, not {self.buffer.len:,}")
         self.table = <const uint8_t *>self.buffer.buf
         self.entries = <uint64_t>self.buffer.len // 8
         self.file_size = file_size
@@ -58,7 +58,7 @@ cdef class OffsetTable:
         # A stop below start is an empty range; one beyond the table is refused before anything is allocated.
         cdef size_t count = stop - start if stop > start else 0
         if stop > self.entries - 1 and count:
-            raise IndexError(f"the dataset has {self.entries - 1:,} samples, none at {stop - 1:,}")
+            raise IndexError(f"index {stop - 1:,} out of range: the dataset has {self.entries - 1:,} samples")
         result = empty((count, 2), "uint64")
         cdef uint64_t[:, ::1] out = result
         cdef ddf_err err

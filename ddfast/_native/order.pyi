@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 class Order:
-    """Which sample comes at which position of an epoch. Unless it is listed it takes no memory, whatever `n`.
+    """Which sample comes at which position of an epoch. Unless it is a list, it takes no memory for any `n`.
 
     Parameters:
         n: number of samples.
@@ -27,11 +27,11 @@ class Order:
     ) -> None: ...
     @staticmethod
     def listed(indices: NDArray[np.int64]) -> Order:
-        """The order that `indices` spell out, shape ``(n,)``, contiguous. They are kept, not copied."""
+        """The order of a list of indices, shape ``(n,)``, contiguous. The array is kept, not copied."""
     def __len__(self) -> int: ...
     def indices(self, start: int, stop: int) -> NDArray[np.int64]:
         """Sample indices at positions ``[start, stop)``; shape ``(stop - start,)``.
 
         Raises:
-            IndexError: a position lies outside ``[0, n)``.
+            IndexError: a position is outside ``[0, n)``.
         """

@@ -9,7 +9,7 @@ cdef uint64_t SAMPLES_MAX = <uint64_t>1 << 62
 cdef class Order:
     def __cinit__(self, uint64_t n, shuffle=False, uint64_t seed=0, uint64_t epoch=0, uint64_t block=1, uint64_t window=1):
         if n >= SAMPLES_MAX or block < 1 or window < 1:
-            raise ValueError("an order takes less than 2**62 samples, and blocks and windows of at least 1")
+            raise ValueError("an order has less than 2**62 samples, and blocks and windows of at least 1")
         kind = {False: DDF_ORDER_SEQUENTIAL, True: DDF_ORDER_SHUFFLED, "block": DDF_ORDER_BLOCKS}[shuffle]
         self.spec = ddf_order(kind, n, seed, epoch, block, window, NULL)
 
@@ -27,7 +27,7 @@ cdef class Order:
     def indices(self, uint64_t start, uint64_t stop):
         cdef size_t count = stop - start if stop > start else 0
         if stop > self.spec.n and count:
-            raise IndexError(f"the order has {self.spec.n:,} positions, none at {stop - 1:,}")
+            raise IndexError(f"position {stop - 1:,} out of range: the order has {self.spec.n:,} positions")
         result = empty(count, "int64")
         cdef int64_t[::1] out = result
         cdef ddf_err err

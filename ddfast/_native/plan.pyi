@@ -8,12 +8,12 @@ def plan_reads(
 
     Parameters:
         spans: half-open byte ranges, shape ``(n, 2)``, in any order.
-        max_gap: spans no further apart than this many bytes share a read.
+        max_gap: the coalescing distance: spans at most this many bytes apart share a read.
         max_read: longer reads are cut, so that several threads share them.
 
     Returns:
-        reads as rows of (offset in the file, length, where it lands), where each span lands, and the size of the
-        destination in bytes.
+        Reads as rows of (offset in the file, length, position in the destination), the position of each span in the
+        destination, and the size of the destination in bytes.
 
     Raises:
         KernelError: a span ends before it starts (E_SPAN; `item` is its number).

@@ -1,4 +1,4 @@
-"""The read planner, as Python sees it."""
+"""The read planner, for tests and benchmarks."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from ddfast._native.status cimport check
 def plan_reads(const uint64_t[:, ::1] spans, uint64_t max_gap, uint64_t max_read):
     cdef size_t n = spans.shape[0]
     if spans.shape[1] != 2 or max_read == 0:
-        raise ValueError("spans have shape (n, 2), and a read at least one byte")
+        raise ValueError("spans must have the shape (n, 2), and max_read must be at least 1")
     reads, landing, scratch = np.empty((n + 1, 3), np.uint64), np.empty(n + 1, np.uint64), np.empty(4 * n + 1, np.uint64)
     cdef uint64_t[:, ::1] out = reads
     cdef uint64_t[::1] land = landing, temporary = scratch

@@ -7,7 +7,7 @@ class RemoteQueue:
     forked child.
 
     Parameters:
-        engine: has one queue at a time.
+        engine: the engine, which has one queue at a time.
 
     Raises:
         OSError: the engine has a queue already (EBUSY), or no descriptor is left.
@@ -16,7 +16,7 @@ class RemoteQueue:
 
     def __init__(self, engine: Engine) -> None: ...
     def fileno(self) -> int:
-        """The descriptor that turns readable when, after `arm`, there are pieces to take or some may be cancelled."""
+        """The descriptor that becomes readable when, after `arm`, there are pieces to take or some may be cancelled."""
     @property
     def fd(self) -> int:
         """As `fileno`."""
@@ -33,21 +33,21 @@ class RemoteQueue:
     def close(self) -> None:
         """Return no more pieces: fetches that have pieces left are cancelled, and later ones fail.
 
-        Pieces that were taken are `cancelled`, and have to be ended all the same.
+        Pieces that were taken are `cancelled`, but still have to be ended.
         """
 
 class RemotePiece:
     """Bytes to be read into memory that is reserved for them: ``memoryview(piece)``, of ``stop - start`` bytes.
 
-    It has to be ended exactly once, by `end` or by `fail`; a piece that is deleted before fails. Its memory is valid as
-    long as the piece or a view of it exists, and has no other user before the piece is ended.
+    It has to be ended exactly once, by `end` or by `fail`; a piece that is deleted before then fails. Its memory is
+    valid as long as the piece or a view of it exists, and has no other user before the piece is ended.
 
     Attributes:
         shard: number of the data file.
         start: first byte, in the data file.
         stop: the first byte after it.
         ended: whether it is ended.
-        cancelled: whether its bytes are not needed any more; it has to be ended all the same. True once it is ended.
+        cancelled: whether its bytes are not needed any more; it still has to be ended. True once it is ended.
     """
 
     @property

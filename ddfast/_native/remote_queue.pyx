@@ -105,7 +105,7 @@ cdef class RemotePiece:
 
     def fail(self, int code, str reason not None):
         if code == 0:
-            raise ValueError("0 is no failure")
+            raise ValueError("code must not be 0")
         text = reason[:REASON_MAX].encode("utf-8", "replace").replace(b"\0", b"")
         self.end_with(-code if code > 0 else code, text)
 

@@ -22,7 +22,7 @@ cdef class Samples:
     cdef size_t scratch_size
     cdef bint scratch_taken
 
-    # Layout of the last large sample: bytes before and behind the payload of its long binary; 0 before there is one.
+    # Layout of the last large sample: bytes before and after the payload of its long binary; 0 if there was none.
     cdef size_t before, behind
 
     cdef object decode_at(self, const ddf_found *found, int64_t index)

@@ -4,10 +4,10 @@ from ddfast._native.decode import Decoder
 from ddfast._native.shards import Shards
 
 class Samples:
-    """Single samples and short runs of them, straight from the files. Safe to share between threads.
+    """Single samples and short runs of them, read directly from the files. Safe to share between threads.
 
-    Samples are verified if the shards have checksums. All methods raise KernelError where a sample, the offset table or
-    the file is damaged, and OSError where the file cannot be read.
+    Samples are verified if the shards have checksums. All methods raise KernelError if a sample, the offset table or
+    the file is damaged, and OSError if the file cannot be read.
     """
 
     shards: Shards
@@ -29,4 +29,7 @@ class Samples:
     def decode_range(self, start: int, stop: int) -> list[Any]:
         """Samples ``[start, stop)``, decoded. Ends early before a damaged one, and raises only if that is the first."""
     def raw_range(self, start: int, stop: int, copy: bool = True) -> list[Any]:
-        """Samples ``[start, stop)``, packed: bytes, or with ``copy=False`` views of one buffer. Ends early likewise."""
+        """Samples ``[start, stop)``, packed: bytes, or with ``copy=False`` views of one buffer.
+
+        Ends early as `decode_range` does.
+        """

@@ -1,4 +1,4 @@
-"""Single samples and short runs of them, straight from the file to Python objects."""
+"""Single samples and short runs of them, read directly from the file to Python objects."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdlib cimport free, malloc
@@ -12,17 +12,17 @@ from ddfast._native.xxh3 cimport ddf_xxh3_check
 
 from ddfast.errors import KernelError
 
-# Room kept from one call to the next; a larger sample gets its own for the time of the call.
+# Size of the buffer that is kept between calls; a larger sample gets a buffer for the time of the call.
 cdef size_t KEEP_MAX = 4 << 20
 
 # Reads land congruent to their file offset modulo this, see ddf_plan.h.
 cdef size_t ALIGN = 64
 
 
-# From this size on a sample's long binary is worth reading straight into its bytes object.
+# From this size on, the long binary of a sample is read directly into its bytes object.
 cdef size_t LAND_MIN = 32 << 10
 
-# Hashing less than this takes no longer than letting the GIL go and taking it again.
+# Hashing less than this takes no longer than releasing and acquiring the GIL.
 cdef size_t HASH_MIN = 4 << 10
 
 # Longest run of samples read at once.
@@ -61,7 +61,7 @@ cdef class Samples:
         else:
             free(memory)
 
-    def get(self, Py_ssize_t index):  # which takes no float
+    def get(self, Py_ssize_t index):  # which refuses floats
         cdef ddf_found found = self.shards.find(index)
         try:
             return self.decode_at(&found, index)
@@ -69,7 +69,7 @@ cdef class Samples:
             ddf_shards_release_file(self.shards.ptr, found.file)
 
     cdef object decode_at(self, const ddf_found *found, int64_t index):
-        """The sample that was found."""
+        """The sample, read and checked."""
         cdef ddf_span span = found.span
         cdef size_t size = span.stop - span.start, shift = span.start % ALIGN, payload = 0
         cdef const uint8_t *view = ddf_file_view(found.file, size, span.start)
@@ -90,7 +90,7 @@ cdef class Samples:
             self.give(memory)
 
     cdef object land(self, const ddf_found *found, int64_t index, uint8_t *at):
-        """Read a large sample so that its long binary lands in a bytes object at once, if it lies as in the last."""
+        """Read a large sample with its long binary directly in a bytes object, if its position is that of the last one."""
         cdef ddf_span span = found.span
         cdef size_t size = span.stop - span.start, payload = size - self.before - self.behind
         cdef ddf_room[3] parts
@@ -139,7 +139,7 @@ cdef class Samples:
             high = low
         while low < high:
             middle = low + (high - low + 1) // 2
-            # Damage is told when its turn comes.
+            # Damage is reported when the damaged sample is due.
             if ddf_found_span(&found, middle - 1, &span, &err) == 0 and span.stop - found.span.start <= size:
                 low = middle
             else:
@@ -210,7 +210,7 @@ cdef class Samples:
 
 
 cdef int verify(const ddf_found *found, int64_t index, const uint8_t *at, size_t size) except -1:
-    """Hold a sample against its checksum, if it has one."""
+    """Compare a sample with its checksum, if it has one."""
     cdef ddf_slice place
     if found.sums != NULL:
         place.data, place.size = at, size

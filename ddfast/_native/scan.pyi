@@ -11,14 +11,14 @@ def scan_run(buffer: Buffer, most: int = 0) -> Found:
 
     Parameters:
         buffer: contiguous bytes that begin with a sample.
-        most: how many samples are wanted; 0 for as many as one call finds.
+        most: maximum number of samples; 0 for as many as one call finds.
 
     Returns:
-        Some samples, at least one unless the buffer is empty; those before a damaged one or one that is cut off.
+        The samples before the first one that is damaged or truncated; at least one unless the buffer is empty.
 
     Raises:
-        KernelError: the first is damaged, at `pos`. If it is cut off (E_TRUNCATED), `item` is how many bytes it takes
-            at the least.
+        KernelError: the first sample is damaged, at `pos`. If it is truncated (E_TRUNCATED), `item` is the minimum
+            number of bytes that it takes.
     """
 
 def scan_spans(buffer: Buffer, bounds: NDArray[np.uint64]) -> Found:
@@ -26,11 +26,11 @@ def scan_spans(buffer: Buffer, bounds: NDArray[np.uint64]) -> Found:
 
     Parameters:
         buffer: contiguous bytes.
-        bounds: shape ``(n + 1,)``; the first one stands for the beginning of the buffer.
+        bounds: shape ``(n + 1,)``; the first one is the beginning of the buffer.
 
     Returns:
-        The samples; those before a damaged one where there is one.
+        The samples before the first damaged one, or all.
 
     Raises:
-        KernelError: the first is damaged, at `pos` from its start.
+        KernelError: the first sample is damaged, at `pos` from its start.
     """

@@ -7,16 +7,16 @@ import numpy as np
 
 from ddfast._native.status cimport check
 
-# Samples found by one call of scan_run at most.
+# Maximum number of samples that one call of scan_run finds.
 cdef size_t ROOM = 4096
 
 # An empty buffer has no address to take.
 cdef uint8_t[1] EMPTY
 
 FAULTS = {
-    DDF_KEY_OTHER: "its 'key' is no string",
+    DDF_KEY_OTHER: "its 'key' is not a string",
     DDF_KEY_NONE: "it has no 'key'",
-    DDF_KEY_NO_MAP: "it is no map",
+    DDF_KEY_NO_MAP: "it is not a map",
 }
 
 
@@ -32,7 +32,7 @@ cdef ddf_scanned *room_for(size_t n) except NULL:
 
 
 cdef tuple handed_over(const uint8_t *p, const ddf_scanned *found, int64_t n):
-    """Ends, keys and faults of what was found."""
+    """Ends, keys and faults of the samples that were found."""
     stops = np.empty(n, np.uint64)
     cdef uint64_t[::1] out = stops
     cdef list keys = []

@@ -43,8 +43,8 @@ cdef extern from "ddf_shards.h":
 
 cdef class Shards:
     cdef ddf_shards *ptr
-    cdef object held      # whose memory the tables are
+    cdef object held      # the owners of the tables' memory
     cdef bint is_one      # nothing has to be opened
 
-    # A sample, whose file the caller gives back.
+    # A sample, whose file the caller releases.
     cdef ddf_found find(self, int64_t index) except *

@@ -65,7 +65,7 @@ cdef class Shards:
 
 
 cdef tuple as_held(tuple spec):
-    """A shard's values as the kernel borrows them."""
+    """The values of a shard in the form that the kernel borrows."""
     path, offsets, samples, size, modified, sums = spec
     if not isinstance(offsets, OffsetTable):
         offsets, sums = os.fsencode(offsets), None if sums is None else os.fsencode(sums)
@@ -79,7 +79,7 @@ cdef int fill(ddf_shard_spec *out, tuple held) except -1:
     if isinstance(offsets, OffsetTable):
         out.offsets = (<OffsetTable>offsets).table
         if (<OffsetTable>offsets).entries != out.samples + 1:
-            raise ValueError(f"an offset table of {len(offsets):,} samples, not {out.samples:,}")
+            raise ValueError(f"the offset table has {len(offsets):,} samples, not {out.samples:,}")
         out.sums = sums_of(sums, out.samples)
     else:
         out.offsets_path = <const char *>offsets
@@ -93,5 +93,5 @@ cdef const uint8_t *sums_of(ChecksumTable table, uint64_t samples) except? NULL:
     if table is None:
         return NULL
     if <uint64_t>len(table) != samples:
-        raise ValueError(f"a checksum table of {len(table):,} samples, not {samples:,}")
+        raise ValueError(f"the checksum table has {len(table):,} samples, not {samples:,}")
     return table.table

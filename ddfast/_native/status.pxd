@@ -32,5 +32,5 @@ cdef extern from "ddf_common.h":
         uint64_t pos
 
 
-# Raise what a kernel's status stands for; pass counts on. `err` may be NULL where the code says it all.
+# Raise the exception for a kernel's status, and return counts unchanged. `err` may be NULL if the code is sufficient.
 cdef int64_t check(int64_t status, const ddf_err *err) except -1

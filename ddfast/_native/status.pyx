@@ -1,10 +1,10 @@
-"""The one place where a kernel's status becomes an exception."""
+"""Converts the status of a kernel to an exception."""
 
 import os
 
 from ddfast.errors import KernelError
 
-# The codes, for Python code that tells failures apart.
+# The codes, for Python code that distinguishes failures.
 E_TRUNCATED = DDF_E_TRUNCATED
 E_TRAILING = DDF_E_TRAILING
 E_DEPTH = DDF_E_DEPTH

@@ -25,13 +25,13 @@ class Encoder:
 class WriteBuffer:
     """Keys and offsets of all samples of a writer, and the packed samples that are not in the file yet.
 
-    A sample is added in one call if its key is a new ``str`` (of no subclass), and the packed sample is certain to be
-    read back unchanged. All other samples are refused without a reason, which the caller has to find out.
+    A sample is added in one call if its key is a new ``str`` (not of a subclass), and the packed sample is certain to
+    be read back unchanged. All other samples are refused without a reason, which the caller has to determine.
 
     Parameters:
-        pack: packs a sample, calling `encoder` where it must.
-        encoder: the packer's.
-        piece_size: waiting bytes from which on `is_flush_due` is true.
+        pack: packs a sample; calls `encoder` for objects that it does not know.
+        encoder: the encoder of `pack`.
+        piece_size: number of waiting bytes from which on `is_flush_due` is true.
 
     Attributes:
         keys: of all samples, in order.
@@ -79,4 +79,4 @@ class WriteBuffer:
         """
 
     def is_flush_due(self) -> bool:
-        """Whether the waiting samples are to be written: there are `piece_size` bytes, or `due` has come."""
+        """Whether the waiting samples are to be written: there are `piece_size` bytes, or the time `due` has passed."""

@@ -1,4 +1,4 @@
-"""Adds ordinary samples to a writer's buffer."""
+"""Adds samples to the buffer of a writer, in the common case."""
 
 from array import array
 from time import monotonic
@@ -29,8 +29,8 @@ cdef enum:
 ADDED, FLUSH_DUE, REFUSED = DONE, DUE, ODD
 
 cdef enum:
-    # Smaller samples are copied into pages, so that the memory they were packed into is used again while it is in the
-    # cache; pages in turn are, as fresh memory takes longer to get than to fill.
+    # Smaller samples are copied into pages, so that the memory into which they were packed is reused while it is in the
+    # cache. Pages are reused too, because getting fresh memory takes longer than filling it.
     LARGE = 32768
     PAGES = 12
 
@@ -123,7 +123,7 @@ cdef class WriteBuffer:
         self.size = size
         return DUE if size - self.drained >= self.piece_size or self.is_late() else DONE
 
-    # Append the bytes of a buffer, or a copy of them, to those that wait.
+    # Append the bytes of a buffer, or a copy of them, to the waiting ones.
     cdef int put(self, object buffer, const char *data, size_t size) except -1:
         if size >= LARGE:
             self.end_run()
@@ -148,7 +148,7 @@ cdef class WriteBuffer:
             self.pages.append(self.page)
         return 0
 
-    # Append what was put into the page since the last call to the buffers that wait.
+    # Append the part of the page that was filled since the last call to the waiting buffers.
     cdef int end_run(self) except -1:
         if self.page is not None and self.page_fill > self.page_start:
             self.waiting.append(memoryview(self.page)[self.page_start:self.page_fill])

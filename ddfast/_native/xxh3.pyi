@@ -3,13 +3,13 @@ from numpy.typing import NDArray
 from typing_extensions import Buffer
 
 class ChecksumTable:
-    """The checksums of all samples, over memory that somebody else filled. Nothing is read until it is asked for.
+    """The checksums of all samples, over memory of the caller. Entries are read on use.
 
     Parameters:
-        buffer: a big-endian uint64 a sample; kept exported while the table lives.
+        buffer: one big-endian uint64 per sample; stays exported while the table lives.
 
     Raises:
-        ValueError: the buffer is no multiple of 8 bytes long.
+        ValueError: the length of the buffer is not a multiple of 8 bytes.
     """
 
     def __init__(self, buffer: Buffer) -> None: ...
@@ -20,7 +20,7 @@ def checksum(data: Buffer) -> int:
     """XXH3-64 of one sample."""
 
 def checksums(data: Buffer, sizes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """XXH3-64 of samples that lie back to back.
+    """XXH3-64 of consecutive samples.
 
     Parameters:
         data: the samples.
@@ -30,5 +30,5 @@ def checksums(data: Buffer, sizes: NDArray[np.uint64]) -> NDArray[np.uint64]:
         Checksums, shape ``(n,)``.
 
     Raises:
-        KernelError: the sizes add up to more than the data; `item` is the first sample that ends behind it.
+        KernelError: the sum of the sizes is larger than the data; `item` is the first sample that ends after its end.
     """

@@ -10,7 +10,7 @@ cdef class ChecksumTable:
     def __cinit__(self, buffer):
         PyObject_GetBuffer(buffer, &self.buffer, PyBUF_SIMPLE)
         if self.buffer.len % 8:
-            raise ValueError(f"a checksum table takes 8 bytes a sample, not {self.buffer.len} in all")
+            raise ValueError(f"a checksum table has a multiple of 8 bytes, not {self.buffer.len:,}")
         self.table = <const uint8_t *>self.buffer.buf
 
     def __dealloc__(self):

@@ -154,7 +154,7 @@ class AsyncReader(BatchedReader[BatchStream]):
         return self._open().dataset.keys
 
     async def find_index(self, key: str) -> int:
-        """Index of the sample with this key. The first call builds a table, in a thread of its own.
+        """Index of the sample with this key. The first call builds a table, in a separate thread.
 
         Raises:
             SampleKeyError: no sample has this key.

@@ -54,7 +54,7 @@ def _wake(waiter: asyncio.Future[None]) -> None:
 
 
 async def run_in_thread(work: Callable[[], T]) -> T:
-    """Run blocking work in a thread of its own."""
+    """Run blocking work in a separate thread."""
     loop = asyncio.get_running_loop()
     result: asyncio.Future[T] = loop.create_future()
 

@@ -104,7 +104,7 @@ class Check:
         self.findings: list[Finding] = []
         self.untold: dict[str, int] = {}
         self.damaged: list[int] = []
-        self._told: dict[str, int] = {}
+        self._reported: dict[str, int] = {}
         self._too_long: NDArray[np.uint64] | None = None  # offsets that reach past the end of the data file
 
     @property
@@ -127,8 +127,8 @@ class Check:
     def add(self, file: Path, problem: str, remedy: str, group: str = "", **place: Any) -> None:
         """Record an error; from the eleventh of a group on, only count it."""
         group = group or problem
-        self._told[group] = told = self._told.get(group, 0) + 1
-        if told <= SHOWN:
+        self._reported[group] = reported = self._reported.get(group, 0) + 1
+        if reported <= SHOWN:
             self.findings.append(Finding(self._place.called(file), problem, remedy, **place))
         else:
             self.untold[group] = self.untold.get(group, 0) + 1

@@ -126,11 +126,11 @@ class Meter:
     def passes(self) -> Iterator[int]:
         """Numbers of the passes over the dataset: 0, 1, ..."""
         epoch = 0
-        while self.wants(epoch):
+        while self.has_pass(epoch):
             yield epoch
             epoch += 1
 
-    def wants(self, epoch: int) -> bool:
+    def has_pass(self, epoch: int) -> bool:
         """Whether to make pass ``epoch``."""
         if epoch == 0 or self.count == 0:
             return epoch == 0

@@ -7,7 +7,7 @@ there are none, all intact samples of the damaged dataset FILE. It reports index
 samples. The exit status is 0 if no sample is lost, 1 if samples are lost, and 2 for wrong arguments.
 
 Example:
-  ddfast recover damaged.msgpack -o sound.msgpack
+  ddfast recover damaged.msgpack -o recovered.msgpack
 """
 
 from __future__ import annotations

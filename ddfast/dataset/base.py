@@ -50,7 +50,7 @@ class TransferSource(Protocol):
 
 
 class Server(Protocol):
-    """Reads remote files for an engine, in a thread of its own."""
+    """Reads remote files for an engine, in a separate thread."""
 
     def close(self, timeout: float) -> bool:
         """Cancel its reads and end. Returns False if that takes longer than `timeout` seconds; call it again then."""

@@ -69,7 +69,7 @@ class Session(TransferSource, Protocol):
     def serve(self, engine: Any) -> Server:
         """Start reading for an engine; `RemotePiece.shard` is the number of the data file.
 
-        Called once for each engine. A forked child has engines of its own.
+        Called once for each engine. A forked child has other engines.
         """
 
     def failure(self, reason: str) -> Exception | None:

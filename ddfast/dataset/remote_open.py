@@ -108,7 +108,7 @@ def _has_client(url: str) -> bool:
 
 
 async def _look(thread: IOThread, storage: Storage, verify: Verify | None) -> RemoteShard:
-    """What must be known of a data file before its first sample is read."""
+    """The properties of a data file that must be known before its first sample is read."""
     suffixes = [SUFFIX_OFFSETS] if verify is None else [SUFFIX_OFFSETS, SUFFIX_CHECKSUMS]
     found = await asyncio.gather(
         thread.stat(storage),

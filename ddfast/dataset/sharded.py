@@ -96,7 +96,7 @@ class ShardedDataset(BaseDataset):
         return self._open()[2]
 
     def _open(self) -> tuple[int, Shards, Samples]:
-        """Both of the above. A forked child has its own, because a thread of the parent may hold their lock."""
+        """`shards` and `samples`. A forked child has its own, because a thread of the parent may hold their lock."""
         opened = self._opened
         if opened is None or opened[0] != os.getpid():
             shards = Shards([_spec(shard, self._verify) for shard in self._list])

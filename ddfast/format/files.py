@@ -54,7 +54,7 @@ def path_append_suffix(path: str | os.PathLike[str], suffix: str) -> Path:
 
 
 def hidden_path(path: Path, suffix: str) -> Path:
-    """The hidden name, beside the file, that a file has until it is complete."""
+    """The hidden name in the same folder that a file has until it is complete."""
     name = path.name
     encoded = os.fsencode(name)
     if len(encoded) > 200:  # file systems allow 255

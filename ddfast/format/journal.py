@@ -1,6 +1,6 @@
 """The journal of an unfinished dataset: the lock of its writer, the samples written so far, and when it is complete.
 
-The journal ``.NAME.journal`` exists beside the data file as long as the writer does. A header of 64 bytes names the
+The journal ``.NAME.journal`` exists next to the data file as long as the writer does. A header of 64 bytes names the
 format and the process of the writer. Records follow: length and XXH3-64 of the payload, big-endian uint64 each, and
 the payload, a msgpack array:
 
@@ -56,7 +56,7 @@ class Publication:
 
 @dataclass(slots=True)
 class JournalState:
-    """What the records of a journal add up to.
+    """The result of all records of a journal.
 
     Attributes:
         keys: of all samples.

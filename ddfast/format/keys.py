@@ -120,7 +120,7 @@ class Keys(Sequence[str]):
     def _explained(self, error: Exception, index: int) -> Exception:
         if isinstance(error, KernelError) and error.code != E_INDEX:
             return self._damaged(error)
-        return SampleIndexError(f"{self.path} has {len(self):,} keys, none at index {index}")
+        return SampleIndexError(f"index {index} out of range: {self.path} has {len(self):,} keys")
 
     def _damaged(self, error: KernelError) -> IndexFileError:
         where = f"{error.reason} (key {error.item:,}, byte {error.pos:,})"

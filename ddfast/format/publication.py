@@ -1,4 +1,4 @@
-"""How the files of a complete dataset get their final names, and how that is finished after a crash."""
+"""Renames the files of a complete dataset to their final names, and finishes that after a crash."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def publication_of(path: Path, suffixes: tuple[str, ...], data: bool) -> Publica
 
 
 def steps(path: Path, publication: Publication) -> list[Step]:
-    """In which order files are renamed, so that no reader ever finds data with the offsets of another dataset.
+    """The order in which files are renamed, so that no reader finds data with the offsets of another dataset.
 
     A reader needs data and offsets. Old offsets are removed first and new ones are renamed last, so there is no dataset
     in between; a dataset under a new name appears with its data file, after all other files.
@@ -106,7 +106,7 @@ def finish(path: Path, journal: Journal) -> bool:
 
 
 def open_journal(path: Path) -> Journal:
-    """Lock a dataset for writing, and finish what an earlier writer has left to rename.
+    """Lock a dataset for writing, and finish the renames of an earlier writer.
 
     Parameters:
         path: of the dataset.
@@ -128,7 +128,7 @@ def finish_for_reader(path: Path) -> bool:
     """The same as `finish`, for a reader that has found no dataset.
 
     Returns:
-        Whether the reader is to look again.
+        Whether the reader should try again.
 
     Raises:
         UnfinishedDatasetError: there are files to rename, and this process may not do that.
@@ -154,7 +154,7 @@ def finish_for_reader(path: Path) -> bool:
 
 
 def hint_of_draft(path: Path) -> str:
-    """What an error tells a reader that has found no dataset but a draft; empty if there is no draft."""
+    """The hint in the error of a reader that has found a draft but no dataset; empty if there is no draft."""
     if not draft_path(path).exists():
         return ""
     return (

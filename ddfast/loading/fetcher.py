@@ -35,7 +35,7 @@ class Fetcher:
     Parameters:
         dataset: the dataset to read.
         options: how to read it; ``prefetch_bytes``, ``queue_depth``, ``timeout`` and ``io`` apply. The timeout is at
-            least that of a read of the remote storage, whose errors say more.
+            least that of a read of the remote storage, whose errors are more specific.
         policy: handles samples that cannot be delivered, and has the counters.
 
     Raises:

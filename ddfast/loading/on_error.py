@@ -116,7 +116,7 @@ OnError = Literal["raise", "skip"] | Callable[[BadSample], None]
 
 
 class SampleSource(Protocol):
-    """A source of samples that can tell where each sample is stored."""
+    """A source of samples that knows where each sample is stored."""
 
     def place(self, index: int) -> SamplePlace:
         """Path and key of a sample, as in `BadSample`."""

@@ -146,7 +146,7 @@ def plan_pass(
     Parameters:
         options: the pass.
         n, data_size: of the dataset, as those of `epoch_order`.
-        positions: checks indices and makes those from the end positive.
+        positions: checks indices and makes negative indices positive.
 
     Raises:
         ValueError, TypeError: an argument is out of range, or has a wrong type.

@@ -23,7 +23,7 @@ __all__ = ["PlacedOrigin", "batch_of_checked", "batch_of_unchecked"]
 
 
 class PlacedOrigin(Origin, Protocol):
-    """The origin of a batch that can tell where each sample is stored."""
+    """The origin of a batch that knows where each sample is stored."""
 
     def place(self, index: int) -> SamplePlace:
         """See `ddfast.policy.SampleSource`."""

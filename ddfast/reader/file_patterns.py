@@ -28,7 +28,7 @@ Found = Iterator[tuple[str, str | None]]
 
 @lru_cache(maxsize=256)
 def matcher(pattern: str) -> Callable[[str], re.Match[str] | None]:
-    """The function that tells whether a name matches an fnmatch pattern."""
+    """The function that checks whether a name matches an fnmatch pattern."""
     return re.compile(translate(pattern)).match
 
 

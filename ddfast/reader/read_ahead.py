@@ -54,7 +54,7 @@ def samples_at(reader: SampleReader, indices: NDArray[np.int64], form: SampleFor
 def runs_at(reader: SampleReader, indices: NDArray[np.int64], form: SampleForm) -> Iterator[list[Any]]:
     """Samples in the order of `indices`, in short runs.
 
-    A sample that is damaged, cannot be read, or is listed as damaged is a run of its own with a `FailedSample`.
+    A sample that is damaged, cannot be read, or is listed as damaged is a separate run with a `FailedSample`.
     """
     listed = reader._policy.listed(ReaderOrigin(reader), len(reader))
     first = 0

@@ -254,7 +254,7 @@ class Salvage:
             return data[: int(stops[count - 1])], offsets, keys[:count]
 
     def _most(self, window: SlidingWindow, start: int) -> int:
-        """How large a guessed sample may be, judged by its first bytes."""
+        """Maximum size of a guessed sample, according to its first bytes."""
         head = window.at(start, HEAD)
         if len(head) < 2 or (self._heads and _head(head, 0) not in self._heads):
             return 0

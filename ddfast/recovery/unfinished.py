@@ -84,7 +84,7 @@ def finish_unfinished(path: str | os.PathLike[str]) -> bool:
 
 
 def discard_unfinished(path: str | os.PathLike[str]) -> bool:
-    """Remove the files of an unfinished dataset. A finished dataset of the same name stays as it is.
+    """Remove the files of an unfinished dataset. A finished dataset of the same name is not changed.
 
     Returns:
         Whether there was anything to remove.

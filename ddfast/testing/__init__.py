@@ -1,4 +1,4 @@
-"""Test suites for readers and storage of your own: subclass one, say how to open yours. Needs pytest."""
+"""Test suites for readers and storage of your own: subclass one and define how to open yours. Needs pytest."""
 
 from ddfast.testing.equality import assert_same_sample
 from ddfast.testing.faulty import Every, Fault, FaultyStorage

@@ -59,7 +59,7 @@ class Every:
 class FaultyStorage(LocalStorage):
     """A file whose reads fail on demand.
 
-    Every span is a read of its own. The objects beside it have the same faults, and their reads are counted separately.
+    Every span is a separate read. Objects with longer names have the same faults; their reads are counted separately.
 
     Parameters:
         url: a path.

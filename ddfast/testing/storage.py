@@ -51,7 +51,8 @@ class StorageTests:
                     yield storage
 
     Define a third one, `replace`, if the storage detects that an object was replaced, and a fourth one, `beside`, if
-    objects with longer names can be written. Override the test of a behaviour that differs on purpose, and say why.
+    objects with longer names can be written. If a behaviour differs intentionally, override its test and document the
+    reason.
     """
 
     # -- defined by subclasses

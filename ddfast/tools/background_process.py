@@ -21,7 +21,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from ddfast.errors import BackgroundError
-from ddfast.tools.background_thread import AHEAD, CHECK, PATIENCE, close
+from ddfast.tools.background_thread import AHEAD, CHECK, CLOSE_TIMEOUT, close
 
 # Importing multiprocessing would take a third of the time of `import ddfast`, so functions import it.
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class YielderProc:
     def stop(self) -> None:
         """Make the process close its generator and end: by a message, then by SIGTERM, then by SIGKILL.
 
-        Each step has ``PATIENCE`` seconds; SIGTERM still runs the ``finally`` blocks of the generator. Raises the
+        Each step has ``CLOSE_TIMEOUT`` seconds; SIGTERM still runs the ``finally`` blocks of the generator. Raises the
         exception that the generator raised while it was closed.
         """
         if self._owner != os.getpid() or not self._ends or self._pipe.closed:
@@ -158,7 +158,7 @@ class YielderProc:
 
     def _drain(self) -> bool:
         """Receive the remaining objects, so that the process is not blocked. Returns whether it ended in time."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + CLOSE_TIMEOUT
         while (left := deadline - time.monotonic()) > 0:
             ready = dict(self._poll.poll(left * 1000))
             if ready and self._pipe.fileno() not in ready:
@@ -183,7 +183,7 @@ class YielderProc:
                 end.close()
 
     def _death(self) -> BackgroundError:
-        self._process.join(PATIENCE)
+        self._process.join(CLOSE_TIMEOUT)
         code = self._process.exitcode or 0
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         return BackgroundError(f"The process that ran the generator {how} before the generator had ended.")

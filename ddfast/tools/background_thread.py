@@ -16,7 +16,7 @@ from ddfast.errors import BackgroundError
 T = TypeVar("T")
 
 AHEAD = 3  # objects that may wait for the consumer
-PATIENCE = 5.0  # seconds that a generator has to finish its current object when its consumer leaves
+CLOSE_TIMEOUT = 5.0  # seconds that a generator has to finish its current object when its consumer leaves
 CHECK = 1.0  # seconds without objects after which the other side is checked
 
 _live: weakref.WeakSet[Yielder] = weakref.WeakSet()
@@ -65,7 +65,7 @@ class Yielder(threading.Thread):
         self._put(last)
 
     def stop(self) -> None:
-        """Make the thread close its generator and end; waits at most ``PATIENCE`` seconds."""
+        """Make the thread close its generator and end; waits at most ``CLOSE_TIMEOUT`` seconds."""
         self.running = False
         # The garbage collector may call this in the same thread, which must not wait for its own lock, or in
         # a process that was forked while another thread held the lock.
@@ -75,7 +75,7 @@ class Yielder(threading.Thread):
             while True:  # make room if the thread waits for it
                 self.queue.get_nowait()
         if self.ident is not None:
-            self.join(PATIENCE)
+            self.join(CLOSE_TIMEOUT)
 
     def _put(self, obj: object) -> None:
         while self.running:

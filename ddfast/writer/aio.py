@@ -56,7 +56,7 @@ class AsyncWriter(BaseWriter):
     async def write(self, *args: Any) -> None:
         """Write one sample; errors as those of ``Writer.write``.
 
-        A call that is cancelled has added its sample nevertheless.
+        A cancelled call has still added its sample.
         """
 
     async def close(self) -> None:
@@ -152,7 +152,7 @@ class AsyncWriter(BaseWriter):
         self._is_ready = True
 
     async def _prepare(self) -> None:
-        """Write everything that the dataset lacks but the final names."""
+        """Complete the dataset, except for the final names."""
         await self._open()
         if self._last is not None:
             await self._last
@@ -221,6 +221,6 @@ async def _wait(task: asyncio.Task[T]) -> T:
 
 
 def _retrieve_exception(task: asyncio.Task[Any]) -> None:
-    """Keep asyncio from logging an exception that nobody retrieved."""
+    """Prevent asyncio from logging an exception that was not retrieved."""
     if not task.cancelled():
         task.exception()

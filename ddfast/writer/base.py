@@ -1,4 +1,4 @@
-"""What blocking and asynchronous writers have in common: the way of samples to a destination, and its end."""
+"""What blocking and asynchronous writers have in common: they write samples to a destination and publish it."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class BaseWriter(ABC):
                 self._write_chunk(self._samples.take())
                 self._destination.finish()
         if self._end is None:
-            self._stop("its dataset was given up")
+            self._stop("its dataset was discarded")
             self._cleanup()
             self._progress.close(self.written, finished=False)
 
@@ -124,7 +124,7 @@ class BaseWriter(ABC):
         """Stop and remove what was written."""
         if self._end is None:
             self._resume = False
-            self._stop("its dataset was given up")
+            self._stop("its dataset was discarded")
             self._cleanup.detach()
             self._destination.remove()
             self._progress.close(self.written, finished=False)
@@ -217,7 +217,7 @@ class Progress:
         self.due = inf if self._printer is None else monotonic() + TICK
 
     def close(self, written: int, finished: bool) -> None:
-        """Show the last number, and print it on a line of its own if the dataset is finished."""
+        """Show the last number, and print it on a separate line if the dataset is finished."""
         self.show(written)
         if self._printer is not None:
             self._printer.close()

@@ -19,7 +19,7 @@ class Writer(BaseWriter):
     """Writes a dataset: data file, index files and MD5 digests.
 
     Use it in a ``with`` statement. The files get their names when the block ends; until then they have temporary
-    names, and an existing dataset of that name stays as it is. If the block raises, what was written is removed. If
+    names, and an existing dataset of that name is unchanged. If the block raises, what was written is removed. If
     the program dies or the disk is full, a writer with ``resume=True`` continues with the samples written so far.
 
     If the file exists and ``overwrite`` is false, the user is asked, and may
@@ -33,7 +33,7 @@ class Writer(BaseWriter):
             parts while samples are written, and cannot be continued (``resume``, ``append``).
         buffering: for compatibility; samples are always written in chunks of 1 MiB.
         overwrite: replace an existing dataset without asking.
-        resume: continue with what a writer left that died or was stopped, if there is anything. ``written`` and
+        resume: continue the unfinished dataset of a writer that died or was stopped, if there is one. ``written`` and
             ``key in writer`` show which samples exist. An exception in the block keeps what was written.
         append: start with the samples of the existing dataset, which stays until the new one is complete.
         checksums: also write a file ``.xxh3`` with a checksum of each sample.

@@ -1,4 +1,4 @@
-"""Work in a thread beside the caller: a serial worker, and the MD5 digest of a data file that it computes."""
+"""Work in a separate thread: a serial worker, and the MD5 digest of a data file that it computes."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class SerialWorker:
         self._failed = False
 
     def put(self, job: Callable[..., object], *args: Any) -> None:
-        """Add a job. Waits while the queue is full, and raises what an earlier job raised."""
+        """Add a job. Waits while the queue is full, and raises the error of an earlier job."""
         self._queued.append(self._thread.submit(self._run, job, *args))
         while len(self._queued) > MAX_QUEUED or (self._queued and self._queued[0].done()):
             self._queued.popleft().result()
 
     def wait(self) -> None:
-        """Wait until all jobs are done. Raises what one of them raised."""
+        """Wait until all jobs are done. Raises the error of one of them."""
         while self._queued:
             self._queued.popleft().result()
 

@@ -32,7 +32,7 @@ Offsets = Sequence[int] | NDArray[np.uint64]
 
 
 class IndexFiles:
-    """The files beside a data file, under temporary names.
+    """The index files of a data file, under temporary names.
 
     Parameters:
         path: the data file.
@@ -185,7 +185,7 @@ def publish(path: Path, publication: Publication, journal: Journal) -> None:
         journal.sync()
         uninterrupted(rename)
     except OSError as error:
-        reason = f"{error.strerror}. The dataset is complete as {draft_path(path)} and the files beside it"
+        reason = f"{error.strerror}. The dataset is complete as {draft_path(path)} and the files next to it"
         reason += f": run `ddfast recover {path}` to rename them"
         raise OSError(error.errno, reason, str(path)) from error
     finally:

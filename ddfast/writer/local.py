@@ -1,4 +1,4 @@
-"""An unfinished dataset on a file system: a draft beside the data file, which a later writer can continue."""
+"""An unfinished dataset on a file system: a draft next to the data file, which a later writer can continue."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ APPEND_SAMPLES = 1 << 14
 
 
 class LocalDestination(Destination):
-    """A draft, its journal and its index files. The journal keeps other writers from the dataset.
+    """A draft, its journal and its index files. The journal excludes other writers.
 
     Parameters:
         outfile: path of the data file; missing folders are created.

@@ -1,4 +1,4 @@
-"""An unfinished dataset under a URL: its data file is uploaded in parts, and exists when all are there."""
+"""An unfinished dataset under a URL: its data file is uploaded in parts, and appears when it is complete."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class RemoteDestination(Destination):
         self._upload = self._objects.upload("")
 
     def write(self, chunk: PackedSamples) -> None:
-        """Append samples. Waits while as many parts are uploaded as may be."""
+        """Append samples. Waits while the maximum number of parts is being uploaded."""
         assert self._upload is not None
         self._sums.frombytes(chunk.checksums().tobytes())
         for buffer in chunk.buffers:
@@ -110,7 +110,7 @@ class RemoteDestination(Destination):
         self._is_stopped = True
 
     def keep(self) -> None:
-        """The same as `remove`: nobody can continue an upload."""
+        """The same as `remove`: an upload cannot be continued."""
         self.remove()
 
     def remove(self) -> None:
@@ -124,7 +124,7 @@ class RemoteDestination(Destination):
             self._folder.cleanup()
 
     def explain(self, error: OSError, size: int) -> OSError:
-        """The error, and that nothing is visible."""
+        """The error, with the note that nothing is visible."""
         if isinstance(error, StorageError):
             return with_advice(error, UNCHANGED)
         reason = f"{error.strerror or error}, while the index of {self.where} was written. {UNCHANGED}"

@@ -172,7 +172,7 @@ class SampleBuffer:
         new = self._check_keys(list(keys))
         if len(new) != len(samples):
             raise ValueError(
-                f"{self.name}: got {len(new):,} keys for {len(samples):,} samples. Pass one key a sample"
+                f"{self.name}: got {len(new):,} keys for {len(samples):,} samples. Pass one key per sample"
             )
         data, ends = samples.joined() if isinstance(samples, Batch) else self._join(list(new), samples)
         try:

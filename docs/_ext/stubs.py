@@ -69,7 +69,7 @@ def add_signature(
 
 
 def keep(app: Sphinx, what: str, name: str, thing: Any, skip: bool, options: Any) -> bool | None:
-    """Take in exactly what the stub documents."""
+    """Include exactly what the stub documents."""
     if not module_of(thing).startswith(NATIVE):
         return None
     node = node_of(thing)

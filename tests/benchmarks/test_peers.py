@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, se
 
 N = 600  # samples: two batches and some
 SHORT = 0.005
-PATIENCE = 60.0
+TIMEOUT = 60.0
 
 
 class ListReader(Reader):
@@ -66,7 +66,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], s
 
 def plan(data: Path, **options: Any) -> Plan:
     defaults = {"datasets": ["vector16"], "peers": ["numpy_columns"], "jobs": ["batches"]}
-    settings = {**defaults, "data": data, "samples": N, "repeats": 2, "seconds": SHORT, "timeout": PATIENCE}
+    settings = {**defaults, "data": data, "samples": N, "repeats": 2, "seconds": SHORT, "timeout": TIMEOUT}
     return Plan(**{**settings, **options})
 
 
@@ -87,14 +87,14 @@ def test_peer_and_those_that_share_its_files_give_back_what_was_written(entry, t
                 folder = str(tmp_path / dataset)
                 try:
                     with Worker(entry.name, tmp_path / "writer.log") as writer:
-                        writer.ask("prepare", PATIENCE, dataset=dataset, n=N, folder=folder)
+                        writer.ask("prepare", TIMEOUT, dataset=dataset, n=N, folder=folder)
                 except NotOffered:
                     continue
-                worker.ask("open", PATIENCE, folder=folder)
+                worker.ask("open", TIMEOUT, folder=folder)
                 if not reader.is_limit:
-                    worker.ask("check", PATIENCE, dataset=dataset, n=N)
-                assert worker.ask("measure", PATIENCE, job="batches", seconds=SHORT)["rate"] > 0
-                worker.ask("close", PATIENCE)
+                    worker.ask("check", TIMEOUT, dataset=dataset, n=N)
+                assert worker.ask("measure", TIMEOUT, job="batches", seconds=SHORT)["rate"] > 0
+                worker.ask("close", TIMEOUT)
                 offered = True
     assert offered or entry.name == "ffcv"
 
@@ -108,15 +108,15 @@ def test_files_are_written_once(tmp_path):
     folder = tmp_path / "files"
     request = {"dataset": "vector16", "n": N, "folder": str(folder)}
     with Worker("numpy_columns", tmp_path / "log") as worker:
-        worker.ask("prepare", PATIENCE, **request)
+        worker.ask("prepare", TIMEOUT, **request)
         before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-        worker.ask("prepare", PATIENCE, **request)
+        worker.ask("prepare", TIMEOUT, **request)
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
 def test_a_write_is_measured_without_leaving_files(tmp_path):
     with Worker("numpy_columns", tmp_path / "log") as worker:
-        reply = worker.ask("write", PATIENCE, dataset="vector16", n=N, folder=str(tmp_path / "here"))
+        reply = worker.ask("write", TIMEOUT, dataset="vector16", n=N, folder=str(tmp_path / "here"))
     assert reply["rate"] > 0
     assert not list((tmp_path / "here").iterdir())
 
@@ -152,13 +152,13 @@ def test_columns_that_are_no_arrays_are_found(vectors, monkeypatch):
     monkeypatch.setattr(
         ListReader, "batches", lambda self, size: iter([{k: [s[k] for s in self.list] for k in self.list[0]}])
     )
-    with pytest.raises(WrongSamples, match="is no array of its own"):
+    with pytest.raises(WrongSamples, match="is not a dense, aligned array"):
         check(vectors, "vector16", N)
 
 
 @pytest.mark.parametrize(
     ("order", "message"),
-    [(range(N), "in order"), ([0] * N, "come twice"), (range(N - 1), "599 samples, not 600")],
+    [(range(N), "in order"), ([0] * N, "are repeated"), (range(N - 1), "599 samples, not 600")],
 )
 def test_an_epoch_that_is_no_permutation_is_found(vectors, monkeypatch, order, message):
     monkeypatch.setattr(
@@ -204,15 +204,15 @@ def test_the_start_of_a_pass_is_not_counted():
 def test_a_worker_that_dies_or_hangs_is_reported_and_gone(module, tmp_path, code, message):
     with Worker("any", tmp_path / "log", module(code)) as worker:
         with pytest.raises(WorkerLost, match=message):
-            worker.ask("open", 0.5 if "sleep" in code else PATIENCE, folder="")
+            worker.ask("open", 0.5 if "sleep" in code else TIMEOUT, folder="")
         assert worker.process.returncode is not None
 
 
 def test_a_worker_survives_what_a_peer_raises(tmp_path):
     with Worker("numpy_columns", tmp_path / "log") as worker:
         with pytest.raises(Failed, match="FileNotFoundError"):
-            worker.ask("open", PATIENCE, folder=str(tmp_path / "nothing"))
-        assert worker.ask("close", PATIENCE)["status"] == "done"
+            worker.ask("open", TIMEOUT, folder=str(tmp_path / "nothing"))
+        assert worker.ask("close", TIMEOUT)["status"] == "done"
 
 
 def test_a_lost_peer_is_reported_and_the_others_go_on(module, tmp_path, monkeypatch):
@@ -253,11 +253,11 @@ def test_a_peer_that_is_not_installed_is_reported(tmp_path, monkeypatch):
 
 def test_a_fresh_process_that_ends_early_is_reported(tmp_path):
     with pytest.raises(Failed, match="ended early: FileNotFoundError"):
-        first_sample("numpy_columns", tmp_path, PATIENCE)
+        first_sample("numpy_columns", tmp_path, TIMEOUT)
 
 
 def test_a_fresh_process_that_hangs_is_reported(tmp_path):
-    with pytest.raises(WorkerLost, match="no answer in time"):
+    with pytest.raises(WorkerLost, match="did not answer in time"):
         run_fresh("import time; time.sleep(60)", tmp_path, b"never", 0.3)
 
 
@@ -290,7 +290,7 @@ def test_cpu_is_measured_without_the_job_that_it_belongs_to(tmp_path):
 def test_some_jobs_have_fewer_turns(tmp_path):
     found = running.run(plan(tmp_path, jobs=["batches", "write", "size"], repeats=4))
     assert [len(result.values) for result in found] == [4, 3, 1]
-    assert "(writing: 3, peak memory: 2, on disk: 1; once where" in report.legend(
+    assert "(writing: 3, peak memory: 2, on disk: 1; once if" in report.legend(
         report.facts(plan(tmp_path, repeats=4))
     )
 
@@ -310,7 +310,7 @@ def test_files_of_peers_are_kept_if_that_is_asked_for(tmp_path, keep):
 def test_peers_that_do_not_fit_onto_the_disk_are_refused_at_once(tmp_path, monkeypatch):
     usage = running.shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(running.shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(SystemExit, match=r"1 peers need 0\.3 GB, and 0\.0 GB are free; --gigabytes"):
+    with pytest.raises(SystemExit, match=r"1 peers need 0\.3 GB, and 0\.0 GB are free; reduce --gigabytes"):
         running.run(plan(tmp_path))
 
 
@@ -368,7 +368,7 @@ def test_command_goes_on_from_its_json_file(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(Round, "do", stop_at_get)
     assert command.main(arguments) == 130
-    assert "the same command with --resume goes on" in capsys.readouterr().err
+    assert "continue with the same command and --resume" in capsys.readouterr().err
     kept = json.loads(figures.read_text())["results"][0]["values"]
     monkeypatch.setattr(Round, "do", do)
     assert command.main([*arguments, "--resume"]) == 0
@@ -403,7 +403,7 @@ def test_wrong_options_are_explained(options, message, capsys):
 
 
 def test_more_cores_than_there_are_is_an_error():
-    with pytest.raises(SystemExit, match="--cores 4096: there are"):
+    with pytest.raises(SystemExit, match="--cores is 4096, but only"):
         command.main(["--cores", "4096"])
 
 

@@ -340,7 +340,7 @@ def test_shards_too_large_to_be_addressed_are_refused():
 
 
 def test_a_table_of_another_number_of_samples_is_refused():
-    with pytest.raises(ValueError, match="an offset table of 1 samples, not 2"):
+    with pytest.raises(ValueError, match="the offset table has 1 samples, not 2"):
         Shards([("a", OffsetTable(bytes(16), 0), 2, 0, 0, None)])
 
 

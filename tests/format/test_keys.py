@@ -39,7 +39,7 @@ def test_filters_are_those_of_simplebloom(keys, count):
 
 
 def test_a_filter_without_bits_is_refused():
-    with pytest.raises(ValueError, match="a filter without bits holds no keys"):
+    with pytest.raises(ValueError, match="the filter must have at least one bit"):
         bloom_add(bytearray(), 1, ["a"])
 
 
@@ -115,7 +115,7 @@ def test_hashes_made_to_crowd_one_slot_are_refused():
 
 @pytest.mark.parametrize("size", [0, 7, 12])
 def test_a_hash_buffer_of_odd_size_is_refused(size):
-    with pytest.raises(ValueError, match=f"not {size} in all"):
+    with pytest.raises(ValueError, match=f"a multiple of 8, not {size}"):
         KeyTable(bytes(size))
 
 
@@ -184,12 +184,12 @@ def test_take_gives_the_keys_of_a_batch(keys, words):
 
 @pytest.mark.parametrize("index", [9000, -9001, 2**70, -(2**70)])
 def test_an_index_without_key_is_named(keys, index):
-    with pytest.raises(SampleIndexError, match=rf"9,000 keys, none at index {index}"):
+    with pytest.raises(SampleIndexError, match=rf"index {index} out of range: .* has 9,000 keys"):
         keys[index]
 
 
 def test_an_index_without_key_in_a_batch_is_named(keys):
-    with pytest.raises(SampleIndexError, match="none at index -4"):
+    with pytest.raises(SampleIndexError, match="index -4 out of range"):
         keys.take([1, 2, -4])
 
 
@@ -233,7 +233,7 @@ def test_strings_over_a_memoryview_in_a_cycle_are_collected():
 def test_keys_may_be_in_memory():
     keys = Keys("s3://bucket/x.keys", msgpack.packb(["a", "b"]))
     assert list(keys) == list(pickle.loads(pickle.dumps(keys))) == ["a", "b"]
-    with pytest.raises(SampleIndexError, match=r"s3://bucket/x\.keys has 2 keys, none at index 2"):
+    with pytest.raises(SampleIndexError, match=r"index 2 out of range: s3://bucket/x\.keys has 2 keys"):
         keys[2]
     with pytest.raises(IndexFileError, match=r"s3://bucket/x\.keys \(1 bytes\) is damaged"):
         Keys("s3://bucket/x.keys", b"\xc0")

@@ -147,7 +147,7 @@ def test_cut_file_is_told(path):
 
 @pytest.mark.parametrize(
     ("sample", "reason"),
-    [({"k": 1}, "it has no 'key'"), ({"key": 1}, "its 'key' is no string"), ([1], "it is no map")],
+    [({"k": 1}, "it has no 'key'"), ({"key": 1}, "its 'key' is not a string"), ([1], "it is not a map")],
     ids=str,
 )
 def test_sample_without_key_is_named(tmp_path, sample, reason):

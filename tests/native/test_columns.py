@@ -260,7 +260,7 @@ def test_a_column_is_a_sequence_and_its_slices_too():
     assert column.index("c") == 2
     assert column.count("z") == 0
     assert np.asarray(column).tolist() == list("abcdef")
-    with pytest.raises(IndexError, match="item 6 of a column of 6"):
+    with pytest.raises(IndexError, match="index 6 out of range: the column has 6 values"):
         column[6]
 
 

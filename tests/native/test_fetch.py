@@ -188,7 +188,7 @@ def test_an_armed_engine_raises_its_descriptor(bench):
     "bad", [{"indices": np.arange(0)}, {"batch_size": 0}, {"max_read": 0}, {"indices": None}]
 )
 def test_senseless_fetches_are_refused(bench, bad):
-    with pytest.raises(ValueError, match="a fetch takes"):
+    with pytest.raises(ValueError, match="a fetch needs"):
         bench.fetch(**{"indices": np.arange(5), "batch_size": 5, **bad})
 
 

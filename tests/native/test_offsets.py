@@ -91,7 +91,7 @@ def test_an_empty_range_has_no_spans(start, stop):
 
 @pytest.mark.parametrize("size", [0, 7, 9])
 def test_a_buffer_of_odd_size_is_refused(size):
-    with pytest.raises(ValueError, match=f"not {size} in all"):
+    with pytest.raises(ValueError, match=f"a multiple of 8, not {size}"):
         OffsetTable(bytes(size), 0)
 
 

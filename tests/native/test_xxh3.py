@@ -32,6 +32,6 @@ def test_samples_back_to_back():
 
 @pytest.mark.parametrize("sizes", [[5], [2, 3], [2, 2**64 - 1]])
 def test_samples_that_end_behind_the_data_are_refused(sizes):
-    with pytest.raises(KernelError, match="a sample ends behind the data") as caught:
+    with pytest.raises(KernelError, match="a sample ends after the end of the data") as caught:
         checksums(b"1234", np.array(sizes, np.uint64))
     assert caught.value.item == len(sizes) - 1

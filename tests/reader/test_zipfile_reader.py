@@ -390,7 +390,9 @@ def test_a_bomb_is_not_unpacked_beyond_the_size_that_it_declares(tmp_path):
 
 def test_a_packed_size_beyond_the_archive_names_the_member(path):
     member_field(path, "a/sub/3.txt", 20, struct.pack("<L", (1 << 32) - 2))
-    with pytest.raises(CorruptArchiveError, match=r"'a/sub/3.txt' is damaged: bytes .* lie outside the file"):
+    with pytest.raises(
+        CorruptArchiveError, match=r"'a/sub/3.txt' is damaged: bytes .* are outside of the file"
+    ):
         ZipFileReader(path, "a/sub/{LABEL}").get(0)
 
 

@@ -280,7 +280,7 @@ def test_thread_at_work_is_left_to_end_by_itself(monkeypatch, path):
             log(path, "close")
 
     done = threading.Event()
-    monkeypatch.setattr(background_thread, "PATIENCE", 0.05)
+    monkeypatch.setattr(background_thread, "CLOSE_TIMEOUT", 0.05)
     ahead = yield_threaded(at_work())
     next(ahead)
     wait_for(path.exists)
@@ -292,7 +292,7 @@ def test_thread_at_work_is_left_to_end_by_itself(monkeypatch, path):
 
 
 def test_process_at_work_is_terminated_and_closes_its_generator(monkeypatch, path):
-    monkeypatch.setattr(background_process, "PATIENCE", 1)
+    monkeypatch.setattr(background_process, "CLOSE_TIMEOUT", 1)
     ahead = yield_process(slow(path, 100))
     next(ahead)
     wait_for(path.exists)
@@ -305,7 +305,7 @@ def test_process_that_does_not_end_is_killed(monkeypatch, path):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         yield from slow(path, 100)
 
-    monkeypatch.setattr(background_process, "PATIENCE", 0.2)
+    monkeypatch.setattr(background_process, "CLOSE_TIMEOUT", 0.2)
     ahead = yield_process(deaf())
     next(ahead)
     wait_for(path.exists)
@@ -435,7 +435,7 @@ def test_process_that_takes_too_long_to_close_its_generator_is_ended(monkeypatch
             log(path, "closing")
             time.sleep(100)
 
-    monkeypatch.setattr(background_process, "PATIENCE", 1)
+    monkeypatch.setattr(background_process, "CLOSE_TIMEOUT", 1)
     ahead = yield_process(stubborn())
     next(ahead)
     ahead.close()

@@ -146,7 +146,7 @@ def test_exception_in_the_block_leaves_everything_as_it_was(url, options, files,
             writer.write(sample)
         raise error
     assert files() == before
-    with pytest.raises(ClosedError, match=r"x\.msgpack.*given up"):
+    with pytest.raises(ClosedError, match=r"x\.msgpack.*was discarded"):
         writer.write({"key": "more"})
 
 

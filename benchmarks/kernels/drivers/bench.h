@@ -1,5 +1,5 @@
-/* bench: what the counted programs share. Each program has the cases of one kernel: fixed inputs, made before the
- * counting begins, and one function that is counted. Its name is that of the kernel. */
+/* bench: functions of all counted programs. Each program has the cases of one kernel, after which it is named: fixed
+ * inputs, which are made before counting begins, and one function that is counted. */
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -11,7 +11,7 @@
 typedef struct bench_case {
     const char *name;
     void (*prepare)(void);
-    void (*run)(void); /* counted; checks what it got, so that no compiler leaves it out */
+    void (*run)(void); /* counted; checks its results, so that compilers do not remove the call */
 } bench_case;
 
 /* Defined by each program; ends with a case without a name. */
@@ -23,7 +23,7 @@ uint64_t bench_random(uint64_t *state);
 /* Memory for `n` items of `size` bytes, zeroed, or the end of the program. */
 void *bench_new(size_t n, size_t size);
 
-/* Samples that lie one after the other. */
+/* Consecutive samples. */
 typedef struct bench_samples {
     uint8_t *data;
     size_t size, room, n;
@@ -46,13 +46,13 @@ void pack_bin(bench_samples *out, size_t size, uint64_t seed);
 void pack_array(bench_samples *out, unsigned floats, uint64_t seed); /* float32, as msgpack-numpy packs it */
 void pack_complex(bench_samples *out, unsigned real);
 
-/* A sample as most are: {"key": "n0000017/0000017.jpg", "image": bytes, "label": int, "box": float32[4]}. */
+/* A typical sample: {"key": "n0000017/0000017.jpg", "image": bytes, "label": int, "box": float32[4]}. */
 void pack_image(bench_samples *out, uint64_t i);
 
 /* Entries of an offset table, big-endian. */
 uint8_t *bench_table(const uint64_t *bounds, size_t entries);
 
-/* Write samples into a temporary file, and give its name. The program removes it when it ends. */
+/* Write samples into a temporary file, and return its name. The program removes the file at its end. */
 const char *bench_file(const bench_samples *samples);
 
 #endif

@@ -65,7 +65,7 @@ static void one_complex(bench_samples *out, uint64_t i) {
     pack_complex(out, (unsigned)i);
 }
 
-/* Short ones lie in the view, longer ones do not; some are not ASCII. */
+/* Short ones are inline in the view, longer ones are not; some are not ASCII. */
 static void one_str(bench_samples *out, uint64_t i) {
     char text[80];
     snprintf(text, sizeof text, i % 2 ? "%u" : "a longer string, gr\xc3\xb6\xc3\x9f" "er than a view: %u", (unsigned)i);

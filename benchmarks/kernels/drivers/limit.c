@@ -1,4 +1,4 @@
-/* What each read that has to be waited for adds to the decision how many there are. */
+/* The decision about the concurrency limit, which is made after each waiting read. */
 #include "ddf_limit.h"
 
 #include "bench.h"

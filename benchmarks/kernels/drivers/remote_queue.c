@@ -1,4 +1,4 @@
-/* A remote group's way through the engine: its pieces are taken by a queue, and ended one by one. */
+/* A remote group in the engine: a queue acquires its pieces and completes them one by one. */
 #include "ddf_engine.h"
 #include "ddf_remote_queue.h"
 

@@ -1,4 +1,4 @@
-"""The samples that are measured on: equal in each run."""
+"""The samples for the measurements, which are equal in each run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SAMPLES = 5000
 
 
 def image(i: int) -> dict[str, Any]:
-    """A sample as most are."""
+    """A typical sample."""
     return {
         "key": f"n{i % 1000:07}/{i:07}.jpg",
         "image": np.random.default_rng(i).bytes(200 + i * 7919 % 200),

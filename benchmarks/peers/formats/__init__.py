@@ -1,1 +1,1 @@
-"""One module a peer, each with its ``PEER``."""
+"""One module per peer, each with its ``PEER``."""

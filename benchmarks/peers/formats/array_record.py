@@ -1,4 +1,4 @@
-"""ArrayRecord with groups of one record, as its data source asks for."""
+"""ArrayRecord with groups of one record, which its data source requires."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RUN = 256  # records of one call, where all are read in order
 
 
 class Records(Reader):
-    """`ArrayRecordReader` twice: with its defaults, meant for reading in order, and set up for random access."""
+    """`ArrayRecordReader` twice: with its defaults for reading in order, and with options for random access."""
 
     def __init__(self, path: Path) -> None:
         self.in_order = ArrayRecordReader(str(path))
@@ -53,7 +53,7 @@ class ArrayRecord(Peer):
     """One file, uncompressed.
 
     Parameters:
-        group_size: records that are stored, and read, together.
+        group_size: number of records that are stored and read together.
     """
 
     def __init__(self, group_size: int) -> None:

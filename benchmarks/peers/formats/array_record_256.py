@@ -1,4 +1,4 @@
-"""ArrayRecord with groups of 256 records, as reading in order wants it."""
+"""ArrayRecord with groups of 256 records, for reading in order."""
 
 from benchmarks.peers.formats.array_record import ArrayRecord
 

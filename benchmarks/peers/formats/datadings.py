@@ -1,4 +1,4 @@
-"""datadings 3, whose format ddfast has."""
+"""datadings 3, whose format ddfast uses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NAME = "data.msgpack"
 
 
 class DatadingsReader(Reader):
-    """Its `MsgpackReader`, as it is by default."""
+    """Its `MsgpackReader`, with default options."""
 
     def __init__(self, path: Path) -> None:
         from datadings.reader import MsgpackReader

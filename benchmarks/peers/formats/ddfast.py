@@ -12,7 +12,7 @@ NAME = "data.msgpack"
 
 
 class DdfastReader(Reader):
-    """A reader of ddfast, as it is by default."""
+    """A reader of ddfast, with default options."""
 
     def __init__(self, reader: Any) -> None:
         self.reader = reader

@@ -11,11 +11,11 @@ from benchmarks.peers.contract import Columns, NotOffered, Reader, Sample
 from benchmarks.peers.formats.ddfast import NAME, Ddfast
 from ddfast import AsyncReader
 
-ONE_CALL = "one awaited call at a time gains nothing from it: MsgpackReader is meant for that"
+ONE_CALL = "not useful for one call at a time: use MsgpackReader"
 
 
 class DdfastAsyncReader(Reader):
-    """`AsyncReader`, as it is by default, on asyncio's own event loop."""
+    """`AsyncReader`, with default options, on asyncio's own event loop."""
 
     def __init__(self, path: Path) -> None:
         self.loop = asyncio.new_event_loop()

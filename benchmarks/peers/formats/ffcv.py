@@ -11,13 +11,13 @@ from benchmarks.peers.contract import NotOffered, Peer, Reader, Sample
 
 
 class Ffcv(Peer):
-    """Only tells why it is not compared."""
+    """Provides only the reason why FFCV is not compared."""
 
     def write(self, samples: Iterator[Sample], folder: Path) -> None:
-        raise NotOffered("no str fields, and bytes come padded to the longest: not the same samples")
+        raise NotOffered("no str fields, and bytes are padded to the longest value: not the same samples")
 
     def open(self, folder: Path) -> Reader:
-        raise NotOffered("no str fields, and bytes come padded to the longest: not the same samples")
+        raise NotOffered("no str fields, and bytes are padded to the longest value: not the same samples")
 
 
 PEER = Ffcv()

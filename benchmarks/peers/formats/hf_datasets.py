@@ -17,7 +17,7 @@ NAME, CACHE = "data", "cache"
 
 
 class HfReader(Reader):
-    """`load_from_disk`. Samples as numpy or Python has them; batches as Arrow tables, copied out of the map."""
+    """`load_from_disk`. Samples as numpy arrays or Python objects; batches as Arrow tables, copied out of the map."""
 
     def __init__(self, folder: Path) -> None:
         self.table = datasets.load_from_disk(str(folder / NAME)).with_format("arrow")
@@ -40,7 +40,7 @@ class HfReader(Reader):
 
 
 def copied(table: Any) -> Columns:
-    """Columns of a table, in memory of their own."""
+    """Columns of a table, copied."""
     return as_columns(table.take(pa.array(range(len(table)))))
 
 
@@ -65,7 +65,7 @@ class HfDatasets(Peer):
 
 
 class Once:
-    """A generator function over samples that are there already. It need not be told from others: no cache is kept."""
+    """A generator function over existing samples. Its fingerprint is constant, because no cache is kept."""
 
     def __init__(self, samples: Iterator[Sample]) -> None:
         self.samples = samples

@@ -16,7 +16,7 @@ NAME = "data.lance"
 
 
 class LanceReader(Reader):
-    """`LanceDataset.to_batches` and `LanceDataset.take`, as they are by default."""
+    """`LanceDataset.to_batches` and `LanceDataset.take`, with default options."""
 
     def __init__(self, path: Path) -> None:
         self.dataset = lance.dataset(str(path))
@@ -40,7 +40,7 @@ class LanceReader(Reader):
 
 
 class Lance(Peer):
-    """`write_dataset`, as it is by default."""
+    """`write_dataset`, with default options."""
 
     def write(self, samples: Iterator[Sample], folder: Path) -> None:
         first, samples = peek(samples)

@@ -11,7 +11,7 @@ from streaming.base.util import clean_stale_shared_memory
 from benchmarks.collating import collate
 from benchmarks.peers.contract import Columns, Peer, Reader, Sample, peek
 
-BATCH = 256  # also sets how far ahead of the loop shards are made ready
+BATCH = 256  # also determines how far ahead of the loop shards are prepared
 
 
 class MdsReader(Reader):

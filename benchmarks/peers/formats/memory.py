@@ -13,7 +13,7 @@ MOST = 256 << 20  # bytes held; more than any cache of a processor has
 
 
 class MemoryReader(SpanReader):
-    """The beginning of the file in memory; what lies behind it is taken from there too."""
+    """The beginning of the file in memory; spans after it are copied from the beginning too."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

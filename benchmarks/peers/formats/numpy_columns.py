@@ -1,4 +1,4 @@
-"""One NumPy file a column, mapped."""
+"""One NumPy file per column, mapped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RUN = 1024  # samples of one batch, where samples are read one by one
 
 
 class NumpyReader(Reader):
-    """Maps of the files, of which batches are copies."""
+    """Mapped files; batches are copies of parts of them."""
 
     def __init__(self, folder: Path) -> None:
         self.maps = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("key", "vec", "label")}

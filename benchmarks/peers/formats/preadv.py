@@ -16,7 +16,7 @@ PAGE = mmap.PAGESIZE
 
 
 class SpanReader(Reader):
-    """Reads the spans of a file of messages. Subclasses say how one is copied."""
+    """Reads the spans of a file of messages. Subclasses define how one is copied."""
 
     def __init__(self, folder: Path) -> None:
         import numpy as np
@@ -53,7 +53,7 @@ class SpanReader(Reader):
 
 
 class PreadvReader(SpanReader):
-    """`preadv` to addresses congruent to the position in the file, as other copies are slower."""
+    """`preadv` to addresses congruent to the position in the file, because other copies are slower."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

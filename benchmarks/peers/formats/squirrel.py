@@ -34,7 +34,7 @@ class SquirrelReader(Reader):
 
 
 class Squirrel(Peer):
-    """`SquirrelStore.set` with shards of 1000 samples; gzip cannot be turned off."""
+    """`SquirrelStore.set` with shards of 1000 samples; gzip cannot be disabled."""
 
     def write(self, samples: Iterator[Sample], folder: Path) -> None:
         store = SquirrelStore(str(folder), serializer=MessagepackSerializer())

@@ -33,7 +33,7 @@ class WebDatasetReader(Reader):
 
 
 def named(sample: Sample) -> Sample:
-    """A sample with the names that it had."""
+    """A sample with its original field names."""
     if "npy" in sample:
         return {"key": sample["__key__"], "vec": sample["npy"], "label": sample["cls"]}
     return {"key": f"{sample['__key__']}.jpg", "image": sample["jpg"], "label": sample["cls"]}

@@ -1,23 +1,23 @@
-"""Random samples over HTTP: batches of a reader beside raw range requests of the same samples.
+"""Compare batches of random samples over HTTP with plain range requests of the same samples.
 
-First write two datasets, of large and of small samples, into a folder that a web server serves with ranges, best
-through something that adds the delay of a network:
+First write two datasets, of large and of small samples, into a folder of a web server that supports ranges, preferably
+with an added network delay:
 
-    python -m benchmarks.far_http --make FOLDER
+    python -m benchmarks.remote_http --make FOLDER
     nginx -c ...                              # or any other server; 5 ms of delay: tc qdisc, toxiproxy, ...
-    python -m benchmarks.far_http http://localhost:8080
+    python -m benchmarks.remote_http http://localhost:8080
 
-or into a bucket, for which the environment has what is needed (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, ...):
+or into a bucket, with credentials in the environment (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, ...):
 
-    python -m benchmarks.far_http --make s3://BUCKET
-    python -m benchmarks.far_http s3://BUCKET
+    python -m benchmarks.remote_http --make s3://BUCKET
+    python -m benchmarks.remote_http s3://BUCKET
 
-Measured are samples a second of ddfast's `batches(256)` in true random order, and of the same samples as range requests
-that are made with obstore alone, by tasks of one loop (uvloop, where installed): 64 at a time for large samples
-(105 kB), and one at a time for small ones (2.8 kB). Both sides take turns. Each is counted for --seconds, after --warm
-seconds in which it reads as well: a reader begins with few requests, fetches ahead, and finds out how many the link is
-worth. With the defaults it takes about two minutes. Where server, delay and client share processors, what all of them
-take of these for a sample counts, too; how many there are is said with `taskset`.
+The figures are samples per second of ddfast's `batches(256)` in truly random order, and of range requests for the same
+samples with obstore alone, by tasks of one event loop (uvloop, if installed): 64 at a time for large samples (105 kB),
+and one at a time for small ones (2.8 kB). Both sides take turns. Each one is measured for --seconds, after it has read
+for --warm seconds, because a reader starts with few requests, fetches ahead, and increases the number of requests while
+throughput grows. The defaults take about two minutes. If server, delay and client share processors, the processor time
+of all three limits the result; `taskset` selects the processors.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def make(folder: str) -> None:
 
 
 class Watch:
-    """Counts for some seconds, after others in which it does not."""
+    """Counts for some seconds, after a warm-up."""
 
     def __init__(self, warm: float, seconds: float) -> None:
         self._warming = Stopwatch(warm)
@@ -70,7 +70,7 @@ class Watch:
 
 
 async def read_batches(url: str, watch: Watch) -> float:
-    """Samples a second that a reader gives in true random order."""
+    """Samples per second of a reader in truly random order."""
     async with AsyncReader(url) as reader:
         for epoch in itertools.count():
             async for batch in reader.batches(BATCH, shuffle=True, epoch=epoch, raw=True):
@@ -80,7 +80,7 @@ async def read_batches(url: str, watch: Watch) -> float:
 
 
 async def read_raw(url: str, watch: Watch, at_once: int) -> float:
-    """Samples a second that range requests give, so many at a time."""
+    """Samples per second of range requests, with a number of them at a time."""
     with open_storage(url + ".offsets") as storage:
         offsets = np.frombuffer(storage.read_all(), ">u8").astype(np.int64)
     root, _, key = url.rpartition("/")
@@ -100,7 +100,7 @@ async def read_raw(url: str, watch: Watch, at_once: int) -> float:
 
 
 def run(work: Callable[[], Awaitable[float]]) -> float:
-    """A measurement on a loop of its own."""
+    """A measurement in a new event loop."""
 
     async def main() -> float:
         return await work()
@@ -130,11 +130,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("url", metavar="URL", nargs="?", help="where the folder is served, or the bucket")
-    parser.add_argument("--make", metavar="FOLDER", help="write the datasets; a URL, too")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement (default: 3)")
-    parser.add_argument("--warm", type=float, default=2.0, help="seconds before each (default: 2)")
-    parser.add_argument("--repeats", type=int, default=5, help="measurements of each side (default: 5)")
+    parser.add_argument("url", metavar="URL", nargs="?", help="URL of the served folder, or of the bucket")
+    parser.add_argument("--make", metavar="FOLDER", help="write the datasets to this folder or URL")
+    parser.add_argument(
+        "--seconds", type=float, default=3.0, help="duration of each measurement (default: 3)"
+    )
+    parser.add_argument(
+        "--warm", type=float, default=2.0, help="seconds of warm-up before each measurement (default: 2)"
+    )
+    parser.add_argument(
+        "--repeats", type=int, default=5, help="number of measurements of each side (default: 5)"
+    )
     args = parser.parse_args()
     if args.make:
         make(args.make)

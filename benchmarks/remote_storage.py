@@ -1,31 +1,31 @@
-"""Read a dataset on storage that is far away, and compare with the link's cap, with plain reads and with datadings.
+"""Read a dataset on mounted or remote storage, and compare with the capacity of the network, plain reads and datadings.
 
-SOURCE is the folder of a mounted file system, or a URL of one, where the dataset of 105 kB samples is (written there
-first if it can be). What is measured, in turns, as medians:
+SOURCE is a folder of a mounted file system, or the URL of a folder, that contains the dataset of 105 kB samples (if
+possible, the first run writes it). The benchmark measures the following in turns, and prints medians:
 
 - ddfast, ``batches(256)``, sequentially and truly shuffled, each pass with a reader that has read before, so that
-  its memory is there and it knows the storage, from the call to the last batch; every sample is counted, its bytes too;
-- 64 threads with nothing but ``preadv`` into reused buffers, the spans of samples in random order: what the
-  storage gives (for a mount only; in 4 processes, so that Python's lock does not slow them down);
-- datadings, ``MsgpackReader``, sample by sample in the same random order, for a few seconds (for a mount only).
+  it has its memory and knows the storage, from the call to the last batch; all samples and their bytes are counted;
+- 64 threads that only call ``preadv`` into reused buffers, for the spans of samples in random order: the speed of the
+  storage (for mounts only; in 4 processes, so that Python's lock does not slow them down);
+- datadings, ``MsgpackReader``, sample by sample in the same random order, for a few seconds (for mounts only).
 
-CPU is user and system time of the whole process, per GB. With ``--cap`` the shares are those of the cap, otherwise
-those of the plain reads.
+CPU is user and system time of the whole process, per GB. Shares refer to ``--cap`` if it is given, otherwise to the
+plain reads.
 
-How to get storage that is far away, with public tools only:
+How to make such storage with public tools:
 
-  a network that is slow        tc qdisc add dev lo root netem delay 500us rate 10gbit limit 100000
-                                (the delay counts once each way; `tc qdisc del dev lo root` ends it)
+  a slow network                tc qdisc add dev lo root netem delay 500us rate 10gbit limit 100000
+                                (the delay counts once each way; `tc qdisc del dev lo root` removes it)
   NFS on this machine           nfs-ganesha with its VFS file system, then
-                                mount -t nfs4 -o nconnect=1 127.0.0.1:/export /mnt/far
+                                mount -t nfs4 -o nconnect=1 127.0.0.1:/export /mnt/test
   S3, HTTP on this machine      nginx with static files, or a Ceph RADOS gateway
-  a file system that waits      any FUSE pass-through with a delay in read() and a token bucket, such as one made of
-                                libfuse's example passthrough_ll.c: serve reads with as many threads as may be in
-                                flight, and open files with direct_io so that no page cache hides the latency
-Read the file once before, so that the server does not wait for its disk.
+  a slow file system            any FUSE pass-through with a delay in read() and a token bucket, such as one made of
+                                libfuse's example passthrough_ll.c: serve reads with as many threads as there are
+                                reads in flight, and open files with direct_io so that no page cache hides the latency
+Read the file once before the benchmark, so that the server does not wait for its disk.
 
 Example:
-  python benchmarks/far_storage.py /mnt/far --cap 1.25e9 --label "10 Gbit/s, 1 ms"
+  python benchmarks/remote_storage.py /mnt/test --cap 1.25e9 --label "10 Gbit/s, 1 ms"
 """
 
 from __future__ import annotations
@@ -71,10 +71,10 @@ class Row:
     Parameters:
         name: what was measured.
         rate: MB/s.
-        share: of the cap, or of the plain reads; None for those themselves.
+        share: of the capacity or of the plain reads; None for the plain reads.
         cpu: seconds of user and system time per GB.
         disk: bytes that the kernel fetched from a disk, per byte read.
-        goal: what the share should be at least.
+        goal: minimum share.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Row:
 
 
 async def warm_up(reader: AsyncReader, shuffle: bool, seed: int) -> None:
-    """Read so much that the memory of batches is there."""
+    """Read until the memory of batches is allocated."""
     size = 0
     async for batch in reader.batches(BATCH, shuffle=shuffle, seed=seed):
         size += sum(map(len, batch["image"]))
@@ -134,7 +134,7 @@ def read_with_datadings(path: Path, seconds: float) -> Job:
 
 
 def memory_of(size: int) -> mmap.mmap:
-    """Memory to read into, of large pages where there are any; they are there before the clock runs."""
+    """Memory to read into, with large pages if possible; it is touched before the measurement."""
     size = (
         -(-size // HUGE_PAGE) * HUGE_PAGE
     )  # Linux aligns what is made of whole large pages, and nothing else
@@ -146,13 +146,13 @@ def memory_of(size: int) -> mmap.mmap:
 
 
 class RawReads:
-    """Threads with nothing but `preadv` into a buffer of their own, over spans that they share.
+    """Threads that only call `preadv`, each into its own buffer, for spans that they share.
 
     Parameters:
         path: the file.
         spans: start and stop of each read.
         threads: how many.
-        flags: to open the file with, beside O_RDONLY; with O_DIRECT the spans are widened to whole blocks.
+        flags: for opening the file, in addition to O_RDONLY; with O_DIRECT, spans are extended to whole blocks.
         advice: for `posix_fadvise`.
     """
 
@@ -247,7 +247,7 @@ def spans_of(path: Path, seed: int | None, most: int) -> list[tuple[int, int]]:
 
 
 def measure(jobs: dict[str, Job], repeats: int, before: Callable[[], None]) -> dict[str, list[Run]]:
-    """All jobs in turns, each turn in another order: what one leaves behind may cost or serve the next."""
+    """All jobs in turns, each turn in another order, because a job may affect the next one."""
     found: dict[str, list[Run]] = {name: [] for name in jobs}
     for seed in tqdm(range(repeats), leave=False, disable=None):
         for name in random.Random(seed).sample(list(jobs), len(jobs)):
@@ -258,7 +258,7 @@ def measure(jobs: dict[str, Job], repeats: int, before: Callable[[], None]) -> d
 
 
 def row_of(name: str, runs: Sequence[Run], against: Sequence[float] | None, goal: float | None = None) -> Row:
-    """Sum up the runs of one job, against bytes a second that were possible in each turn."""
+    """Summarise the runs of one job, compared with the possible bytes per second in each turn."""
     rates = [run.size / run.seconds for run in runs]
     shares = None if against is None else [a / b for a, b in zip(rates, against, strict=True)]
     cpu = [run.cpu / run.size * 1e9 for run in runs]
@@ -272,8 +272,8 @@ def row_of(name: str, runs: Sequence[Run], against: Sequence[float] | None, goal
     )
 
 
-def far_rows(args: argparse.Namespace, source: str, path: Path | None) -> list[Row]:
-    """The passes over far storage."""
+def rows_of_all(args: argparse.Namespace, source: str, path: Path | None) -> list[Row]:
+    """The rows of all jobs."""
     most = int(args.gigabytes * 1e9)
     jobs = {
         "sequential": read_with_ddfast(source, False, most),
@@ -301,23 +301,30 @@ def print_table(rows: Sequence[Row], share_of: str) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Add the options."""
     parser.add_argument("source", metavar="SOURCE", help="folder of a mount, or URL of a folder")
     parser.add_argument(
-        "--cap", type=float, help="bytes a second that the link gives; none: compare with plain reads"
+        "--cap",
+        type=float,
+        help="capacity of the network in bytes per second (default: compare with plain reads)",
     )
-    parser.add_argument("--label", default="", help="what the table is called")
-    parser.add_argument("--repeats", type=int, default=5, help="turns (default: 5)")
+    parser.add_argument("--label", default="", help="name of the table")
+    parser.add_argument("--repeats", type=int, default=5, help="number of turns (default: 5)")
     parser.add_argument(
         "--gigabytes",
         type=float,
         default=1e9,
-        help="to read in a pass; part of one counts against ddfast what it has fetched ahead (default: all)",
+        help="gigabytes per pass; after a part of the dataset, data that was fetched ahead is lost (default: all)",
     )
-    parser.add_argument("--datadings-seconds", type=float, default=3.0, help="0 leaves it out (default: 3)")
-    parser.add_argument("--goal-sequential", type=float, help="least share, shown beside it")
-    parser.add_argument("--goal-shuffled", type=float, help="least share, shown beside it")
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument(
+        "--datadings-seconds",
+        type=float,
+        default=3.0,
+        help="seconds for datadings; 0 leaves it out (default: 3)",
+    )
+    parser.add_argument("--goal-sequential", type=float, help="minimum share, shown in the table")
+    parser.add_argument("--goal-shuffled", type=float, help="minimum share, shown in the table")
+    parser.add_argument("--json", type=Path, help="write the figures to this JSON file too")
 
 
 def main() -> None:
@@ -332,7 +339,7 @@ def main() -> None:
     source = f"{args.source.rstrip('/')}/{DATASETS[0].name}-{DATASETS[0].n}.msgpack" if is_url else str(path)
     facts = machine()
     before = os.getloadavg()[0]
-    rows = far_rows(args, source, path)
+    rows = rows_of_all(args, source, path)
     loads = [round(before, 2), round(os.getloadavg()[0], 2)]
     print(f"\n{args.label or source}; {machine_line(facts)}; load {loads[0]} before, {loads[1]} after\n")
     print_table(rows, "the cap" if args.cap else "the plain reads")
