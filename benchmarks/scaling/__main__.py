@@ -3,7 +3,7 @@
 Every point is measured in fresh processes, on one processor and on two, with the files in the page cache: reading
 batches of columns in order and at random, memory above the start, opening, and looking keys up. Sweeps take turns.
 Prints medians; docs/scaling.md explains them. Run the command from the root of the repository. The datasets take
-5 GB of disk and are kept.
+3 GB of disk and are kept.
 
 Example:
   python -m benchmarks.scaling --data /tmp/ddfast-data --json scaling.json --plot docs/scaling.png
