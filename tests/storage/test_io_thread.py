@@ -13,7 +13,7 @@ from concurrent.futures import CancelledError
 import pytest
 from transfer_doubles import URL, Memory, Piece, RemoteQueue, passing
 
-from ddfast.errors import ClosedError, StorageDeniedError, StorageError, StorageTimeoutError
+from ddfast.errors import ClosedError, StorageDeniedError, StorageTimeoutError
 from ddfast.storage.transfer.io_thread import IOThread
 from ddfast.storage.transfer.retry import RetryPolicy
 from ddfast.storage.transfer.scheduler import Scheduler
@@ -131,16 +131,6 @@ def test_what_is_at_hand_takes_no_request_and_holds_nothing_up(queue):
         assert io_thread.counters.in_flight == 0
 
 
-def test_a_large_piece_is_shared_by_several_requests(queue):
-    data = DATA * 8
-    with IOThread([Memory(data)], queue, QUICK) as io_thread:
-        io_thread.start()
-        whole = Piece(0, 0, len(data))
-        queue.put(whole)
-        check([whole], data)
-        assert io_thread.counters.cut == io_thread.counters.requests == 8
-
-
 def test_faults_that_pass_are_survived(queue):
     draw = random.Random(5)
 
@@ -173,24 +163,6 @@ def test_a_fault_that_does_not_pass_fails_the_piece_and_its_error_is_found_by_th
         assert (code, io_thread.state.errors.get(reason)) == (errno.EACCES, denied)
         assert io_thread.state.errors.get("another") is None
         assert io_thread.counters.failed == 1
-
-
-def test_a_cut_piece_is_failed_once_and_only_when_all_its_requests_have_ended(queue):
-    data = DATA * 8
-
-    class Storage(Memory):
-        async def read_async(self, spans, into):
-            await super().read_async(spans, into)
-            if spans[0][0] == 0:
-                raise StorageError("this part is gone", url=URL)
-
-    storage = Storage(data, lambda number: 0.05 if number > 1 else 0.0)
-    with IOThread([storage], queue, QUICK) as io_thread:
-        io_thread.start()
-        whole = Piece(0, 0, len(data))
-        queue.put(whole)
-        assert "this part is gone" in ended([whole])[0].failure[1]
-        assert storage.at_work == 0
 
 
 def test_an_error_of_a_storage_itself_fails_the_piece(queue):

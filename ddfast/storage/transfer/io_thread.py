@@ -20,12 +20,12 @@ from ddfast.errors import ClosedError, StorageTimeoutError
 from ddfast.storage.backends.stores import pending
 from ddfast.storage.base import Span, Stat, Storage
 from ddfast.storage.transfer import retry
-from ddfast.storage.transfer.limiter import MOST, ConcurrencyLimiter
+from ddfast.storage.transfer.link import MOST, ConcurrencyLimiter
 from ddfast.storage.transfer.retry import LinkState, RetryPolicy
 from ddfast.storage.transfer.scheduler import Scheduler
 
 if TYPE_CHECKING:
-    from ddfast.storage.transfer.counters import TransferCounters
+    from ddfast.storage.transfer.link import TransferCounters
 
 __all__ = ["BUDGET", "SLACK", "IOThread"]
 

@@ -18,9 +18,7 @@ from typing import Any, TypeVar, cast
 
 from ddfast.errors import StorageError, StorageTimeoutError
 from ddfast.storage.base import Span, Stat, Storage
-from ddfast.storage.transfer.counters import TransferCounters
-from ddfast.storage.transfer.latency import Latency
-from ddfast.storage.transfer.limiter import ConcurrencyLimiter
+from ddfast.storage.transfer.link import ConcurrencyLimiter, Latency, TransferCounters
 
 __all__ = ["LinkState", "RetryPolicy", "now", "read", "stat"]
 
@@ -105,17 +103,11 @@ class LinkState:
     counters: TransferCounters = field(default_factory=TransferCounters)
     errors: OrderedDict[str, Exception] = field(default_factory=OrderedDict)
 
-    @property
-    def cut(self) -> int:
-        """Bytes into which large reads are cut, as of now."""
-        return self.latency.cut(self.limiter.limit)
-
     def keep(self, error: Exception) -> str:
         """Keep an error; returns the reason by which it is found."""
         text = str(error).replace("\0", "") or type(error).__name__
         reason = text[:LONGEST_REASON].encode("utf-8", "replace").decode()
         self.errors[reason] = error
-        self.counters.failed += 1
         while len(self.errors) > ERRORS:
             self.errors.popitem(last=False)
         return reason
@@ -298,8 +290,7 @@ class _Attempt:
             if self._hedge is not None:
                 self._hedge.cancel()
                 await asyncio.wait({self._hedge}, timeout=CANCEL_SECONDS)
-        ended = now()
-        self._state.latency.add(ended, ended - began, self._size)
+        self._state.latency.add(now() - began, self._size)
         self._state.counters.bytes += self._size
 
     async def _first(self) -> bool:
