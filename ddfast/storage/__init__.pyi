@@ -1,9 +1,7 @@
-from .backends.local import LocalStorage
+from .backends.files import AnyStorage, LocalStorage, ThreadedStorage
 from .backends.objects import ObjectStorage
-from .backends.threaded import AnyStorage, ThreadedStorage
 from .base import Span, Stat, Storage
-from .cache.cached import CachedStorage
-from .cache.reads import CacheCounters
+from .cache.cached import CacheCounters, CachedStorage
 from .cache.usage import CacheUsage, cache_usage, clear_cache
 from .open import expand, open_storage
 from .transfer.link import TransferCounters

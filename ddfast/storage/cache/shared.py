@@ -13,8 +13,8 @@ from concurrent import futures
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from ddfast.storage.cache.blocks import Block, BlockFolder, BlockPart
-from ddfast.storage.cache.usage import DiskLimit, open_directory
+from ddfast.storage.cache.blocks import Block, BlockPart
+from ddfast.storage.cache.usage import DiskLimit
 
 __all__ = ["BlockCache", "BlockFetch", "BlockFetches", "shared_cache"]
 
@@ -130,14 +130,8 @@ class BlockCache:
         self._rests_until = 0.0
         self._pool = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="ddfast-cache")
         try:
-            folder = BlockFolder(open_directory(directory, make=True))
+            self.limit = DiskLimit(directory, limit_bytes)
         except OSError as error:
-            self._warn(error)
-            return
-        try:
-            self.limit = DiskLimit(folder, limit_bytes)
-        except OSError as error:
-            folder.close()
             self._warn(error)
 
     def load(self, block: Block, parts: Sequence[BlockPart], wait: bool) -> bool | None:
@@ -212,7 +206,6 @@ class BlockCache:
         """Close open files, and nothing else: this is all that may be done in a forked process."""
         if self.limit is not None:
             self.limit.close()
-            self.limit.folder.close()
             self.limit = None
 
 
@@ -220,18 +213,14 @@ class _SharedCaches:
     """The caches that are open in this process."""
 
     def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        """Begin with no cache."""
         self.lock = threading.Lock()
         self.caches: dict[tuple[str, int], BlockCache] = {}
 
     def after_fork(self) -> None:
         """Close the files of the parent, which are not used here."""
-        for cache in self.caches.values():
-            cache.close_files()
-        self.reset()
+        self.lock = threading.Lock()
+        while self.caches:
+            self.caches.popitem()[1].close_files()
 
 
 _shared = _SharedCaches()

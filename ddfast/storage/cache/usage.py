@@ -62,23 +62,31 @@ class DiskLimit:
     """Keeps the blocks of a directory within a limit, together with other processes.
 
     Parameters:
-        folder: the blocks.
+        directory: where the blocks are; created, for this user only, if it is missing.
         limit_bytes: disk space for them.
 
+    Attributes:
+        folder: the blocks.
+
     Raises:
-        OSError: the file ``usage`` cannot be opened or created.
+        OSError: the directory, or the file ``usage``, cannot be opened or created.
     """
 
-    def __init__(self, folder: BlockFolder, limit_bytes: int) -> None:
-        self.folder = folder
+    def __init__(self, directory: str, limit_bytes: int) -> None:
+        self.folder = BlockFolder(open_directory(directory, make=True))
         self.limit_bytes = limit_bytes
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        self._file = os.open(USAGE_FILE, flags, 0o600, dir_fd=folder.directory)
+        try:
+            self._file = os.open(USAGE_FILE, flags, 0o600, dir_fd=self.folder.directory)
+        except OSError:
+            self.folder.close()
+            raise
         self._threads = threading.Lock()
 
     def close(self) -> None:
-        """Close the file ``usage``."""
+        """Close the directory and the file ``usage``."""
         os.close(self._file)
+        self.folder.close()
 
     @contextlib.contextmanager
     def room_for(self, size: int) -> Iterator[bool]:

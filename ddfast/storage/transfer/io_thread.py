@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ddfast._native.remote_queue import RemoteQueue
 from ddfast.errors import ClosedError, StorageTimeoutError
 from ddfast.storage.backends.stores import pending
-from ddfast.storage.base import Span, Stat, Storage
+from ddfast.storage.base import Span, Stat, Storage, all_of
 from ddfast.storage.transfer import retry
 from ddfast.storage.transfer.link import MOST, ConcurrencyLimiter
 from ddfast.storage.transfer.retry import LinkState, RetryPolicy
@@ -221,14 +221,7 @@ async def _each(function: Callable[[S], Coroutine[Any, Any, T]], items: Sequence
         async with room:
             return await function(item)
 
-    tasks = [asyncio.ensure_future(one(item)) for item in items]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+    return await all_of(map(one, items))
 
 
 class _LoopThread:
