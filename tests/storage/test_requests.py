@@ -27,7 +27,7 @@ def test_requests_fill_every_byte_of_every_piece_once(gaps_and_sizes):
     assert request.shard == 1
     assert request.spans == spans(reads)
     assert request.size == sum(stop - start for start, stop in request.spans)
-    assert request.scratch == (at - reads[0].start if len(reads) > 1 else 0)
+    assert request.memory == request.size + (at - reads[0].start if len(reads) > 1 else 0)
     for (start, stop), into in zip(request.spans, request.into, strict=True):
         assert len(into) == stop - start
         into[:] = bytes(byte + 1 for byte in into)

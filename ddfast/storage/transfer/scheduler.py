@@ -37,9 +37,6 @@ TAKE = 512
 # Pieces are merged only if so many times as many requests remain as may be in flight.
 REQUESTS_LEFT = 2
 
-# The share of the budget that merged reads may take for the gaps between their pieces.
-SCRATCH = 8
-
 # Seconds between checks whether reads under way are still wanted.
 SWEEP = 0.25
 
@@ -151,10 +148,10 @@ class ReadRequest:
         spans: their ranges of bytes.
         into: their memory.
         size: total bytes.
-        scratch: bytes of memory besides: several pieces are read together with the gaps between them.
+        memory: bytes that the request takes; several pieces are read together with the gaps between them, and copied.
     """
 
-    __slots__ = ("into", "pieces", "scratch", "shard", "size", "spans")
+    __slots__ = ("into", "memory", "pieces", "shard", "size", "spans")
 
     def __init__(self, reads: list[PieceRead]) -> None:
         self.pieces = [read.piece for read in reads]
@@ -163,7 +160,7 @@ class ReadRequest:
         # types can be declared as buffers only since Python 3.12
         self.into = [memoryview(cast("bytearray", piece)) for piece in self.pieces]
         self.size = sum(map(len, self.into))
-        self.scratch = reads[-1].stop - reads[0].start if len(reads) > 1 else 0
+        self.memory = self.size + (reads[-1].stop - reads[0].start if len(reads) > 1 else 0)
 
     @property
     def is_wanted(self) -> bool:
@@ -201,7 +198,6 @@ class Scheduler:
         self._request: ReadRequest | None = None  # of the oldest pieces, which is sent next
         self._workers: dict[asyncio.Task[None], ReadRequest | None] = {}
         self._bytes = 0
-        self._scratch = 0
         self._is_closed = False
         self._loop = asyncio.get_running_loop()
         self._sweep_timer = self._loop.call_later(SWEEP, self._sweep)
@@ -265,22 +261,15 @@ class Scheduler:
                 self._request = None
                 self._settle(request, None)
                 continue
-            if self._limiter.room == 0 or (self._bytes and self._exceeds_budget(request)):
+            if self._limiter.room == 0 or (self._bytes and self._bytes + request.memory > self._budget):
                 return None
             now = retry.now()
             self._request = None
-            self._bytes += request.size
-            self._scratch += request.scratch
+            self._bytes += request.memory
             self._limiter.begin(now)
             self._counters.begin(now)
             return request
         return None
-
-    def _exceeds_budget(self, request: ReadRequest) -> bool:
-        scratch = request.scratch
-        return self._bytes + request.size > self._budget or (
-            scratch > 0 and self._scratch + scratch > self._budget // SCRATCH
-        )
 
     async def _work(self, first: ReadRequest) -> None:
         me = cast("asyncio.Task[None]", asyncio.current_task(self._loop))
@@ -313,8 +302,7 @@ class Scheduler:
 
     def _end(self, request: ReadRequest, error: Exception | None) -> None:
         now = retry.now()
-        self._bytes -= request.size
-        self._scratch -= request.scratch
+        self._bytes -= request.memory
         self._limiter.end(now, 0 if error else request.size)
         self._counters.end(now, self._limiter.limit)
         self._settle(request, error)

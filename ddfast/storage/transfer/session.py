@@ -150,7 +150,7 @@ class SequentialReader:
         self, url: str | os.PathLike[str], policy: RetryPolicy | None = None, **options: Any
     ) -> None:
         self._storage = open_storage(url, **options)
-        self._thread = IOThread([self._storage], policy=policy)
+        self._thread = IOThread(policy=policy)
         self._ahead: deque[tuple[Future[None], memoryview]] = deque()
         self._requested = 0
         self._data = memoryview(b"")
@@ -172,7 +172,8 @@ class SequentialReader:
         while self._requested < self.size and len(self._ahead) < RANGES:
             start, stop = self._requested, min(self.size, self._requested + RANGE)
             data = memoryview(bytearray(stop - start))
-            self._ahead.append((self._thread.submit([(start, stop)], [data]), data))
+            read = self._thread.read(self._storage, (start, stop), data)
+            self._ahead.append((self._thread.submit(read), data))
             self._requested = stop
         if not self._ahead:
             return memoryview(b"")
