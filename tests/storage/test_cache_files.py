@@ -247,7 +247,7 @@ def test_after_a_failed_write_the_disk_is_left_in_peace_for_a_while(rig, monkeyp
         raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
 
     cached = rig.open()
-    monkeypatch.setattr(blocks.BlockFolder, "reserve", refuse)
+    monkeypatch.setattr(shared, "reserve_block", refuse)
     with pytest.warns(RuntimeWarning, match="Disk quota exceeded"):
         assert read(cached, WHOLE) == read(cached, WHOLE) == [CONTENT]
     assert len(tries) == 1

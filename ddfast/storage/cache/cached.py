@@ -5,23 +5,21 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, groupby
 from pathlib import Path
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any
 
 import numpy as np
 
 from ddfast.storage.base import Span, Stat, Storage, paired, run_blocking
 from ddfast.storage.cache.blocks import PAGE_BYTES, Block, BlockAddress, BlockPart, footprint
-from ddfast.storage.cache.shared import BlockCache, BlockFetch, shared_cache
+from ddfast.storage.cache.shared import BlockCache, BlockFetch, Waits, shared_cache
 
 __all__ = ["BLOCK_BYTES", "CacheCounters", "CachedStorage"]
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 BLOCK_BYTES = 1 << 20
 
@@ -238,33 +236,6 @@ def _place(storage: Storage) -> str:
     return repr((url, sorted((name, str(value)) for name, value in options if PLACES.search(name.lower()))))
 
 
-class Waits(NamedTuple):
-    """How a read waits. Its coroutines never suspend if it blocks, see `ddfast.storage.base.run_blocking`."""
-
-    is_async: bool
-
-    async def call(self, cache: BlockCache, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """The result of file operations, which use a thread if this is asynchronous."""
-        if self.is_async:
-            return await cache.in_thread(function, *args, **kwargs)
-        return function(*args, **kwargs)
-
-    async def stat(self, storage: Storage) -> Stat:
-        """Size and version of an object."""
-        return await storage.stat_async() if self.is_async else storage.stat()
-
-    async def read(self, storage: Storage, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
-        """Read from a storage."""
-        if self.is_async:
-            await storage.read_async(spans, into)
-        else:
-            storage.read(spans, into)
-
-    async def fetch(self, fetch: BlockFetch) -> memoryview | None:
-        """A block that another thread or task fetches."""
-        return await fetch.wait_async() if self.is_async else fetch.wait()
-
-
 def wanted_of(pairs: Sequence[tuple[Span, memoryview]], block_bytes: int) -> WantedParts:
     """The wanted parts of each block, by its number; no span is empty."""
     wanted: WantedParts = {}
@@ -291,6 +262,7 @@ class CacheRead:
         self._block_bytes = address.block_bytes
         self._own: dict[str, BlockFetch] = {}
         self._others: dict[int, BlockFetch] = {}
+        self._began = self._deadline = self._seconds = 0.0
         self._fetched: dict[int, memoryview] = {}
         self._spans: list[Span] = []
         self._buffers: list[memoryview] = []
@@ -304,9 +276,11 @@ class CacheRead:
                 await waits.read(storage, self._spans, self._buffers)
                 await waits.call(self._cache, self._store_fetched)
         finally:
-            self._cache.fetches.leave(self._own)
+            self._cache.fetches.leave(self._own, self._seconds)
         if self._others:
-            contents = {number: await waits.fetch(fetch) for number, fetch in self._others.items()}
+            contents = {
+                number: await waits.fetch(fetch, self._deadline) for number, fetch in self._others.items()
+            }
             late = await waits.call(self._cache, self._use_others, contents)
             if late[0]:
                 await waits.read(storage, *late)
@@ -327,6 +301,8 @@ class CacheRead:
         if not missing:
             return
         numbers = {self._blocks[number].name: number for number in missing}
+        self._began = time.monotonic()
+        self._deadline = self._began + self._cache.fetches.timeout
         self._own, others = self._cache.fetches.join(numbers)
         self._others = {numbers[name]: fetch for name, fetch in others.items()}
         # Another reader may have stored a block, and left, in between.
@@ -358,7 +334,8 @@ class CacheRead:
         """Pass on what was read from the storage to all that want it, and store it."""
         for number, content in self._fetched.items():
             self._copy(number, content)
-            self._cache.fetches.arrive(self._blocks[number].name, content)
+            self._own[self._blocks[number].name].set_result(content)
+        self._seconds = time.monotonic() - self._began
         self.counters.fetched += len(self._fetched)
         for number, content in self._fetched.items():
             self.counters.stored += self._cache.store(self._blocks[number], content)

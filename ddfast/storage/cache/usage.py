@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from xxhash import xxh3_64_intdigest
 
-from ddfast.storage.cache.blocks import FILE_NAME, BlockFolder, footprint
+from ddfast.storage.cache.blocks import FILE_NAME, footprint
 
 __all__ = ["CacheUsage", "DiskLimit", "cache_usage", "clear_cache", "open_directory"]
 
@@ -66,27 +66,27 @@ class DiskLimit:
         limit_bytes: disk space for them.
 
     Attributes:
-        folder: the blocks.
+        directory: its descriptor.
 
     Raises:
         OSError: the directory, or the file ``usage``, cannot be opened or created.
     """
 
     def __init__(self, directory: str, limit_bytes: int) -> None:
-        self.folder = BlockFolder(open_directory(directory, make=True))
+        self.directory = open_directory(directory, make=True)
         self.limit_bytes = limit_bytes
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
-            self._file = os.open(USAGE_FILE, flags, 0o600, dir_fd=self.folder.directory)
+            self._file = os.open(USAGE_FILE, flags, 0o600, dir_fd=self.directory)
         except OSError:
-            self.folder.close()
+            os.close(self.directory)
             raise
         self._threads = threading.Lock()
 
     def close(self) -> None:
         """Close the directory and the file ``usage``."""
         os.close(self._file)
-        self.folder.close()
+        os.close(self.directory)
 
     @contextlib.contextmanager
     def room_for(self, size: int) -> Iterator[bool]:
@@ -125,7 +125,7 @@ class DiskLimit:
 
     def _recount(self, need: int, now: float) -> int:
         """Count the files, and remove some if they exceed the limit; returns the bytes of those that remain."""
-        entries = list(_entries(self.folder.directory, now))
+        entries = list(_entries(self.directory, now))
         total = sum(entry.size for entry in entries)
         if total + need <= self.limit_bytes:
             return total
@@ -135,7 +135,7 @@ class DiskLimit:
             if total <= goal:
                 break
             with contextlib.suppress(OSError):
-                os.unlink(entry.name, dir_fd=self.folder.directory)
+                os.unlink(entry.name, dir_fd=self.directory)
                 total -= entry.size
         return total
 
