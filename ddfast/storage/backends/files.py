@@ -60,17 +60,16 @@ class ThreadedStorage(Storage):
     def close(self) -> None:
         """Close the storage, and wait at most 5 seconds for its threads."""
         super().close()
-        wait(self._reads_under_way(), CLOSE_SECONDS)
         with self._pool_lock:
             pool, self._pool = self._pool, None
-            # A future is removed from the set by its own thread, a moment after it is done.
-            all_done = all(future.done() for future in self._running)
+            running = set(self._running)
         if pool is not None:
-            pool.shutdown(wait=all_done, cancel_futures=True)
+            late = wait(running, CLOSE_SECONDS).not_done
+            pool.shutdown(wait=not late, cancel_futures=True)
 
     async def close_async(self) -> None:
         """As `close`."""
-        if self._reads_under_way():
+        if self._running:
             await asyncio.to_thread(self.close)
         else:
             self.close()
@@ -88,10 +87,6 @@ class ThreadedStorage(Storage):
     def _forget(self, future: Future[Any]) -> None:
         with self._pool_lock:
             self._running.discard(future)
-
-    def _reads_under_way(self) -> set[Future[Any]]:
-        with self._pool_lock:
-            return set(self._running)
 
 
 class OpenFile:

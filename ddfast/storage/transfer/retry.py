@@ -11,7 +11,6 @@ import asyncio
 import random
 import sys
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
@@ -101,7 +100,7 @@ class LinkState:
     limiter: ConcurrencyLimiter = field(default_factory=ConcurrencyLimiter)
     latency: Latency = field(default_factory=Latency)
     counters: TransferCounters = field(default_factory=TransferCounters)
-    errors: OrderedDict[str, Exception] = field(default_factory=OrderedDict)
+    errors: dict[str, Exception] = field(default_factory=dict)
 
     def keep(self, error: Exception) -> str:
         """Keep an error; returns the reason by which it is found."""
@@ -109,7 +108,7 @@ class LinkState:
         reason = text[:LONGEST_REASON].encode("utf-8", "replace").decode()
         self.errors[reason] = error
         while len(self.errors) > ERRORS:
-            self.errors.popitem(last=False)
+            del self.errors[next(iter(self.errors))]
         return reason
 
 

@@ -28,10 +28,9 @@ COALESCE_TOTAL = 8
 # Pieces are merged if they begin in the same cell of so many bytes.
 CELL = 256 << 10
 
-# Pieces that are known before they can be read, at most, and their bytes: those of many small samples, so that some are
-# close to each other. TAKE of them are taken from the engine at once, which does not delay reads.
+# Pieces that are known before they can be read, at most: those of many small samples, so that some are close to each
+# other. TAKE of them are taken from the engine at once, which does not delay reads.
 KNOWN = 64 << 10
-KNOWN_BYTES = 256 << 20
 TAKE = 512
 
 # Pieces are merged only if so many times as many requests remain as may be in flight.
@@ -65,12 +64,10 @@ class PieceQueue:
 
     Attributes:
         count: number of pieces.
-        size: their bytes.
     """
 
     def __init__(self) -> None:
         self.count = 0
-        self.size = 0
         self._by_age: deque[PieceRead] = deque()
         self._cells: dict[tuple[int, int], list[PieceRead]] = {}
 
@@ -80,7 +77,6 @@ class PieceQueue:
         for piece in pieces:
             read = PieceRead(piece, piece.start, piece.stop)
             self.count += 1
-            self.size += read.stop - read.start
             self._by_age.append(read)
             cells.setdefault((piece.shard, read.start // CELL), []).append(read)
 
@@ -106,7 +102,6 @@ class PieceQueue:
         run = [oldest] if most <= 1 or len(cell) == 1 else _run(cell, oldest, most, distance)
         for read in run:
             read.is_waiting = False
-            self.size -= read.stop - read.start
         self.count -= len(run)
         if len(run) == len(cell):
             del self._cells[key]
@@ -226,7 +221,7 @@ class Scheduler:
     def _take_pieces(self) -> None:
         """Take pieces from the queue, and start workers for them."""
         is_armed, waiting = False, self._waiting
-        while not self._is_closed and waiting.count < KNOWN and waiting.size < KNOWN_BYTES:
+        while not self._is_closed and waiting.count < KNOWN:
             pieces = self._queue.take(TAKE)
             waiting.add(pieces)
             if len(pieces) == TAKE:
