@@ -45,6 +45,7 @@ FORMAT = 1
 FILE_NAME = re.compile(r"[0-9a-f]{32}\.(block|[0-9a-f]{16}\.part)")
 
 SUM = Struct("=Q")
+EMPTY = memoryview(b"")
 # A pipe of another user must not block reads, nor a link lead to another file.
 READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 MAKE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -254,26 +255,26 @@ def _write(file: int, *buffers: memoryview) -> None:
 
 
 def _header(content: memoryview, seed: int) -> bytes:
-    sums = b"".join(map(SUM.pack, _sums(content)))
+    sums = b"".join(map(SUM.pack, _sums(EMPTY, content, EMPTY)))
     return SUM.pack(xxh3_64_intdigest(sums, seed)) + sums
 
 
-def _sums(*pieces: memoryview) -> Iterator[int]:
-    """Sums of the pages of consecutive pieces of memory."""
-    digest, room = xxh3_64(), PAGE_BYTES
+def _sums(before: memoryview, middle: memoryview, behind: memoryview) -> Iterator[int]:
+    """Sums of the pages of three consecutive pieces of memory, of which the outer ones are less than a page."""
+    head = PAGE_BYTES - len(before)
+    if len(middle) < head:
+        yield _sum(before, middle, behind)
+        return
+    yield _sum(before, middle[:head])
+    tail = len(middle) - (len(middle) - head) % PAGE_BYTES
+    for at in range(head, tail, PAGE_BYTES):
+        yield xxh3_64_intdigest(middle[at : at + PAGE_BYTES])
+    if tail < len(middle) or len(behind):
+        yield _sum(middle[tail:], behind)
+
+
+def _sum(*pieces: memoryview) -> int:
+    digest = xxh3_64()
     for piece in pieces:
-        at = 0
-        while at < len(piece):
-            part = piece[at : at + room]
-            at += len(part)
-            if len(part) == PAGE_BYTES:
-                yield xxh3_64_intdigest(part)
-                continue
-            digest.update(part)
-            room -= len(part)
-            if room == 0:
-                yield digest.intdigest()
-                digest.reset()
-                room = PAGE_BYTES
-    if room < PAGE_BYTES:
-        yield digest.intdigest()
+        digest.update(piece)
+    return digest.intdigest()

@@ -57,8 +57,12 @@ class CacheCounters:
 
     def add(self, other: CacheCounters) -> None:
         """Add the counts of another."""
-        for name in self.__slots__:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.local += other.local
+        self.fetched += other.fetched
+        self.shared += other.shared
+        self.passed += other.passed
+        self.damaged += other.damaged
+        self.stored += other.stored
 
 
 class CachedStorage(Storage):
@@ -190,10 +194,17 @@ class CachedStorage(Storage):
             address = self._address(cache, seen, pairs)
             if address is None:
                 return False
-            read = CacheRead(cache, address, wanted_of(pairs, self.block_bytes))
-            found = read.load_at_hand()
-        self._count(read.counters)
-        return found
+            wanted = wanted_of(pairs, self.block_bytes)
+            found: bool | None = True
+            try:
+                for number, parts in wanted.items():
+                    found = cache.load(address.block(number), parts, wait=False)
+                    if not found:
+                        break
+            except BlockingIOError:
+                return False
+        self._count(CacheCounters(local=len(wanted) if found else 0, damaged=int(found is None)))
+        return found is True
 
     def _count(self, counters: CacheCounters) -> None:
         with self._counters_lock:
@@ -285,16 +296,6 @@ class CacheRead:
             if late[0]:
                 await waits.read(storage, *late)
 
-    def load_at_hand(self) -> bool:
-        """Load blocks that the system has in memory; False if it does not have all of them."""
-        try:
-            if all(self._load(number, wait=False) for number in self._wanted):
-                return True
-        except BlockingIOError:
-            pass
-        self.counters.local = 0
-        return False
-
     def _load_all(self) -> None:
         """Load what the directory has; find out what to read from the storage, and what others are reading."""
         missing = self._not_loaded(self._wanted)
@@ -314,8 +315,8 @@ class CacheRead:
     def _not_loaded(self, numbers: Iterable[int]) -> list[int]:
         return [number for number in numbers if not self._load(number)]
 
-    def _load(self, number: int, wait: bool = True) -> bool:
-        found = self._cache.load(self._blocks[number], self._wanted[number], wait)
+    def _load(self, number: int) -> bool:
+        found = self._cache.load(self._blocks[number], self._wanted[number], wait=True)
         self.counters.local += found is True
         self.counters.damaged += found is None
         return found is True
