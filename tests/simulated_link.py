@@ -7,7 +7,7 @@ import random
 from collections import deque
 from dataclasses import dataclass, field
 
-from ddfast.storage.transfer.limiter import ConcurrencyLimiter
+from ddfast.storage.transfer.link import ConcurrencyLimiter
 
 
 @dataclass

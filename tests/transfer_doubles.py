@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from ddfast.errors import StorageError
 from ddfast.storage import Span, Stat, Storage
+from ddfast.storage.transfer.io_thread import IOThread
 
 URL = "memory://bucket/train.msgpack"
 
@@ -129,3 +130,10 @@ class RemoteQueue:
     def free(self) -> None:
         os.close(self._reading)
         os.close(self._writing)
+
+
+def read_span(io_thread: IOThread, storage: Storage, span: Span) -> bytearray:
+    """The bytes of a span, read in an I/O thread."""
+    data = bytearray(span[1] - span[0])
+    io_thread.wait(io_thread.submit(io_thread.read(storage, span, memoryview(data))))
+    return data

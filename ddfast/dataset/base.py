@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from ddfast._native.engine import Engine
-    from ddfast.storage.transfer.counters import TransferCounters
+    from ddfast.storage.transfer.link import TransferCounters
 
 __all__ = ["BaseDataset", "ReadFailure", "Server", "TransferSource", "Verify", "check_verify"]
 

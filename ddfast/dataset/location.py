@@ -28,7 +28,7 @@ def path_of(source: str | os.PathLike[str]) -> str:
     """The path of a ``file:`` URL; anything else unchanged."""
     if _scheme_of(source) != "file":
         return os.fspath(source)
-    from ddfast.storage.backends.local import path_of
+    from ddfast.storage.backends.files import path_of
 
     return str(path_of(os.fspath(source)))
 

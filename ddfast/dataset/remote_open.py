@@ -29,7 +29,7 @@ from ddfast.storage.base import Storage
 from ddfast.storage.cache.cached import CachedStorage
 from ddfast.storage.open import open_storages
 from ddfast.storage.transfer.io_thread import IOThread
-from ddfast.storage.transfer.limiter import MOST
+from ddfast.storage.transfer.link import MOST
 from ddfast.storage.transfer.retry import RetryPolicy
 from ddfast.storage.transfer.session import TransferSession
 from ddfast.storage.urls import is_object, scheme_of

@@ -1,14 +1,12 @@
-from .backends.local import LocalStorage
+from .backends.files import AnyStorage, LocalStorage, ThreadedStorage
 from .backends.objects import ObjectStorage
-from .backends.threaded import AnyStorage, ThreadedStorage
 from .base import Span, Stat, Storage
-from .cache.cached import CachedStorage
-from .cache.reads import CacheCounters
+from .cache.cached import CacheCounters, CachedStorage
 from .cache.usage import CacheUsage, cache_usage, clear_cache
 from .open import expand, open_storage
-from .transfer.counters import TransferCounters
+from .transfer.link import TransferCounters
 from .transfer.retry import RetryPolicy
-from .transfer.sequential import SequentialReader
+from .transfer.session import SequentialReader
 from .upload.group import ObjectGroup, open_group
 from .upload.uploads import Upload, open_upload
 from .urls import is_pattern, is_url

@@ -11,9 +11,8 @@ from urllib.parse import quote
 
 from ddfast.errors import StorageOptionError, UnsupportedIOError
 from ddfast.storage.backends.failures import of_any
-from ddfast.storage.backends.local import LocalStorage, path_of
+from ddfast.storage.backends.files import AnyStorage, LocalStorage, open_file_system, path_of
 from ddfast.storage.backends.objects import ObjectStorage, list_keys
-from ddfast.storage.backends.threaded import AnyStorage, open_file_system
 from ddfast.storage.base import Storage
 from ddfast.storage.urls import HTTP, WILDCARDS, Location, is_object, is_pattern, scheme_of, shown, split_url
 

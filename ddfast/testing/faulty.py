@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from ddfast.errors import ClosedError, StorageError
 from ddfast.storage import LocalStorage, Span
-from ddfast.storage.backends.local import OpenFile
+from ddfast.storage.backends.files import OpenFile
 
 # A stall ends when the storage is closed, or after this time.
 LONGEST_SECONDS = 60.0

@@ -247,7 +247,7 @@ def open_destination(
 ) -> Destination:
     """The destination for a path or URL. Parameters and errors are those of `Writer`; `silent` is ``disable``."""
     if is_url(outfile):
-        from ddfast.storage.backends.local import path_of
+        from ddfast.storage.backends.files import path_of
         from ddfast.storage.urls import scheme_of, shown
 
         url = os.fspath(outfile)

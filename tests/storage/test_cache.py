@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from ddfast.errors import ClosedError, DatasetReplacedError
 from ddfast.storage import CachedStorage, cache_usage, clear_cache
-from ddfast.storage.cache import reads, shared
+from ddfast.storage.cache import cached as cached_storage
+from ddfast.storage.cache import shared
 from ddfast.storage.cache.shared import shared_cache
 
 BLOCK = 16384
@@ -96,7 +97,7 @@ def test_adjacent_missing_blocks_are_one_remote_read(open_cache):
 
 
 def test_large_reads_take_a_bounded_amount_of_memory(open_cache, monkeypatch):
-    monkeypatch.setattr(reads, "WINDOW_BYTES", 3 * BLOCK)
+    monkeypatch.setattr(cached_storage, "WINDOW_BYTES", 3 * BLOCK)
     storage = CountingStorage(CONTENT)
     assert read(open_cache(storage), (0, len(CONTENT))) == expected((0, len(CONTENT)))
     assert max(stop - start for spans in storage.asked for start, stop in spans) == 3 * BLOCK

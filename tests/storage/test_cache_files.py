@@ -17,7 +17,8 @@ from counting_storage import CountingStorage, pseudo_random, read, read_async
 
 import ddfast
 from ddfast.storage import CachedStorage, cache_usage
-from ddfast.storage.cache import blocks, reads, shared, usage
+from ddfast.storage.cache import blocks, shared, usage
+from ddfast.storage.cache import cached as cached_storage
 from ddfast.storage.cache.blocks import BlockAddress
 
 BLOCK = 16384 * 2
@@ -246,7 +247,7 @@ def test_after_a_failed_write_the_disk_is_left_in_peace_for_a_while(rig, monkeyp
         raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
 
     cached = rig.open()
-    monkeypatch.setattr(blocks.BlockFolder, "reserve", refuse)
+    monkeypatch.setattr(shared, "reserve_block", refuse)
     with pytest.warns(RuntimeWarning, match="Disk quota exceeded"):
         assert read(cached, WHOLE) == read(cached, WHOLE) == [CONTENT]
     assert len(tries) == 1
@@ -498,6 +499,6 @@ def test_a_damaged_block_is_not_at_hand_and_is_dropped(warm, filled):
 
 
 def test_more_than_is_quick_to_copy_is_not_at_hand(warm, monkeypatch):
-    monkeypatch.setattr(reads, "AT_HAND_BYTES", 99)
+    monkeypatch.setattr(cached_storage, "AT_HAND_BYTES", 99)
     assert at_hand(warm, (0, 99)) == [CONTENT[:99]]
     assert at_hand(warm, (0, 50), (100, 150)) is None

@@ -11,9 +11,9 @@ import time
 from concurrent.futures import CancelledError
 
 import pytest
-from transfer_doubles import URL, Memory, Piece, RemoteQueue, passing
+from transfer_doubles import URL, Memory, Piece, RemoteQueue, passing, read_span
 
-from ddfast.errors import ClosedError, StorageDeniedError, StorageError, StorageTimeoutError
+from ddfast.errors import ClosedError, StorageDeniedError, StorageTimeoutError
 from ddfast.storage.transfer.io_thread import IOThread
 from ddfast.storage.transfer.retry import RetryPolicy
 from ddfast.storage.transfer.scheduler import Scheduler
@@ -131,16 +131,6 @@ def test_what_is_at_hand_takes_no_request_and_holds_nothing_up(queue):
         assert io_thread.counters.in_flight == 0
 
 
-def test_a_large_piece_is_shared_by_several_requests(queue):
-    data = DATA * 8
-    with IOThread([Memory(data)], queue, QUICK) as io_thread:
-        io_thread.start()
-        whole = Piece(0, 0, len(data))
-        queue.put(whole)
-        check([whole], data)
-        assert io_thread.counters.cut == io_thread.counters.requests == 8
-
-
 def test_faults_that_pass_are_survived(queue):
     draw = random.Random(5)
 
@@ -173,24 +163,6 @@ def test_a_fault_that_does_not_pass_fails_the_piece_and_its_error_is_found_by_th
         assert (code, io_thread.state.errors.get(reason)) == (errno.EACCES, denied)
         assert io_thread.state.errors.get("another") is None
         assert io_thread.counters.failed == 1
-
-
-def test_a_cut_piece_is_failed_once_and_only_when_all_its_requests_have_ended(queue):
-    data = DATA * 8
-
-    class Storage(Memory):
-        async def read_async(self, spans, into):
-            await super().read_async(spans, into)
-            if spans[0][0] == 0:
-                raise StorageError("this part is gone", url=URL)
-
-    storage = Storage(data, lambda number: 0.05 if number > 1 else 0.0)
-    with IOThread([storage], queue, QUICK) as io_thread:
-        io_thread.start()
-        whole = Piece(0, 0, len(data))
-        queue.put(whole)
-        assert "this part is gone" in ended([whole])[0].failure[1]
-        assert storage.at_work == 0
 
 
 def test_an_error_of_a_storage_itself_fails_the_piece(queue):
@@ -269,7 +241,7 @@ def test_a_closed_agent_reads_nothing(queue):
     io_thread = IOThread([Memory(DATA)], queue, QUICK)
     assert io_thread.close()
     assert queue.closed
-    for use in (io_thread.start, lambda: io_thread.read((0, 1))):
+    for use in (io_thread.start, lambda: read_span(io_thread, Memory(DATA), (0, 1))):
         with pytest.raises(ClosedError, match="the reader is closed"):
             use()
 
@@ -289,18 +261,16 @@ def test_a_single_read_waits_for_no_other(queue):
         queue.put(*pieces(100, step=10_000))
         while len(storage.asked) < 8:
             time.sleep(0.01)
-        assert io_thread.read((5, 500)) == DATA[5:500]
+        assert read_span(io_thread, storage, (5, 500)) == DATA[5:500]
 
 
 def test_a_single_read_of_a_dead_server_ends_in_time():
-    io_thread = IOThread(
-        [Memory(DATA, lambda number: 1000.0)], policy=RetryPolicy(timeout=0.2, attempt_timeout=0.1)
-    )
+    io_thread = IOThread(policy=RetryPolicy(timeout=0.2, attempt_timeout=0.1))
     with (
         io_thread,
         pytest.raises(StorageTimeoutError, match=r"bytes 5 to 500 did not arrive within 0\.2 s and"),
     ):
-        io_thread.read((5, 500))
+        read_span(io_thread, Memory(DATA, lambda number: 1000.0), (5, 500))
 
 
 def test_a_storage_that_blocks_the_loop_is_told_from_a_dead_server(monkeypatch):
@@ -310,16 +280,15 @@ def test_a_storage_that_blocks_the_loop_is_told_from_a_dead_server(monkeypatch):
         time.sleep(1.0)
         return 0.0
 
-    io_thread = IOThread([Memory(DATA, block)], policy=RetryPolicy(timeout=0.1))
+    io_thread = IOThread(policy=RetryPolicy(timeout=0.1))
     with io_thread, pytest.raises(StorageTimeoutError, match="blocks the event loop"):
-        io_thread.read((5, 500))
+        read_span(io_thread, Memory(DATA, block), (5, 500))
 
 
 def test_a_read_that_is_under_way_when_the_agent_is_closed_is_cancelled():
     storage = Memory(DATA, lambda number: 1000.0)
-    io_thread = IOThread([storage])
-    buffer = bytearray(10)
-    future = io_thread.submit([(0, 10)], [memoryview(buffer)])
+    io_thread = IOThread()
+    future = io_thread.submit(io_thread.read(storage, (0, 10), memoryview(bytearray(10))))
     while not storage.asked:
         time.sleep(0.01)
     assert io_thread.close(10.0)
@@ -330,7 +299,7 @@ def test_a_read_that_is_under_way_when_the_agent_is_closed_is_cancelled():
 @pytest.mark.parametrize("times", [0, 1, 20])
 def test_a_whole_object_is_fetched_in_few_requests(times):
     storage = Memory(DATA * times)
-    with IOThread([]) as io_thread:
+    with IOThread() as io_thread:
         whole = io_thread.for_each(io_thread.read_all, [storage])[0]
     assert whole.readonly
     assert whole == DATA * times
@@ -344,7 +313,7 @@ def test_an_object_of_which_a_part_cannot_be_had_is_not_fetched():
         return 1000.0 if number > 1 else 0.0
 
     storage = Memory(DATA * 20, deal)
-    with IOThread([]) as io_thread, pytest.raises(StorageDeniedError, match="no"):
+    with IOThread() as io_thread, pytest.raises(StorageDeniedError, match="no"):
         io_thread.for_each(io_thread.read_all, [storage])[0]
     assert storage.at_work == 0
 
@@ -357,32 +326,35 @@ def test_an_agent_is_not_used_after_a_fork(run_python):
 FORKED = f"""
 import os, sys
 sys.path.insert(0, {os.path.dirname(os.path.dirname(os.path.abspath(__file__)))!r})
-from transfer_doubles import Memory
+from transfer_doubles import Memory, read_span
 from ddfast.errors import ClosedError
 from ddfast.storage.transfer.io_thread import IOThread
-io_thread = IOThread([Memory(bytes(100))])
-io_thread.read((0, 10))
+io_thread, storage = IOThread(), Memory(bytes(100))
+read_span(io_thread, storage, (0, 10))
 child = os.fork()
 if child == 0:
     try:
-        io_thread.read((0, 10))
+        read_span(io_thread, storage, (0, 10))
     except ClosedError as error:
         print("opened by process" in str(error), flush=True)
     sys.exit(0 if io_thread.close() else 1)
 assert os.waitpid(child, 0)[1] == 0
-assert io_thread.read((0, 10)) == bytes(10)
+assert read_span(io_thread, storage, (0, 10)) == bytes(10)
 """  # noqa: PTH100, PTH120
 
 
 def test_a_program_that_closes_nothing_ends(run_python):
-    program = FORKED.partition("child =")[0] + "io_thread.submit([(0, 1)], [memoryview(bytearray(1))])"
+    program = (
+        FORKED.partition("child =")[0]
+        + "io_thread.submit(io_thread.read(storage, (0, 1), memoryview(bytearray(1))))"
+    )
     result = run_python("-c", program)
     assert (result.stderr, result.returncode) == ("", 0)
 
 
 def test_a_budget_of_nothing_is_refused():
     with pytest.raises(ValueError, match="budget is 0 bytes"):
-        IOThread([], budget=0)
+        IOThread(budget=0)
 
 
 def test_a_budget_that_is_used_up_makes_no_needless_tasks(queue, monkeypatch):

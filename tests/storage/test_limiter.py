@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from simulated_link import Link
 
-from ddfast.storage.transfer.limiter import ConcurrencyLimiter
+from ddfast.storage.transfer.link import ConcurrencyLimiter
 
 SIZE = 105_000
 

@@ -1,6 +1,6 @@
 """Every error of obstore that is recognised by its class or text, provoked with the installed version.
 
-A failure here means that obstore has changed: adapt `ddfast.storage.backends.obstore_errors` to the text that the
+A failure here means that obstore has changed: adapt `ddfast.storage.backends.failures` to the text that the
 failure shows.
 """
 
@@ -20,7 +20,7 @@ from ddfast.errors import (
     StorageTimeoutError,
 )
 from ddfast.storage import open_storage
-from ddfast.storage.backends import obstore_errors as adapter
+from ddfast.storage.backends import failures as adapter
 from ddfast.storage.backends.stores import make_store
 from ddfast.storage.urls import split_url
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 
 import pytest
@@ -10,58 +9,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transfer_doubles import Piece
 
-from ddfast.storage.transfer.requests import CELL, COALESCE_BYTES, PieceQueue, PieceRead, requests_for
-
-KB = 1 << 10
+from ddfast.storage.transfer.scheduler import CELL, COALESCE_BYTES, PieceQueue, PieceRead, ReadRequest
 
 
 def piece_read(shard, start, stop):
     return PieceRead(Piece(shard, start, stop), start, stop)
 
 
-def test_pieces_that_go_together_are_asked_for_at_once():
-    (request,) = requests_for(
-        [piece_read(0, 0, 100), piece_read(0, 100, 200), piece_read(0, 210, 300)], 1 << 20
-    )
-    assert request.spans == [(0, 100), (100, 200), (210, 300)]
-    assert (request.size, request.scratch) == (290, 300)
-
-
-def test_a_large_piece_is_cut_into_about_equal_requests():
-    requests = requests_for([piece_read(3, 1000, 1000 + 100 * KB)], 32 * KB)
-    assert [request.size for request in requests] == [28 * KB, 28 * KB, 28 * KB, 16 * KB]
-    assert [request.spans[0][0] for request in requests] == [1000 + at * 28 * KB for at in range(4)]
-    assert {request.shard for request in requests} == {3}
-    assert requests[0].reads[0].left == 4
-    assert all(request.reads[0] is requests[0].reads[0] for request in requests)
-
-
-def test_a_piece_slightly_larger_than_a_cut_stays_whole():
-    assert len(requests_for([piece_read(0, 0, 48 * KB)], 32 * KB)) == 1
-
-
 @settings(deadline=None)
-@given(
-    st.lists(st.tuples(st.integers(0, 10**3), st.integers(0, 10**4)), min_size=1, max_size=20),
-    st.integers(1, 20).map(lambda pages: pages * 4 * KB),
-)
-def test_requests_fill_every_byte_of_every_piece_once(gaps_and_sizes, cut):
+@given(st.lists(st.tuples(st.integers(0, 10**3), st.integers(0, 10**4)), min_size=1, max_size=20))
+def test_requests_fill_every_byte_of_every_piece_once(gaps_and_sizes):
     reads, at = [], 0
     for gap, size in gaps_and_sizes:
         reads.append(piece_read(1, at + gap, at + gap + size))
         at += gap + size
-    requests = requests_for(reads, cut)
-    assert sum(read.left for read in reads) == sum(len(request.reads) for request in requests)
-    for request in requests:
-        assert request.scratch == (request.size if len(request.reads) > 1 else 0) + _gaps(request.spans)
-        for (start, stop), into in zip(request.spans, request.into, strict=True):
-            assert len(into) == stop - start
-            into[:] = bytes(byte + 1 for byte in into)
+    request = ReadRequest(reads)
+    assert request.shard == 1
+    assert request.spans == spans(reads)
+    assert request.size == sum(stop - start for start, stop in request.spans)
+    assert request.memory == request.size + (at - reads[0].start if len(reads) > 1 else 0)
+    for (start, stop), into in zip(request.spans, request.into, strict=True):
+        assert len(into) == stop - start
+        into[:] = bytes(byte + 1 for byte in into)
     assert all(read.piece == b"\1" * len(read.piece) for read in reads)
-
-
-def _gaps(spans):
-    return sum(after[0] - before[1] for before, after in itertools.pairwise(spans))
 
 
 def queued(*places):
@@ -116,5 +86,5 @@ def test_the_oldest_goes_first_and_nothing_is_lost_or_taken_twice():
         assert oldest in run
         taken += [(read.piece.shard, read.start, read.stop) for read in run]
     assert sorted(taken) == sorted(places)
-    assert (known.count, known.size, known.oldest()) == (0, 0, None)
+    assert (known.count, known.oldest()) == (0, None)
     assert not known._cells

@@ -9,8 +9,7 @@ import pytest
 from transfer_doubles import URL, Memory, passing
 
 from ddfast.errors import DatasetReplacedError, StorageDeniedError, StorageError, StorageTimeoutError
-from ddfast.storage.transfer.latency import Latency
-from ddfast.storage.transfer.limiter import ConcurrencyLimiter
+from ddfast.storage.transfer.link import ConcurrencyLimiter, Latency
 from ddfast.storage.transfer.retry import LinkState, RetryPolicy, read, stat
 
 DATA = bytes(range(256)) * 16
@@ -19,8 +18,8 @@ QUICK = RetryPolicy(timeout=5.0, attempt_timeout=1.0, retries=4, backoff=0.0)
 
 def known(seconds: float = 0.001) -> Latency:
     latency = Latency()
-    for number in range(64):
-        latency.add(float(number), seconds, 100)
+    for _ in range(64):
+        latency.add(seconds, 100)
     return latency
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ddfast.errors import StorageDeniedError
-from ddfast.storage.backends.failures import beyond_end, incomplete
-from ddfast.storage.backends.obstore_errors import explained, is_failure, may_be_cut, needs_get
+from ddfast.storage.backends.failures import (
+    beyond_end,
+    explained,
+    incomplete,
+    is_failure,
+    may_be_cut,
+    needs_get,
+)
 from ddfast.storage.backends.stores import key_of, make_store, pending
-from ddfast.storage.base import Span, Stat, Storage, paired, run_blocking, scatter
+from ddfast.storage.base import Span, Stat, Storage, all_of, paired, run_blocking, scatter
 from ddfast.storage.urls import WITH_CREDENTIALS, Location, lengthened, split_url
 
 if TYPE_CHECKING:
@@ -20,6 +26,8 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 __all__ = ["ObjectStorage", "list_keys"]
+
+T = TypeVar("T")
 
 # Requests of one blocking call that are sent at once.
 BLOCKING_REQUESTS = 8
@@ -62,13 +70,14 @@ class StoreClient:
     Parameters:
         location: of any of them.
         options: those of `open_storage`.
+        retries: let obstore retry failed requests.
     """
 
-    def __init__(self, location: Location, options: dict[str, Any]) -> None:
+    def __init__(self, location: Location, options: dict[str, Any], retries: bool = False) -> None:
         self._location = location
-        self._options = options
         self._lock = threading.Lock()
-        self.store: ObjectStore = make_store(location, options)
+        self._make = partial(make_store, location, options, retries)
+        self.store: ObjectStore = self._make()
 
     def renew(self, refused: ObjectStore) -> bool:
         """Request credentials again after a store denied access; False if it uses none."""
@@ -76,7 +85,7 @@ class StoreClient:
             return False
         with self._lock:
             if self.store is refused:  # another read may have been faster
-                self.store = make_store(self._location, self._options)
+                self.store = self._make()
         return True
 
 
@@ -118,22 +127,16 @@ class ObjectStorage(Storage):
             self._read_one(*pairs[0])
         elif pairs:
             with ThreadPoolExecutor(min(BLOCKING_REQUESTS, len(pairs)), "ddfast-storage") as pool:
-                running = [pool.submit(self._read_one, span, target) for span, target in pairs]
-                try:
-                    for future in running:
-                        future.result()
-                except BaseException:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    raise
+                list(pool.map(self._read_one, *zip(*pairs, strict=True)))  # cancels the others if one fails
 
     async def read_async(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
         """Read each span by a request of its own, all at once."""
         self.check_usable()
-        pairs = paired(spans, into)
-        if len(pairs) == 1:
-            await self._read_one_async(*pairs[0])
-        else:
-            await _all_of([self._read_one_async(span, target) for span, target in pairs])
+        reads = [self._read_one_async(span, target) for span, target in paired(spans, into)]
+        if len(reads) == 1:
+            await reads[0]  # a task would cost several times as much
+        elif reads:
+            await all_of(reads)
 
     async def read_over_async(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
         """Read all spans by one request."""
@@ -170,29 +173,24 @@ class ObjectStorage(Storage):
     async def _read_one_async(self, span: Span, target: memoryview) -> None:
         target[:] = memoryview(await self._get(ASYNC, span))
 
-    async def _get(self, requests: StoreRequests, span: Span | None) -> Bytes:
-        """A span, or the whole object; once more with new credentials where access was denied."""
-        store = self._begin()
-        try:
-            return await self._get_once(requests, store, span)
-        except StorageDeniedError:
-            if not self._client.renew(store):
-                raise
-        return await self._get_once(requests, self._client.store, span)
+    def _get(self, requests: StoreRequests, span: Span | None) -> Coroutine[Any, Any, Bytes]:
+        """A span, or the whole object."""
+        return self._with_credentials(lambda store: self._get_once(requests, store, span))
 
-    async def _stat(self, requests: StoreRequests) -> Stat:
-        store = self._begin()
-        try:
-            return await self._stat_once(requests, store)
-        except StorageDeniedError:
-            if not self._client.renew(store):
-                raise
-        return await self._stat_once(requests, self._client.store)
+    def _stat(self, requests: StoreRequests) -> Coroutine[Any, Any, Stat]:
+        return self._with_credentials(lambda store: self._stat_once(requests, store))
 
-    def _begin(self) -> ObjectStore:
+    async def _with_credentials(self, once: Callable[[ObjectStore], Awaitable[T]]) -> T:
+        """The result of a request, which is sent once more with new credentials where access was denied."""
         self.check_usable()
         pending.begin(self.name)
-        return self._client.store
+        store = self._client.store
+        try:
+            return await once(store)
+        except StorageDeniedError:
+            if not self._client.renew(store):
+                raise
+        return await once(self._client.store)
 
     async def _get_once(self, requests: StoreRequests, store: ObjectStore, span: Span | None) -> Bytes:
         options: GetOptions = {}
@@ -251,18 +249,6 @@ class ObjectStorage(Storage):
         """Raise if a span ends after the end of the object."""
         if span is not None and span[1] > stat.size:
             raise beyond_end(self.name, span, stat.size)
-
-
-async def _all_of(reads: list[Coroutine[Any, Any, None]]) -> None:
-    """Wait for all; if one fails, or this is cancelled, cancel the others."""
-    tasks = [asyncio.create_task(read) for read in reads]
-    try:
-        await asyncio.gather(*tasks)
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
 
 
 def list_keys(folder: Location, options: dict[str, Any]) -> list[str]:

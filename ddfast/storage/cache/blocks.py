@@ -28,13 +28,24 @@ from typing import NamedTuple
 
 from xxhash import xxh3_64, xxh3_64_intdigest
 
-__all__ = ["FILE_NAME", "PAGE_BYTES", "Block", "BlockAddress", "BlockFolder", "BlockPart", "footprint"]
+__all__ = [
+    "FILE_NAME",
+    "PAGE_BYTES",
+    "Block",
+    "BlockAddress",
+    "BlockPart",
+    "complete_block",
+    "footprint",
+    "load_block",
+    "reserve_block",
+]
 
 PAGE_BYTES = 1 << 14
 FORMAT = 1
 FILE_NAME = re.compile(r"[0-9a-f]{32}\.(block|[0-9a-f]{16}\.part)")
 
 SUM = Struct("=Q")
+EMPTY = memoryview(b"")
 # A pipe of another user must not block reads, nor a link lead to another file.
 READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 MAKE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -105,94 +116,84 @@ def footprint(size: int) -> int:
     return -(-size // 4096) * 4096
 
 
-class BlockFolder:
-    """The files of blocks in one directory, which stays open, so that it cannot be replaced by another.
+def load_block(directory: int, block: Block, parts: Sequence[BlockPart], wait: bool = True) -> bool | None:
+    """Fill the memory of the parts. If that fails, its contents are undefined.
 
     Parameters:
-        directory: file descriptor of the directory, which `close` closes.
+        directory: descriptor of the directory, which thus cannot be replaced by another.
+        block: the block.
+        parts: the parts to load.
+        wait: read from the disk if necessary.
+
+    Returns:
+        True if they were filled; False if there is no such block; None if it was damaged, and was removed.
+
+    Raises:
+        BlockingIOError: the disk would have to be read.
     """
-
-    def __init__(self, directory: int) -> None:
-        self.directory = directory
-
-    def close(self) -> None:
-        """Close the directory."""
-        os.close(self.directory)
-
-    def load(self, block: Block, parts: Sequence[BlockPart], wait: bool = True) -> bool | None:
-        """Fill the memory of the parts. If that fails, its contents are undefined.
-
-        Parameters:
-            block: the block.
-            parts: the parts to load.
-            wait: read from the disk if necessary.
-
-        Returns:
-            True if they were filled; False if there is no such block; None if it was damaged, and was removed.
-
-        Raises:
-            BlockingIOError: the disk would have to be read.
-        """
-        if not wait and NO_WAIT is None:
-            raise BlockingIOError
-        name = f"{block.name}.block"
-        try:
-            file = os.open(name, READ_FLAGS, dir_fd=self.directory)
-        except OSError as error:
-            if error.errno not in NO_FILE:
-                return False
-            self.remove(name)
-            return None
-        try:
-            if _read(file, block, parts, 0 if wait else NO_WAIT or 0):
-                return True
-        finally:
-            os.close(file)
-        self.remove(name)
-        return None
-
-    def reserve(self, block: Block) -> tuple[int, str]:
-        """Create a file with the full size of a block; returns its descriptor and name.
-
-        Raises:
-            OSError: it cannot be created.
-        """
-        # Containers that share a disk may have equal process ids, so the name is random.
-        name = f"{block.name}.{os.urandom(8).hex()}.part"
-        file = os.open(name, MAKE_FLAGS, 0o600, dir_fd=self.directory)
-        try:
-            os.ftruncate(file, block.file_size)
-        except BaseException:
-            os.close(file)
-            self.remove(name)
-            raise
-        return file, name
-
-    def complete(self, file: int, name: str, block: Block, content: memoryview) -> bool:
-        """Fill a reserved file and rename it to the name of its block. Closes it in any case.
-
-        Returns:
-            False if it was removed by another process.
-
-        Raises:
-            OSError: it could not be written, and was removed.
-        """
-        try:
-            _write(file, [_header(content, block.seed), content])
-            os.rename(name, f"{block.name}.block", src_dir_fd=self.directory, dst_dir_fd=self.directory)
-        except FileNotFoundError:
+    if not wait and NO_WAIT is None:
+        raise BlockingIOError
+    name = f"{block.name}.block"
+    try:
+        file = os.open(name, READ_FLAGS, dir_fd=directory)
+    except OSError as error:
+        if error.errno not in NO_FILE:
             return False
-        except BaseException:
-            self.remove(name)
-            raise
-        finally:
-            os.close(file)
-        return True
+        _remove(directory, name)
+        return None
+    try:
+        if _read(file, block, parts, 0 if wait else NO_WAIT or 0):
+            return True
+    finally:
+        os.close(file)
+    _remove(directory, name)
+    return None
 
-    def remove(self, name: str) -> None:
-        """Remove a file if it exists."""
-        with contextlib.suppress(OSError):
-            os.unlink(name, dir_fd=self.directory)
+
+def reserve_block(directory: int, block: Block) -> tuple[int, str]:
+    """Create a file with the full size of a block; returns its descriptor and name.
+
+    Raises:
+        OSError: it cannot be created.
+    """
+    # Containers that share a disk may have equal process ids, so the name is random.
+    name = f"{block.name}.{os.urandom(8).hex()}.part"
+    file = os.open(name, MAKE_FLAGS, 0o600, dir_fd=directory)
+    try:
+        os.ftruncate(file, block.file_size)
+    except BaseException:
+        os.close(file)
+        _remove(directory, name)
+        raise
+    return file, name
+
+
+def complete_block(directory: int, file: int, name: str, block: Block, content: memoryview) -> bool:
+    """Fill a reserved file and rename it to the name of its block. Closes it in any case.
+
+    Returns:
+        False if it was removed by another process.
+
+    Raises:
+        OSError: it could not be written, and was removed.
+    """
+    try:
+        _write(file, memoryview(_header(content, block.seed)), content)
+        os.rename(name, f"{block.name}.block", src_dir_fd=directory, dst_dir_fd=directory)
+    except FileNotFoundError:
+        return False
+    except BaseException:
+        _remove(directory, name)
+        raise
+    finally:
+        os.close(file)
+    return True
+
+
+def _remove(directory: int, name: str) -> None:
+    """Remove a file if it exists."""
+    with contextlib.suppress(OSError):
+        os.unlink(name, dir_fd=directory)
 
 
 def _read(file: int, block: Block, parts: Sequence[BlockPart], flags: int) -> bool:
@@ -207,7 +208,7 @@ def _read(file: int, block: Block, parts: Sequence[BlockPart], flags: int) -> bo
     header = bytearray(block.header_size)
     try:
         _fill(file, [memoryview(header)], 0, flags)
-        if SUM.unpack_from(header)[0] != _seal(memoryview(header)[8:], block.seed):
+        if SUM.unpack_from(header)[0] != xxh3_64_intdigest(memoryview(header)[8:], block.seed):
             return False
         sums = memoryview(header)[8:].cast("Q")
         return all(_read_part(file, block, part, sums, flags) for part in parts)
@@ -244,7 +245,7 @@ def _fill(file: int, buffers: Sequence[memoryview], at: int, flags: int) -> None
         raise BlockingIOError if flags else OSError(errno.EIO, "short read")
 
 
-def _write(file: int, buffers: Sequence[memoryview]) -> None:
+def _write(file: int, *buffers: memoryview) -> None:
     at = 0
     for buffer in buffers:
         left = buffer
@@ -253,14 +254,9 @@ def _write(file: int, buffers: Sequence[memoryview]) -> None:
             left, at = left[done:], at + done
 
 
-def _header(content: memoryview, seed: int) -> memoryview:
-    empty = memoryview(b"")
-    sums = b"".join(map(SUM.pack, _sums(empty, content, empty)))
-    return memoryview(SUM.pack(_seal(sums, seed)) + sums)
-
-
-def _seal(sums: bytes | memoryview, seed: int) -> int:
-    return xxh3_64_intdigest(sums, seed)
+def _header(content: memoryview, seed: int) -> bytes:
+    sums = b"".join(map(SUM.pack, _sums(EMPTY, content, EMPTY)))
+    return SUM.pack(xxh3_64_intdigest(sums, seed)) + sums
 
 
 def _sums(before: memoryview, middle: memoryview, behind: memoryview) -> Iterator[int]:

@@ -5,31 +5,64 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 import warnings
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import count, groupby
 from pathlib import Path
 from typing import Any
 
-from ddfast.storage.base import Span, Stat, Storage, paired, run_blocking
-from ddfast.storage.cache.blocks import PAGE_BYTES, Block, BlockAddress, footprint
-from ddfast.storage.cache.reads import (
-    CacheCounters,
-    CacheRead,
-    Waits,
-    is_small,
-    load_at_hand,
-    wanted_of,
-    windows,
-)
-from ddfast.storage.cache.shared import BlockCache, shared_cache
+import numpy as np
 
-__all__ = ["BLOCK_BYTES", "CachedStorage"]
+from ddfast.storage.base import Span, Stat, Storage, paired, run_blocking
+from ddfast.storage.cache.blocks import PAGE_BYTES, Block, BlockAddress, BlockPart, footprint
+from ddfast.storage.cache.shared import BlockCache, BlockFetch, Waits, shared_cache
+
+__all__ = ["BLOCK_BYTES", "CacheCounters", "CachedStorage"]
 
 BLOCK_BYTES = 1 << 20
 
+# Missing blocks are read into memory of their own first; a read of a whole file must not take as much again.
+WINDOW_BYTES = 32 << 20
+
+# Bytes that are copied from the system's memory in the event loop: passing 1 MB to a thread takes as long again.
+AT_HAND_BYTES = 2 << 20
+
+WantedParts = dict[int, list[BlockPart]]
+
 # Options that distinguish stores, and are not secret.
 PLACES = re.compile("endpoint|account_name|region")
+
+
+@dataclass(slots=True)
+class CacheCounters:
+    """Where blocks came from. A block that several spans of a read touch counts once.
+
+    Attributes:
+        local: blocks, or parts of them, that were read from the directory.
+        fetched: blocks that were read from the storage.
+        shared: blocks that another thread or task was reading from the storage at the time.
+        passed: blocks of which only the requested bytes were read, because another reader took too long or failed.
+        damaged: damaged files; their blocks were read from the storage again.
+        stored: blocks that were read from the storage and are in the directory now.
+    """
+
+    local: int = 0
+    fetched: int = 0
+    shared: int = 0
+    passed: int = 0
+    damaged: int = 0
+    stored: int = 0
+
+    def add(self, other: CacheCounters) -> None:
+        """Add the counts of another."""
+        self.local += other.local
+        self.fetched += other.fetched
+        self.shared += other.shared
+        self.passed += other.passed
+        self.damaged += other.damaged
+        self.stored += other.stored
 
 
 class CachedStorage(Storage):
@@ -141,8 +174,12 @@ class CachedStorage(Storage):
             if address is None:
                 await waits.read(self.storage, spans, into)
                 return
-            for wanted in windows(pairs, self.block_bytes):
-                read = CacheRead(cache, address, wanted)
+            wanted = wanted_of(pairs, self.block_bytes)
+            numbers, many = sorted(wanted), max(1, WINDOW_BYTES // self.block_bytes)
+            for at in range(0, len(numbers), many):
+                read = CacheRead(
+                    cache, address, {number: wanted[number] for number in numbers[at : at + many]}
+                )
                 await read.run(waits, self.storage)
                 self._count(read.counters)
 
@@ -150,16 +187,24 @@ class CachedStorage(Storage):
         """As `read`, if the system has all blocks in memory, as files of the directory."""
         self.check_usable()
         seen = self.seen
-        if seen is None or not is_small(spans):
+        if seen is None or sum(stop - start for start, stop in spans) > AT_HAND_BYTES:
             return False
-        pairs, counters = paired(spans, into), CacheCounters()
+        pairs = paired(spans, into)
         with self._cache.held() as cache:
             address = self._address(cache, seen, pairs)
             if address is None:
                 return False
-            found = load_at_hand(cache, address, wanted_of(pairs, self.block_bytes), counters)
-        self._count(counters)
-        return found
+            wanted = wanted_of(pairs, self.block_bytes)
+            found: bool | None = True
+            try:
+                for number, parts in wanted.items():
+                    found = cache.load(address.block(number), parts, wait=False)
+                    if not found:
+                        break
+            except BlockingIOError:
+                return False
+        self._count(CacheCounters(local=len(wanted) if found else 0, damaged=int(found is None)))
+        return found is True
 
     def _count(self, counters: CacheCounters) -> None:
         with self._counters_lock:
@@ -200,3 +245,121 @@ def _place(storage: Storage) -> str:
     url = storage.url if "://" in storage.url else str(Path(storage.url).absolute())
     options = storage.options.items()
     return repr((url, sorted((name, str(value)) for name, value in options if PLACES.search(name.lower()))))
+
+
+def wanted_of(pairs: Sequence[tuple[Span, memoryview]], block_bytes: int) -> WantedParts:
+    """The wanted parts of each block, by its number; no span is empty."""
+    wanted: WantedParts = {}
+    for (start, stop), memory in pairs:
+        for number in range(start // block_bytes, -(-stop // block_bytes)):
+            base = number * block_bytes
+            first, last = max(start, base), min(stop, base + block_bytes)
+            part = BlockPart(first - base, last - base, memory[first - start : last - start])
+            wanted.setdefault(number, []).append(part)
+    return wanted
+
+
+class CacheRead:
+    """One read of some blocks, from the directory or else from the storage.
+
+    Attributes:
+        counters: where the blocks came from.
+    """
+
+    def __init__(self, cache: BlockCache, address: BlockAddress, wanted: WantedParts) -> None:
+        self._cache = cache
+        self._wanted = wanted
+        self._blocks = {number: address.block(number) for number in wanted}
+        self._block_bytes = address.block_bytes
+        self._own: dict[str, BlockFetch] = {}
+        self._others: dict[int, BlockFetch] = {}
+        self._began = self._deadline = self._seconds = 0.0
+        self._fetched: dict[int, memoryview] = {}
+        self._spans: list[Span] = []
+        self._buffers: list[memoryview] = []
+        self.counters = CacheCounters()
+
+    async def run(self, waits: Waits, storage: Storage) -> None:
+        """Fill the memory of all wanted parts. Errors as those of the storage."""
+        try:
+            await waits.call(self._cache, self._load_all)
+            if self._spans:
+                await waits.read(storage, self._spans, self._buffers)
+                await waits.call(self._cache, self._store_fetched)
+        finally:
+            self._cache.fetches.leave(self._own, self._seconds)
+        if self._others:
+            contents = {
+                number: await waits.fetch(fetch, self._deadline) for number, fetch in self._others.items()
+            }
+            late = await waits.call(self._cache, self._use_others, contents)
+            if late[0]:
+                await waits.read(storage, *late)
+
+    def _load_all(self) -> None:
+        """Load what the directory has; find out what to read from the storage, and what others are reading."""
+        missing = self._not_loaded(self._wanted)
+        if not missing:
+            return
+        numbers = {self._blocks[number].name: number for number in missing}
+        self._began = time.monotonic()
+        self._deadline = self._began + self._cache.fetches.timeout
+        self._own, others = self._cache.fetches.join(numbers)
+        self._others = {numbers[name]: fetch for name, fetch in others.items()}
+        # Another reader may have stored a block, and left, in between.
+        missing = self._not_loaded(numbers[name] for name in self._own)
+        position = count()
+        for _, run in groupby(missing, lambda number: number - next(position)):
+            self._plan(list(run))
+
+    def _not_loaded(self, numbers: Iterable[int]) -> list[int]:
+        return [number for number in numbers if not self._load(number)]
+
+    def _load(self, number: int) -> bool:
+        found = self._cache.load(self._blocks[number], self._wanted[number], wait=True)
+        self.counters.local += found is True
+        self.counters.damaged += found is None
+        return found is True
+
+    def _plan(self, run: Sequence[int]) -> None:
+        """Read adjacent blocks from the storage as one span."""
+        size = sum(self._blocks[number].size for number in run)
+        memory = np.empty(size, np.uint8).data
+        start = run[0] * self._block_bytes
+        self._spans.append((start, start + size))
+        self._buffers.append(memory)
+        for at, number in zip(range(0, size, self._block_bytes), run, strict=True):
+            self._fetched[number] = memory[at : at + self._block_bytes]
+
+    def _store_fetched(self) -> None:
+        """Pass on what was read from the storage to all that want it, and store it."""
+        for number, content in self._fetched.items():
+            self._copy(number, content)
+            self._own[self._blocks[number].name].set_result(content)
+        self._seconds = time.monotonic() - self._began
+        self.counters.fetched += len(self._fetched)
+        for number, content in self._fetched.items():
+            self.counters.stored += self._cache.store(self._blocks[number], content)
+
+    def _copy(self, number: int, content: memoryview) -> None:
+        for part in self._wanted[number]:
+            part.into[:] = content[part.start : part.stop]
+
+    def _use_others(self, contents: dict[int, memoryview | None]) -> tuple[list[Span], list[memoryview]]:
+        """Use what others have read. Blocks that have not arrived may be in the directory by now.
+
+        Returns:
+            Spans that are still to be read from the storage, and their buffers.
+        """
+        late: tuple[list[Span], list[memoryview]] = ([], [])
+        for number, content in contents.items():
+            if content is not None:
+                self._copy(number, content)
+                self.counters.shared += 1
+            elif not self._load(number):
+                self.counters.passed += 1
+                start = number * self._block_bytes
+                for part in self._wanted[number]:
+                    late[0].append((start + part.start, start + part.stop))
+                    late[1].append(part.into)
+        return late

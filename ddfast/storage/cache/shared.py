@@ -11,12 +11,13 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import NamedTuple, ParamSpec, TypeVar
 
-from ddfast.storage.cache.blocks import Block, BlockFolder, BlockPart
-from ddfast.storage.cache.usage import DiskLimit, open_directory
+from ddfast.storage.base import Span, Stat, Storage
+from ddfast.storage.cache.blocks import Block, BlockPart, complete_block, load_block, reserve_block
+from ddfast.storage.cache.usage import DiskLimit
 
-__all__ = ["BlockCache", "BlockFetch", "BlockFetches", "shared_cache"]
+__all__ = ["BlockCache", "BlockFetch", "BlockFetches", "Waits", "shared_cache"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,39 +33,7 @@ WAIT_FACTOR = 4
 SHORTEST_WAIT = 0.25
 
 
-class BlockFetch:
-    """A block that one thread or task reads from the storage, and others may wait for.
-
-    Parameters:
-        timeout: seconds that they wait, from now.
-    """
-
-    def __init__(self, timeout: float) -> None:
-        self.started = time.monotonic()
-        self.deadline = self.started + timeout
-        self._future: futures.Future[memoryview | None] = futures.Future()
-        self._future.set_running_or_notify_cancel()  # waiters cannot cancel it
-
-    def end(self, content: memoryview | None) -> None:
-        """Give the block's bytes to all that wait, or None if they have to fetch it themselves."""
-        if not self._future.done():
-            self._future.set_result(content)
-
-    def wait(self) -> memoryview | None:
-        """The block's bytes; None if they did not arrive in time."""
-        try:
-            return self._future.result(max(0.0, self.deadline - time.monotonic()))
-        except futures.TimeoutError:
-            return None
-
-    async def wait_async(self) -> memoryview | None:
-        """As `wait`."""
-        if self._future.done():
-            return self._future.result()
-        left = max(0.0, self.deadline - time.monotonic())
-        with contextlib.suppress(asyncio.TimeoutError):
-            return await asyncio.wait_for(asyncio.wrap_future(self._future), left)
-        return None
+BlockFetch = futures.Future[memoryview | None]
 
 
 class BlockFetches:
@@ -84,28 +53,34 @@ class BlockFetches:
         own: dict[str, BlockFetch] = {}
         others: dict[str, BlockFetch] = {}
         with self._lock:
-            timeout = max(SHORTEST_WAIT, WAIT_FACTOR * self._usual)
             for name in names:
                 if name in self._fetches:
                     others[name] = self._fetches[name]
                 else:
-                    own[name] = self._fetches[name] = BlockFetch(timeout)
+                    own[name] = self._fetches[name] = futures.Future()
+                    own[name].set_running_or_notify_cancel()  # waiters cannot cancel it
         return own, others
 
-    def arrive(self, name: str, content: memoryview) -> None:
-        """End a fetch with the bytes of the block, and measure its duration."""
-        with self._lock:
-            fetch = self._fetches[name]
-            self._usual += (time.monotonic() - fetch.started - self._usual) / 8
-        fetch.end(content)
+    def leave(self, own: dict[str, BlockFetch], seconds: float) -> None:
+        """Remove fetches that `join` began, and end those without a result: others have to fetch these themselves.
 
-    def leave(self, own: dict[str, BlockFetch]) -> None:
-        """Remove fetches that `join` began, and end those that have not ended."""
+        Parameters:
+            own: the fetches.
+            seconds: how long they took; 0 if they failed.
+        """
         with self._lock:
             for name in own:
                 del self._fetches[name]
+            if seconds:
+                self._usual += (seconds - self._usual) / 8
         for fetch in own.values():
-            fetch.end(None)
+            if not fetch.done():
+                fetch.set_result(None)
+
+    @property
+    def timeout(self) -> float:
+        """Seconds to wait for a fetch of another reader."""
+        return max(SHORTEST_WAIT, WAIT_FACTOR * self._usual)
 
 
 class BlockCache:
@@ -130,33 +105,27 @@ class BlockCache:
         self._rests_until = 0.0
         self._pool = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="ddfast-cache")
         try:
-            folder = BlockFolder(open_directory(directory, make=True))
+            self.limit = DiskLimit(directory, limit_bytes)
         except OSError as error:
-            self._warn(error)
-            return
-        try:
-            self.limit = DiskLimit(folder, limit_bytes)
-        except OSError as error:
-            folder.close()
             self._warn(error)
 
     def load(self, block: Block, parts: Sequence[BlockPart], wait: bool) -> bool | None:
-        """Fill the memory of the parts; see `BlockFolder.load`."""
+        """Fill the memory of the parts; see `load_block`."""
         assert self.limit is not None
-        return self.limit.folder.load(block, parts, wait)
+        return load_block(self.limit.directory, block, parts, wait)
 
     def store(self, block: Block, content: memoryview) -> bool:
         """Store a block if there is room and the disk can be written; returns whether it was stored."""
         assert self.limit is not None
         if time.monotonic() < self._rests_until:
             return False
-        folder = self.limit.folder
+        directory = self.limit.directory
         try:
             with self.limit.room_for(block.file_size) as has_room:
                 if not has_room:
                     return False
-                file, name = folder.reserve(block)
-            return folder.complete(file, name, block, content)
+                file, name = reserve_block(directory, block)
+            return complete_block(directory, file, name, block, content)
         except OSError as error:
             self._rests_until = time.monotonic() + REST_SECONDS
             self._warn(error)
@@ -212,26 +181,54 @@ class BlockCache:
         """Close open files, and nothing else: this is all that may be done in a forked process."""
         if self.limit is not None:
             self.limit.close()
-            self.limit.folder.close()
             self.limit = None
+
+
+class Waits(NamedTuple):
+    """How a read waits. Its coroutines never suspend if it blocks, see `ddfast.storage.base.run_blocking`."""
+
+    is_async: bool
+
+    async def call(self, cache: BlockCache, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """The result of file operations, which use a thread if this is asynchronous."""
+        if self.is_async:
+            return await cache.in_thread(function, *args, **kwargs)
+        return function(*args, **kwargs)
+
+    async def stat(self, storage: Storage) -> Stat:
+        """Size and version of an object."""
+        return await storage.stat_async() if self.is_async else storage.stat()
+
+    async def read(self, storage: Storage, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
+        """Read from a storage."""
+        if self.is_async:
+            await storage.read_async(spans, into)
+        else:
+            storage.read(spans, into)
+
+    async def fetch(self, fetch: BlockFetch, deadline: float) -> memoryview | None:
+        """A block that another thread or task fetches; None if it does not arrive in time."""
+        left = max(0.0, deadline - time.monotonic())
+        try:
+            if fetch.done() or not self.is_async:
+                return fetch.result(left)
+            return await asyncio.wait_for(asyncio.wrap_future(fetch), left)
+        except (asyncio.TimeoutError, futures.TimeoutError):  # are the same only since Python 3.11
+            return None
 
 
 class _SharedCaches:
     """The caches that are open in this process."""
 
     def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        """Begin with no cache."""
         self.lock = threading.Lock()
         self.caches: dict[tuple[str, int], BlockCache] = {}
 
     def after_fork(self) -> None:
         """Close the files of the parent, which are not used here."""
-        for cache in self.caches.values():
-            cache.close_files()
-        self.reset()
+        self.lock = threading.Lock()
+        while self.caches:
+            self.caches.popitem()[1].close_files()
 
 
 _shared = _SharedCaches()

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from xxhash import xxh3_64_intdigest
 
-from ddfast.storage.cache.blocks import FILE_NAME, BlockFolder, footprint
+from ddfast.storage.cache.blocks import FILE_NAME, footprint
 
 __all__ = ["CacheUsage", "DiskLimit", "cache_usage", "clear_cache", "open_directory"]
 
@@ -62,23 +62,31 @@ class DiskLimit:
     """Keeps the blocks of a directory within a limit, together with other processes.
 
     Parameters:
-        folder: the blocks.
+        directory: where the blocks are; created, for this user only, if it is missing.
         limit_bytes: disk space for them.
 
+    Attributes:
+        directory: its descriptor.
+
     Raises:
-        OSError: the file ``usage`` cannot be opened or created.
+        OSError: the directory, or the file ``usage``, cannot be opened or created.
     """
 
-    def __init__(self, folder: BlockFolder, limit_bytes: int) -> None:
-        self.folder = folder
+    def __init__(self, directory: str, limit_bytes: int) -> None:
+        self.directory = open_directory(directory, make=True)
         self.limit_bytes = limit_bytes
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        self._file = os.open(USAGE_FILE, flags, 0o600, dir_fd=folder.directory)
+        try:
+            self._file = os.open(USAGE_FILE, flags, 0o600, dir_fd=self.directory)
+        except OSError:
+            os.close(self.directory)
+            raise
         self._threads = threading.Lock()
 
     def close(self) -> None:
-        """Close the file ``usage``."""
+        """Close the directory and the file ``usage``."""
         os.close(self._file)
+        os.close(self.directory)
 
     @contextlib.contextmanager
     def room_for(self, size: int) -> Iterator[bool]:
@@ -117,7 +125,7 @@ class DiskLimit:
 
     def _recount(self, need: int, now: float) -> int:
         """Count the files, and remove some if they exceed the limit; returns the bytes of those that remain."""
-        entries = list(_entries(self.folder.directory, now))
+        entries = list(_entries(self.directory, now))
         total = sum(entry.size for entry in entries)
         if total + need <= self.limit_bytes:
             return total
@@ -127,7 +135,7 @@ class DiskLimit:
             if total <= goal:
                 break
             with contextlib.suppress(OSError):
-                os.unlink(entry.name, dir_fd=self.folder.directory)
+                os.unlink(entry.name, dir_fd=self.directory)
                 total -= entry.size
         return total
 

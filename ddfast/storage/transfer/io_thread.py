@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ddfast._native.remote_queue import RemoteQueue
 from ddfast.errors import ClosedError, StorageTimeoutError
 from ddfast.storage.backends.stores import pending
-from ddfast.storage.base import Span, Stat, Storage
+from ddfast.storage.base import Span, Stat, Storage, all_of
 from ddfast.storage.transfer import retry
-from ddfast.storage.transfer.limiter import MOST, ConcurrencyLimiter
+from ddfast.storage.transfer.link import MOST, ConcurrencyLimiter
 from ddfast.storage.transfer.retry import LinkState, RetryPolicy
 from ddfast.storage.transfer.scheduler import Scheduler
 
 if TYPE_CHECKING:
-    from ddfast.storage.transfer.counters import TransferCounters
+    from ddfast.storage.transfer.link import TransferCounters
 
 __all__ = ["BUDGET", "SLACK", "IOThread"]
 
@@ -47,7 +47,7 @@ class IOThread:
     """Reads from remote storage in a thread, which starts at the first use and ends with `close`.
 
     Parameters:
-        storages: of the shards, by number. The caller closes them, after this.
+        storages: of the shards of the queue's pieces, by number. The caller closes them, after this.
         queue: of the engine whose pieces are to be read; None for single reads only. Closed together with this.
         policy: the retry policy; None for the default.
         most: maximum number of reads in flight.
@@ -56,7 +56,7 @@ class IOThread:
 
     def __init__(
         self,
-        storages: Sequence[Storage],
+        storages: Sequence[Storage] = (),
         queue: RemoteQueue | None = None,
         policy: RetryPolicy | None = None,
         most: int = MOST,
@@ -86,39 +86,30 @@ class IOThread:
         """
         self._running()
 
-    def submit(
-        self, spans: Sequence[Span], into: Sequence[memoryview], shard: int = 0
-    ) -> concurrent.futures.Future[None]:
-        """Begin to read spans of a shard into buffers, at once, whatever else is being read.
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        """Run a coroutine in this thread, such as `read`, at once, whatever else is being read.
 
-        The buffers are in use until the future is done, even if it is cancelled.
+        Memory that it writes to is in use until the future is done, even if it is cancelled.
 
         Raises:
-            ClosedError: as `start`. The future raises the errors of `retry.read`.
-        """
-        return self._submit(self._read(self._storages[shard], spans, into))
-
-    def read(self, span: Span, shard: int = 0) -> bytearray:
-        """The bytes ``(start, stop)`` of a shard.
-
-        Raises:
-            StorageError: as `retry.read`.
             ClosedError: as `start`.
         """
-        whole = bytearray(span[1] - span[0])
-        self.wait(self.submit([span], [memoryview(whole)], shard))
-        return whole
+        try:
+            return self._running().submit(coroutine)
+        except BaseException:
+            coroutine.close()
+            raise
 
     def for_each(self, function: Callable[[S], Coroutine[Any, Any, T]], items: Sequence[S]) -> list[T]:
         """The results of a coroutine function for all items, in order; it runs in this thread, for several at a time.
 
-        It may await `stat` and `read_all`.
+        It may await `stat`, `read` and `read_all`.
 
         Raises:
             ClosedError: as `start`.
             Exception: the first one that the function raises; the other calls are cancelled.
         """
-        return self.wait(self._submit(_each(function, items)))
+        return self.wait(self.submit(_each(function, items)))
 
     def close(self, timeout: float = CLOSE_SECONDS) -> bool:
         """Cancel all reads and end the thread. May be repeated.
@@ -158,13 +149,6 @@ class IOThread:
                 weakref.finalize(self, self._loop_thread.stop, CLOSE_SECONDS)
             return self._loop_thread
 
-    def _submit(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-        try:
-            return self._running().submit(coroutine)
-        except BaseException:
-            coroutine.close()
-            raise
-
     def wait(self, future: concurrent.futures.Future[T]) -> T:
         """The result of a submitted read; waits at most until it must have timed out by itself."""
         limit, counters = min(self.state.retry.timeout + SLACK, threading.TIMEOUT_MAX), self.counters
@@ -186,10 +170,15 @@ class IOThread:
         finally:
             future.cancel()
 
-    async def _read(self, storage: Storage, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
+    async def read(self, storage: Storage, span: Span, into: memoryview) -> None:
+        """Bytes ``(start, stop)`` of any storage, to be awaited in this thread.
+
+        Raises:
+            StorageError: as `retry.read`.
+        """
         self.counters.begin(retry.now())
         try:
-            await retry.read(storage, spans, into, self.state)
+            await retry.read(storage, [span], [into], self.state)
         finally:
             self.counters.end(retry.now(), self.state.limiter.limit)
 
@@ -205,11 +194,11 @@ class IOThread:
         size = (await self.stat(storage)).size
         view = memoryview(bytearray(size))
 
-        async def read(at: int) -> None:
-            span = at, min(size, at + RANGE)
-            await self._read(storage, [span], [view[span[0] : span[1]]])
+        async def part(at: int) -> None:
+            stop = min(size, at + RANGE)
+            await self.read(storage, (at, stop), view[at:stop])
 
-        await _each(read, range(0, size, RANGE))
+        await _each(part, range(0, size, RANGE))
         return view.toreadonly()
 
 
@@ -221,14 +210,7 @@ async def _each(function: Callable[[S], Coroutine[Any, Any, T]], items: Sequence
         async with room:
             return await function(item)
 
-    tasks = [asyncio.ensure_future(one(item)) for item in items]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+    return await all_of(map(one, items))
 
 
 class _LoopThread:

@@ -11,16 +11,13 @@ import asyncio
 import random
 import sys
 import time
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 from ddfast.errors import StorageError, StorageTimeoutError
 from ddfast.storage.base import Span, Stat, Storage
-from ddfast.storage.transfer.counters import TransferCounters
-from ddfast.storage.transfer.latency import Latency
-from ddfast.storage.transfer.limiter import ConcurrencyLimiter
+from ddfast.storage.transfer.link import ConcurrencyLimiter, Latency, TransferCounters
 
 __all__ = ["LinkState", "RetryPolicy", "now", "read", "stat"]
 
@@ -103,21 +100,15 @@ class LinkState:
     limiter: ConcurrencyLimiter = field(default_factory=ConcurrencyLimiter)
     latency: Latency = field(default_factory=Latency)
     counters: TransferCounters = field(default_factory=TransferCounters)
-    errors: OrderedDict[str, Exception] = field(default_factory=OrderedDict)
-
-    @property
-    def cut(self) -> int:
-        """Bytes into which large reads are cut, as of now."""
-        return self.latency.cut(self.limiter.limit)
+    errors: dict[str, Exception] = field(default_factory=dict)
 
     def keep(self, error: Exception) -> str:
         """Keep an error; returns the reason by which it is found."""
         text = str(error).replace("\0", "") or type(error).__name__
         reason = text[:LONGEST_REASON].encode("utf-8", "replace").decode()
         self.errors[reason] = error
-        self.counters.failed += 1
         while len(self.errors) > ERRORS:
-            self.errors.popitem(last=False)
+            del self.errors[next(iter(self.errors))]
         return reason
 
 
@@ -131,20 +122,15 @@ async def read(
     """Fill the buffers `into` with the bytes `spans` of `storage`. Nothing writes into them after that.
 
     Parameters:
-        is_scheduled: the read counts for the concurrency limit, and its spans, which are in order, are read together
-            with the gaps between them, see `Storage.read_over_async`.
+        spans: in order; they are read together with the gaps between them, see `Storage.read_over_async`.
+        is_scheduled: failures count for the concurrency limit.
 
     Raises:
         StorageTimeoutError: it was not done within ``retry.timeout``.
         StorageError: another attempt would not help, or the last one failed.
     """
-    if is_scheduled and len(spans) > 1:
-        send, size = storage.read_over_async, spans[-1][1] - spans[0][0]
-    else:
-        send, size = storage.read_async, sum(map(len, into))
-    attempt = _Attempt(storage, send, spans, into, size, state)
-    limiter = state.limiter if is_scheduled else None
-    await _retried(attempt.run, storage, (spans[0][0], spans[-1][1]), state, limiter)
+    attempt = _Attempt(storage, spans, into, state)
+    await _retried(attempt.run, storage, attempt.span, state, state.limiter if is_scheduled else None)
 
 
 async def stat(storage: Storage, state: LinkState) -> Stat:
@@ -260,22 +246,17 @@ class _Attempt:
     """
 
     __slots__ = ("_began", "_cancelled", "_hedge", "_into", "_is_ended", "_limit", "_looked", "_loop", "_scratch",
-                 "_send", "_size", "_spans", "_state", "_storage", "_task", "_timer", "_wakes")  # fmt: skip
+                 "_send", "_size", "_spans", "_state", "_storage", "_task", "_timer", "_wakes", "span")  # fmt: skip
 
     def __init__(
-        self,
-        storage: Storage,
-        send: Callable[[Sequence[Span], Sequence[memoryview]], Coroutine[Any, Any, None]],
-        spans: Sequence[Span],
-        into: Sequence[memoryview],
-        size: int,
-        state: LinkState,
+        self, storage: Storage, spans: Sequence[Span], into: Sequence[memoryview], state: LinkState
     ) -> None:
         self._storage = storage
-        self._send = send
+        self._send = storage.read_async if len(spans) == 1 else storage.read_over_async
         self._spans = spans
         self._into = into
-        self._size = size
+        self.span = spans[0][0], spans[-1][1]
+        self._size = self.span[1] - self.span[0]
         self._state = state
         self._loop = asyncio.get_running_loop()
         self._task = cast("asyncio.Task[Any]", asyncio.current_task(self._loop))
@@ -298,8 +279,7 @@ class _Attempt:
             if self._hedge is not None:
                 self._hedge.cancel()
                 await asyncio.wait({self._hedge}, timeout=CANCEL_SECONDS)
-        ended = now()
-        self._state.latency.add(ended, ended - began, self._size)
+        self._state.latency.add(now() - began, self._size)
         self._state.counters.bytes += self._size
 
     async def _first(self) -> bool:
@@ -328,8 +308,7 @@ class _Attempt:
             for view, scratch in zip(self._into, self._scratch, strict=True):
                 view[:] = scratch
             return
-        span = self._spans[0][0], self._spans[-1][1]
-        raise _no_answer(self._storage, span, self._limit - self._began)
+        raise _no_answer(self._storage, self.span, self._limit - self._began)
 
     def _late_after(self) -> float:
         """Seconds after which a second request is sent."""

@@ -1,26 +1,32 @@
-"""Reads the data files of a remote dataset: their storages, and an I/O thread for each engine."""
+"""What reads through I/O threads: all data files of a dataset for its engines, or one object from start to end."""
 
 from __future__ import annotations
 
 import copy
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ddfast._native.engine import Engine
 from ddfast._native.remote_queue import RemoteQueue
 from ddfast.storage.base import Storage
-from ddfast.storage.transfer.counters import TransferCounters
+from ddfast.storage.open import open_storage
 from ddfast.storage.transfer.io_thread import BUDGET, SLACK, IOThread
-from ddfast.storage.transfer.latency import CUT
-from ddfast.storage.transfer.limiter import MOST
+from ddfast.storage.transfer.link import MOST, TransferCounters
 from ddfast.storage.transfer.retry import LinkState, RetryPolicy
 
-__all__ = ["TransferSession"]
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
-PLANNED_GAP = 4 << 10
+__all__ = ["SequentialReader", "TransferSession"]
+
+# SequentialReader: bytes of one request, and requests ahead.
+RANGE = 4 << 20
+RANGES = 8
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -37,7 +43,15 @@ class TransferSession:
         policy: the retry policy; None for the default.
         most: maximum number of reads in flight for each engine.
         budget: maximum number of bytes in flight for each engine.
+
+    Attributes:
+        max_gap: bytes between two samples that are read with them and stay in memory beside them. The scheduler reads
+            larger gaps as well, which do not stay in memory.
+        max_read: maximum bytes of one request, so that several connections share large reads.
     """
+
+    max_gap = 4 << 10
+    max_read = 1 << 20
 
     def __init__(
         self,
@@ -49,8 +63,7 @@ class TransferSession:
         self._storages = list(storages)
         self._are_open = True
         self._retry = policy or RetryPolicy()
-        self._most = most
-        self._budget = budget
+        self._io_thread = partial(IOThread, policy=self._retry, most=most, budget=budget)
         self._states: list[LinkState] = []
         self._lock = threading.Lock()
         self._pid = os.getpid()
@@ -61,27 +74,13 @@ class TransferSession:
         return self._retry.timeout + SLACK
 
     @property
-    def max_gap(self) -> int:
-        """Bytes between two samples that are read with them and stay in memory beside them.
-
-        The scheduler reads larger gaps as well, which do not stay in memory.
-        """
-        return PLANNED_GAP
-
-    @property
-    def max_read(self) -> int:
-        """Maximum bytes of one request, so that several connections share large reads."""
-        best_known = max(self._states, key=lambda state: state.latency.reads, default=None)
-        return best_known.cut if best_known else CUT
-
-    @property
     def counters(self) -> TransferCounters:
         """What all engines have read in this process."""
         return TransferCounters.total(state.counters for state in tuple(self._states))
 
     def serve(self, engine: Engine) -> IOThread:
         """Begin to read the pieces that an engine wants; `RemotePiece.shard` is the number of the storage."""
-        thread = self._io_thread(self.opened(), RemoteQueue(engine))
+        thread = self._counted(self._io_thread(self.opened(), RemoteQueue(engine)))
         thread.start()
         return thread
 
@@ -89,7 +88,7 @@ class TransferSession:
         self, function: Callable[[IOThread, S], Coroutine[Any, Any, T]], items: Sequence[S]
     ) -> list[T]:
         """As `IOThread.for_each`, with an I/O thread of its own, which is the first argument of the function."""
-        with self._io_thread([], None) as thread:
+        with self._counted(self._io_thread([])) as thread:
             return thread.for_each(partial(function, thread), items)
 
     def opened(self) -> Sequence[Storage]:
@@ -115,8 +114,7 @@ class TransferSession:
                     storage.close()
             self._are_open = False
 
-    def _io_thread(self, storages: Sequence[Storage], queue: RemoteQueue | None) -> IOThread:
-        thread = IOThread(storages, queue, self._retry, self._most, self._budget)
+    def _counted(self, thread: IOThread) -> IOThread:
         self._states.append(thread.state)
         return thread
 
@@ -127,3 +125,70 @@ def _opened_again(storage: Storage) -> Storage:
     if storage.seen is not None:
         fresh.note(storage.seen)
     return fresh
+
+
+class SequentialReader:
+    """Reads an object under a URL once from beginning to end.
+
+    It reads 32 MiB ahead, and retries failed reads as readers do.
+
+    Parameters:
+        url: of the object.
+        policy: the retry policy; None for the default.
+        options: as for `ddfast.storage.open_storage`.
+
+    Attributes:
+        name: the URL without secrets, for messages.
+        size: bytes of the object.
+
+    Raises:
+        StorageError: the object cannot be read; `read` raises this, too.
+        StorageOptionError: an option is unknown or has an invalid value.
+    """
+
+    def __init__(
+        self, url: str | os.PathLike[str], policy: RetryPolicy | None = None, **options: Any
+    ) -> None:
+        self._storage = open_storage(url, **options)
+        self._thread = IOThread(policy=policy)
+        self._ahead: deque[tuple[Future[None], memoryview]] = deque()
+        self._requested = 0
+        self._data = memoryview(b"")
+        self.name = self._storage.name
+        try:
+            self.size = self._thread.for_each(self._thread.stat, [self._storage])[0].size
+        except BaseException:
+            self.close()
+            raise
+
+    def read(self, size: int) -> memoryview:
+        """The next bytes, up to `size` of them; none at the end of the object."""
+        if not self._data:
+            self._data = self._next()
+        data, self._data = self._data[:size], self._data[size:]
+        return data
+
+    def _next(self) -> memoryview:
+        while self._requested < self.size and len(self._ahead) < RANGES:
+            start, stop = self._requested, min(self.size, self._requested + RANGE)
+            data = memoryview(bytearray(stop - start))
+            read = self._thread.read(self._storage, (start, stop), data)
+            self._ahead.append((self._thread.submit(read), data))
+            self._requested = stop
+        if not self._ahead:
+            return memoryview(b"")
+        future, data = self._ahead.popleft()
+        self._thread.wait(future)
+        return data.toreadonly()
+
+    def close(self) -> None:
+        """Cancel reads under way, and end the thread."""
+        self._ahead.clear()
+        self._thread.close()
+        self._storage.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()

@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-import os
+import io
+import shutil
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from ddfast.errors import StorageError, StorageNotFoundError, UnsupportedIOError
-from ddfast.storage.backends.objects import ObjectStorage
-from ddfast.storage.backends.obstore_errors import (
+from ddfast.storage.backends.failures import (
     explained,
     is_condition_failed,
     is_condition_unknown,
     is_failure,
     unwritten,
 )
-from ddfast.storage.backends.stores import key_of, make_store, pending
-from ddfast.storage.backends.threaded import AnyStorage, open_file_system
-from ddfast.storage.base import Stat
+from ddfast.storage.backends.files import AnyStorage, open_file_system
+from ddfast.storage.backends.objects import ObjectStorage, StoreClient
+from ddfast.storage.backends.stores import key_of, pending
+from ddfast.storage.base import Stat, Storage
 from ddfast.storage.upload.uploads import (
     PART_BYTES,
     PARTS_AT_ONCE,
+    FileUpload,
     Upload,
     open_upload,
     refuse_unwritable,
-    temporary_name,
 )
 from ddfast.storage.urls import is_object, lengthened, shown, split_url
 
 if TYPE_CHECKING:
     from obstore import PutMode
-
-T = TypeVar("T")
+    from obstore.store import ObjectStore
 
 # Seconds before the second attempt, and before further ones.
 PAUSES = (0.1, 0.5, 2.0)
@@ -59,17 +59,27 @@ class ObjectGroup(ABC):
         """Begin to write an object of the group."""
         return open_upload(lengthened(self.url, suffix), **self.options)
 
-    @abstractmethod
     def stat(self, suffix: str) -> Stat | None:
         """Size and version; None if the object does not exist.
 
         Raises:
             StorageError: the request failed.
         """
+        try:
+            return self._storage(suffix).stat()
+        except StorageNotFoundError:
+            return None
 
-    @abstractmethod
     def read(self, suffix: str) -> bytes | None:
         """The whole object; None if it does not exist. Errors as `stat`."""
+        try:
+            return bytes(self._storage(suffix).read_all())
+        except StorageNotFoundError:
+            return None
+
+    @abstractmethod
+    def _storage(self, suffix: str) -> Storage:
+        """What reads an object, with retries where the client has them."""
 
     @abstractmethod
     def put(self, suffix: str, content: Path | bytes) -> None:
@@ -121,23 +131,27 @@ class StoreGroup(ObjectGroup):
     def __init__(self, url: str, options: dict[str, Any]) -> None:
         super().__init__(url, options)
         self._part_bytes = options.get("part_bytes", PART_BYTES)
-        self._location = split_url(url)
         own = {name: value for name, value in options.items() if name != "part_bytes"}
-        self._store = make_store(self._location, own, retries=True)
-        self._storage = ObjectStorage(url, **own)
+        self._client = StoreClient(split_url(url), own, retries=True)
+        self._first = ObjectStorage(url, _client=self._client, **own)
+
+    def _storage(self, suffix: str) -> ObjectStorage:
+        return self._first.beside(suffix)
 
     def stat(self, suffix: str) -> Stat | None:
-        """By a HEAD request."""
+        """By a single HEAD request."""
         import obstore
 
-        meta = self._ask(suffix, lambda key: obstore.head(self._store, key))
-        return None if meta is None else Stat(meta["size"], meta["e_tag"])
-
-    def read(self, suffix: str) -> bytes | None:
-        """By one request."""
-        import obstore
-
-        return self._ask(suffix, lambda key: bytes(obstore.get(self._store, key).bytes()))
+        try:
+            meta = obstore.head(*self._place(suffix))
+        except Exception as error:
+            if not is_failure(error):
+                raise
+            failure = explained(error, self._storage(suffix), None)
+            if isinstance(failure, StorageNotFoundError):
+                return None
+            raise failure from error
+        return Stat(meta["size"], meta["e_tag"])
 
     def put(self, suffix: str, content: Path | bytes) -> None:
         """By one request, or in parts if the object is large."""
@@ -165,7 +179,7 @@ class StoreGroup(ObjectGroup):
         import obstore
 
         try:
-            obstore.delete(self._store, self._key(suffix))
+            obstore.delete(*self._place(suffix))
         except FileNotFoundError:
             pass
         except Exception as error:
@@ -176,25 +190,14 @@ class StoreGroup(ObjectGroup):
 
         settings = {"chunk_size": self._part_bytes, "max_concurrency": PARTS_AT_ONCE}
         try:
-            obstore.put(self._store, self._key(suffix), content, mode=mode, **settings)
+            obstore.put(*self._place(suffix), content, mode=mode, **settings)
         except Exception as error:
             raise unwritten(error, self.name + suffix) from error
 
-    def _key(self, suffix: str) -> str:
+    def _place(self, suffix: str) -> tuple[ObjectStore, str]:
+        """The store, and the key of an object, for a request."""
         pending.begin(self.name)
-        return key_of(self._location) + suffix
-
-    def _ask(self, suffix: str, request: Callable[[str], T]) -> T | None:
-        """The result of a request for a key; None if the object does not exist."""
-        try:
-            return request(self._key(suffix))
-        except Exception as error:
-            if not is_failure(error):
-                raise
-            failure = explained(error, self._storage.beside(suffix), None)
-            if isinstance(failure, StorageNotFoundError):
-                return None
-            raise failure from error
+        return self._client.store, key_of(split_url(self.url)) + suffix
 
 
 class FileSystemGroup(ObjectGroup):
@@ -204,33 +207,18 @@ class FileSystemGroup(ObjectGroup):
         super().__init__(url, options)
         self._fs, self._path = open_file_system(url, options)
 
-    def stat(self, suffix: str) -> Stat | None:
-        """As `AnyStorage.stat`."""
-        try:
-            return self._storage(suffix).stat()
-        except StorageNotFoundError:
-            return None
+    def _storage(self, suffix: str) -> AnyStorage:
+        return AnyStorage(self.url + suffix, _file_system=self._fs)
 
-    def read(self, suffix: str) -> bytes | None:
-        """As `AnyStorage.read_all`."""
-        try:
-            return bytes(self._storage(suffix).read_all())
-        except StorageNotFoundError:
-            return None
+    def upload(self, suffix: str) -> Upload:
+        """Begin to write an object of the group."""
+        return FileUpload(self.url + suffix, self._fs, self._path + suffix)
 
     def put(self, suffix: str, content: Path | bytes) -> None:
-        """Under a temporary name, then moved."""
-        final = self._path + suffix
-        temporary = temporary_name(final)
-        try:
-            if isinstance(content, bytes):
-                self._fs.pipe_file(temporary, content)
-            else:
-                self._fs.put_file(os.fspath(content), temporary)
-            self._fs.mv(temporary, final)
-        except Exception as error:
-            self._tidy(temporary)
-            raise unwritten(error, self.name + suffix) from error
+        """By an upload."""
+        source = io.BytesIO(content) if isinstance(content, bytes) else content.open("rb")
+        with source, self.upload(suffix) as upload:
+            shutil.copyfileobj(source, upload, PART_BYTES)
 
     def put_new(self, suffix: str, content: bytes) -> bool:
         """Checks first: file systems have no conditional writes."""
@@ -248,15 +236,6 @@ class FileSystemGroup(ObjectGroup):
             pass
         except Exception as error:
             raise unwritten(error, self.name + suffix, "removed") from error
-
-    def _storage(self, suffix: str) -> AnyStorage:
-        return AnyStorage(self.url + suffix, _file_system=self._fs)
-
-    def _tidy(self, path: str) -> None:
-        try:
-            self._fs.rm_file(path)
-        except Exception:  # the error that came before is raised
-            return
 
 
 def _retried(request: Callable[[], None]) -> None:

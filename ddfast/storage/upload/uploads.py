@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import secrets
@@ -9,21 +10,18 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from ddfast.errors import ClosedError, StorageOptionError, UnsupportedIOError
-from ddfast.storage.backends.failures import of_os_error
-from ddfast.storage.backends.local import path_of
-from ddfast.storage.backends.obstore_errors import unwritten
+from ddfast.storage.backends.failures import unwritten
+from ddfast.storage.backends.files import open_file_system, path_of
 from ddfast.storage.backends.stores import key_of, make_store, pending
-from ddfast.storage.backends.threaded import open_file_system
 from ddfast.storage.urls import HTTP, is_object, scheme_of, shown, split_url
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer, Self
 
-__all__ = ["PARTS_AT_ONCE", "PART_BYTES", "Upload", "open_upload", "refuse_unwritable", "temporary_name"]
+__all__ = ["PARTS_AT_ONCE", "PART_BYTES", "Upload", "open_upload", "refuse_unwritable"]
 
 PART_BYTES = 16 << 20
 # Parts that are sent at once, and parts that wait.
@@ -80,9 +78,7 @@ class Upload(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         if kind is None and not self._is_over:
             self.commit()
         self.abort()
@@ -122,8 +118,12 @@ def open_upload(url: str | os.PathLike[str], **options: Any) -> Upload:
             raise StorageOptionError(
                 f"{name} is a file, which has no options such as {', '.join(sorted(options))}"
             )
-        return FileUpload(name)
-    return ObjectUpload(name, **options) if is_object(name) else AnyUpload(name, **options)
+        return FileUpload(name, LocalFiles(), str(path_of(name)))
+    return (
+        ObjectUpload(name, **options)
+        if is_object(name)
+        else FileUpload(name, *open_file_system(name, options))
+    )
 
 
 def refuse_unwritable(url: str) -> None:
@@ -132,70 +132,66 @@ def refuse_unwritable(url: str) -> None:
         raise UnsupportedIOError(f"{shown(url)} cannot be written: web servers are for reading")
 
 
+class LocalFiles:
+    """The files of this machine, with those methods of an fsspec file system that `FileUpload` uses."""
+
+    def open(self, path: str, mode: str) -> IO[bytes]:
+        """Open a file."""
+        return open(path, mode)  # noqa: PTH123
+
+    def mv(self, old: str, new: str) -> None:
+        """Flush a file to the disk, and rename it."""
+        with open(old, "rb") as file:  # noqa: PTH123
+            os.fsync(file.fileno())
+        Path(old).replace(new)
+
+    def exists(self, path: str) -> bool:
+        """Whether a file exists."""
+        return Path(path).exists()
+
+    def rm_file(self, path: str) -> None:
+        """Remove a file."""
+        Path(path).unlink()
+
+
 class FileUpload(Upload):
-    """A new file, which has a temporary name beside the final one until it is complete."""
+    """A new object of a file system, which has a temporary name beside the final one until it is complete.
 
-    def __init__(self, url: str) -> None:
+    Parameters:
+        url: of the object.
+        file_system: one of fsspec, or `LocalFiles`.
+        path: of the object in it.
+    """
+
+    def __init__(self, url: str, file_system: Any, path: str) -> None:
         super().__init__(url)
-        self._path = path_of(url)
-        self._temporary = Path(temporary_name(str(self._path)))
-        try:
-            self._file = self._temporary.open("xb", 0)
-        except OSError as error:
-            raise of_os_error(error, self.name, None) from error
-
-    def _write(self, content: memoryview) -> None:
-        try:
-            while content:
-                content = content[self._file.write(content) :]
-        except OSError as error:
-            raise unwritten(error, self.name) from error
-
-    def _commit(self) -> None:
-        try:
-            os.fsync(self._file.fileno())
-            self._file.close()
-            self._temporary.replace(self._path)
-        except OSError as error:
-            raise unwritten(error, self.name) from error
-
-    def _abort(self) -> None:
-        self._file.close()
-        self._temporary.unlink(missing_ok=True)
-
-
-class AnyUpload(Upload):
-    """A new object in a file system of fsspec, which has a temporary name until it is complete."""
-
-    def __init__(self, url: str, **options: Any) -> None:
-        super().__init__(url)
-        self._fs, self._path = open_file_system(url, options)
-        self._temporary = temporary_name(self._path)
-        try:
+        self._fs, self._path = file_system, path
+        self._temporary = f"{path}.{secrets.token_hex(8)}.tmp"
+        with self._explaining():
             self._file = self._fs.open(self._temporary, "wb")
+
+    @contextlib.contextmanager
+    def _explaining(self) -> Iterator[None]:
+        try:
+            yield
         except Exception as error:
             raise unwritten(error, self.name) from error
 
     def _write(self, content: memoryview) -> None:
-        try:
+        with self._explaining():
             self._file.write(content)
-        except Exception as error:
-            raise unwritten(error, self.name) from error
 
     def _commit(self) -> None:
-        try:
+        with self._explaining():
             self._file.close()
             self._fs.mv(self._temporary, self._path)
-        except Exception as error:
-            raise unwritten(error, self.name) from error
 
     def _abort(self) -> None:
-        try:
+        with contextlib.suppress(Exception):
             self._file.close()
+        with self._explaining():
             if self._fs.exists(self._temporary):
                 self._fs.rm_file(self._temporary)
-        except Exception as error:
-            raise unwritten(error, self.name) from error
 
 
 class UploadAborted(Exception):  # noqa: N818
@@ -282,8 +278,3 @@ class ObjectUpload(Upload):
                 return
             yield part
         raise UploadAborted
-
-
-def temporary_name(path: str) -> str:
-    """A unique name beside another one."""
-    return f"{path}.{secrets.token_hex(8)}.tmp"

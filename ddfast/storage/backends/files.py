@@ -1,19 +1,23 @@
-"""Storages that can only be read by blocking, whose asynchronous methods use threads; those of fsspec among them."""
+"""What can only be read by blocking, in threads: files, and the file systems of fsspec."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
-from ddfast.errors import MissingPackageError, StorageOptionError
-from ddfast.storage.backends.failures import beyond_end, incomplete, of_any
+from ddfast.errors import MissingPackageError, StorageError, StorageOptionError
+from ddfast.storage.backends.failures import REOPEN, beyond_end, failed, incomplete, of_any, of_os_error
 from ddfast.storage.base import Span, Stat, Storage, paired
-from ddfast.storage.urls import shown
+from ddfast.storage.urls import scheme_of, shown
 
-__all__ = ["AnyStorage", "ThreadedStorage", "open_file_system"]
+__all__ = ["AnyStorage", "LocalStorage", "OpenFile", "ThreadedStorage", "open_file_system", "path_of"]
 
 T = TypeVar("T")
 
@@ -56,17 +60,16 @@ class ThreadedStorage(Storage):
     def close(self) -> None:
         """Close the storage, and wait at most 5 seconds for its threads."""
         super().close()
-        wait(self._reads_under_way(), CLOSE_SECONDS)
         with self._pool_lock:
             pool, self._pool = self._pool, None
-            # A future is removed from the set by its own thread, a moment after it is done.
-            all_done = all(future.done() for future in self._running)
+            running = set(self._running)
         if pool is not None:
-            pool.shutdown(wait=all_done, cancel_futures=True)
+            late = wait(running, CLOSE_SECONDS).not_done
+            pool.shutdown(wait=not late, cancel_futures=True)
 
     async def close_async(self) -> None:
         """As `close`."""
-        if self._reads_under_way():
+        if self._running:
             await asyncio.to_thread(self.close)
         else:
             self.close()
@@ -85,9 +88,114 @@ class ThreadedStorage(Storage):
         with self._pool_lock:
             self._running.discard(future)
 
-    def _reads_under_way(self) -> set[Future[Any]]:
-        with self._pool_lock:
-            return set(self._running)
+
+class OpenFile:
+    """A file descriptor that is closed when the last reference is dropped: a thread may still read from it."""
+
+    def __init__(self, path: Path) -> None:
+        self.fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def __del__(self) -> None:
+        if hasattr(self, "fd"):
+            os.close(self.fd)
+
+
+class LocalStorage(ThreadedStorage):
+    """A file.
+
+    It is opened at the first use, and again after the system has lost it (ESTALE of a network file system). The
+    version consists of the inode and the time of the last change.
+
+    Parameters:
+        url: a path or a URL ``file:///...``.
+    """
+
+    def __init__(self, url: str | os.PathLike[str], **options: Any) -> None:
+        super().__init__(os.fspath(url), **options)
+        self.path = path_of(self.url)
+        self._file_lock = threading.Lock()
+        self._file: OpenFile | None = None
+
+    def stat(self) -> Stat:
+        """Size and version of the open file, also after another file has been renamed over it."""
+        self.check_usable()
+        with self._explaining(None):
+            return self._look(self._opened())
+
+    def read(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
+        """Read one span after the other."""
+        self.check_usable()
+        pairs = paired(spans, into)
+        with self._explaining(pairs[0][0] if pairs else None):
+            file = self._opened()
+        for span, target in pairs:
+            with self._explaining(span, file):
+                self._fill(file, span, target)
+                self._look(file, span)
+
+    def beside(self, suffix: str) -> LocalStorage:
+        """The file whose name is longer by the suffix."""
+        return type(self)(self.url + suffix, **self.options)
+
+    def close(self) -> None:
+        """Close the file, after its reads as in `ThreadedStorage.close`."""
+        super().close()
+        self._file = None
+
+    def _opened(self) -> OpenFile:
+        with self._file_lock:
+            if self._file is None:
+                file = OpenFile(self.path)
+                self._look(file)
+                self._file = file
+            return self._file
+
+    def _look(self, file: OpenFile, span: Span | None = None) -> Stat:
+        found = os.fstat(file.fd)
+        return self.note(Stat(found.st_size, f"{found.st_ino}-{found.st_mtime_ns}"), span)
+
+    @contextlib.contextmanager
+    def _explaining(self, span: Span | None, file: OpenFile | None = None) -> Iterator[None]:
+        """Raise errors of the system as `StorageError`; the next read opens the file again if it was lost."""
+        try:
+            yield
+        except StorageError:
+            raise
+        except OSError as error:
+            with self._file_lock:
+                if error.errno in REOPEN and (file is None or self._file is file):
+                    self._file = None
+            raise of_os_error(error, self.name, span) from error
+
+    def _fill(self, file: OpenFile, span: Span, target: memoryview) -> None:
+        done = 0
+        while done < len(target):
+            got = self.read_some(file.fd, target[done:], span[0] + done)
+            if got == 0:
+                size = self._look(file, span).size
+                if size < span[1]:
+                    raise beyond_end(self.name, span, size)
+                reason = f"the file ended after {done:,} bytes, but its size is {size:,}"
+                raise failed(self.name, span, reason, True)
+            done += got
+
+    def read_some(self, fd: int, target: memoryview, position: int) -> int:
+        """Fill a part of a buffer by one system call; returns the number of bytes, 0 at the end of the file."""
+        return os.preadv(fd, [target], position)
+
+
+def path_of(url: str) -> Path:
+    """The path of a URL ``file://...``, or a path as it is.
+
+    Raises:
+        ValueError: the URL names another machine.
+    """
+    if scheme_of(url) != "file":
+        return Path(url)
+    host, slash, path = url.partition("://")[2].partition("/")
+    if host not in ("", "localhost"):
+        raise ValueError(f"{url} names a file on the machine {host!r}. Use file:///path for a local file")
+    return Path(unquote(slash + path))
 
 
 class AnyStorage(ThreadedStorage):
