@@ -46,7 +46,7 @@ def files_of(path, name):
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("far")
+    folder = tmp_path_factory.mktemp("remote")
     parts = [SAMPLES[:120], SAMPLES[120:121], SAMPLES[121:]]
     return [write_checksums(write(folder / f"{i}.msgpack", part)) for i, part in enumerate(parts)]
 
@@ -78,29 +78,33 @@ def data_requests(site):
 
 
 def test_a_reader_gives_what_is_in_the_file(paths, urls):
-    with MsgpackReader(paths[0]) as near, MsgpackReader(urls[0]) as far:
-        assert len(far) == len(near)
-        assert plain(far) == plain(near)
-        assert plain([far.get(7), far.get(-1), far[3]]) == plain([near.get(7), near.get(-1), near[3]])
-        assert list(far.rawiter()) == list(near.rawiter())
-        assert list(far.keys()) == list(near.keys())
-        assert far.find_index("sample 17 ß") == 17
-        assert "sample 17 ß" in far
-        assert "sample 170 ß" not in far
+    with MsgpackReader(paths[0]) as local, MsgpackReader(urls[0]) as remote:
+        assert len(remote) == len(local)
+        assert plain(remote) == plain(local)
+        assert plain([remote.get(7), remote.get(-1), remote[3]]) == plain(
+            [local.get(7), local.get(-1), local[3]]
+        )
+        assert list(remote.rawiter()) == list(local.rawiter())
+        assert list(remote.keys()) == list(local.keys())
+        assert remote.find_index("sample 17 ß") == 17
+        assert "sample 17 ß" in remote
+        assert "sample 170 ß" not in remote
         with pytest.raises(SampleKeyError, match="no sample with key"):
-            far.find_index("nothing")
+            remote.find_index("nothing")
 
 
 @pytest.mark.parametrize("shuffle", [False, True, "block"])
 def test_batches_of_shards_are_those_of_the_files(paths, urls, shuffle):
     arguments = {"shuffle": shuffle, "seed": 5, "rank": 1, "world_size": 2}
-    with ShardedReader(paths) as near, ShardedReader(urls, verify="sample") as far:
-        for expected, batch in zip(near.batches(16, **arguments), far.batches(16, **arguments), strict=True):
+    with ShardedReader(paths) as local, ShardedReader(urls, verify="sample") as remote:
+        for expected, batch in zip(
+            local.batches(16, **arguments), remote.batches(16, **arguments), strict=True
+        ):
             assert plain(batch) == plain(expected)
             assert list(batch.keys) == list(expected.keys)
             assert batch["label"].tolist() == expected["label"].tolist()
-        assert far.find_index("sample 200 ß") == 200
-        assert far.find_key(120) == "sample 120 ß"
+        assert remote.find_index("sample 200 ß") == 200
+        assert remote.find_key(120) == "sample 120 ß"
 
 
 def test_asynchronous_reading_is_the_same(arun, paths, urls):
@@ -115,8 +119,8 @@ def test_asynchronous_reading_is_the_same(arun, paths, urls):
 
 def test_paths_and_urls_may_be_shards_of_one_dataset(paths, urls):
     mixed = [paths[0], urls[1], f"file://{paths[2]}"]
-    with ShardedReader(paths) as near, ShardedReader(mixed) as far:
-        assert plain(far) == plain(near)
+    with ShardedReader(paths) as local, ShardedReader(mixed) as remote:
+        assert plain(remote) == plain(local)
 
 
 def test_a_file_url_is_the_file(paths, arun):
