@@ -20,9 +20,9 @@ from ddfast.storage.transfer.retry import LinkState
 
 __all__ = ["PieceQueue", "ReadRequest", "Scheduler"]
 
-# The coalescing distance: bytes between two pieces that are read to save a request. They take less time than a request,
-# which takes 50 microseconds of processor time and more, on links of 300 MB/s and more.
-COALESCE_BYTES = 16 << 10
+# The coalescing distance: bytes between two pieces that are read to save a request. Measured with random samples of 2.8 kB:
+# half of it sends a fifth more requests, twice as much fetches up to twice the bytes.
+COALESCE_BYTES = 32 << 10
 # All gaps of one request have at most so many times the distance: the oldest piece must not wait much longer.
 COALESCE_TOTAL = 8
 # Pieces are merged if they begin in the same cell of so many bytes.
