@@ -8,6 +8,8 @@ import importlib.machinery
 import importlib.metadata
 import inspect
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -96,3 +98,16 @@ def test_what_is_imported_at_the_top_is_a_declared_dependency():
         if name not in optional.get(path.relative_to(ROOT / "ddfast").parts[0], set())
     }
     assert not undeclared
+
+
+def test_source_folder_without_compiled_modules_says_what_to_do(tmp_path):
+    shutil.copytree(
+        ROOT / "ddfast", tmp_path / "ddfast", ignore=shutil.ignore_patterns("*.so", "__pycache__")
+    )
+    code = "from ddfast import FileWriter"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 1
+    assert "ImportError" in run.stderr
+    assert "Change to another folder, or compile" in run.stderr
