@@ -20,8 +20,8 @@ from ddfast.storage.transfer.retry import LinkState
 
 __all__ = ["PieceQueue", "ReadRequest", "Scheduler"]
 
-# The coalescing distance: bytes between two pieces that are read to save a request. For random samples of 2.8 kB, half of
-# it was measured to send a third more requests, and twice as much to fetch up to twice the bytes.
+# The coalescing distance: bytes between two pieces that are read to save a request. For random samples of 2.8 kB, half
+# of it was measured to send a third more requests, and twice as much to fetch up to twice the bytes.
 COALESCE_BYTES = 32 << 10
 # All gaps of one request have at most so many times the distance: the oldest piece must not wait much longer.
 COALESCE_TOTAL = 8
