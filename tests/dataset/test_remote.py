@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from queue_readers import QueueReader as Agent
+from queue_readers import QueueReader
 
 from ddfast import AsyncReader, FileWriter, MsgpackReader
 from ddfast._native.engine import Engine
@@ -38,8 +38,8 @@ from ddfast.storage import TransferCounters
 SAMPLES = 400
 
 
-class Server(Agent):
-    """An agent as a dataset's session starts it."""
+class Server(QueueReader):
+    """A reader of a remote queue as a dataset's session starts it."""
 
     def close(self, timeout: float = 0) -> bool:  # type: ignore[override]
         super().close()

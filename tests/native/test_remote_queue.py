@@ -10,7 +10,7 @@ import time
 import msgpack
 import numpy as np
 import pytest
-from queue_readers import QueueReader as Agent
+from queue_readers import QueueReader
 
 from ddfast._native.arena import Pool
 from ddfast._native.decode import Decoder
@@ -106,7 +106,7 @@ def take(queue, count):
 def test_samples_come_as_the_remote_files_have_them(files, max_gap, way):
     bench = Bench(files)
     wanted = np.random.default_rng(2).integers(0, COUNT * files, 2 * COUNT)
-    with Agent(bench.engine, bench.files):
+    with QueueReader(bench.engine, bench.files):
         fetch = bench.fetch(indices=wanted, max_gap=max_gap)
         _ = fetch.submit() if way == "submit" else fetch.run(0)
         assert fetch.wait(30)
@@ -115,7 +115,7 @@ def test_samples_come_as_the_remote_files_have_them(files, max_gap, way):
 
 
 def test_many_fetches_at_once_come_right_from_a_slow_reader(bench):
-    with Agent(bench.engine, bench.files, delay=0.001):
+    with QueueReader(bench.engine, bench.files, delay=0.001):
         wanted = [np.random.default_rng(i).integers(0, COUNT, 60) for i in range(12)]
         fetches = [bench.fetch(indices=indices) for indices in wanted]
         for fetch in fetches:
@@ -294,7 +294,7 @@ def test_an_engine_has_one_queue_at_a_time(bench):
     with pytest.raises(OSError, match=os.strerror(errno.EBUSY)):
         RemoteQueue(bench.engine)
     queue.close()
-    with Agent(bench.engine, bench.files):
+    with QueueReader(bench.engine, bench.files):
         fetch = bench.some()
         assert fetch.wait(30)
         assert all_of(fetch) == bench.packed
@@ -338,7 +338,7 @@ def test_shards_are_remote_all_or_none(tmp_path):
 @pytest.mark.parametrize("files", [1, 2])
 def test_samples_that_came_from_outside_are_verified(files):
     bench = Bench(files, verified=True, broken=70)
-    with Agent(bench.engine, bench.files):
+    with QueueReader(bench.engine, bench.files):
         fetch = bench.fetch(indices=np.arange(COUNT * files), max_read=5000)
         fetch.submit()
         assert fetch.wait(30)
@@ -359,7 +359,7 @@ def test_nothing_is_lost_with_a_reader_that_fails_and_drops_at_random(bench):
             piece.fail(errno.EIO, "told to")
         return chance < 0.04  # those in between are dropped
 
-    with Agent(bench.engine, bench.files, deal=deal):
+    with QueueReader(bench.engine, bench.files, deal=deal):
         outcomes = set()
         for round_ in range(40):
             wanted = np.random.default_rng(round_).integers(0, COUNT, 40)
@@ -381,11 +381,11 @@ def test_nothing_is_lost_with_a_reader_that_fails_and_drops_at_random(bench):
 
 
 def test_closing_the_reader_ends_every_fetch(bench):
-    agent = Agent(bench.engine, bench.files, delay=0.01)
+    queue_reader = QueueReader(bench.engine, bench.files, delay=0.01)
     fetches = [bench.some() for _ in range(5)]
     waiting = threading.Thread(target=fetches[-1].wait, args=(30,))
     waiting.start()
-    agent.close()
+    queue_reader.close()
     waiting.join(30)
     assert all(fetch.wait(30) for fetch in fetches)
 
