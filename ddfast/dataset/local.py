@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["LocalDataset", "level_of_caller"]
+__all__ = ["LocalDataset"]
 
 # A dataset that is replaced while it is being opened is opened again, for up to REPLACED_SECONDS. If only its offsets
 # are missing, it is damaged or being replaced; a writer that replaces it adds them within MISSING_SECONDS.

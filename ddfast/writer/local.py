@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ddfast.dataset.local import LocalDataset, level_of_caller
+from ddfast._util.caller import level_of_caller
+from ddfast.dataset.local import LocalDataset
 from ddfast.errors import DdfastError, ResumeError
 from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIXES, draft_path, path_append, real_path
 from ddfast.format.journal import JournalState
