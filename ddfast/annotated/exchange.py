@@ -1,0 +1,79 @@
+"""Reads and writes datasets in the format that their path or the user names."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ddfast.annotated.registry import detect, detections, find_format
+from ddfast.annotated.stored import read_stored, write_stored
+from ddfast.errors import UnknownFormatError
+
+if TYPE_CHECKING:
+    from ddfast.annotated.report import Report
+    from ddfast.annotated.tables import Tables
+
+__all__ = ["STORED", "detections", "is_stored", "read", "write"]
+
+STORED = "ddfast"
+"""Name of the format of datasets in one file."""
+
+
+def is_stored(path: str | os.PathLike[str], format: str | None) -> bool:
+    """Whether a path names a dataset in one file: the format says so, or it ends with ``.msgpack``."""
+    return format == STORED or (format is None and os.fspath(path).endswith(".msgpack"))
+
+
+def read(
+    path: str | os.PathLike[str], format: str | None, options: dict[str, Any], report: Report
+) -> tuple[str, Tables]:
+    """The name of the format, and the tables; parameters as `Dataset.import_from`."""
+    if is_stored(path, format):
+        _no_options(options)
+        return STORED, read_stored(path)
+    base = import_module("ddfast.formats.base")
+    source = import_module("ddfast.formats.folder").SourceFolder.of(path)
+    chosen = detect(path) if format is None else find_format(format)
+    if not chosen.can_read:
+        raise UnknownFormatError(f"Format {chosen.name!r} can only be written")
+    given = base.make_options(chosen.ReadOptions, options, f"Reading {chosen.name!r}")
+    tables = chosen.read(source, given, report)
+    report.counts["items"] = tables.items.num_rows
+    report.counts["annotations"] = tables.annotations.num_rows
+    return chosen.name, tables
+
+
+def write(
+    tables: Tables,
+    target: str | os.PathLike[str],
+    format: str | None,
+    options: dict[str, Any],
+    report: Report,
+    *,
+    media: bool | None,
+    overwrite: bool,
+    strict: bool,
+) -> None:
+    """Write tables; parameters as `Dataset.export`."""
+    if is_stored(target, format):
+        _no_options(options)
+        write_stored(tables, target, report, media=media is not False, overwrite=overwrite)
+        return
+    if format is None:
+        raise UnknownFormatError(f"Name the format of {os.fspath(target)} (format=..., --to ...)")
+    base = import_module("ddfast.formats.base")
+    chosen = find_format(format)
+    if not chosen.can_write:
+        raise UnknownFormatError(f"Format {chosen.name!r} can only be read")
+    given = base.make_options(chosen.WriteOptions, options, f"Writing {chosen.name!r}")
+    report.lose(chosen.losses(tables, given), chosen.name, strict)
+    with import_module("ddfast.formats.output").OutputFolder(target, overwrite) as output:
+        chosen.write(tables, output, given, report, bool(media))
+
+
+def _no_options(options: dict[str, Any]) -> None:
+    if options:
+        import_module("ddfast.formats.base").make_options(
+            import_module("ddfast.formats.base").NoOptions, options, f"Format {STORED!r}"
+        )

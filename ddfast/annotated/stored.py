@@ -1,0 +1,238 @@
+"""The stored form: a datadings dataset whose samples carry their annotations, with two files of ours beside it.
+
+``X.msgpack.meta`` is JSON: categories, where the data came from, and the version of the form. ``X.msgpack.table``
+holds all annotations again, so that nothing needs to read the images; see `table_file`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xxhash import xxh3_128_hexdigest
+
+from ddfast.annotated.builder import TableBuilder
+from ddfast.annotated.categories import Categories, categories_from_json, categories_to_json
+from ddfast.annotated.kinds import AnnotationType
+from ddfast.annotated.media_files import MediaReader
+from ddfast.annotated.sample_form import packed_annotations, unpack_annotations
+from ddfast.annotated.schema import VERSION
+from ddfast.annotated.table_file import SUFFIX_TABLE, read_table_file, write_table_file
+from ddfast.annotated.tables import Tables, codes, concatenate, integers, with_column
+from ddfast.errors import DatasetExistsError, TableFileError
+from ddfast.reader import MsgpackReader
+from ddfast.writer import FileWriter
+
+if TYPE_CHECKING:
+    from ddfast.annotated.report import Report
+
+SUFFIX_META = ".meta"
+READ_SAMPLES = 1024
+WRITE_SAMPLES = 4096
+
+
+def write_stored(
+    tables: Tables, path: str | os.PathLike[str], report: Report, *, media: bool = True, overwrite: bool = False,
+    origin: Mapping[str, Any] | None = None,
+) -> None:  # fmt: skip
+    """Write a dataset as one ddfast file.
+
+    Parameters:
+        tables: what to write.
+        path: of the data file.
+        report: counts what is written.
+        media: whether samples hold their images.
+        overwrite: replace an existing dataset.
+        origin: where the data came from, for the ``.meta`` file.
+
+    Raises:
+        DatasetExistsError: there is a dataset, and ``overwrite`` is false.
+    """
+    target = Path(os.path.abspath(path))
+    if target.exists() and not overwrite:
+        raise DatasetExistsError(f"{target} exists. Pass overwrite=True (--overwrite) to replace it")
+    keys = _keys(tables)
+    with FileWriter(target, overwrite=True, disable=True) as writer:
+        for sample in _samples(tables, keys, media, report):
+            writer.write(sample)
+    stored = with_column(tables.items, "key", _text_array(keys))
+    stored = stored.drop_columns([name for name in ("place",) if name in stored.column_names])
+    _write_meta(target, tables.categories, origin or {})
+    _replace(target, SUFFIX_TABLE, lambda file: write_table_file(
+        file, Tables(stored, tables.annotations, tables.categories), identity(target)
+    ))  # fmt: skip
+
+
+def _text_array(values: list[str]) -> Any:
+    import pyarrow as pa
+
+    return pa.array(values, pa.string())
+
+
+def _keys(tables: Tables) -> list[str]:
+    """Unique keys: the ids of items, or subset and id if an id is in several subsets."""
+    ids: list[str] = tables.items.column("id").to_pylist() if tables.items.num_rows else []
+    if len(set(ids)) == len(ids):
+        return ids
+    numbers, names = codes(tables.items, "subset")
+    subsets = [names[number] if number >= 0 else "" for number in numbers.tolist()]
+    return [f"{subset}/{name}" for subset, name in zip(subsets, ids, strict=True)]
+
+
+def _samples(tables: Tables, keys: list[str], media: bool, report: Report) -> Iterator[dict[str, Any]]:
+    reader = MediaReader(tables)
+    labels = _single_labels(tables)
+    for first, stop in tables.blocks(WRITE_SAMPLES):
+        rows = tables.items.slice(first, stop - first).to_pylist()
+        starts = tables.starts[first : stop + 1] - tables.starts[first]
+        maps = packed_annotations(tables.annotations_of(first, stop), starts)
+        for number, (row, annotations) in enumerate(zip(rows, maps, strict=True), first):
+            yield _sample(row, keys[number], annotations, reader.read(number) if media else None, labels, number)
+        report.counts["items"] += stop - first
+        report.counts["annotations"] += int(starts[-1])
+        report.advance(stop, tables.items.num_rows)
+    report.counts["images"] += reader.count
+
+
+def _sample(
+    row: Mapping[str, Any], key: str, annotations: Mapping[str, Any], image: bytes | None, labels: Any, number: int
+) -> dict[str, Any]:
+    sample: dict[str, Any] = {"key": key}
+    if image is not None:
+        sample["image"] = image
+    if row["id"] != key:
+        sample["id"] = row["id"]
+    for name in ("path", "height", "width", "subset", "kind", "frames", "status"):
+        if name in row:
+            sample[name] = row[name]
+    if row.get("attributes"):
+        sample["attributes"] = row["attributes"]
+    if labels is not None:
+        sample["label"] = int(labels[number])
+    sample["annotations"] = annotations
+    return sample
+
+
+def _single_labels(tables: Tables) -> Any:
+    """The label of each item if all items have exactly one annotation, a label; otherwise None."""
+    numbers, names = codes(tables.annotations, "type")
+    if names != [AnnotationType.label.name] or not tables.items.num_rows:
+        return None
+    if tables.annotations.num_rows != tables.items.num_rows or bool((tables.starts[1:] - tables.starts[:-1] != 1).any()):
+        return None
+    found = integers(tables.annotations, "label", -1)
+    return None if bool((found < 0).any()) else found
+
+
+def read_stored(path: str | os.PathLike[str]) -> Tables:
+    """The tables of a dataset: mapped from its ``.table`` file, or made from its samples.
+
+    Raises:
+        TableFileError: the ``.table`` or ``.meta`` file is damaged or belongs to another dataset.
+    """
+    target = Path(os.path.abspath(path))
+    categories = read_meta(target)
+    try:
+        tables = read_table_file(_beside(target, SUFFIX_TABLE), identity(target))
+    except FileNotFoundError:
+        tables = tables_of_samples(target)
+    items = with_column(tables.items, "place", _constant(os.fspath(target), tables.items.num_rows))
+    return Tables(items, tables.annotations, categories)
+
+
+def _constant(value: str, count: int) -> Any:
+    builder = TableBuilder.of_items()
+    builder.add(count, place=value)
+    return builder.finish().column("place")
+
+
+def tables_of_samples(path: Path, progress: Callable[[int, int], None] | None = None) -> Tables:
+    """The tables of a dataset from its samples; of any datadings dataset with labels, too."""
+    parts = []
+    with MsgpackReader(path) as reader:
+        columns = ("key", "id", "subset", "path", "height", "width", "kind", "frames", "status", "attributes")
+        done = 0
+        for batch in reader.batches(READ_SAMPLES):
+            parts.append(_tables_of_batch([_without_image(sample) for sample in batch], columns))
+            done += len(batch)
+            if progress is not None:
+                progress(done, len(reader))
+    return concatenate(parts) if parts else Tables.empty()
+
+
+def _without_image(sample: dict[str, Any]) -> dict[str, Any]:
+    sample.pop("image", None)
+    return sample
+
+
+def _tables_of_batch(samples: list[dict[str, Any]], columns: tuple[str, ...]) -> Tables:
+    items = TableBuilder.of_items()
+    values = {name: [sample.get(name) for sample in samples] for name in columns}
+    values["id"] = [sample.get("id", sample["key"]) for sample in samples]
+    values["kind"] = [kind or "image" for kind in values["kind"]]
+    items.add(len(samples), **values)
+    maps = [sample.get("annotations") or _label_only(sample) for sample in samples]
+    return Tables(items.finish(), unpack_annotations(maps))
+
+
+def _label_only(sample: Mapping[str, Any]) -> dict[str, Any]:
+    """The annotations of a plain dataset: the label of the sample."""
+    label = sample.get("label")
+    if not isinstance(label, int) or label < 0:
+        return {}
+    return {"type": [AnnotationType.label.value], "label": [label]}
+
+
+def identity(path: Path) -> str:
+    """What identifies the samples of a dataset: a digest of its offsets, which end with the size of the data."""
+    try:
+        return xxh3_128_hexdigest(_beside(path, ".offsets").read_bytes())
+    except FileNotFoundError:  # a legacy index
+        return str(path.stat().st_size)
+
+
+def read_meta(path: Path) -> dict[AnnotationType, Categories]:
+    """The categories in the ``.meta`` file of a dataset, none if there is no file.
+
+    Raises:
+        TableFileError: the file is damaged.
+    """
+    file = _beside(path, SUFFIX_META)
+    try:
+        content = json.loads(file.read_bytes())
+        if content["version"] != VERSION:
+            raise TableFileError(f"{file} was written by another version of ddfast: {content['version']!r}")
+        return categories_from_json(content["categories"])
+    except FileNotFoundError:
+        return {}
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, TableFileError):
+            raise
+        raise TableFileError(f"{file} is damaged: {error}. Write the dataset again") from error
+
+
+def _write_meta(
+    path: Path, categories: Mapping[AnnotationType, Categories], origin: Mapping[str, Any]
+) -> None:
+    content = {"version": VERSION, "origin": dict(origin), "categories": categories_to_json(categories)}
+    text = json.dumps(content, ensure_ascii=False, indent=1).encode()
+    _replace(path, SUFFIX_META, lambda file: file.write_bytes(text))
+
+
+def _replace(path: Path, suffix: str, write: Callable[[Path], Any]) -> None:
+    """Write a file beside the data file under another name, and rename it."""
+    final = _beside(path, suffix)
+    temporary = path.with_name(f".{path.name}{suffix}.{secrets.token_hex(6)}")
+    try:
+        write(temporary)
+        temporary.replace(final)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(f"{path.name}{suffix}")
