@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from ddfast.errors.annotated import AnnotationError, CategoriesError, ItemError, MediaError
 from ddfast.errors.base import (
     DdfastError,
     KernelError,
@@ -67,7 +68,9 @@ if TYPE_CHECKING:
     from ddfast.errors.archive import CorruptArchiveError
 
 __all__ = [
+    "AnnotationError",
     "BackgroundError",
+    "CategoriesError",
     "ChecksumError",
     "ChecksumsNotFoundError",
     "ClosedError",
@@ -87,7 +90,9 @@ __all__ = [
     "ImageError",
     "IndexFileError",
     "InvalidSampleError",
+    "ItemError",
     "KernelError",
+    "MediaError",
     "MemberNotFoundError",
     "MissingFieldError",
     "MissingKeyError",
