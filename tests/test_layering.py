@@ -34,14 +34,14 @@ LEVELS = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 # What stands on the public API alone: these modules of the root, which only hand names on, and these rooms.
 FACES = {"index", "order", "policy", "scan", "stats"}
 PUBLIC = FACES | {"", "errors", "batch", "storage", "reader", "aio", "writer", "recovery", "tools"}
-ABOVE = {"torch", "commands", "testing"}
+ABOVE = {"torch", "commands", "testing", "annotated"}
 
 ROOT_FILES = {f"{face}.py" for face in FACES} | {"__init__.py", "__init__.pyi", "__main__.py", "py.typed"}
 
 # Heavy packages: the part that may import them, inside a function only.
 HEAVY = {
     "torch", "pyarrow", "matplotlib", "obstore", "uvloop", "pandas", "PIL", "datadings", "requests", "gdown",
-    "scipy", "tenacity", "osgeo", "multiprocessing", "fsspec",
+    "scipy", "tenacity", "osgeo", "multiprocessing", "fsspec", "pycocotools", "lxml", "orjson",
 }  # fmt: skip
 HEAVY_AT_TOP = {("torch", "torch")}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from ddfast.errors.annotated import AnnotationError, CategoriesError, ItemError, MediaError
 from ddfast.errors.base import (
     DdfastError,
     KernelError,
@@ -79,8 +80,10 @@ if TYPE_CHECKING:
     from ddfast.errors.archive import CorruptArchiveError
 
 __all__ = [
+    "AnnotationError",
     "BackgroundError",
     "CategoriesMismatchError",
+    "CategoriesError",
     "ChecksumError",
     "ChecksumsNotFoundError",
     "ClosedError",
@@ -107,6 +110,9 @@ __all__ = [
     "ItemNotFoundError",
     "KernelError",
     "LossyExportError",
+    "ItemError",
+    "KernelError",
+    "MediaError",
     "MemberNotFoundError",
     "MissingFieldError",
     "MissingKeyError",

@@ -1,0 +1,29 @@
+"""Annotated datasets: items, annotations and categories."""
+
+from ddfast.annotated.annotations import Annotation, Caption, Cuboid3d, Label, Span
+from ddfast.annotated.boxes import Bbox, Ellipse, RotatedBbox
+from ddfast.annotated.categories import Categories, LabelCategories
+from ddfast.annotated.colors import MaskCategories
+from ddfast.annotated.keypoints import PointsCategories
+from ddfast.annotated.kinds import AnnotationType
+from ddfast.annotated.shapes import Points, Polygon, PolyLine, Skeleton
+
+__all__ = [
+    "Annotation",
+    "AnnotationType",
+    "Bbox",
+    "Caption",
+    "Categories",
+    "Cuboid3d",
+    "Ellipse",
+    "Label",
+    "LabelCategories",
+    "MaskCategories",
+    "Points",
+    "PointsCategories",
+    "PolyLine",
+    "Polygon",
+    "RotatedBbox",
+    "Skeleton",
+    "Span",
+]
