@@ -8,7 +8,7 @@ __all__ = ["AnnotationType"]
 
 
 class AnnotationType(IntEnum):
-    """What an annotation is; its name is stored, its number is not.
+    """What an annotation is; its name is stored in tables, its number in samples: neither changes.
 
     A rotated box is a `bbox` with a rotation: ``rotated_bbox`` is a second name of the same member.
     """

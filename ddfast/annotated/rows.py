@@ -9,23 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ddfast.annotated.annotations import (
-    Annotation,
-    Bbox,
-    Caption,
-    Cuboid3d,
-    Label,
-    Mask,
-    Points,
-    Polygon,
-    PolyLine,
-    Skeleton,
-    Span,
-)
+from ddfast.annotated.annotations import Annotation, Caption, Cuboid3d, Label, Span
+from ddfast.annotated.boxes import BoxShape
 from ddfast.annotated.builder import TableBuilder, ragged
 from ddfast.annotated.geometry import polygon_areas
+from ddfast.annotated.masks import Mask
 from ddfast.annotated.media_files import columns_of_media
 from ddfast.annotated.schema import ANNOTATION_COLUMNS, CROWD
+from ddfast.annotated.shapes import Points, Polygon, PolyLine, Skeleton
 from ddfast.annotated.tables import Tables
 from ddfast.errors import AnnotationError
 
@@ -95,9 +86,9 @@ def row_of(annotation: Annotation) -> dict[str, Any]:
         row["crowd"] = bool(attributes[CROWD])
         attributes = {name: value for name, value in attributes.items() if name != CROWD}
     row["attributes"] = attributes_text(attributes, f"{annotation.type.name} {annotation.id}")
-    if isinstance(annotation, Bbox):
+    if isinstance(annotation, BoxShape):
         row.update(_box([annotation.x, annotation.y, annotation.w, annotation.h]))
-        row["rotation"] = annotation.rotation or None
+        row["rotation"] = getattr(annotation, "rotation", None) or None
         row["area"] = annotation.get_area()
     elif isinstance(annotation, Mask):
         row.update(_mask(annotation))
@@ -108,12 +99,12 @@ def row_of(annotation: Annotation) -> dict[str, Any]:
     elif isinstance(annotation, Points):
         row.update(_box(annotation.get_bbox()), points=annotation.points)
         row["visibility"] = [int(one) for one in annotation.visibility]
+        if isinstance(annotation, Skeleton) and annotation.names is not None:
+            row["text"] = json.dumps(annotation.names, ensure_ascii=False)
     elif isinstance(annotation, PolyLine):
         row.update(_box(annotation.get_bbox()), points=annotation.points)
     elif isinstance(annotation, Cuboid3d):
         row["points"] = [*annotation.position, *annotation.rotation, *annotation.scale]
-    elif isinstance(annotation, Skeleton):
-        row.update(annotation.to_row())
     elif isinstance(annotation, Span):
         row.update(points=[annotation.start, annotation.end], text=annotation.text)
     elif isinstance(annotation, Caption):

@@ -15,8 +15,8 @@ field              content
 ``crowd``          1 if it stands for several objects, 0 if not, 255 for unknown; uint8
 ``attributes``     list of texts of JSON objects, or nil
 others             ``id``, ``group``, ``z_order``, ``frame``, ``track`` (integers, the least value of the type for none),
-                   ``rotation``, ``score`` (float64, NaN for none), ``created`` (microseconds since 1970),
-                   ``text``, ``author``, ``source``, ``status`` (lists of str or nil)
+                   ``rotation``, ``score`` (float64, NaN for none),
+                   ``text``, ``author``, ``source``, ``status``, ``created`` (ISO 8601) (lists of str or nil)
 =================  ================================================================================================
 
 A field that has no value in a sample is left out.
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 BOX = ("x", "y", "width", "height")
 INTEGERS = {
     "label": np.int32, "id": np.int64, "group": np.int64, "z_order": np.int32, "frame": np.int32, "track": np.int64,
-    "mask_height": np.int32, "mask_width": np.int32, "created": np.int64, "crowd": np.uint8,
+    "mask_height": np.int32, "mask_width": np.int32, "crowd": np.uint8,
 }  # fmt: skip
 FLOATS = ("area", "rotation", "score")
 LISTS = {"points": np.float64, "parts": np.int32, "visibility": np.int8}
-OBJECTS = ("mask", "text", "author", "source", "status", "attributes")
+OBJECTS = ("mask", "text", "author", "source", "status", "created", "attributes")
 
 
 def missing_value(name: str) -> int:
@@ -139,8 +139,6 @@ def unpack_annotations(maps: Sequence[Mapping[str, Any]]) -> pa.Table:
         ]
     if "crowd" in columns:
         columns["crowd"] = columns["crowd"].cast(pa.bool_())
-    if "created" in columns:
-        columns["created"] = columns["created"].cast(pa.timestamp("us", "UTC"))
     builder.add(total, **columns)
     return builder.finish()
 

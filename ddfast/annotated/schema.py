@@ -90,6 +90,6 @@ def annotation_types() -> dict[str, pa.DataType]:
         "author": word,
         "source": word,
         "status": word,
-        "created": pa.timestamp("us", "UTC"),
+        "created": word,
         "attributes": word,
     }

@@ -162,8 +162,6 @@ def integers(table: pa.Table, name: str, missing: int = 0) -> npt.NDArray[Any]:
     column = table.column(name)
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.uint8())
-    elif pa.types.is_timestamp(column.type):
-        column = column.cast(pa.int64())
     if column.null_count:
         column = column.fill_null(missing)
     return column.to_numpy()

@@ -7,24 +7,15 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from ddfast.annotated.annotations import (
-    Annotation,
-    Bbox,
-    Caption,
-    Cuboid3d,
-    Label,
-    Points,
-    Polygon,
-    PolyLine,
-    Skeleton,
-    Span,
-)
+from ddfast.annotated.annotations import Annotation, Caption, Cuboid3d, Label, Span
+from ddfast.annotated.boxes import Bbox, Ellipse
 from ddfast.annotated.item import DatasetItem
 from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.masks import RleMask
 from ddfast.annotated.media_files import media_of
 from ddfast.annotated.packing import decimals_of
 from ddfast.annotated.schema import CROWD
+from ddfast.annotated.shapes import Points, Polygon, PolyLine, Skeleton
 from ddfast.annotated.tables import Tables
 
 if TYPE_CHECKING:
@@ -119,6 +110,11 @@ def _box(row: Row, size: Any, common: Row) -> list[Annotation]:
     ]
 
 
+def _ellipse(row: Row, size: Any, common: Row) -> list[Annotation]:
+    right, bottom = row["x"] + row["width"], row["y"] + row["height"]
+    return [Ellipse(row["x"], row["y"], right, bottom, **_shape(row), **common)]
+
+
 def _polygons(row: Row, size: Any, common: Row) -> list[Annotation]:
     points, parts = row["points"], row.get("parts")
     if not parts:
@@ -158,7 +154,8 @@ def _cuboid(row: Row, size: Any, common: Row) -> list[Annotation]:
 
 
 def _skeleton(row: Row, size: Any, common: Row) -> list[Annotation]:
-    return [Skeleton.from_row(row["points"], row.get("visibility"), **_shape(row), **common)]
+    names = json.loads(row["text"]) if row.get("text") else None
+    return [Skeleton(row["points"], row.get("visibility"), names, **_shape(row), **common)]
 
 
 def _span(row: Row, size: Any, common: Row) -> list[Annotation]:
@@ -177,4 +174,5 @@ _MAKERS: dict[str, Callable[[Row, Any, Row], list[Annotation]]] = {
     AnnotationType.cuboid_3d.name: _cuboid,
     AnnotationType.skeleton.name: _skeleton,
     AnnotationType.span.name: _span,
+    AnnotationType.ellipse.name: _ellipse,
 }

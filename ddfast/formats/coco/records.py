@@ -1,0 +1,303 @@
+"""Records of a COCO file as columns of the table of annotations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ddfast.annotated.builder import TableBuilder, ragged
+from ddfast.annotated.geometry import boxes, polygon_areas
+from ddfast.annotated.masks import rle_from_coco
+from ddfast.annotated.tables import spread
+from ddfast.tools.json_columns import FLAT, OTHER, PRESENT
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ddfast.tools.json_columns import JSONColumn, JSONTable
+
+IMAGES = {"id": "int", "file_name": "string", "width": "int", "height": "int"}
+ANNOTATIONS = {
+    "id": "int", "image_id": "int", "category_id": "int", "segmentation": "segments", "bbox": "numbers",
+    "area": "number", "iscrowd": "int", "score": "number", "attributes": "raw", "keypoints": "numbers",
+    "caption": "string",
+}  # fmt: skip
+
+# Coordinates that a polygon has at least.
+POLYGON_VALUES = 6
+
+Problem = Callable[[int, str, str], None]
+"""Called with the number of a record in its chunk, the field, and what is wrong."""
+
+
+class Records:
+    """Annotations of a file: columns without item and label, whose numbers are known only at the end of the file.
+
+    Attributes:
+        builder: the other columns.
+        image_ids, category_ids, numbers: of each row: id of image and category, ``NO_CATEGORY`` for none, and the number
+            of its record in the file; lists of arrays.
+    """
+
+    def __init__(self) -> None:
+        self.builder = TableBuilder.of_annotations()
+        self.image_ids: list[npt.NDArray[np.int64]] = []
+        self.category_ids: list[npt.NDArray[np.int64]] = []
+        self.numbers: list[npt.NDArray[np.int64]] = []
+
+    def add(self, table: JSONTable, problem: Problem) -> None:
+        """Add the records of a chunk."""
+        chunk = Chunk(table, problem)
+        for rows, columns in chunk.shapes():
+            self._add(table, chunk, rows, columns)
+
+    def _add(self, table: JSONTable, chunk: Chunk, rows: Any, columns: dict[str, Any]) -> None:
+        if not len(rows):
+            return
+        self.builder.add(len(rows), **chunk.common(rows), **columns)
+        self.image_ids.append(table.columns["image_id"].values[rows])
+        categories = table.columns["category_id"]
+        known = categories.states[rows] == PRESENT
+        self.category_ids.append(np.where(known, categories.values[rows], NO_CATEGORY))
+        self.numbers.append(rows + table.first)
+
+
+NO_CATEGORY = np.iinfo(np.int64).min
+
+
+class Chunk:
+    """The records of one chunk: which shape each has, and the columns of it."""
+
+    def __init__(self, table: JSONTable, problem: Problem) -> None:
+        self.table = table
+        self.problem = problem
+        self.columns = table.columns
+        self.good = np.ones(table.rows, bool)
+        self._check_ids()
+        self.box, self.has_box = self._boxes()
+        self.is_mask = self.columns["segmentation"].states == OTHER
+        self.parts = self._part_counts()
+        self.keypoints = self._keypoints()
+
+    def _has(self, name: str) -> npt.NDArray[np.bool_]:
+        return self.columns[name].states == PRESENT  # type: ignore[no-any-return]
+
+    def _offsets(self, name: str) -> npt.NDArray[np.int32]:
+        offsets = self.columns[name].offsets
+        assert offsets is not None
+        return offsets
+
+    def _refuse(self, rows: npt.NDArray[np.bool_], field: str, message: Callable[[int], str]) -> None:
+        """Report records that make no sense, and leave them out."""
+        for row in np.flatnonzero(rows & self.good).tolist():
+            self.problem(row, field, message(row))
+            self.good[row] = False
+
+    def _text_of_other(self, column: JSONColumn, row: int) -> str:
+        number = int(np.searchsorted(column.other_rows, row))
+        start, stop = column.other_offsets[number], column.other_offsets[number + 1]
+        return bytes(column.other[start:stop]).decode(errors="replace")
+
+    def _check_ids(self) -> None:
+        for name in ("image_id", "category_id", "id"):
+            column = self.columns[name]
+            self._refuse(
+                column.states == OTHER, name, lambda row, c=column: f"{self._text_of_other(c, row)[:80]} is not an integer"
+            )  # fmt: skip
+        self._refuse(~self._has("image_id"), "image_id", lambda row: "it is missing")
+
+    def _boxes(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        column, offsets = self.columns["bbox"], self._offsets("bbox")
+        lengths = np.diff(offsets)
+        present = self._has("bbox") & (lengths > 0)
+        self._refuse(present & (lengths != 4), "bbox", lambda row: f"it has {lengths[row]} numbers, not 4")
+        self._refuse(column.states == OTHER, "bbox", lambda row: "it is not a list of numbers")
+        present &= lengths == 4
+        box = np.full((self.table.rows, 4), np.nan)
+        box[present] = column.values[offsets[:-1][present][:, None] + np.arange(4)]
+        finite = np.isfinite(box).all(axis=1)
+        self._refuse(present & ~finite, "bbox", lambda row: f"{box[row].tolist()} is not finite")
+        negative = (np.nan_to_num(box[:, 2:]) < 0).any(axis=1)
+        self._refuse(negative, "bbox", lambda row: f"{box[row].tolist()} has a negative size")
+        return box, present
+
+    def _part_counts(self) -> npt.NDArray[np.int64]:
+        """Number of polygons of each record; those that have too few coordinates are refused."""
+        column, offsets = self.columns["segmentation"], self._offsets("segmentation")
+        counts = np.diff(offsets).astype(np.int64)
+        counts[(column.states != PRESENT) & (column.states != FLAT)] = 0
+        lengths = np.diff(column.parts)
+        bad = np.flatnonzero((lengths < POLYGON_VALUES) | (lengths % 2 == 1))
+        if len(bad):
+            owners = np.searchsorted(offsets, bad, side="right") - 1
+            wrong = dict(zip(owners.tolist(), lengths[bad].tolist(), strict=True))
+            rows = np.zeros(self.table.rows, bool)
+            rows[owners] = True
+            self._refuse(
+                rows, "segmentation",
+                lambda row: f"a polygon has {wrong[row]} coordinates; it needs an even number from {POLYGON_VALUES} on",
+            )  # fmt: skip
+        return counts
+
+    def _keypoints(self) -> npt.NDArray[np.bool_]:
+        lengths = np.diff(self._offsets("keypoints"))
+        present = self._has("keypoints") & (lengths > 0)
+        self._refuse(
+            present & (lengths % 3 != 0), "keypoints", lambda row: f"it has {lengths[row]} numbers, not x, y, v of each point"
+        )  # fmt: skip
+        return present
+
+    def common(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
+        """Columns that all annotations have."""
+        import pyarrow as pa
+
+        columns: dict[str, Any] = {}
+        for source, target in (("id", "id"), ("score", "score")):
+            states = self.columns[source].states[rows]
+            columns[target] = pa.array(self.columns[source].values[rows], mask=states != PRESENT)
+        crowd = self.columns["iscrowd"]
+        columns["crowd"] = pa.array(crowd.values[rows] != 0, mask=crowd.states[rows] != PRESENT)
+        columns["attributes"] = self._attributes(rows)
+        return columns
+
+    def _attributes(self, rows: npt.NDArray[np.int64]) -> pa.Array | None:
+        if not self._has("attributes").any():
+            return None
+        texts = strings(self.columns["attributes"]).dictionary_encode().take(rows)
+        return texts
+
+    def shapes(self) -> list[tuple[npt.NDArray[np.int64], dict[str, Any]]]:
+        """Rows and their columns, one pair for all records with polygons, masks, boxes, points, captions, labels."""
+        self._masks = self._decode_masks()
+        polygons = self.good & (self.parts > 0)
+        masks = self.good & self.is_mask
+        captions = self.good & self._has("caption")
+        only_box = self.good & self.has_box & ~polygons & ~masks
+        labels = self.good & ~polygons & ~masks & ~only_box & ~captions & ~self.keypoints
+        found = [
+            (polygons, self._polygon_columns),
+            (masks, self._mask_columns),
+            (only_box, self._box_columns),
+            (self.good & self.keypoints, self._keypoint_columns),
+            (captions, self._caption_columns),
+            (labels, self._label_columns),
+        ]
+        return [(np.flatnonzero(rows), columns(np.flatnonzero(rows))) for rows, columns in found if rows.any()]
+
+    def _box_of(self, rows: npt.NDArray[np.int64], computed: npt.NDArray[np.float64] | None = None) -> dict[str, Any]:
+        import pyarrow as pa
+
+        box = self.box[rows]
+        if computed is not None:
+            box = np.where(np.isnan(box), computed, box)
+        missing = np.isnan(box[:, 0])
+        return {
+            name: pa.array(np.ascontiguousarray(box[:, axis]), mask=missing)
+            for axis, name in enumerate(("x", "y", "width", "height"))
+        }
+
+    def _area_of(self, rows: npt.NDArray[np.int64], computed: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        area = self.columns["area"].values[rows]
+        return np.where(np.isnan(area), computed, area)
+
+    def _group(self, rows: npt.NDArray[np.int64]) -> Any:
+        """The id of records that give two annotations: a shape and points."""
+        import pyarrow as pa
+
+        twice = self.keypoints[rows] & (self.columns["id"].states[rows] == PRESENT)
+        return pa.array(self.columns["id"].values[rows], mask=~twice)
+
+    def _polygon_columns(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
+        column, offsets = self.columns["segmentation"], self._offsets("segmentation").astype(np.int64)
+        parts = np.asarray(column.parts, np.int64)
+        starts, stops = parts[offsets[rows]], parts[offsets[rows + 1]]
+        counts = self.parts[rows]
+        values = column.values
+        if len(rows) < self.table.rows and int((stops - starts).sum()) != len(values):
+            values = values[spread(starts, stops - starts)]
+        lengths = np.zeros(len(rows) + 1, np.int64)
+        np.cumsum(stops - starts, out=lengths[1:])
+        columns: dict[str, Any] = {"type": "polygon", "points": ragged(values, lengths), "group": self._group(rows)}
+        part_rows = spread(offsets[rows], counts)
+        part_starts = parts[part_rows] - np.repeat(starts - lengths[:-1], counts)
+        part_offsets = np.append(part_starts, lengths[-1])
+        first_parts = np.concatenate([[0], np.cumsum(counts)])
+        if (counts > 1).any():
+            relative = part_starts - np.repeat(lengths[:-1], counts)
+            several = np.repeat(counts > 1, counts)
+            part_lists = np.concatenate([[0], np.cumsum(np.where(counts > 1, counts, 0))])
+            columns["parts"] = ragged(relative[several].astype(np.int32), part_lists, counts == 1)
+        areas = np.add.reduceat(polygon_areas(values, part_offsets), first_parts[:-1])
+        columns["area"] = self._area_of(rows, areas)
+        computed = boxes(values, lengths) if np.isnan(self.box[rows, 0]).any() else None
+        return columns | self._box_of(rows, computed)
+
+    def _decode_masks(self) -> dict[int, tuple[bytes, int, int]]:
+        """Counts, height and width of the mask of each record that has one."""
+        found = {}
+        column = self.columns["segmentation"]
+        for number, row in enumerate(column.other_rows.tolist()):
+            if not self.good[row]:
+                continue
+            text = bytes(column.other[column.other_offsets[number] : column.other_offsets[number + 1]])
+            try:
+                rle = rle_from_coco(json.loads(text))
+            except (ValueError, TypeError) as error:
+                self.problem(row, "segmentation", str(error))
+                self.good[row] = False
+                continue
+            found[row] = (rle["counts"], *rle["size"])
+        return found
+
+    def _mask_columns(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
+        from pycocotools import mask as coco_mask
+
+        masks = [self._masks[row] for row in rows.tolist()]
+        rles = [{"counts": counts, "size": [height, width]} for counts, height, width in masks]
+        computed = coco_mask.toBbox(rles).reshape(-1, 4)
+        return {
+            "type": "mask",
+            "mask": [counts for counts, _, _ in masks],
+            "mask_height": [height for _, height, _ in masks],
+            "mask_width": [width for _, _, width in masks],
+            "area": self._area_of(rows, coco_mask.area(rles).astype(np.float64)),
+            "group": self._group(rows),
+            **self._box_of(rows, computed),
+        }
+
+    def _box_columns(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
+        area = self._area_of(rows, self.box[rows, 2] * self.box[rows, 3])
+        return {"type": "bbox", "area": area, "group": self._group(rows), **self._box_of(rows)}
+
+    def _keypoint_columns(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
+        offsets = self._offsets("keypoints").astype(np.int64)
+        counts = offsets[rows + 1] - offsets[rows]
+        triples = self.columns["keypoints"].values[spread(offsets[rows], counts)].reshape(-1, 3)
+        starts = np.concatenate([[0], np.cumsum(counts // 3)])
+        return {
+            "type": "points",
+            "points": ragged(np.ascontiguousarray(triples[:, :2]).reshape(-1), starts * 2),
+            "visibility": ragged(triples[:, 2].astype(np.int8), starts),
+            "group": self._group(rows),
+        }
+
+    def _caption_columns(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
+        return {"type": "caption", "text": strings(self.columns["caption"]).take(rows)}
+
+    def _label_columns(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
+        return {"type": "label"}
+
+
+def strings(column: JSONColumn) -> pa.StringArray:
+    """A column of texts as an Arrow array; null where there is none."""
+    import pyarrow as pa
+
+    present = column.states == PRESENT
+    validity = None if present.all() else pa.array(present).buffers()[1]
+    buffers = [validity, pa.py_buffer(column.offsets), pa.py_buffer(column.values)]
+    return pa.StringArray.from_buffers(pa.string(), len(present), buffers)
+
