@@ -4,21 +4,30 @@ from ddfast.annotated.annotations import Annotation, Caption, Cuboid3d, Label, S
 from ddfast.annotated.boxes import Bbox, Ellipse, RotatedBbox
 from ddfast.annotated.categories import Categories, LabelCategories
 from ddfast.annotated.colors import MaskCategories
+from ddfast.annotated.image import ByteImage, Image, MediaElement
+from ddfast.annotated.item import DatasetItem
 from ddfast.annotated.keypoints import PointsCategories
 from ddfast.annotated.kinds import AnnotationType
+from ddfast.annotated.media import MultiframeImage, PointCloud, Video
 from ddfast.annotated.shapes import Points, Polygon, PolyLine, Skeleton
 
 __all__ = [
     "Annotation",
     "AnnotationType",
     "Bbox",
+    "ByteImage",
     "Caption",
     "Categories",
     "Cuboid3d",
+    "DatasetItem",
     "Ellipse",
+    "Image",
     "Label",
     "LabelCategories",
     "MaskCategories",
+    "MediaElement",
+    "MultiframeImage",
+    "PointCloud",
     "Points",
     "PointsCategories",
     "PolyLine",
@@ -26,4 +35,5 @@ __all__ = [
     "RotatedBbox",
     "Skeleton",
     "Span",
+    "Video",
 ]
