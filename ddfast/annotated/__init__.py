@@ -4,12 +4,16 @@ from ddfast.annotated.annotations import Annotation, Caption, Cuboid3d, Label, S
 from ddfast.annotated.boxes import Bbox, Ellipse, RotatedBbox
 from ddfast.annotated.categories import Categories, LabelCategories
 from ddfast.annotated.colors import MaskCategories
+from ddfast.annotated.dataset import Dataset, DatasetSubset
 from ddfast.annotated.image import ByteImage, Image, MediaElement
 from ddfast.annotated.item import DatasetItem
 from ddfast.annotated.keypoints import PointsCategories
 from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.media import MultiframeImage, PointCloud, Video
+from ddfast.annotated.report import Problem, Report
 from ddfast.annotated.shapes import Points, Polygon, PolyLine, Skeleton
+from ddfast.annotated.tables import Tables
+from ddfast.annotated.targets import batch_targets, sample_targets
 
 __all__ = [
     "Annotation",
@@ -19,7 +23,9 @@ __all__ = [
     "Caption",
     "Categories",
     "Cuboid3d",
+    "Dataset",
     "DatasetItem",
+    "DatasetSubset",
     "Ellipse",
     "Image",
     "Label",
@@ -32,8 +38,13 @@ __all__ = [
     "PointsCategories",
     "PolyLine",
     "Polygon",
+    "Problem",
+    "Report",
     "RotatedBbox",
     "Skeleton",
     "Span",
+    "Tables",
     "Video",
+    "batch_targets",
+    "sample_targets",
 ]

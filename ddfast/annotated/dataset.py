@@ -225,6 +225,12 @@ class Dataset:
         rows = [row for row, item in enumerate(self) if predicate(item)]
         return Dataset(self._tables.take_items(np.array(rows, np.int64)))
 
+    def select_subsets(self, names: Iterable[str]) -> Dataset:
+        """The items of some subsets, as another dataset."""
+        numbers, known = codes(self.tables.items, "subset")
+        wanted = [known.index(name) for name in names if name in known]
+        return Dataset(self._tables.take_items(np.flatnonzero(np.isin(numbers, wanted))))
+
     def subsets(self) -> dict[str, DatasetSubset]:
         """The subsets by name, in order of appearance."""
         return {name: DatasetSubset(self, name) for name in self._subset_names()}
@@ -349,7 +355,8 @@ class DatasetSubset:
         return iter(self.as_dataset())
 
     def __len__(self) -> int:
-        return len(self._row_numbers())
+        numbers, names = codes(self.parent.tables.items, "subset")
+        return int((numbers == names.index(self.name)).sum()) if self.name in names else 0
 
     def __contains__(self, item: object) -> bool:
         if isinstance(item, DatasetItem):
@@ -378,16 +385,11 @@ class DatasetSubset:
 
     def as_dataset(self) -> Dataset:
         """A dataset of the items of the subset."""
-        return Dataset(self.parent.tables.take_items(self._row_numbers()))
+        return self.parent.select_subsets([self.name])
 
     def export(self, save_dir: str | os.PathLike[str], format: str | None = None, **options: Any) -> Report:
         """Write the subset; see `Dataset.export`."""
         return self.as_dataset().export(save_dir, format, **options)
-
-    def _row_numbers(self) -> Any:
-        numbers, names = codes(self.parent.tables.items, "subset")
-        code = names.index(self.name) if self.name in names else -2
-        return np.flatnonzero(numbers == code)
 
 
 def _as_categories(categories: CategoryMap | Iterable[str] | None) -> dict[AnnotationType, Categories]:

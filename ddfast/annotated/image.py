@@ -53,6 +53,11 @@ class MediaElement:
         return bool(self._path) and Path(self._path).is_file()
 
     @property
+    def is_file(self) -> bool:
+        """Whether it is read from the file at `path`, which need not exist."""
+        return bool(self._path)
+
+    @property
     def bytes(self) -> Bytes | None:
         """The file's own bytes; None if there is no file."""
         return Path(self._path).read_bytes() if self.has_data else None
@@ -146,6 +151,11 @@ class Image(MediaElement):
     def has_data(self) -> bool:
         """Whether there are pixels or bytes to read."""
         return self._data is not None or super().has_data
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is read from the file at `path`, which need not exist: there are neither bytes nor pixels."""
+        return self._data is None and super().is_file
 
     @property
     def bytes(self) -> Bytes | None:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ddfast.annotated.media import Image, MediaElement, PointCloud, Video
+from ddfast.annotated.image import Image, MediaElement
+from ddfast.annotated.media import PointCloud, Video
 from ddfast.annotated.paths import inner_path
 from ddfast.annotated.tables import codes
 from ddfast.errors import EscapingPathError
@@ -125,7 +126,8 @@ class MediaReader:
             FileNotFoundError: the file of an image is gone.
         """
         if row in self._tables.media:
-            content: bytes | None = self._tables.media[row].encoded()
+            image = self._tables.media[row]
+            content: bytes | None = image.bytes or (image.encode() if image.has_data else None)
         elif self._places[row] < 0:
             return None
         else:

@@ -15,8 +15,8 @@ IMAGE_EXTENSIONS = frozenset(
 
 def image_extension(name: str) -> str:
     """The extension of a file name if it is one of an image, in any case; otherwise empty."""
-    extension = posixpath.splitext(name)[1]
-    return extension if extension.lower() in IMAGE_EXTENSIONS else ""
+    extension = name[name.rfind(".") :]
+    return extension if extension.lower() in IMAGE_EXTENSIONS and extension != name else ""
 
 
 def item_id(name: str) -> str:

@@ -13,7 +13,7 @@ from ddfast.annotated.annotations import Annotation, Caption, Cuboid3d, Label, S
 from ddfast.annotated.boxes import BoxShape
 from ddfast.annotated.builder import TableBuilder, ragged
 from ddfast.annotated.geometry import polygon_areas
-from ddfast.annotated.masks import Mask
+from ddfast.annotated.mask_annotations import Mask
 from ddfast.annotated.media_files import columns_of_media
 from ddfast.annotated.schema import ANNOTATION_COLUMNS, CROWD
 from ddfast.annotated.shapes import Points, Polygon, PolyLine, Skeleton
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ddfast.annotated.categories import Categories
     from ddfast.annotated.item import DatasetItem
     from ddfast.annotated.kinds import AnnotationType
-    from ddfast.annotated.media import Image
+    from ddfast.annotated.image import Image
 
 LISTS = ("points", "visibility")
 COMMON = ("label", "z_order", "track", "frame", "score", "author", "source", "status", "created")

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 from xxhash import xxh3_128_hexdigest
 
 from ddfast.annotated.builder import TableBuilder
-from ddfast.annotated.categories import Categories, categories_from_json, categories_to_json
+from ddfast.annotated.categories import Categories, LabelCategories
+from ddfast.annotated.colors import MaskCategories
+from ddfast.annotated.keypoints import PointsCategories
 from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.media_files import MediaReader
 from ddfast.annotated.sample_form import packed_annotations, unpack_annotations
@@ -31,6 +33,13 @@ if TYPE_CHECKING:
     from ddfast.annotated.report import Report
 
 SUFFIX_META = ".meta"
+
+CATEGORIES: dict[AnnotationType, type[Categories]] = {
+    AnnotationType.label: LabelCategories,
+    AnnotationType.mask: MaskCategories,
+    AnnotationType.points: PointsCategories,
+}
+
 READ_SAMPLES = 1024
 WRITE_SAMPLES = 4096
 
@@ -206,7 +215,10 @@ def read_meta(path: Path) -> dict[AnnotationType, Categories]:
         content = json.loads(file.read_bytes())
         if content["version"] != VERSION:
             raise TableFileError(f"{file} was written by another version of ddfast: {content['version']!r}")
-        return categories_from_json(content["categories"])
+        return {
+            AnnotationType[name]: CATEGORIES[AnnotationType[name]].from_json(form)
+            for name, form in content["categories"].items()
+        }
     except FileNotFoundError:
         return {}
     except (KeyError, TypeError, ValueError) as error:
@@ -218,7 +230,8 @@ def read_meta(path: Path) -> dict[AnnotationType, Categories]:
 def _write_meta(
     path: Path, categories: Mapping[AnnotationType, Categories], origin: Mapping[str, Any]
 ) -> None:
-    content = {"version": VERSION, "origin": dict(origin), "categories": categories_to_json(categories)}
+    forms = {kind.name: one.to_json() for kind, one in categories.items()}
+    content = {"version": VERSION, "origin": dict(origin), "categories": forms}
     text = json.dumps(content, ensure_ascii=False, indent=1).encode()
     _replace(path, SUFFIX_META, lambda file: file.write_bytes(text))
 

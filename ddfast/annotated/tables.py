@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ddfast.annotated.builder import TableBuilder
+from ddfast.annotated.gather import spread, take_rows
 from ddfast.annotated.packing import float_values
 from ddfast.annotated.schema import annotation_types, item_types
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from ddfast.annotated.categories import Categories
     from ddfast.annotated.kinds import AnnotationType
-    from ddfast.annotated.media import Image
+    from ddfast.annotated.image import Image
 
 Rows = npt.NDArray[np.int64]
 
@@ -78,7 +79,7 @@ class Tables:
         rows = np.asarray(rows, np.int64)
         starts = self.starts
         counts = starts[rows + 1] - starts[rows]
-        annotations = self.annotations.take(spread(starts[rows], counts))
+        annotations = take_rows(self.annotations, spread(starts[rows], counts))
         annotations = with_column(annotations, "item", np.repeat(np.arange(len(rows), dtype=np.int32), counts))
         media = {
             new: self.media[old] for new, old in enumerate(rows.tolist()) if old in self.media
@@ -87,7 +88,7 @@ class Tables:
 
     def filter_annotations(self, keep: npt.NDArray[np.bool_]) -> Tables:
         """The tables with the annotations for which ``keep`` is true."""
-        return Tables(self.items, self.annotations.filter(_arrow(keep)), self.categories, self.media)
+        return Tables(self.items, take_rows(self.annotations, np.flatnonzero(keep)), self.categories, self.media)
 
     def with_categories(self, categories: Mapping[AnnotationType, Categories]) -> Tables:
         """The same tables with other categories."""
@@ -132,14 +133,7 @@ def sort_by_item(annotations: pa.Table) -> pa.Table:
     items = integers(annotations, "item")
     if not len(items) or bool(np.all(items[1:] >= items[:-1])):
         return annotations
-    return annotations.take(np.argsort(items, kind="stable"))
-
-
-def spread(starts: Rows, counts: Rows) -> Rows:
-    """The numbers from each start on, ``counts`` of them, one after the other; int64."""
-    total = int(counts.sum())
-    ends = np.cumsum(counts)
-    return np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - counts), counts)
+    return take_rows(annotations, np.argsort(items, kind="stable"))
 
 
 def with_column(table: pa.Table, name: str, values: Any) -> pa.Table:
@@ -210,12 +204,6 @@ def _float_types() -> tuple[Any, ...]:
     import pyarrow as pa
 
     return (pa.float32(), pa.float64())
-
-
-def _arrow(mask: npt.NDArray[np.bool_]) -> pa.Array:
-    import pyarrow as pa
-
-    return pa.array(mask)
 
 
 def concatenate(parts: list[Tables]) -> Tables:

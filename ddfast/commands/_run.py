@@ -18,14 +18,16 @@ INTERRUPTED = 130  # the status that shells report after Ctrl-C
 CONTROLS = {code: f"\\x{code:02x}" for code in [*range(32), *range(127, 160)] if chr(code) not in "\n\t"}
 
 
-def make_parser(command: ModuleType, prog: str) -> argparse.ArgumentParser:
-    """A parser whose help is the docstring of ``command``."""
+def make_parser(command: ModuleType, prog: str, argv: list[str] | None = None) -> argparse.ArgumentParser:
+    """A parser whose help is the docstring of ``command``; some of its options may depend on ``argv``."""
     parser = argparse.ArgumentParser(
         prog=prog,
         description=command.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_arguments(parser)
+    if hasattr(command, "add_chosen_arguments"):
+        command.add_chosen_arguments(parser, sys.argv[1:] if argv is None else argv)
     return parser
 
 
@@ -36,7 +38,7 @@ def say(text: str, file: TextIO | None = None) -> None:
 
 def run(command: ModuleType, prog: str, argv: list[str] | None = None) -> int:
     """Parse ``argv`` and run ``command.main``; returns the exit code."""
-    return guarded(prog, lambda: int(command.main(make_parser(command, prog).parse_args(argv))))
+    return guarded(prog, lambda: int(command.main(make_parser(command, prog, argv).parse_args(argv))))
 
 
 def guarded(prog: str, work: Callable[[], int]) -> int:

@@ -130,6 +130,8 @@ class ImageFinder:
 
     def find(self, name: str) -> tuple[str, str] | None:
         """Folder and relative path in it of the image called ``name``, or None; its extension may be missing."""
+        if not self._exact:
+            return None
         form = matching_form(name)
         for folder in self._folders:
             inner = f"{folder}/{form}" if folder else form

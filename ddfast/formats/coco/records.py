@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from ddfast.annotated.builder import TableBuilder, ragged
 from ddfast.annotated.geometry import boxes, polygon_areas
-from ddfast.annotated.masks import rle_from_coco
-from ddfast.annotated.tables import spread
+from ddfast.annotated import masks
+from ddfast.annotated.gather import spread
 from ddfast.tools.json_columns import FLAT, OTHER, PRESENT
 
 if TYPE_CHECKING:
@@ -188,21 +188,27 @@ class Chunk:
         ]
         return [(np.flatnonzero(rows), columns(np.flatnonzero(rows))) for rows, columns in found if rows.any()]
 
-    def _box_of(self, rows: npt.NDArray[np.int64], computed: npt.NDArray[np.float64] | None = None) -> dict[str, Any]:
+    def _box_of(
+        self, rows: npt.NDArray[np.int64], compute: Callable[[], npt.NDArray[np.float64]] | None = None
+    ) -> dict[str, Any]:
+        """The boxes of the file; ``compute`` gives those of all rows if one is missing."""
         import pyarrow as pa
 
         box = self.box[rows]
-        if computed is not None:
-            box = np.where(np.isnan(box), computed, box)
+        if compute is not None and np.isnan(box[:, 0]).any():
+            box = np.where(np.isnan(box), compute(), box)
         missing = np.isnan(box[:, 0])
         return {
             name: pa.array(np.ascontiguousarray(box[:, axis]), mask=missing)
             for axis, name in enumerate(("x", "y", "width", "height"))
         }
 
-    def _area_of(self, rows: npt.NDArray[np.int64], computed: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def _area_of(
+        self, rows: npt.NDArray[np.int64], compute: Callable[[], npt.NDArray[np.float64]]
+    ) -> npt.NDArray[np.float64]:
+        """The areas of the file; ``compute`` gives those of all rows if one is missing."""
         area = self.columns["area"].values[rows]
-        return np.where(np.isnan(area), computed, area)
+        return np.where(np.isnan(area), compute(), area) if np.isnan(area).any() else area
 
     def _group(self, rows: npt.NDArray[np.int64]) -> Any:
         """The id of records that give two annotations: a shape and points."""
@@ -231,13 +237,13 @@ class Chunk:
             several = np.repeat(counts > 1, counts)
             part_lists = np.concatenate([[0], np.cumsum(np.where(counts > 1, counts, 0))])
             columns["parts"] = ragged(relative[several].astype(np.int32), part_lists, counts == 1)
-        areas = np.add.reduceat(polygon_areas(values, part_offsets), first_parts[:-1])
-        columns["area"] = self._area_of(rows, areas)
-        computed = boxes(values, lengths) if np.isnan(self.box[rows, 0]).any() else None
-        return columns | self._box_of(rows, computed)
+        columns["area"] = self._area_of(
+            rows, lambda: np.add.reduceat(polygon_areas(values, part_offsets), first_parts[:-1])
+        )
+        return columns | self._box_of(rows, lambda: boxes(values, lengths))
 
-    def _decode_masks(self) -> dict[int, tuple[bytes, int, int]]:
-        """Counts, height and width of the mask of each record that has one."""
+    def _decode_masks(self) -> dict[int, dict[str, Any]]:
+        """The mask of each record that has one."""
         found = {}
         column = self.columns["segmentation"]
         for number, row in enumerate(column.other_rows.tolist()):
@@ -245,32 +251,26 @@ class Chunk:
                 continue
             text = bytes(column.other[column.other_offsets[number] : column.other_offsets[number + 1]])
             try:
-                rle = rle_from_coco(json.loads(text))
-            except (ValueError, TypeError) as error:
+                found[row] = rle_of(json.loads(text))
+            except (ValueError, TypeError, KeyError) as error:
                 self.problem(row, "segmentation", str(error))
                 self.good[row] = False
-                continue
-            found[row] = (rle["counts"], *rle["size"])
         return found
 
     def _mask_columns(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
-        from pycocotools import mask as coco_mask
-
-        masks = [self._masks[row] for row in rows.tolist()]
-        rles = [{"counts": counts, "size": [height, width]} for counts, height, width in masks]
-        computed = coco_mask.toBbox(rles).reshape(-1, 4)
+        found = [self._masks[row] for row in rows.tolist()]
         return {
             "type": "mask",
-            "mask": [counts for counts, _, _ in masks],
-            "mask_height": [height for _, height, _ in masks],
-            "mask_width": [width for _, _, width in masks],
-            "area": self._area_of(rows, coco_mask.area(rles).astype(np.float64)),
+            "mask": [rle["counts"] for rle in found],
+            "mask_height": [rle["size"][0] for rle in found],
+            "mask_width": [rle["size"][1] for rle in found],
+            "area": self._area_of(rows, lambda: np.array([masks.area(rle) for rle in found], np.float64)),
             "group": self._group(rows),
-            **self._box_of(rows, computed),
+            **self._box_of(rows, lambda: np.array([masks.box(rle) for rle in found], np.float64)),
         }
 
     def _box_columns(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
-        area = self._area_of(rows, self.box[rows, 2] * self.box[rows, 3])
+        area = self._area_of(rows, lambda: self.box[rows, 2] * self.box[rows, 3])
         return {"type": "bbox", "area": area, "group": self._group(rows), **self._box_of(rows)}
 
     def _keypoint_columns(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
@@ -292,6 +292,18 @@ class Chunk:
         return {"type": "label"}
 
 
+def rle_of(form: Any) -> dict[str, Any]:
+    """The compressed RLE of what a file has: counts as a list or as text.
+
+    Raises:
+        ValueError, TypeError, KeyError: it is not a mask.
+    """
+    counts = form["counts"]
+    if isinstance(counts, list):
+        return masks.from_uncompressed(counts, form["size"])
+    return masks.checked({"size": form["size"], "counts": counts.encode("ascii")})
+
+
 def strings(column: JSONColumn) -> pa.StringArray:
     """A column of texts as an Arrow array; null where there is none."""
     import pyarrow as pa
@@ -299,5 +311,5 @@ def strings(column: JSONColumn) -> pa.StringArray:
     present = column.states == PRESENT
     validity = None if present.all() else pa.array(present).buffers()[1]
     buffers = [validity, pa.py_buffer(column.offsets), pa.py_buffer(column.values)]
-    return pa.StringArray.from_buffers(pa.string(), len(present), buffers)
+    return pa.Array.from_buffers(pa.string(), len(present), buffers)
 
