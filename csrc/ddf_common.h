@@ -28,6 +28,7 @@ enum {
     DDF_E_TYPE = -10014,      /* a value of another type than expected */
     DDF_E_VALUE = -10015,     /* well-formed bytes without a valid value: a bad dtype, shape, timestamp or key */
     DDF_E_CHECKSUM = -10016,  /* the bytes of a sample differ from those that were written */
+    DDF_E_SYNTAX = -10017,    /* a text that is not JSON, or not the JSON that is expected */
 };
 
 /* Where and why something failed. `msg` is a static string. */

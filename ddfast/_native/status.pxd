@@ -20,6 +20,7 @@ cdef extern from "ddf_common.h":
         DDF_E_TYPE
         DDF_E_VALUE
         DDF_E_CHECKSUM
+        DDF_E_SYNTAX
 
     ctypedef struct ddf_slice:
         const uint8_t *data

@@ -14,3 +14,4 @@ E_LIMIT: int
 E_TYPE: int
 E_VALUE: int
 E_CHECKSUM: int
+E_SYNTAX: int

@@ -21,6 +21,7 @@ E_LIMIT = DDF_E_LIMIT
 E_TYPE = DDF_E_TYPE
 E_VALUE = DDF_E_VALUE
 E_CHECKSUM = DDF_E_CHECKSUM
+E_SYNTAX = DDF_E_SYNTAX
 
 
 cdef int64_t check(int64_t status, const ddf_err *err) except -1:

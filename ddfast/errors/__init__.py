@@ -5,7 +5,15 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from ddfast.errors.annotated import AnnotationError, CategoriesError, ItemError, MediaError
+from ddfast.errors.annotated import (
+    AnnotationError,
+    CategoriesError,
+    ItemError,
+    MediaError,
+)
+from ddfast.errors.archive import (
+    CorruptArchiveError,
+)
 from ddfast.errors.base import (
     DdfastError,
     KernelError,
@@ -49,6 +57,7 @@ from ddfast.errors.source import (
     EncryptedMemberError,
     EscapingPathError,
     ImageError,
+    JSONFormatError,
     MemberNotFoundError,
     MissingFieldError,
     MissingLabelError,
@@ -82,8 +91,8 @@ if TYPE_CHECKING:
 __all__ = [
     "AnnotationError",
     "BackgroundError",
-    "CategoriesMismatchError",
     "CategoriesError",
+    "CategoriesMismatchError",
     "ChecksumError",
     "ChecksumsNotFoundError",
     "ClosedError",
@@ -107,11 +116,11 @@ __all__ = [
     "ImageError",
     "IndexFileError",
     "InvalidSampleError",
+    "ItemError",
     "ItemNotFoundError",
+    "JSONFormatError",
     "KernelError",
     "LossyExportError",
-    "ItemError",
-    "KernelError",
     "MediaError",
     "MemberNotFoundError",
     "MissingFieldError",

@@ -1,4 +1,4 @@
-"""Errors of sources of samples: lists of files, labels, archive members, images, downloads, transforms."""
+"""Errors of sources of samples: lists of files, labels, archive members, images, JSON files, downloads, transforms."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ __all__ = [
     "EncryptedMemberError",
     "EscapingPathError",
     "ImageError",
+    "JSONFormatError",
     "MemberNotFoundError",
     "MissingFieldError",
     "MissingLabelError",
@@ -21,6 +22,45 @@ __all__ = [
     "UnknownLabelError",
     "UnsupportedCompressionError",
 ]
+
+
+class JSONFormatError(DdfastError, ValueError):
+    """A file is not JSON, is truncated, or does not contain what its reader expects.
+
+    Attributes:
+        reason: what is wrong, without the place.
+        line: line, from 1.
+        column: column in characters, from 1.
+        position: position in bytes, from 0.
+        array: name of the array of records that contains the place, ``""`` for the document itself; or None.
+        record: number of the record in that array, from 0; or None.
+        file: name of the file, or None.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        line: int,
+        column: int,
+        position: int,
+        array: str | None = None,
+        record: int | None = None,
+        file: str | None = None,
+    ) -> None:
+        within = "" if array is None else f", record {record:,}" + (f" of {array!r}" if array else "")
+        start = "" if file is None else f"{file}: "
+        super().__init__(f"{start}line {line:,}, column {column:,} (byte {position:,}){within}: {reason}")
+        self.reason = reason
+        self.line = line
+        self.column = column
+        self.position = position
+        self.array = array
+        self.record = record
+        self.file = file
+
+    def __reduce__(self) -> tuple[type[JSONFormatError], tuple[object, ...]]:
+        parts = (self.reason, self.line, self.column, self.position, self.array, self.record, self.file)
+        return type(self), parts
 
 
 class TextFileError(DdfastError, ValueError):
