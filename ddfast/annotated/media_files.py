@@ -11,68 +11,86 @@ from typing import TYPE_CHECKING, Any
 from ddfast.annotated.image import Image, MediaElement
 from ddfast.annotated.media import PointCloud, Video
 from ddfast.annotated.paths import inner_path
-from ddfast.annotated.tables import codes
 from ddfast.errors import EscapingPathError
+from ddfast.reader import MsgpackReader
 
 if TYPE_CHECKING:
     from ddfast.annotated.item import DatasetItem
-    from ddfast.annotated.tables import Tables
 
-KINDS = {"image": Image, "point_cloud": PointCloud, "video": Video}
+KINDS: dict[str, type[Any]] = {"image": Image, "point_cloud": PointCloud, "video": Video}
+
+Read = Callable[[str], bytes]
 
 
-def media_of(tables: Tables, number: int, row: Mapping[str, Any]) -> MediaElement | None:
-    """The media of an item; its bytes are read when they are asked for.
+def media_of(row: Mapping[str, Any]) -> MediaElement | None:
+    """The media of an item that is not in memory; its bytes are read when they are asked for.
 
     Parameters:
-        tables: of the item.
-        number: row of the item.
-        row: its values by column.
+        row: of the table of items, by column.
     """
-    if number in tables.media:
-        return tables.media[number]
-    kind = row.get("kind")
+    kind, place, path = row.get("kind"), row.get("place"), row.get("path")
     if kind is None:
         return None
-    place, path = row.get("place"), row.get("path")
-    full = os.path.join(place, path) if place and path else path
-    if kind != "image":
-        return KINDS[kind](path=full)
+    name = row.get("key") or path
     size = (row["height"], row["width"]) if row.get("height") and row.get("width") else None
-    if place and not os.path.isdir(place):
-        return Image(data=lambda: read_media(place, path or ""), path=path, size=size)
-    return Image(path=full, size=size)
+    if kind == "image" and place and not os.path.isdir(place):
+        return Image(data=lambda: opened(place)(name), path=path, size=size)
+    full = os.path.join(place, path) if place and path else path
+    if kind == "image":
+        return Image(path=full, size=size) if full or size else None
+    return KINDS[kind](full)  # type: ignore[no-any-return]
 
 
-def read_media(place: str, path: str) -> bytes:
-    """The bytes of a file in a folder, in a ZIP archive, or of the image of a sample in a dataset.
+def opened(place: str) -> Read:
+    """A function that reads a file of a folder or ZIP archive by its path, or the image of a sample by its key.
 
-    Raises:
-        EscapingPathError: the path leaves the folder.
-        FileNotFoundError: it is not there.
+    Its errors are `EscapingPathError` if a path leaves the folder, and `FileNotFoundError`, `KeyError` or `ReadError` if
+    there is no such file.
     """
     if os.path.isdir(place):
-        return folder_file(place, path).read_bytes()
+        return _folder(place)
     if zipfile.is_zipfile(place):
-        with zipfile.ZipFile(place) as archive:
-            return archive.read(path)
-    from ddfast.reader import MsgpackReader
-
-    with MsgpackReader(place) as reader:
-        return bytes(reader[reader.find_index(path)]["image"])
+        return zipfile.ZipFile(place).read
+    return _dataset(place)
 
 
-def folder_file(place: str, path: str) -> Path:
-    """The path of a file in a folder, which no part of it leaves.
+def _dataset(place: str) -> Read:
+    reader = MsgpackReader(place)
+
+    def read(key: str) -> bytes:
+        return bytes(reader.get(reader.find_index(key))["image"])
+
+    return read
+
+
+def _folder(place: str) -> Read:
+    root = os.path.realpath(place)
+    folders = {"": root}  # real paths, which no link in the folder leaves
+
+    def read(name: str) -> bytes:
+        folder, base = os.path.split(name)
+        if folder not in folders:
+            folders[folder] = os.fspath(folder_file(place, name).parent)
+        path = os.path.join(folders[folder], base)
+        if os.path.islink(path):
+            path = os.fspath(folder_file(place, name))
+        with open(path, "rb", buffering=0) as file:
+            return file.read()
+
+    return read
+
+
+def folder_file(place: str, name: str) -> Path:
+    """The real path of a file in a folder.
 
     Raises:
-        EscapingPathError: the path is absolute or has ``..``, or a link leads out of the folder.
+        EscapingPathError: it is not in the folder: ``name`` is absolute or has ``..``, or is a link.
     """
-    full = os.path.join(place, inner_path(path))
     root = os.path.realpath(place)
-    if os.path.commonpath([os.path.realpath(full), root]) != root:
-        raise EscapingPathError(f"{full} is a link that leaves {place}")
-    return Path(full)
+    real = os.path.realpath(os.path.join(root, inner_path(name)))
+    if os.path.commonpath([real, root]) != root:
+        raise EscapingPathError(f"{os.path.join(place, name)} is a link that leaves {place}")
+    return Path(real)
 
 
 def columns_of_media(items: Sequence[DatasetItem], objects: dict[int, Image]) -> dict[str, list[Any]]:
@@ -80,7 +98,7 @@ def columns_of_media(items: Sequence[DatasetItem], objects: dict[int, Image]) ->
     columns: dict[str, list[Any]] = {name: [] for name in ("kind", "place", "path", "height", "width")}
     for number, item in enumerate(items):
         values = _media_row(item.media)
-        if isinstance(item.media, Image) and values["place"] is None:
+        if isinstance(item.media, Image) and item.media.has_data and values["place"] is None:
             objects[number] = item.media
         for name, column in columns.items():
             column.append(values[name])
@@ -93,73 +111,8 @@ def _media_row(media: MediaElement | None) -> dict[str, Any]:
         return row
     row["kind"] = next(name for name, kind in KINDS.items() if isinstance(media, kind))
     row["path"] = media.path or None
-    if isinstance(media, Image):
-        if media.has_size and media.size is not None:
-            row["height"], row["width"] = media.size
-        if media.is_file:
-            row["place"], row["path"] = os.path.split(os.path.abspath(media.path))
+    if isinstance(media, Image) and media.has_size and media.size is not None:
+        row["height"], row["width"] = media.size
+    if media.is_file:
+        row["place"], row["path"] = os.path.split(os.path.abspath(media.path))
     return row
-
-
-class MediaReader:
-    """Reads the images of items.
-
-    Parameters:
-        tables: of the items.
-
-    Attributes:
-        count: of the images that were read.
-    """
-
-    def __init__(self, tables: Tables) -> None:
-        self._tables = tables
-        self._paths = _column(tables, "path")
-        self._keys = _column(tables, "key")
-        self._places, self._place_names = codes(tables.items, "place")
-        self._open: dict[str, Callable[[str], bytes]] = {}
-        self.count = 0
-
-    def read(self, row: int) -> bytes | None:
-        """The bytes of the image of an item as they are in its file, or None if there is no image.
-
-        Raises:
-            FileNotFoundError: the file of an image is gone.
-        """
-        if row in self._tables.media:
-            image = self._tables.media[row]
-            content: bytes | None = image.bytes or (image.encode() if image.has_data else None)
-        elif self._places[row] < 0:
-            return None
-        else:
-            place = self._place_names[self._places[row]]
-            if place not in self._open:
-                self._open[place] = _opened(place)
-            content = self._open[place](self._keys[row] or self._paths[row])
-        self.count += content is not None
-        return content
-
-
-def _column(tables: Tables, name: str) -> list[str | None]:
-    if name not in tables.items.column_names:
-        return [None] * int(tables.items.num_rows)
-    return tables.items.column(name).to_pylist()  # type: ignore[no-any-return]
-
-
-def _opened(place: str) -> Callable[[str], bytes]:
-    """A function that reads a file of a place by name."""
-    if not os.path.isdir(place):
-        return lambda name: read_media(place, name)
-    root = os.path.realpath(place)
-    folders = {"": root}
-
-    def read(name: str) -> bytes:
-        folder = os.path.dirname(name)
-        if folder not in folders:
-            folders[folder] = os.path.dirname(folder_file(place, name))
-        path = os.path.join(folders[folder], os.path.basename(name))
-        if os.path.islink(path):
-            path = os.fspath(folder_file(place, name))
-        with open(path, "rb", buffering=0) as file:
-            return file.read()
-
-    return read

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from xxhash import xxh3_128_hexdigest
 
 from ddfast.annotated.builder import TableBuilder
@@ -20,7 +21,7 @@ from ddfast.annotated.categories import Categories, LabelCategories
 from ddfast.annotated.colors import MaskCategories
 from ddfast.annotated.keypoints import PointsCategories
 from ddfast.annotated.kinds import AnnotationType
-from ddfast.annotated.media_files import MediaReader
+from ddfast.annotated.media_reader import MediaReader
 from ddfast.annotated.sample_form import packed_annotations, unpack_annotations
 from ddfast.annotated.schema import VERSION
 from ddfast.annotated.table_file import SUFFIX_TABLE, read_table_file, write_table_file
@@ -30,9 +31,14 @@ from ddfast.reader import MsgpackReader
 from ddfast.writer import FileWriter
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from ddfast.annotated.report import Report
 
 SUFFIX_META = ".meta"
+
+HERE = "."
+"""Place of images that are in the samples."""
 
 CATEGORIES: dict[AnnotationType, type[Categories]] = {
     AnnotationType.label: LabelCategories,
@@ -69,11 +75,22 @@ def write_stored(
         for sample in _samples(tables, keys, media, report):
             writer.write(sample)
     stored = with_column(tables.items, "key", _text_array(keys))
-    stored = stored.drop_columns([name for name in ("place",) if name in stored.column_names])
+    stored = with_column(stored, "place", _places(tables, media))
     _write_meta(target, tables.categories, origin or {})
     _replace(target, SUFFIX_TABLE, lambda file: write_table_file(
         file, Tables(stored, tables.annotations, tables.categories), identity(target)
     ))  # fmt: skip
+
+
+def _places(tables: Tables, media: bool) -> Any:
+    """The place of each item: ``HERE`` if its sample has an image, else null."""
+    import pyarrow as pa
+
+    numbers, _ = codes(tables.items, "place")
+    numbers[list(tables.media)] = 0
+    missing = (numbers < 0) | (not media)
+    codes_of = pa.array(np.zeros(len(numbers), np.int32), mask=missing)
+    return pa.DictionaryArray.from_arrays(codes_of, pa.array([HERE]))
 
 
 def _text_array(values: list[str]) -> Any:
@@ -149,14 +166,20 @@ def read_stored(path: str | os.PathLike[str]) -> Tables:
         tables = read_table_file(_beside(target, SUFFIX_TABLE), identity(target))
     except FileNotFoundError:
         tables = tables_of_samples(target)
-    items = with_column(tables.items, "place", _constant(os.fspath(target), tables.items.num_rows))
-    return Tables(items, tables.annotations, categories)
+    return Tables(_with_place(tables.items, os.fspath(target)), tables.annotations, categories)
 
 
-def _constant(value: str, count: int) -> Any:
-    builder = TableBuilder.of_items()
-    builder.add(count, place=value)
-    return builder.finish().column("place")
+def _with_place(items: pa.Table, place: str) -> pa.Table:
+    """Items with the path of the dataset in the place of ``HERE``."""
+    import pyarrow as pa
+
+    if "place" not in items.column_names:
+        return items
+    names = pa.array([place])
+    chunks = [
+        pa.DictionaryArray.from_arrays(chunk.indices, names) for chunk in items.column("place").chunks
+    ]
+    return with_column(items, "place", pa.chunked_array(chunks, pa.dictionary(pa.int32(), pa.string())))
 
 
 def tables_of_samples(path: Path, progress: Callable[[int, int], None] | None = None) -> Tables:
@@ -166,23 +189,22 @@ def tables_of_samples(path: Path, progress: Callable[[int, int], None] | None = 
         columns = ("key", "id", "subset", "path", "height", "width", "kind", "frames", "status", "attributes")
         done = 0
         for batch in reader.batches(READ_SAMPLES):
-            parts.append(_tables_of_batch([_without_image(sample) for sample in batch], columns))
+            parts.append(_tables_of_batch(list(batch), columns))
             done += len(batch)
             if progress is not None:
                 progress(done, len(reader))
     return concatenate(parts) if parts else Tables.empty()
 
 
-def _without_image(sample: dict[str, Any]) -> dict[str, Any]:
-    sample.pop("image", None)
-    return sample
-
-
 def _tables_of_batch(samples: list[dict[str, Any]], columns: tuple[str, ...]) -> Tables:
     items = TableBuilder.of_items()
     values = {name: [sample.get(name) for sample in samples] for name in columns}
     values["id"] = [sample.get("id", sample["key"]) for sample in samples]
-    values["kind"] = [kind or "image" for kind in values["kind"]]
+    has_image = ["image" in sample for sample in samples]
+    values["kind"] = [
+        kind or ("image" if known else None) for kind, known in zip(values["kind"], has_image, strict=True)
+    ]
+    values["place"] = [HERE if known else None for known in has_image]
     items.add(len(samples), **values)
     maps = [sample.get("annotations") or _label_only(sample) for sample in samples]
     return Tables(items.finish(), unpack_annotations(maps))

@@ -45,7 +45,7 @@ def item_of(tables: Tables, number: int, row: Row, annotations: list[Row]) -> Da
         subset=row.get("subset"),
         annotations=[one for each in annotations for one in annotations_of(each, size)],
         attributes=_attributes(row.get("attributes")),
-        media=media_of(tables, number, row),
+        media=tables.media[number] if number in tables.media else media_of(row),
         status=row.get("status"),
     )
 
