@@ -4,11 +4,14 @@ from ddfast.annotated.annotations import Annotation, Caption, Cuboid3d, Label, S
 from ddfast.annotated.boxes import Bbox, Ellipse, RotatedBbox
 from ddfast.annotated.categories import Categories, LabelCategories
 from ddfast.annotated.colors import MaskCategories
+from ddfast.annotated.compiled import CompiledMask
+from ddfast.annotated.contours import mask_to_polygons
 from ddfast.annotated.image import ByteImage, Image, MediaElement
 from ddfast.annotated.item import DatasetItem
 from ddfast.annotated.keypoints import PointsCategories
 from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.media import MultiframeImage, PointCloud, Video
+from ddfast.annotated.segments import Mask, RleMask
 from ddfast.annotated.shapes import Points, Polygon, PolyLine, Skeleton
 
 __all__ = [
@@ -18,12 +21,14 @@ __all__ = [
     "ByteImage",
     "Caption",
     "Categories",
+    "CompiledMask",
     "Cuboid3d",
     "DatasetItem",
     "Ellipse",
     "Image",
     "Label",
     "LabelCategories",
+    "Mask",
     "MaskCategories",
     "MediaElement",
     "MultiframeImage",
@@ -32,8 +37,10 @@ __all__ = [
     "PointsCategories",
     "PolyLine",
     "Polygon",
+    "RleMask",
     "RotatedBbox",
     "Skeleton",
     "Span",
     "Video",
+    "mask_to_polygons",
 ]
