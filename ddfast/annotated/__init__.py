@@ -4,6 +4,8 @@ from ddfast.annotated.annotations import Annotation, Caption, Cuboid3d, Label, S
 from ddfast.annotated.boxes import Bbox, Ellipse, RotatedBbox
 from ddfast.annotated.categories import Categories, LabelCategories
 from ddfast.annotated.colors import MaskCategories
+from ddfast.annotated.compiled import CompiledMask
+from ddfast.annotated.contours import mask_to_polygons
 from ddfast.annotated.dataset import Dataset, DatasetSubset
 from ddfast.annotated.image import ByteImage, Image, MediaElement
 from ddfast.annotated.item import DatasetItem
@@ -11,6 +13,7 @@ from ddfast.annotated.keypoints import PointsCategories
 from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.media import MultiframeImage, PointCloud, Video
 from ddfast.annotated.report import Problem, Report
+from ddfast.annotated.segments import Mask, RleMask
 from ddfast.annotated.shapes import Points, Polygon, PolyLine, Skeleton
 from ddfast.annotated.tables import Tables
 from ddfast.annotated.targets import batch_targets, sample_targets
@@ -22,6 +25,7 @@ __all__ = [
     "ByteImage",
     "Caption",
     "Categories",
+    "CompiledMask",
     "Cuboid3d",
     "Dataset",
     "DatasetItem",
@@ -30,6 +34,7 @@ __all__ = [
     "Image",
     "Label",
     "LabelCategories",
+    "Mask",
     "MaskCategories",
     "MediaElement",
     "MultiframeImage",
@@ -40,11 +45,13 @@ __all__ = [
     "Polygon",
     "Problem",
     "Report",
+    "RleMask",
     "RotatedBbox",
     "Skeleton",
     "Span",
     "Tables",
     "Video",
     "batch_targets",
+    "mask_to_polygons",
     "sample_targets",
 ]

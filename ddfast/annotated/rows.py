@@ -13,18 +13,18 @@ from ddfast.annotated.annotations import Annotation, Caption, Cuboid3d, Label, S
 from ddfast.annotated.boxes import BoxShape
 from ddfast.annotated.builder import TableBuilder, ragged
 from ddfast.annotated.geometry import polygon_areas
-from ddfast.annotated.mask_annotations import Mask
 from ddfast.annotated.media_files import columns_of_media
 from ddfast.annotated.schema import ANNOTATION_COLUMNS, CROWD
+from ddfast.annotated.segments import Mask
 from ddfast.annotated.shapes import Points, Polygon, PolyLine, Skeleton
 from ddfast.annotated.tables import Tables
 from ddfast.errors import AnnotationError
 
 if TYPE_CHECKING:
     from ddfast.annotated.categories import Categories
+    from ddfast.annotated.image import Image
     from ddfast.annotated.item import DatasetItem
     from ddfast.annotated.kinds import AnnotationType
-    from ddfast.annotated.image import Image
 
 LISTS = ("points", "visibility")
 COMMON = ("label", "z_order", "track", "frame", "score", "author", "source", "status", "created")

@@ -19,7 +19,7 @@ others             ``id``, ``group``, ``z_order``, ``frame``, ``track`` (integer
                    ``text``, ``author``, ``source``, ``status``, ``created`` (ISO 8601) (lists of str or nil)
 =================  ================================================================================================
 
-A field that has no value in a sample is left out.
+A field other than ``type`` that has no value in a sample is left out.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def packed_annotations(annotations: pa.Table, starts: Any) -> Iterator[dict[str,
     for start, stop in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
         sample = {}
         for name, (values, present) in columns.items():
-            if present[stop] > present[start]:
+            if name == "type" or present[stop] > present[start]:
                 sample[name] = values[start:stop]
         for name, (values, offsets) in ranged.items():
             first, last = offsets[start], offsets[stop]

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from ddfast.annotated.categories import Categories
-    from ddfast.annotated.kinds import AnnotationType
     from ddfast.annotated.image import Image
+    from ddfast.annotated.kinds import AnnotationType
 
 Rows = npt.NDArray[np.int64]
 

@@ -11,10 +11,10 @@ from ddfast.annotated.annotations import Annotation, Caption, Cuboid3d, Label, S
 from ddfast.annotated.boxes import Bbox, Ellipse
 from ddfast.annotated.item import DatasetItem
 from ddfast.annotated.kinds import AnnotationType
-from ddfast.annotated.mask_annotations import RleMask
 from ddfast.annotated.media_files import media_of
 from ddfast.annotated.packing import decimals_of
 from ddfast.annotated.schema import CROWD
+from ddfast.annotated.segments import RleMask
 from ddfast.annotated.shapes import Points, Polygon, PolyLine, Skeleton
 from ddfast.annotated.tables import Tables
 

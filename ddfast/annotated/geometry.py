@@ -1,0 +1,90 @@
+"""Areas and boxes of many polygons at once."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ddfast.errors import AnnotationError
+
+__all__ = ["boxes", "polygon_areas"]
+
+Array: TypeAlias = "np.ndarray[Any, Any]"
+Floats: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
+
+
+def polygon_areas(values: Array, offsets: Array) -> Floats:
+    """Areas of polygons, as of `Polygon.get_area`.
+
+    Parameters:
+        values: x and y in turn of all polygons, one after the other.
+        offsets: where each begins in `values`, and the end of the last; one more than there are polygons.
+
+    Returns:
+        float64, shape ``(len(offsets) - 1,)``; 0 for an empty polygon.
+
+    Raises:
+        AnnotationError: the offsets do not fit to the values, or are odd.
+    """
+    points, starts, stops = ragged(values, offsets)
+    full = np.flatnonzero(stops > starts)
+    areas = np.zeros(len(starts))
+    if not len(full):
+        return areas
+    starts, stops = starts[full], stops[full]
+    used = points[starts[0] : stops[-1]] - np.repeat(points[starts], stops - starts, axis=0)
+    starts, stops = starts - starts[0], stops - starts[0]
+    following = np.arange(1, len(used) + 1)
+    following[stops - 1] = starts
+    cross = used[:, 0] * used[following, 1] - used[following, 0] * used[:, 1]
+    areas[full] = np.abs(np.add.reduceat(cross, starts)) / 2
+    return areas
+
+
+def boxes(values: Array, offsets: Array) -> Floats:
+    """Upright boxes around lists of points: x, y, width and height.
+
+    Parameters:
+        values: x and y in turn of all lists, one after the other.
+        offsets: where each begins in `values`, and the end of the last; one more than there are lists.
+
+    Returns:
+        float64, shape ``(len(offsets) - 1, 4)``; NaN for an empty list.
+
+    Raises:
+        AnnotationError: the offsets do not fit to the values, or are odd.
+    """
+    points, starts, stops = ragged(values, offsets)
+    full = np.flatnonzero(stops > starts)
+    found = np.full((len(starts), 4), np.nan)
+    if len(full):
+        used = points[: stops[-1]]
+        low = np.minimum.reduceat(used, starts[full], axis=0)
+        found[full, :2] = low
+        found[full, 2:] = np.maximum.reduceat(used, starts[full], axis=0) - low
+    return found
+
+
+def ragged(values: Array, offsets: Array) -> tuple[Floats, Array, Array]:
+    """Points of shape (n, 2), and where each list of them begins and ends.
+
+    Raises:
+        AnnotationError: the offsets do not fit to the values, or are odd.
+    """
+    numbers = np.asarray(values, np.float64)
+    bounds = np.asarray(offsets)
+    if (
+        bounds.ndim != 1
+        or not len(bounds)
+        or bounds.dtype.kind not in "iu"
+        or (bounds % 2).any()
+        or int(bounds[0]) < 0
+        or int(bounds[-1]) > len(numbers)
+        or (bounds[1:] < bounds[:-1]).any()
+    ):
+        raise AnnotationError(
+            f"offsets must be even, ascending, and at most {len(numbers)}, the number of coordinates; they are {bounds}"
+        )
+    halves = bounds.astype(np.int64) // 2
+    return numbers[: len(numbers) // 2 * 2].reshape(-1, 2), halves[:-1], halves[1:]
