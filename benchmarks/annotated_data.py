@@ -27,7 +27,9 @@ def write_coco(path: Path, images: int, annotations: int, seed: int = 0) -> None
     categories = np.sort(random.choice(np.arange(1, 91), 80, replace=False))
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
-        file.write('{"info": {"description": "made for benchmarks", "year": 2017}, "licenses": [], "images": [')
+        file.write(
+            '{"info": {"description": "made for benchmarks", "year": 2017}, "licenses": [], "images": ['
+        )
         ids = random.permutation(600_000)[:images]
         sizes = random.integers(300, 641, (images, 2))
         for number, (image, (height, width)) in enumerate(zip(ids.tolist(), sizes.tolist(), strict=True)):
@@ -39,7 +41,10 @@ def write_coco(path: Path, images: int, annotations: int, seed: int = 0) -> None
             file.write((", " if number else "") + json.dumps(record))
         file.write('], "annotations": [')
         _write_annotations(file, random, ids, sizes, categories, annotations)
-        names = [{"supercategory": f"group {i // 10}", "id": int(c), "name": f"class {c}"} for i, c in enumerate(categories)]
+        names = [
+            {"supercategory": f"group {i // 10}", "id": int(c), "name": f"class {c}"}
+            for i, c in enumerate(categories)
+        ]
         file.write('], "categories": ' + json.dumps(names) + "}")
 
 

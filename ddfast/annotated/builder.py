@@ -167,7 +167,8 @@ def _same_decimals(
     import pyarrow as pa
 
     arrays = [part for part in parts if not isinstance(part, int)]
-    places = None if None in decimals else max(filter(lambda part: part is not None, decimals), default=None)
+    known = [place for place in decimals if place is not None]
+    places = max(known) if len(known) == len(decimals) else None
     if places is not None and all(
         own == places or _fits(array, own, places) for array, own in zip(arrays, decimals, strict=True)
     ):

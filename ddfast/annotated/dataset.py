@@ -22,7 +22,7 @@ from ddfast.errors import ItemNotFoundError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from ddfast.formats import Detection
+    from ddfast.annotated.format import Detection
 
 Key = tuple[str, str]
 CategoryMap = Mapping[AnnotationType, Categories]
@@ -187,7 +187,9 @@ class Dataset:
     def put(self, item: DatasetItem, id: str | None = None, subset: str | None = None) -> None:
         """Add an item, or replace the one with the same id and subset."""
         if id is not None or subset is not None:
-            item = item.wrap(id=item.id if id is None else id, subset=item.subset if subset is None else subset)
+            item = item.wrap(
+                id=item.id if id is None else id, subset=item.subset if subset is None else subset
+            )
         self._edits[item.id, item.subset] = item
 
     def get(self, id: str, subset: str | None = None) -> DatasetItem | None:
@@ -286,7 +288,14 @@ class Dataset:
         save_media = options.pop("save_images", save_media)  # the name in Datumaro's documentation
         report = Report(progress=progress)
         exchange.write(
-            self.tables, save_dir, format, options, report, media=save_media, overwrite=overwrite, strict=strict
+            self.tables,
+            save_dir,
+            format,
+            options,
+            report,
+            media=save_media,
+            overwrite=overwrite,
+            strict=strict,
         )
         return report
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ddfast.annotated.format import NoOptions, make_options
+from ddfast.annotated.output_folder import OutputFolder
 from ddfast.annotated.registry import detect, detections, find_format
+from ddfast.annotated.source_folder import SourceFolder
 from ddfast.annotated.stored import read_stored, write_stored
 from ddfast.errors import UnknownFormatError
 
@@ -32,12 +34,11 @@ def read(
     if is_stored(path, format):
         _no_options(options)
         return STORED, read_stored(path)
-    base = import_module("ddfast.formats.base")
-    source = import_module("ddfast.formats.folder").SourceFolder.of(path)
+    source = SourceFolder.of(path)
     chosen = detect(path) if format is None else find_format(format)
     if not chosen.can_read:
         raise UnknownFormatError(f"Format {chosen.name!r} can only be written")
-    given = base.make_options(chosen.ReadOptions, options, f"Reading {chosen.name!r}")
+    given = make_options(chosen.ReadOptions, options, f"Reading {chosen.name!r}")
     tables = chosen.read(source, given, report)
     report.counts["items"] = tables.items.num_rows
     report.counts["annotations"] = tables.annotations.num_rows
@@ -62,18 +63,14 @@ def write(
         return
     if format is None:
         raise UnknownFormatError(f"Name the format of {os.fspath(target)} (format=..., --to ...)")
-    base = import_module("ddfast.formats.base")
     chosen = find_format(format)
     if not chosen.can_write:
         raise UnknownFormatError(f"Format {chosen.name!r} can only be read")
-    given = base.make_options(chosen.WriteOptions, options, f"Writing {chosen.name!r}")
+    given = make_options(chosen.WriteOptions, options, f"Writing {chosen.name!r}")
     report.lose(chosen.losses(tables, given), chosen.name, strict)
-    with import_module("ddfast.formats.output").OutputFolder(target, overwrite) as output:
+    with OutputFolder(target, overwrite) as output:
         chosen.write(tables, output, given, report, bool(media))
 
 
 def _no_options(options: dict[str, Any]) -> None:
-    if options:
-        import_module("ddfast.formats.base").make_options(
-            import_module("ddfast.formats.base").NoOptions, options, f"Format {STORED!r}"
-        )
+    make_options(NoOptions, options, f"Format {STORED!r}")

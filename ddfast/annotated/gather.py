@@ -18,7 +18,9 @@ def spread(starts: Rows, counts: Rows) -> Rows:
     if not len(counts):
         return np.empty(0, np.int64)
     ends = np.cumsum(counts)
-    return np.arange(ends[-1], dtype=np.int64) + np.repeat(starts - (ends - counts), counts)
+    found: Rows = np.arange(ends[-1], dtype=np.int64)
+    found += np.repeat(starts - (ends - counts), counts)
+    return found
 
 
 def take_rows(table: pa.Table, rows: Rows) -> pa.Table:
@@ -34,9 +36,7 @@ def take_rows(table: pa.Table, rows: Rows) -> pa.Table:
 
 def list_lengths(column: pa.ChunkedArray) -> Rows:
     """Number of values of each list, 0 for null."""
-    found = [
-        chunk.value_lengths().fill_null(0).to_numpy(zero_copy_only=False) for chunk in column.chunks
-    ]
+    found = [chunk.value_lengths().fill_null(0).to_numpy(zero_copy_only=False) for chunk in column.chunks]
     return np.concatenate(found).astype(np.int64) if found else np.empty(0, np.int64)
 
 

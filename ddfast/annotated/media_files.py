@@ -31,7 +31,7 @@ def media_of(row: Mapping[str, Any]) -> MediaElement | None:
     kind, place, path = row.get("kind"), row.get("place"), row.get("path")
     if kind is None:
         return None
-    name = row.get("key") or path
+    name = row.get("key") or path or ""
     size = (row["height"], row["width"]) if row.get("height") and row.get("width") else None
     if kind == "image" and place and not os.path.isdir(place):
         return Image(data=lambda: opened(place)(name), path=path, size=size)

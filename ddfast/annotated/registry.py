@@ -8,10 +8,11 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
+from ddfast.annotated.source_folder import SourceFolder
 from ddfast.errors import FormatDetectionError, UnknownFormatError
 
 if TYPE_CHECKING:
-    from ddfast.formats.base import Detection, Format
+    from ddfast.annotated.format import Detection, Format
 
 ENTRY_POINTS = "ddfast.formats"
 """Group of entry points by which other packages add formats: ``name = "package.module:Class"``."""
@@ -46,8 +47,7 @@ def detections(path: str | os.PathLike[str]) -> list[Detection]:
     Raises:
         FileNotFoundError: there is nothing at ``path``.
     """
-    from_path = import_module("ddfast.formats.folder").SourceFolder.of
-    source = from_path(path)
+    source = SourceFolder.of(path)
     found = [find_format(name).detect(source) for name in format_names()]
     return sorted(filter(None, found), key=lambda one: -one.confidence)
 
@@ -73,5 +73,5 @@ def detect(path: str | os.PathLike[str]) -> Format:
 
 
 def _builtin() -> dict[str, str]:
-    table: dict[str, str] = import_module("ddfast.formats").BUILTIN
+    table: dict[str, str] = import_module("ddfast.formats.builtin").FORMATS
     return table

@@ -59,7 +59,9 @@ def _table(rows: list[dict[str, Any]]) -> TableBuilder:
         values = [row.get(name) for row in rows]
         if all(value is None for value in values):
             continue
-        columns[name] = _lists(values, np.float64 if name == "points" else np.int8) if name in LISTS else values
+        columns[name] = (
+            _lists(values, np.float64 if name == "points" else np.int8) if name in LISTS else values
+        )
     builder.add(len(rows), **columns)
     return builder
 

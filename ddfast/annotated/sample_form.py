@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BOX = ("x", "y", "width", "height")
-INTEGERS = {
+INTEGERS: dict[str, type[Any]] = {
     "label": np.int32, "id": np.int64, "group": np.int64, "z_order": np.int32, "frame": np.int32, "track": np.int64,
     "mask_height": np.int32, "mask_width": np.int32, "crowd": np.uint8,
 }  # fmt: skip
@@ -144,7 +144,12 @@ def unpack_annotations(maps: Sequence[Mapping[str, Any]]) -> pa.Table:
 
 
 def _joined(
-    maps: Sequence[Mapping[str, Any]], counts: Any, name: str, kind: Any, missing: Any, shape: tuple[int, ...] = ()
+    maps: Sequence[Mapping[str, Any]],
+    counts: Any,
+    name: str,
+    kind: Any,
+    missing: Any,
+    shape: tuple[int, ...] = (),
 ) -> Any:
     parts = [
         np.asarray(one[name], kind) if name in one else np.full((count, *shape), missing, kind)

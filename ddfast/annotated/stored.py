@@ -117,7 +117,9 @@ def _samples(tables: Tables, keys: list[str], media: bool, report: Report) -> It
         starts = tables.starts[first : stop + 1] - tables.starts[first]
         maps = packed_annotations(tables.annotations_of(first, stop), starts)
         for number, (row, annotations) in enumerate(zip(rows, maps, strict=True), first):
-            yield _sample(row, keys[number], annotations, reader.read(number) if media else None, labels, number)
+            yield _sample(
+                row, keys[number], annotations, reader.read(number) if media else None, labels, number
+            )
         report.counts["items"] += stop - first
         report.counts["annotations"] += int(starts[-1])
         report.advance(stop, tables.items.num_rows)
@@ -125,7 +127,12 @@ def _samples(tables: Tables, keys: list[str], media: bool, report: Report) -> It
 
 
 def _sample(
-    row: Mapping[str, Any], key: str, annotations: Mapping[str, Any], image: bytes | None, labels: Any, number: int
+    row: Mapping[str, Any],
+    key: str,
+    annotations: Mapping[str, Any],
+    image: bytes | None,
+    labels: Any,
+    number: int,
 ) -> dict[str, Any]:
     sample: dict[str, Any] = {"key": key}
     if image is not None:
@@ -148,7 +155,9 @@ def _single_labels(tables: Tables) -> Any:
     numbers, names = codes(tables.annotations, "type")
     if names != [AnnotationType.label.name] or not tables.items.num_rows:
         return None
-    if tables.annotations.num_rows != tables.items.num_rows or bool((tables.starts[1:] - tables.starts[:-1] != 1).any()):
+    if tables.annotations.num_rows != tables.items.num_rows or bool(
+        (tables.starts[1:] - tables.starts[:-1] != 1).any()
+    ):
         return None
     found = integers(tables.annotations, "label", -1)
     return None if bool((found < 0).any()) else found
@@ -176,9 +185,7 @@ def _with_place(items: pa.Table, place: str) -> pa.Table:
     if "place" not in items.column_names:
         return items
     names = pa.array([place])
-    chunks = [
-        pa.DictionaryArray.from_arrays(chunk.indices, names) for chunk in items.column("place").chunks
-    ]
+    chunks = [pa.DictionaryArray.from_arrays(chunk.indices, names) for chunk in items.column("place").chunks]
     return with_column(items, "place", pa.chunked_array(chunks, pa.dictionary(pa.int32(), pa.string())))
 
 

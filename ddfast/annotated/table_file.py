@@ -38,7 +38,9 @@ def write_table_file(path: Path, tables: Tables, dataset: str) -> None:
     """
     import pyarrow as pa
 
-    annotations = tables.annotations.drop_columns(["item"]) if "item" in tables.annotations.column_names else None
+    annotations = (
+        tables.annotations.drop_columns(["item"]) if "item" in tables.annotations.column_names else None
+    )
     structure = pa.struct(list(annotations.schema)) if annotations is not None else pa.struct([])
     fields = [*tables.items.schema, pa.field(ANNOTATIONS, pa.list_(structure))]
     metadata = {META_VERSION: str(VERSION).encode(), META_DATASET: dataset.encode()}

@@ -46,9 +46,7 @@ class Tables:
     @classmethod
     def empty(cls, categories: Mapping[AnnotationType, Categories] | None = None) -> Tables:
         """Tables without rows."""
-        return cls(
-            TableBuilder.of_items().finish(), TableBuilder.of_annotations().finish(), categories or {}
-        )
+        return cls(TableBuilder.of_items().finish(), TableBuilder.of_annotations().finish(), categories or {})
 
     @classmethod
     def of(
@@ -80,7 +78,9 @@ class Tables:
         starts = self.starts
         counts = starts[rows + 1] - starts[rows]
         annotations = take_rows(self.annotations, spread(starts[rows], counts))
-        annotations = with_column(annotations, "item", np.repeat(np.arange(len(rows), dtype=np.int32), counts))
+        annotations = with_column(
+            annotations, "item", np.repeat(np.arange(len(rows), dtype=np.int32), counts)
+        )
         media = {
             new: self.media[old] for new, old in enumerate(rows.tolist()) if old in self.media
         } if self.media else {}  # fmt: skip
@@ -88,7 +88,9 @@ class Tables:
 
     def filter_annotations(self, keep: npt.NDArray[np.bool_]) -> Tables:
         """The tables with the annotations for which ``keep`` is true."""
-        return Tables(self.items, take_rows(self.annotations, np.flatnonzero(keep)), self.categories, self.media)
+        return Tables(
+            self.items, take_rows(self.annotations, np.flatnonzero(keep)), self.categories, self.media
+        )
 
     def with_categories(self, categories: Mapping[AnnotationType, Categories]) -> Tables:
         """The same tables with other categories."""

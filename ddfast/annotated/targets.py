@@ -104,14 +104,22 @@ def annotations_of(samples: Any) -> Sequence[Annotations]:
 
     try:
         if isinstance(samples, Batch):
-            return samples["annotations"]  # type: ignore[return-value]  # decodes only this field
+            found: Sequence[Annotations] = samples["annotations"]  # decodes only this field
+            return found
         return [sample["annotations"] for sample in samples]
     except KeyError as error:
-        raise TaskError("The samples have no field 'annotations'. Convert the dataset with `ddfast convert`") from error
+        raise TaskError(
+            "The samples have no field 'annotations'. Convert the dataset with `ddfast convert`"
+        ) from error
 
 
 def joined(
-    maps: Sequence[Annotations], counts: Sequence[int], name: str, missing: Any, kind: Any, shape: tuple[int, ...] = ()
+    maps: Sequence[Annotations],
+    counts: Sequence[int],
+    name: str,
+    missing: Any,
+    kind: Any,
+    shape: tuple[int, ...] = (),
 ) -> npt.NDArray[Any]:
     """A field of all annotations, one after the other; ``missing`` stands for samples without the field."""
     parts = [

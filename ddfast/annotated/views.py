@@ -79,7 +79,9 @@ def _rows(table: pa.Table) -> list[Row]:
             values = [_exact(value, places) for value in values]
         columns[field.name] = values
     names = list(columns)
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)] if names else []
+    return (
+        [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)] if names else []
+    )
 
 
 def _exact(value: Any, places: int) -> Any:
@@ -105,9 +107,7 @@ def _shape(row: Row) -> dict[str, Any]:
 
 def _box(row: Row, size: Any, common: Row) -> list[Annotation]:
     rotation = row.get("rotation") or 0.0
-    return [
-        Bbox(row["x"], row["y"], row["width"], row["height"], **_shape(row), rotation=rotation, **common)
-    ]
+    return [Bbox(row["x"], row["y"], row["width"], row["height"], **_shape(row), rotation=rotation, **common)]
 
 
 def _ellipse(row: Row, size: Any, common: Row) -> list[Annotation]:
@@ -121,8 +121,7 @@ def _polygons(row: Row, size: Any, common: Row) -> list[Annotation]:
         return [Polygon(points, **_shape(row), **common)]
     stops = [*parts[1:], len(points)]
     return [
-        Polygon(points[start:stop], **_shape(row), **common)
-        for start, stop in zip(parts, stops, strict=True)
+        Polygon(points[start:stop], **_shape(row), **common) for start, stop in zip(parts, stops, strict=True)
     ]
 
 

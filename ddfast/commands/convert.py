@@ -40,7 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--to", dest="target_format", metavar="FORMAT", help="format of TARGET (default: a .msgpack file)")
     add("--subset", metavar="NAME", action="append", help="convert only this subset; may be repeated")
     media = parser.add_mutually_exclusive_group()
-    media.add_argument("--save-media", action="store_true", default=None, dest="media", help="copy images, too")
+    media.add_argument(
+        "--save-media", action="store_true", default=None, dest="media", help="copy images, too"
+    )
     media.add_argument("--no-media", action="store_false", dest="media", help="copy no images")
     add("--overwrite", action="store_true", help="replace TARGET if it exists")
     add("--strict", action="store_true", help="refuse if the target has no place for something")

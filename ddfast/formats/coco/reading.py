@@ -20,12 +20,12 @@ from ddfast.annotated.paths import inner_path, item_id
 from ddfast.annotated.tables import Tables, with_column
 from ddfast.errors import CategoriesError, EscapingPathError, FormatError
 from ddfast.formats.coco.records import ANNOTATIONS, IMAGES, NO_CATEGORY, Records, strings
-from ddfast.formats.folder import ImageFinder
+from ddfast.annotated.source_folder import ImageFinder
 from ddfast.tools.json_columns import PRESENT, JSONReader
 
 if TYPE_CHECKING:
     from ddfast.annotated.report import Report
-    from ddfast.formats.folder import SourceFolder
+    from ddfast.annotated.source_folder import SourceFolder
     from ddfast.tools.json_columns import JSONTable
 
 TASKS = ("image_info", "instances", "person_keypoints", "captions", "labels", "stuff", "panoptic")
@@ -101,12 +101,16 @@ class CocoTables:
         records, images = Records(), Images()
         with path.open("rb") as stream:
             size = os.fstat(stream.fileno()).st_size
-            reader = JSONReader(stream.fileno(), {"images": IMAGES, "annotations": ANNOTATIONS}, name=os.fspath(path))
+            reader = JSONReader(
+                stream.fileno(), {"images": IMAGES, "annotations": ANNOTATIONS}, name=os.fspath(path)
+            )
             for table in reader:
                 if table.name == "images":
                     self._read_images(table, file, images)
                 else:
-                    records.add(table, lambda row, name, text, t=table: self._problem(path, t.first + row, name, text))
+                    records.add(
+                        table, lambda row, name, text, t=table: self._problem(path, t.first + row, name, text)
+                    )
                 self._report.advance(stream.tell(), size)
         labels = self._labels.add(reader.rest.get("categories"), os.fspath(path))
         self._parts.append(self._resolved(records, images, labels, path))
@@ -120,7 +124,9 @@ class CocoTables:
         finder = self._finder_of(file)
         rows = np.full(table.rows, -1, np.int64)
         known = (ids.states == PRESENT).tolist()
-        for row, (number, name, height, width) in enumerate(zip(ids.values.tolist(), names, *sizes, strict=True)):
+        for row, (number, name, height, width) in enumerate(
+            zip(ids.values.tolist(), names, *sizes, strict=True)
+        ):
             if not known[row] or not name:
                 self._report.problem(
                     "it needs an id, which is an integer, and a file name",
@@ -132,7 +138,13 @@ class CocoTables:
         images.add(ids.values[good], rows[good])
 
     def _item(
-        self, file: AnnotationFile, finder: ImageFinder, number: int, name: str, height: int | None, width: int | None
+        self,
+        file: AnnotationFile,
+        finder: ImageFinder,
+        number: int,
+        name: str,
+        height: int | None,
+        width: int | None,
     ) -> int:
         """The row of an item, which is added if no earlier file has it."""
         path = self._inner(name)
@@ -200,7 +212,9 @@ def _sizes(table: JSONTable, name: str) -> list[int | None]:
     """Heights or widths of images; None where there is none, or none that makes sense."""
     column = table.columns[name]
     good = (column.states == PRESENT) & (column.values > 0) & (column.values < 2**31)
-    return [value if known else None for value, known in zip(column.values.tolist(), good.tolist(), strict=True)]
+    return [
+        value if known else None for value, known in zip(column.values.tolist(), good.tolist(), strict=True)
+    ]
 
 
 def _masked(values: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None) -> Any:
@@ -270,7 +284,9 @@ class Labels:
             entries = json.loads(text) if text else []
             pairs = [self._add(entry) for entry in entries or []]
         except (KeyError, TypeError, AttributeError, CategoriesError) as error:
-            raise FormatError(f"{path}, categories: {error!r} makes no sense; each needs an id and a name") from error
+            raise FormatError(
+                f"{path}, categories: {error!r} makes no sense; each needs an id and a name"
+            ) from error
         return Labels.Numbers(
             np.array([one for one, _ in pairs], np.int64), np.array([label for _, label in pairs], np.int64)
         )

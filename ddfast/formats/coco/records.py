@@ -128,6 +128,7 @@ class Chunk:
     def _part_counts(self) -> npt.NDArray[np.int64]:
         """Number of polygons of each record; those that have too few coordinates are refused."""
         column, offsets = self.columns["segmentation"], self._offsets("segmentation")
+        assert column.parts is not None
         counts = np.diff(offsets).astype(np.int64)
         counts[(column.states != PRESENT) & (column.states != FLAT)] = 0
         lengths = np.diff(column.parts)
@@ -186,7 +187,9 @@ class Chunk:
             (captions, self._caption_columns),
             (labels, self._label_columns),
         ]
-        return [(np.flatnonzero(rows), columns(np.flatnonzero(rows))) for rows, columns in found if rows.any()]
+        return [
+            (np.flatnonzero(rows), columns(np.flatnonzero(rows))) for rows, columns in found if rows.any()
+        ]
 
     def _box_of(
         self, rows: npt.NDArray[np.int64], compute: Callable[[], npt.NDArray[np.float64]] | None = None
@@ -227,7 +230,11 @@ class Chunk:
             values = values[spread(starts, stops - starts)]
         lengths = np.zeros(len(rows) + 1, np.int64)
         np.cumsum(stops - starts, out=lengths[1:])
-        columns: dict[str, Any] = {"type": "polygon", "points": ragged(values, lengths), "group": self._group(rows)}
+        columns: dict[str, Any] = {
+            "type": "polygon",
+            "points": ragged(values, lengths),
+            "group": self._group(rows),
+        }
         part_rows = spread(offsets[rows], counts)
         part_starts = parts[part_rows] - np.repeat(starts - lengths[:-1], counts)
         part_offsets = np.append(part_starts, lengths[-1])
@@ -312,4 +319,3 @@ def strings(column: JSONColumn) -> pa.StringArray:
     validity = None if present.all() else pa.array(present).buffers()[1]
     buffers = [validity, pa.py_buffer(column.offsets), pa.py_buffer(column.values)]
     return pa.Array.from_buffers(pa.string(), len(present), buffers)
-

@@ -147,9 +147,9 @@ class ImageFinder:
     def _elsewhere(self, form: str) -> tuple[str, str] | None:
         found = [
             name
-            for name in self._by_name.get(posixpath.basename(form), ())
+            for name in self._by_name.get(posixpath.basename(form), [])
             if f"/{matching_form(name)}".endswith(f"/{form}")
-        ] or self._by_name.get(posixpath.basename(form), ())
+        ] or self._by_name.get(posixpath.basename(form), [])
         one = _only(found)
         if one is None:
             return None

@@ -14,8 +14,8 @@ from ddfast.errors import FormatOptionError, UnknownFormatError
 
 if TYPE_CHECKING:
     from ddfast.annotated.report import Report
-    from ddfast.formats.folder import SourceFolder
-    from ddfast.formats.output import OutputFolder
+    from ddfast.annotated.source_folder import SourceFolder
+    from ddfast.annotated.output_folder import OutputFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,13 @@ class Capabilities:
     media: frozenset[str] = frozenset({"image"})
 
 
-PLURALS = {"bbox": "boxes", "mask": "masks", "points": "point sets", "skeleton": "skeletons", "label": "labels"}
+PLURALS = {
+    "bbox": "boxes",
+    "mask": "masks",
+    "points": "point sets",
+    "skeleton": "skeletons",
+    "label": "labels",
+}
 
 # Columns of annotations that a format may have no place for, and what a user calls a value.
 FIELDS = {

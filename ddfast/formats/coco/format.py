@@ -1,0 +1,139 @@
+"""COCO: JSON files of images, annotations and categories, one for each task and subset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ddfast.errors import FormatError
+from ddfast.annotated.format import Capabilities, Detection, Format, option
+from ddfast.formats.coco.reading import TASKS, CocoTables, annotation_files
+
+if TYPE_CHECKING:
+    from ddfast.annotated.report import Report
+    from ddfast.annotated.tables import Tables
+    from ddfast.annotated.source_folder import SourceFolder
+    from ddfast.annotated.output_folder import OutputFolder
+
+LAYOUT = """\
+coco/
+├── annotations/
+│   ├── instances_train.json        one file for each task and subset:
+│   ├── person_keypoints_train.json TASK_SUBSET.json
+│   └── captions_train.json
+└── images/
+    └── train/                      a folder for each subset, or one for all
+        ├── 000000000009.jpg
+        └── ...
+"""
+
+
+@dataclass(frozen=True)
+class CocoReadOptions:
+    """Options of reading COCO."""
+
+
+@dataclass(frozen=True)
+class CocoWriteOptions:
+    """Options of writing COCO."""
+
+    segmentation_mode: str = option(
+        "guess",
+        "how shapes are written: guess (masks of crowds as RLE, others as polygons), polygons, or mask",
+        ("guess", "polygons", "mask"),
+    )
+    allow_attributes: bool = option(True, "write attributes, an extension of the format")
+    reindex: bool = option(False, "number images and annotations from 1 on instead of keeping their numbers")
+    merge_images: bool = option(False, "put the images of all subsets into one folder")
+    tasks: Any = option(
+        None, "tasks to write, such as instances,captions (default: those that there are annotations for)"
+    )
+    image_ext: str = option("", "extension of images without one (default: .jpg)")
+
+
+class Coco(Format):
+    """All tasks of COCO."""
+
+    name = "coco"
+    title = "COCO: boxes, polygons, masks, keypoints, captions, labels"
+    layout = LAYOUT
+    holds = Capabilities(
+        types=frozenset({"bbox", "polygon", "mask", "points", "caption", "label"}),
+        fields=frozenset({"id", "group", "score"}),
+        attributes=True,
+        item_attributes=frozenset({"id"}),
+    )
+    ReadOptions = CocoReadOptions
+    WriteOptions = CocoWriteOptions
+    tasks: ClassVar[tuple[str, ...]] = TASKS
+
+    def detect(self, source: SourceFolder) -> Detection | None:
+        files = annotation_files(source, self.tasks)
+        if not files:
+            return None
+        confidence = 95 if len(self.tasks) > 1 else 60
+        return Detection(self.name, confidence, f"{files[0].name} has the members of a COCO file")
+
+    def read(self, source: SourceFolder, options: CocoReadOptions, report: Report) -> Tables:
+        """The tables of all annotation files of the tasks.
+
+        Raises:
+            FormatError: there is no such file, or one makes no sense.
+        """
+        files = annotation_files(source, self.tasks)
+        if not files:
+            raise FormatError(
+                f"{source} has no annotation files of {self.name}, such as instances_train.json"
+            )
+        tables = CocoTables(source, report)
+        for file in files:
+            tables.read(file)
+        return tables.finish()
+
+    def write(
+        self, tables: Tables, output: OutputFolder, options: CocoWriteOptions, report: Report, media: bool
+    ) -> None:
+        """Write a file for each task and subset, and the images."""
+        from ddfast.formats.coco.writing import write
+
+        write(tables, output, options, report, media, self.tasks)
+
+
+class CocoImageInfo(Coco):
+    """Images only."""
+
+    name = "coco_image_info"
+    title = "COCO image info: images without annotations"
+    tasks = ("image_info",)
+
+
+class CocoInstances(Coco):
+    """Objects."""
+
+    name = "coco_instances"
+    title = "COCO instances: boxes, polygons, masks"
+    tasks = ("instances",)
+
+
+class CocoPersonKeypoints(Coco):
+    """Keypoints."""
+
+    name = "coco_person_keypoints"
+    title = "COCO person keypoints"
+    tasks = ("person_keypoints",)
+
+
+class CocoCaptions(Coco):
+    """Captions."""
+
+    name = "coco_captions"
+    title = "COCO captions"
+    tasks = ("captions",)
+
+
+class CocoLabels(Coco):
+    """Labels of images, as Datumaro writes them."""
+
+    name = "coco_labels"
+    title = "COCO labels: labels of whole images"
+    tasks = ("labels",)
