@@ -13,9 +13,9 @@ from ddfast.annotated.tables import Tables, codes
 from ddfast.errors import FormatOptionError, UnknownFormatError
 
 if TYPE_CHECKING:
+    from ddfast.annotated.output_folder import OutputFolder
     from ddfast.annotated.report import Report
     from ddfast.annotated.source_folder import SourceFolder
-    from ddfast.annotated.output_folder import OutputFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Detection:
     Attributes:
         format: its name.
         confidence: 0 to 100; a file that only this format has gives 90 and more, names of folders alone at most 50.
-        reason: what was found, as part of a sentence: ``"annotations/instances_val2017.json has images and categories"``.
+        reason: what was found, as part of a sentence: ``"x.json has images and categories"``.
     """
 
     format: str
@@ -86,8 +86,8 @@ class Format(ABC):
         title: one line for lists.
         layout: the tree of files, for `ddfast formats NAME`.
         holds: what it can hold.
-        ReadOptions, WriteOptions: dataclasses. Each field is a keyword argument of ``import_from`` or ``export``, and an
-            option of ``ddfast convert``; its metadata ``help`` is the help text, ``choices`` the values allowed.
+        ReadOptions, WriteOptions: dataclasses. Each field is a keyword argument of ``import_from`` or ``export``, and
+            an option of ``ddfast convert``; its metadata ``help`` is the help text, ``choices`` the values allowed.
     """
 
     name: ClassVar[str]

@@ -123,7 +123,7 @@ def from_uncompressed(counts: Sequence[int], size: Sequence[int]) -> dict[str, A
     return from_counts(counts, height, width)
 
 
-def from_polygons(polygons: Iterable[Sequence[float]], height: int, width: int) -> dict[str, Any]:
+def from_polygons(polygons: Iterable[Any], height: int, width: int) -> dict[str, Any]:
     """The union of polygons, rasterised as pycocotools does.
 
     Parameters:

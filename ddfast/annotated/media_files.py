@@ -33,9 +33,9 @@ def media_of(row: Mapping[str, Any]) -> MediaElement | None:
         return None
     name = row.get("key") or path or ""
     size = (row["height"], row["width"]) if row.get("height") and row.get("width") else None
-    if kind == "image" and place and not os.path.isdir(place):
+    if kind == "image" and place and not Path(place).is_dir():
         return Image(data=lambda: opened(place)(name), path=path, size=size)
-    full = os.path.join(place, path) if place and path else path
+    full = str(Path(place, path)) if place and path else path
     if kind == "image":
         return Image(path=full, size=size) if full or size else None
     return KINDS[kind](full)  # type: ignore[no-any-return]
@@ -44,10 +44,9 @@ def media_of(row: Mapping[str, Any]) -> MediaElement | None:
 def opened(place: str) -> Read:
     """A function that reads a file of a folder or ZIP archive by its path, or the image of a sample by its key.
 
-    Its errors are `EscapingPathError` if a path leaves the folder, and `FileNotFoundError`, `KeyError` or `ReadError` if
-    there is no such file.
+    It raises `EscapingPathError` if a path leaves the folder, `FileNotFoundError` or `KeyError` if there is no file.
     """
-    if os.path.isdir(place):
+    if Path(place).is_dir():
         return _folder(place)
     if zipfile.is_zipfile(place):
         return zipfile.ZipFile(place).read
@@ -64,18 +63,14 @@ def _dataset(place: str) -> Read:
 
 
 def _folder(place: str) -> Read:
-    root = os.path.realpath(place)
-    folders = {"": root}  # real paths, which no link in the folder leaves
+    folders = {"": os.path.realpath(place)}  # real paths, which no link in the folder leaves
 
     def read(name: str) -> bytes:
-        folder, base = os.path.split(name)
+        folder, _, base = name.rpartition("/")
         if folder not in folders:
             folders[folder] = os.fspath(folder_file(place, name).parent)
-        path = os.path.join(folders[folder], base)
-        if os.path.islink(path):
-            path = os.fspath(folder_file(place, name))
-        with open(path, "rb", buffering=0) as file:
-            return file.read()
+        path = Path(folders[folder], base)
+        return (folder_file(place, name) if path.is_symlink() else path).read_bytes()
 
     return read
 
@@ -87,9 +82,9 @@ def folder_file(place: str, name: str) -> Path:
         EscapingPathError: it is not in the folder: ``name`` is absolute or has ``..``, or is a link.
     """
     root = os.path.realpath(place)
-    real = os.path.realpath(os.path.join(root, inner_path(name)))
+    real = os.path.realpath(Path(root, inner_path(name)))
     if os.path.commonpath([real, root]) != root:
-        raise EscapingPathError(f"{os.path.join(place, name)} is a link that leaves {place}")
+        raise EscapingPathError(f"{Path(place, name)} is a link that leaves {place}")
     return Path(real)
 
 
@@ -114,5 +109,5 @@ def _media_row(media: MediaElement | None) -> dict[str, Any]:
     if isinstance(media, Image) and media.has_size and media.size is not None:
         row["height"], row["width"] = media.size
     if media.is_file:
-        row["place"], row["path"] = os.path.split(os.path.abspath(media.path))
+        row["place"], row["path"] = os.path.split(Path(media.path).absolute())
     return row

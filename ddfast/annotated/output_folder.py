@@ -33,7 +33,7 @@ class OutputFolder:
     """
 
     def __init__(self, target: str | os.PathLike[str], overwrite: bool = False) -> None:
-        self.target = Path(os.path.abspath(target))
+        self.target = Path(target).absolute()
         if not overwrite and self._exists():
             raise DatasetExistsError(f"{self.target} exists. Pass overwrite=True (--overwrite) to replace it")
         self.target.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ class OutputFolder:
             EscapingPathError: it would not be in the folder.
         """
         inner = inner_path(name)
-        folder = os.path.dirname(inner)
+        folder = inner.rpartition("/")[0]
         if folder not in self._folders:
             (self.root / folder).mkdir(parents=True, exist_ok=True)
             self._folders.add(folder)

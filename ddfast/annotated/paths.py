@@ -7,10 +7,11 @@ import unicodedata
 
 from ddfast.errors import EscapingPathError
 
-IMAGE_EXTENSIONS = frozenset(
-    ".jpg .jpeg .jpe .jfif .jp2 .j2k .png .apng .bmp .dib .gif .tif .tiff .webp .avif .heic .heif "
-    ".ppm .pgm .pbm .pnm .pfm .ras .sr .exr .hdr .pic .tga .ico .dcm".split()
-)
+IMAGE_EXTENSIONS = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".j2k", ".png", ".apng", ".bmp", ".dib", ".gif", ".tif", ".tiff",
+    ".webp", ".avif", ".heic", ".heif", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".ras", ".sr", ".exr", ".hdr", ".pic",
+    ".tga", ".ico", ".dcm",
+})  # fmt: skip
 
 
 def image_extension(name: str) -> str:

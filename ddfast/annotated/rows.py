@@ -49,7 +49,7 @@ def tables_of(items: Iterable[DatasetItem], categories: Mapping[AnnotationType, 
         for number, item in enumerate(items)
         for annotation in item.annotations
     ]
-    return Tables(builder.finish(), _table(rows).finish(), categories, media)
+    return Tables.of(builder.finish(), _table(rows).finish(), categories, media)
 
 
 def _table(rows: list[dict[str, Any]]) -> TableBuilder:

@@ -33,7 +33,7 @@ class SourceFolder:
         Raises:
             FileNotFoundError: there is nothing at ``path``.
         """
-        full = Path(os.path.abspath(path))
+        full = Path(path).absolute()
         if full.is_dir():
             return cls(full)
         if full.is_file():

@@ -67,7 +67,7 @@ def write_stored(
     Raises:
         DatasetExistsError: there is a dataset, and ``overwrite`` is false.
     """
-    target = Path(os.path.abspath(path))
+    target = Path(path).absolute()
     if target.exists() and not overwrite:
         raise DatasetExistsError(f"{target} exists. Pass overwrite=True (--overwrite) to replace it")
     keys = _keys(tables)
@@ -86,7 +86,7 @@ def _places(tables: Tables, media: bool) -> Any:
     """The place of each item: ``HERE`` if its sample has an image, else null."""
     import pyarrow as pa
 
-    numbers, _ = codes(tables.items, "place")
+    numbers = codes(tables.items, "place")[0]
     numbers[list(tables.media)] = 0
     missing = (numbers < 0) | (not media)
     codes_of = pa.array(np.zeros(len(numbers), np.int32), mask=missing)
@@ -116,10 +116,8 @@ def _samples(tables: Tables, keys: list[str], media: bool, report: Report) -> It
         rows = tables.items.slice(first, stop - first).to_pylist()
         starts = tables.starts[first : stop + 1] - tables.starts[first]
         maps = packed_annotations(tables.annotations_of(first, stop), starts)
-        for number, (row, annotations) in enumerate(zip(rows, maps, strict=True), first):
-            yield _sample(
-                row, keys[number], annotations, reader.read(number) if media else None, labels, number
-            )
+        for number, (row, one) in enumerate(zip(rows, maps, strict=True), first):
+            yield _sample(row, keys[number], one, reader.read(number) if media else None, labels, number)
         report.counts["items"] += stop - first
         report.counts["annotations"] += int(starts[-1])
         report.advance(stop, tables.items.num_rows)
@@ -152,7 +150,7 @@ def _sample(
 
 def _single_labels(tables: Tables) -> Any:
     """The label of each item if all items have exactly one annotation, a label; otherwise None."""
-    numbers, names = codes(tables.annotations, "type")
+    names = codes(tables.annotations, "type")[1]
     if names != [AnnotationType.label.name] or not tables.items.num_rows:
         return None
     if tables.annotations.num_rows != tables.items.num_rows or bool(
@@ -169,7 +167,7 @@ def read_stored(path: str | os.PathLike[str]) -> Tables:
     Raises:
         TableFileError: the ``.table`` or ``.meta`` file is damaged or belongs to another dataset.
     """
-    target = Path(os.path.abspath(path))
+    target = Path(path).absolute()
     categories = read_meta(target)
     try:
         tables = read_table_file(_beside(target, SUFFIX_TABLE), identity(target))

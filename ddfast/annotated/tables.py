@@ -57,7 +57,8 @@ class Tables:
         media: Mapping[int, Image] | None = None,
     ) -> Tables:
         """Tables of annotations in any order: they are sorted by item; those of one item keep their order."""
-        return cls(items, sort_by_item(annotations), categories, media or {})
+        annotations = _without_sizes_of_items(items, sort_by_item(annotations))
+        return cls(items, annotations, categories, media or {})
 
     @cached_property
     def starts(self) -> Rows:
@@ -130,6 +131,18 @@ def _complete(table: pa.Table, types: Mapping[str, pa.DataType]) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=pa.schema(fields, table.schema.metadata))
 
 
+def _without_sizes_of_items(items: pa.Table, annotations: pa.Table) -> pa.Table:
+    """Annotations without the sizes of masks, if all masks have the size of their item."""
+    if "mask_height" not in annotations.column_names or not items.num_rows:
+        return annotations
+    rows = integers(annotations, "item")
+    for own, name in (("mask_height", "height"), ("mask_width", "width")):
+        sizes = integers(annotations, own, -1)
+        if not np.array_equal(sizes[sizes >= 0], integers(items, name, -2)[rows][sizes >= 0]):
+            return annotations
+    return annotations.drop_columns(["mask_height", "mask_width"])
+
+
 def sort_by_item(annotations: pa.Table) -> pa.Table:
     """Annotations in the order of their items; those of one item keep their order."""
     items = integers(annotations, "item")
@@ -160,7 +173,8 @@ def integers(table: pa.Table, name: str, missing: int = 0) -> npt.NDArray[Any]:
         column = column.cast(pa.uint8())
     if column.null_count:
         column = column.fill_null(missing)
-    return column.to_numpy()
+    values: npt.NDArray[Any] = column.to_numpy()
+    return values
 
 
 def floats(table: pa.Table, name: str) -> npt.NDArray[np.float64]:

@@ -10,6 +10,7 @@ from ddfast._native.json_reader import (
     JSONReader,
     JSONTable,
 )
+from ddfast._native.json_writer import JSONRecords, format_numbers, json_column
 
 __all__ = [
     "FLAT",
@@ -19,5 +20,8 @@ __all__ = [
     "PRESENT",
     "JSONColumn",
     "JSONReader",
+    "JSONRecords",
     "JSONTable",
+    "format_numbers",
+    "json_column",
 ]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ddfast.errors import FormatError
 from ddfast.annotated.format import Capabilities, Detection, Format, option
+from ddfast.errors import FormatError
 from ddfast.formats.coco.reading import TASKS, CocoTables, annotation_files
 
 if TYPE_CHECKING:
-    from ddfast.annotated.report import Report
-    from ddfast.annotated.tables import Tables
-    from ddfast.annotated.source_folder import SourceFolder
     from ddfast.annotated.output_folder import OutputFolder
+    from ddfast.annotated.report import Report
+    from ddfast.annotated.source_folder import SourceFolder
+    from ddfast.annotated.tables import Tables
 
 LAYOUT = """\
 coco/

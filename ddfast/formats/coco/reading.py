@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,10 +18,10 @@ from ddfast.annotated.categories import Categories, LabelCategories
 from ddfast.annotated.keypoints import PointsCategories
 from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.paths import inner_path, item_id
+from ddfast.annotated.source_folder import ImageFinder
 from ddfast.annotated.tables import Tables, with_column
 from ddfast.errors import CategoriesError, EscapingPathError, FormatError
 from ddfast.formats.coco.records import ANNOTATIONS, IMAGES, NO_CATEGORY, Records, strings
-from ddfast.annotated.source_folder import ImageFinder
 from ddfast.tools.json_columns import PRESENT, JSONReader
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class CocoTables:
         self._columns: dict[str, list[Any]] = {
             name: [] for name in ("id", "subset", "kind", "place", "path", "height", "width", "attributes")
         }
-        self._parts: list[Any] = []
+        self._parts: list[tuple[str, Any]] = []  # task and annotations of each file
         self._labels = Labels()
         self._finder: ImageFinder | None = None
 
@@ -108,12 +109,13 @@ class CocoTables:
                 if table.name == "images":
                     self._read_images(table, file, images)
                 else:
-                    records.add(
-                        table, lambda row, name, text, t=table: self._problem(path, t.first + row, name, text)
-                    )
+                    records.add(table, partial(self._problem_in, path, table.first))
                 self._report.advance(stream.tell(), size)
         labels = self._labels.add(reader.rest.get("categories"), os.fspath(path))
-        self._parts.append(self._resolved(records, images, labels, path))
+        self._parts.append((file.task, self._resolved(records, images, labels, path)))
+
+    def _problem_in(self, path: Any, first: int, row: int, name: str, text: str) -> None:
+        self._problem(path, first + row, name, text)
 
     def _problem(self, path: Any, number: int, name: str, text: str) -> None:
         self._report.problem(text, path, f"record {number} of annotations", name)
@@ -166,7 +168,7 @@ class CocoTables:
         try:
             return inner_path(name)
         except EscapingPathError:
-            return inner_path(os.path.basename(name.replace("\\", "/")))
+            return inner_path(name.replace("\\", "/").rpartition("/")[2])
 
     def _finder_of(self, file: AnnotationFile) -> ImageFinder:
         folder = file.name.rpartition("/")[0]
@@ -200,12 +202,38 @@ class CocoTables:
         items = TableBuilder.of_items()
         items.add(len(self._items), **self._columns)
         annotations = TableBuilder.of_annotations()
-        parts, self._parts = self._parts, []
-        if len(parts) == 1:
-            return Tables.of(items.finish(), parts[0], self._labels.categories())
-        for part in parts:
-            annotations.add_table(part)
+        tables = _without_repetitions(self._parts)
+        self._parts.clear()
+        if len(tables) == 1:
+            return Tables.of(items.finish(), tables.pop(), self._labels.categories())
+        for table in tables:
+            annotations.add_table(table)
         return Tables.of(items.finish(), annotations.finish(), self._labels.categories())
+
+
+def _without_repetitions(parts: Sequence[tuple[str, Any]]) -> list[Any]:
+    """The annotations of all files, without the objects of instances that are in a file of keypoints, too."""
+    twice = [table for task, table in parts if task == "person_keypoints" and table.num_rows]
+    if not twice:
+        return [table for _, table in parts]
+    known = set().union(*map(_shapes, twice)) - {None}
+    return [
+        table.filter(_masked(np.array([shape not in known for shape in _shapes(table)], bool), None))
+        if task == "instances" and table.num_rows
+        else table
+        for task, table in parts
+    ]
+
+
+def _shapes(table: Any) -> list[tuple[int, int, str] | None]:
+    """Item, id and type of each annotation; None for points, and for annotations without an id."""
+    if "id" not in table.column_names:
+        return [None] * int(table.num_rows)
+    columns = (table.column(name).to_pylist() for name in ("item", "id", "type"))
+    return [
+        None if number is None or kind == "points" else (item, number, kind)
+        for item, number, kind in zip(*columns, strict=True)
+    ]
 
 
 def _sizes(table: JSONTable, name: str) -> list[int | None]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ddfast.annotated.builder import TableBuilder, ragged
-from ddfast.annotated.geometry import boxes, polygon_areas
 from ddfast.annotated import masks
+from ddfast.annotated.builder import TableBuilder, ragged
 from ddfast.annotated.gather import spread
+from ddfast.annotated.geometry import boxes, polygon_areas
 from ddfast.tools.json_columns import FLAT, OTHER, PRESENT
 
 if TYPE_CHECKING:
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 
     from ddfast.tools.json_columns import JSONColumn, JSONTable
 
-IMAGES = {"id": "int", "file_name": "string", "width": "int", "height": "int"}
-ANNOTATIONS = {
+Fields = dict[str, Any]
+
+IMAGES: Fields = {"id": "int", "file_name": "string", "width": "int", "height": "int"}
+ANNOTATIONS: Fields = {
     "id": "int", "image_id": "int", "category_id": "int", "segmentation": "segments", "bbox": "numbers",
     "area": "number", "iscrowd": "int", "score": "number", "attributes": "raw", "keypoints": "numbers",
     "caption": "string",
@@ -39,8 +42,8 @@ class Records:
 
     Attributes:
         builder: the other columns.
-        image_ids, category_ids, numbers: of each row: id of image and category, ``NO_CATEGORY`` for none, and the number
-            of its record in the file; lists of arrays.
+        image_ids, category_ids, numbers: of each row: id of image and category, ``NO_CATEGORY`` for none, and the
+            number of its record in the file; lists of arrays.
     """
 
     def __init__(self) -> None:
@@ -102,12 +105,13 @@ class Chunk:
         start, stop = column.other_offsets[number], column.other_offsets[number + 1]
         return bytes(column.other[start:stop]).decode(errors="replace")
 
+    def _not_an_integer(self, column: JSONColumn, row: int) -> str:
+        return f"{self._text_of_other(column, row)[:80]} is not an integer"
+
     def _check_ids(self) -> None:
         for name in ("image_id", "category_id", "id"):
             column = self.columns[name]
-            self._refuse(
-                column.states == OTHER, name, lambda row, c=column: f"{self._text_of_other(c, row)[:80]} is not an integer"
-            )  # fmt: skip
+            self._refuse(column.states == OTHER, name, partial(self._not_an_integer, column))
         self._refuse(~self._has("image_id"), "image_id", lambda row: "it is missing")
 
     def _boxes(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
@@ -140,7 +144,7 @@ class Chunk:
             rows[owners] = True
             self._refuse(
                 rows, "segmentation",
-                lambda row: f"a polygon has {wrong[row]} coordinates; it needs an even number from {POLYGON_VALUES} on",
+                lambda row: f"a polygon has {wrong[row]} coordinates; it needs an even number, {POLYGON_VALUES} or more",
             )  # fmt: skip
         return counts
 
@@ -148,7 +152,7 @@ class Chunk:
         lengths = np.diff(self._offsets("keypoints"))
         present = self._has("keypoints") & (lengths > 0)
         self._refuse(
-            present & (lengths % 3 != 0), "keypoints", lambda row: f"it has {lengths[row]} numbers, not x, y, v of each point"
+            present & (lengths % 3 != 0), "keypoints", lambda row: f"it has {lengths[row]} numbers, not three for each point"
         )  # fmt: skip
         return present
 
@@ -168,8 +172,7 @@ class Chunk:
     def _attributes(self, rows: npt.NDArray[np.int64]) -> pa.Array | None:
         if not self._has("attributes").any():
             return None
-        texts = strings(self.columns["attributes"]).dictionary_encode().take(rows)
-        return texts
+        return strings(self.columns["attributes"]).dictionary_encode().take(rows)
 
     def shapes(self) -> list[tuple[npt.NDArray[np.int64], dict[str, Any]]]:
         """Rows and their columns, one pair for all records with polygons, masks, boxes, points, captions, labels."""
@@ -177,7 +180,7 @@ class Chunk:
         polygons = self.good & (self.parts > 0)
         masks = self.good & self.is_mask
         captions = self.good & self._has("caption")
-        only_box = self.good & self.has_box & ~polygons & ~masks
+        only_box = self.good & self.has_box & ~polygons & ~masks & ~self._is_box_of_points()
         labels = self.good & ~polygons & ~masks & ~only_box & ~captions & ~self.keypoints
         found = [
             (polygons, self._polygon_columns),
@@ -212,6 +215,28 @@ class Chunk:
         """The areas of the file; ``compute`` gives those of all rows if one is missing."""
         area = self.columns["area"].values[rows]
         return np.where(np.isnan(area), compute(), area) if np.isnan(area).any() else area
+
+    def _points(self, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+        """Triples of x, y and visibility of all keypoints, and the first of each record."""
+        offsets = self._offsets("keypoints").astype(np.int64)
+        counts = offsets[rows + 1] - offsets[rows]
+        triples = self.columns["keypoints"].values[spread(offsets[rows], counts)].reshape(-1, 3)
+        return triples, np.concatenate([[0], np.cumsum(counts // 3)])
+
+    def _boxes_of_points(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Boxes around the points of each record that are not absent."""
+        triples, starts = self._points(rows)
+        present = triples[:, 2] > 0
+        before = np.concatenate([[0], np.cumsum(present)])
+        return boxes(np.ascontiguousarray(triples[present, :2]).reshape(-1), before[starts] * 2)
+
+    def _is_box_of_points(self) -> npt.NDArray[np.bool_]:
+        """Records whose box only encloses their points, as `writing` does for points without a shape."""
+        found = np.zeros(self.table.rows, bool)
+        rows = np.flatnonzero(self.good & self.keypoints & self.has_box)
+        if len(rows):
+            found[rows] = (self._boxes_of_points(rows) == self.box[rows]).all(axis=1)
+        return found
 
     def _group(self, rows: npt.NDArray[np.int64]) -> Any:
         """The id of records that give two annotations: a shape and points."""
@@ -281,12 +306,10 @@ class Chunk:
         return {"type": "bbox", "area": area, "group": self._group(rows), **self._box_of(rows)}
 
     def _keypoint_columns(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
-        offsets = self._offsets("keypoints").astype(np.int64)
-        counts = offsets[rows + 1] - offsets[rows]
-        triples = self.columns["keypoints"].values[spread(offsets[rows], counts)].reshape(-1, 3)
-        starts = np.concatenate([[0], np.cumsum(counts // 3)])
+        triples, starts = self._points(rows)
         return {
             "type": "points",
+            **self._box_of(rows, lambda: self._boxes_of_points(rows)),
             "points": ragged(np.ascontiguousarray(triples[:, :2]).reshape(-1), starts * 2),
             "visibility": ragged(triples[:, 2].astype(np.int8), starts),
             "group": self._group(rows),
