@@ -7,7 +7,8 @@
 
 /* Where in the document the window begins. */
 typedef enum place {
-    AT_START,   /* before the document */
+    AT_START,   /* at the beginning of the text */
+    AT_VALUE,   /* before the document */
     IN_OBJECT,  /* before a member of the document, or its end */
     IN_VALUE,   /* in another member */
     IN_RECORDS, /* before a record, or the end of the array */
@@ -64,7 +65,10 @@ uint8_t *ddf_json_room(ddf_json *json, size_t *size, ddf_err *err) {
     uint8_t *room = ddf_json_window_room(&json->window, size);
     if (room == NULL) {
         ddf_fail(err, -ENOMEM, "no memory for the window of a JSON file", 0, json->window.base);
+        return NULL;
     }
+    size_t allowed = json->options.max_record - unread;
+    *size = *size < allowed ? *size : allowed;
     return room;
 }
 
@@ -119,17 +123,22 @@ static void enter_records(ddf_json *json, ddf_json_array *array) {
     json->is_first = 1;
 }
 
-static int start(ddf_json *json, ddf_json_text *text, const uint8_t **p) {
+/* Pass over the mark of the byte order, which is allowed here only. */
+static int pass_mark(ddf_json *json, ddf_json_text *text, const uint8_t **p) {
     static const uint8_t mark[] = {0xef, 0xbb, 0xbf};
     const uint8_t *at = *p;
-    if (*at == mark[0]) {
-        for (size_t i = 0; i < sizeof mark; i++, at++) {
-            if (*at != mark[i]) {
-                return fail(text, at, "a document begins with { or [");
-            }
+    for (size_t i = 0; (at == text->end || **p == mark[0]) && i < sizeof mark; i++, at++) {
+        if (*at != mark[i]) {
+            return fail(text, at, "a document begins with { or [");
         }
     }
-    at = ddf_json_space(at);
+    *p = at;
+    json->place = AT_VALUE;
+    return NEXT;
+}
+
+static int enter_document(ddf_json *json, ddf_json_text *text, const uint8_t **p) {
+    const uint8_t *at = *p;
     if (*at == '[') {
         ddf_json_array *array = find_array(json, NULL, 0);
         if (array == NULL) {
@@ -272,12 +281,14 @@ static int finish(const ddf_json *json, ddf_json_text *text, const uint8_t *p) {
 }
 
 static int step(ddf_json *json, ddf_json_text *text, const uint8_t **p) {
-    if (json->place != IN_VALUE) { /* whose text is kept */
+    if (json->place != IN_VALUE && json->place != AT_START) { /* IN_VALUE the text is kept */
         *p = ddf_json_space(*p);
     }
     switch (json->place) {
     case AT_START:
-        return start(json, text, p);
+        return pass_mark(json, text, p);
+    case AT_VALUE:
+        return enter_document(json, text, p);
     case IN_OBJECT:
         return read_member(json, text, p);
     case IN_VALUE:

@@ -13,12 +13,44 @@ void ddf_json_window_free(ddf_json_window *window) {
     window->data = NULL;
 }
 
-/* Count lines and characters of `[p, end)`. */
-static void count(const uint8_t *p, const uint8_t *end, uint64_t *lines, uint64_t *characters) {
-    uint64_t newlines = 0, others = 0;
-    for (const uint8_t *q = p; q < end; q++) {
-        newlines += *q == '\n';
+#define ONES 0x0101010101010101u
+#define LOW (0x7f * ONES)
+#define HIGH (0x80 * ONES)
+
+static uint64_t load(const uint8_t *p) {
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    return word;
+}
+
+static uint64_t count_newlines(const uint8_t *p, const uint8_t *end) {
+    int64_t found = 0;
+    for (; end - p >= 8; p += 8) {
+        uint64_t word = load(p) ^ ('\n' * ONES);
+        found += __builtin_popcountll(~(((word & LOW) + LOW) | word) & HIGH);
     }
+    for (; p < end; p++) {
+        found += *p == '\n';
+    }
+    return (uint64_t)found;
+}
+
+static uint64_t count_characters(const uint8_t *p, const uint8_t *end) {
+    int64_t inside = 0; /* bytes after the first one of a character */
+    const uint8_t *start = p;
+    for (; end - p >= 8; p += 8) {
+        uint64_t word = load(p);
+        inside += __builtin_popcountll(word & ~(word << 1) & HIGH);
+    }
+    for (; p < end; p++) {
+        inside += (*p & 0xc0) == 0x80;
+    }
+    return (uint64_t)(end - start - inside);
+}
+
+/* Add the lines and characters of `[p, end)`. */
+static void count(const uint8_t *p, const uint8_t *end, uint64_t *lines, uint64_t *characters) {
+    uint64_t newlines = count_newlines(p, end);
     if (newlines > 0) {
         *lines += newlines;
         *characters = 0;
@@ -26,10 +58,7 @@ static void count(const uint8_t *p, const uint8_t *end, uint64_t *lines, uint64_
             p--;
         }
     }
-    for (; p < end; p++) {
-        others += (*p & 0xc0) != 0x80; /* not inside of a character */
-    }
-    *characters += others;
+    *characters += count_characters(p, end);
 }
 
 uint8_t *ddf_json_window_room(ddf_json_window *window, size_t *size) {

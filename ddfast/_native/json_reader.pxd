@@ -12,6 +12,8 @@ cdef extern from "ddf_json.h":
     ctypedef struct ddf_json_buffer:
         uint8_t *data
         size_t size
+        size_t room
+        size_t hint
 
     ctypedef enum ddf_json_kind:
         DDF_JSON_INT
@@ -90,6 +92,10 @@ cdef extern from "ddf_json.h":
 cdef class KernelMemory:
     cdef uint8_t *data
     cdef Py_ssize_t size
+
+
+# The contents of a buffer, which loses them, as an array that owns them.
+cdef object taken(ddf_json_buffer *buffer, object dtype)
 
 
 cdef class JSONReader:

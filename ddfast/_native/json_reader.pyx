@@ -51,7 +51,6 @@ cdef class KernelMemory:
 
 
 cdef object taken(ddf_json_buffer *buffer, object dtype):
-    """The contents of a buffer as an array that owns them."""
     cdef KernelMemory memory = KernelMemory.__new__(KernelMemory)
     memory.size = buffer.size
     memory.data = ddf_json_release(buffer)

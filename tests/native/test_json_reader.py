@@ -299,6 +299,7 @@ ERRORS = {
     b"  ": (1, 3, 2, "the text ends before the document does"),
     b"1": (1, 1, 0, "a document begins with { or ["),
     b"\xef\xbbx": (1, 2, 2, "a document begins with { or ["),
+    b" \xef\xbb\xbf{}": (1, 2, 1, "a document begins with { or ["),
     b'{"a":1}\n\n x': (3, 2, 10, "something follows the end of the document"),
     b'{"a":1,}': (1, 8, 7, "a string is expected"),
     b"{'a':1}": (1, 2, 1, "a string is expected"),
