@@ -50,12 +50,18 @@ class MediaElement:
     @property
     def has_data(self) -> bool:
         """Whether there is something to read."""
-        return bool(self._path) and Path(self._path).is_file()
+        return bool(self._path) and self._file.is_file()
 
     @property
     def bytes(self) -> Bytes | None:
         """The file's own bytes; None if there is no file."""
-        return Path(self._path).read_bytes() if self.has_data else None
+        return self._file.read_bytes() if self.has_data else None
+
+    @property
+    def _file(self) -> Path:
+        """The path as it was given, or with other separators if there is no such file."""
+        given = Path(self._path)
+        return given if given.is_file() else Path(self.path)
 
     @property
     def data(self) -> Any:
@@ -271,7 +277,7 @@ class Image(MediaElement):
         if self._header is None:
             source = self._data
             if source is None and super().has_data:
-                source = self._path
+                source = str(self._file)
             elif callable(source):
                 source = self._load()
             if isinstance(source, (bytes, str)):

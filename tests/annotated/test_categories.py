@@ -81,6 +81,15 @@ def test_labels_of_one_name_differ_by_parent():
     assert len(categories) == 2
 
 
+def test_labels_form_groups():
+    categories = LabelCategories.from_iterable(["cat", "dog"])
+    assert categories.add_label_group("pets", ["cat", "dog"]) == 0
+    assert categories.add_label_group("all", ["cat"], 1) == 1
+    assert categories.label_groups[0] == LabelCategories.LabelGroup("pets", ["cat", "dog"], "exclusive")
+    assert categories.label_groups[1].group_type == "inclusive"
+    assert categories != LabelCategories.from_iterable(["cat", "dog"])
+
+
 def test_ids_and_attributes_of_all_labels_are_not_compared():
     one, other = LabelCategories(attributes={"is_crowd"}), LabelCategories()
     one.add("cat", id=17)

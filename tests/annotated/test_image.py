@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from io import BytesIO
 
 import numpy as np
 import PIL.Image
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import ImageOps
 
 from ddfast.annotated import ByteImage, Image, MediaElement, MultiframeImage, PointCloud, Video
@@ -190,6 +193,35 @@ def test_damaged_image_is_named(tmp_path):
         _ = Image(path=path).data
     with pytest.raises(ImageError, match="5 bytes cannot be read as an image"):
         _ = Image(b"what?").size
+
+
+FILES = [packed(PIL.Image.fromarray(PIXELS), form) for form in ("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP")]
+
+
+@given(
+    st.sampled_from(FILES),
+    st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=4),
+    st.integers(0),
+)
+def test_damaged_image_is_decoded_or_refused(data, changes, length):
+    damaged = bytearray(data)
+    for at, value in changes:
+        damaged[at % len(damaged)] = value
+    image = Image(bytes(damaged[: length % len(damaged)] if length else damaged))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with contextlib.suppress(ImageError, MediaError):
+            assert image.data.shape[:2] == image.size
+
+
+def test_file_is_found_with_other_separators(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b.png").write_bytes(PNG)
+    assert Image(path="a\\b.png").bytes == PNG
+    assert Image(path="a\\b.png").size == (4, 6)
+    (tmp_path / "a\\b.png").write_bytes(b"another")
+    assert Image(path="a\\b.png").bytes == b"another"
 
 
 def test_missing_pillow_is_named(monkeypatch):

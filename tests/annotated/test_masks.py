@@ -163,6 +163,7 @@ GOOD = {"size": [2, 3], "counts": b"231"}
         (lambda: masks.decode(None), "a mask is None"),
         (lambda: masks.decode({"size": [2], "counts": b"231"}), r"has the size \[2\]; it must be height and width"),
         (lambda: masks.decode({"size": [-2, 3], "counts": b"231"}), r"a mask has the size \[-2, 3\]"),
+        (lambda: masks.decode({"size": [2.5, 3], "counts": b"231"}), r"a mask has the size \[2\.5, 3\]"),
         (lambda: masks.empty(2**20, 2**11), "a mask has 1048576 x 2048 pixels; more than 1,073,741,824"),
         (lambda: masks.from_polygons([], 10**9, 10**9), "more than 1,073,741,824 are not supported"),
         (lambda: masks.encode(np.zeros((2, 3, 4))), r"a mask has the shape \(2, 3, 4\)"),

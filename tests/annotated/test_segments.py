@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ddfast.annotated import CompiledMask, Mask, RleMask, masks
+from ddfast.annotated import Bbox, CompiledMask, Mask, RleMask, masks
 from ddfast.errors import AnnotationError
 
 bitmaps = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=8))
@@ -42,6 +42,17 @@ def test_mask_is_the_same_in_every_form(bitmap, label):
 def test_masks_are_equal_if_their_pixels_are(one, other):
     assert (Mask(one) == Mask(other)) == np.array_equal(one, other)
     assert (RleMask(masks.encode(one)) == Mask(other)) == np.array_equal(one, other)
+
+
+def test_iou_of_masks_is_that_of_pixels():
+    one, other = Mask([[1, 1, 0, 1]]), RleMask(masks.encode(np.array([[0, 1, 1, 1]])))
+    assert one.iou(other) == other.iou(one) == 0.5
+    assert one.iou(Bbox(0, 0, 4, 1)) == 1
+
+
+def test_mask_comes_from_polygons():
+    mask = RleMask.from_polygons([[0, 0, 2, 0, 2, 1, 0, 1], [3, 0, 4, 0, 4, 1, 3, 1]], 1, 4, label=2)
+    assert mask == Mask([[1, 1, 0, 1]], label=2)
 
 
 def test_function_is_called_when_pixels_are_needed_and_not_before():

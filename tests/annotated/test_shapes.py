@@ -62,6 +62,7 @@ def test_ellipse_fills_its_box():
     ellipse = Ellipse(1, 2, 5, 4)
     assert ellipse.get_bbox() == [1, 2, 4, 2]
     assert ellipse.get_area() == pytest.approx(math.pi * 2)
+    assert (ellipse.c_x, ellipse.c_y) == (3, 3)
     assert (ellipse.x1, ellipse.y1, ellipse.x2, ellipse.y2) == (1, 2, 5, 4)
     assert Polygon(ellipse.as_polygon()).get_area() == pytest.approx(ellipse.get_area(), rel=1e-3)
 
