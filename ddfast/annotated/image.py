@@ -104,13 +104,7 @@ class Image(MediaElement):
         size: Sequence[int] | None = None,
     ) -> None:
         super().__init__(path)
-        if isinstance(data, (bytearray, memoryview)):
-            data = bytes(data)
-        if isinstance(data, (str, os.PathLike)):
-            raise MediaError(f"Image.data is {shown(data)}; write Image(path={str(data)!r})")
-        self._data = (
-            data if data is None or isinstance(data, bytes) or callable(data) else checked_pixels(data)
-        )
+        self._data: Any = None if data is None else image_source(data)
         self._header: pixels.Header | None = None
         self._size = None if size is None else image_size(size)
         self._ext = None if ext is None else f".{ext.removeprefix('.')}".lower()
@@ -292,6 +286,21 @@ def plain_ext(ext: str) -> str:
     """One spelling of an extension."""
     ext = f".{ext.removeprefix('.')}".lower()
     return SAME.get(ext, ext)
+
+
+def image_source(data: Any) -> Any:
+    """What an image is read from: bytes, pixels, or a function that returns them.
+
+    Raises:
+        MediaError: the value is something else.
+    """
+    if isinstance(data, bytes) or callable(data):
+        return data
+    if isinstance(data, (bytearray, memoryview)):
+        return bytes(data)
+    if isinstance(data, (str, os.PathLike)):
+        raise MediaError(f"Image.data is {shown(data)}; write Image(path={str(data)!r})")
+    return checked_pixels(data)
 
 
 def image_size(size: Any) -> Size:

@@ -109,15 +109,17 @@ class DatasetItem:
             media = one_medium(
                 self._id, media, image, pcd if point_cloud is None else point_cloud, related_images
             )
-        self.media = as_image(media) if isinstance(media, (str, os.PathLike)) else media
-        if not isinstance(self.media, MediaElement | None):
-            raise ItemError(
-                f"item {self._id!r} has media {shown(media)}; it must be a MediaElement or a path"
-            )
-        if not isinstance(attributes, dict | None):
+        if media is not None and not isinstance(media, MediaElement):
+            if not isinstance(media, (str, os.PathLike)):
+                raise ItemError(
+                    f"item {self._id!r} has media {shown(media)}; it must be a MediaElement or a path"
+                )
+            media = as_image(media)
+        self.media = media
+        if attributes is not None and not isinstance(attributes, dict):
             raise ItemError(f"attributes of item {self._id!r} are {shown(attributes)}; they must be a dict")
         self.attributes = {} if attributes is None else attributes
-        if not isinstance(status, str | None):
+        if status is not None and not isinstance(status, str):
             raise ItemError(f"the status of item {self._id!r} is {shown(status)}; it must be a string")
         self.status = status
 
