@@ -1,6 +1,6 @@
 """Annotated datasets: items, annotations and categories."""
 
-from ddfast.annotated.annotations import Annotation, Caption, Cuboid3d, Label, Span
+from ddfast.annotated.annotations import Annotation, Caption, Cuboid3d, Details, Label, Span
 from ddfast.annotated.boxes import Bbox, Ellipse, RotatedBbox
 from ddfast.annotated.categories import Categories, LabelCategories
 from ddfast.annotated.colors import MaskCategories
@@ -12,7 +12,7 @@ from ddfast.annotated.keypoints import PointsCategories
 from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.media import MultiframeImage, PointCloud, Video
 from ddfast.annotated.segments import Mask, RleMask
-from ddfast.annotated.shapes import Points, Polygon, PolyLine, Skeleton
+from ddfast.annotated.shapes import Points, Polygon, PolyLine, Shape, Skeleton
 
 __all__ = [
     "Annotation",
@@ -24,6 +24,7 @@ __all__ = [
     "CompiledMask",
     "Cuboid3d",
     "DatasetItem",
+    "Details",
     "Ellipse",
     "Image",
     "Label",
@@ -39,6 +40,7 @@ __all__ = [
     "Polygon",
     "RleMask",
     "RotatedBbox",
+    "Shape",
     "Skeleton",
     "Span",
     "Video",
