@@ -1,6 +1,6 @@
 """Annotated datasets: items, annotations and categories."""
 
-from ddfast.annotated.annotations import Annotation, Caption, Cuboid3d, Label, Span
+from ddfast.annotated.annotations import Annotation, Caption, Cuboid3d, Details, Label, Span
 from ddfast.annotated.boxes import Bbox, Ellipse, RotatedBbox
 from ddfast.annotated.categories import Categories, LabelCategories
 from ddfast.annotated.colors import MaskCategories
@@ -14,7 +14,7 @@ from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.media import MultiframeImage, PointCloud, Video
 from ddfast.annotated.report import Problem, Report
 from ddfast.annotated.segments import Mask, RleMask
-from ddfast.annotated.shapes import Points, Polygon, PolyLine, Skeleton
+from ddfast.annotated.shapes import Points, Polygon, PolyLine, Shape, Skeleton
 from ddfast.annotated.tables import Tables
 from ddfast.annotated.targets import batch_targets, sample_targets
 
@@ -30,6 +30,7 @@ __all__ = [
     "Dataset",
     "DatasetItem",
     "DatasetSubset",
+    "Details",
     "Ellipse",
     "Image",
     "Label",
@@ -47,6 +48,7 @@ __all__ = [
     "Report",
     "RleMask",
     "RotatedBbox",
+    "Shape",
     "Skeleton",
     "Span",
     "Tables",

@@ -275,6 +275,16 @@ class Ellipse(BoxShape):
         """Lower side of the box."""
         return self.y + self.h
 
+    @property
+    def c_x(self) -> float:
+        """x of the centre."""
+        return self.cx
+
+    @property
+    def c_y(self) -> float:
+        """y of the centre."""
+        return self.cy
+
     def get_area(self) -> float:
         return pi * self.w * self.h / 4
 

@@ -12,7 +12,7 @@ from ddfast.errors import CategoriesError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Categories", "LabelCategories", "LabelCategory", "LabelGroup", "entries", "integer_from_0"]
+__all__ = ["Categories", "GroupOfLabels", "LabelCategories", "LabelCategory", "entries", "integer_from_0"]
 
 GROUP_TYPES = ("exclusive", "inclusive", "restricted")
 
@@ -117,7 +117,7 @@ class LabelCategory:
 
 
 @dataclass(slots=True)
-class LabelGroup:
+class GroupOfLabels:
     """Labels that belong together.
 
     Attributes:
@@ -139,6 +139,10 @@ class LabelGroup:
             raise CategoriesError(
                 f"labels of group {self.name!r} are {shown(self.labels)}; they must be names"
             )
+        if isinstance(self.group_type, int) and 0 <= self.group_type < len(
+            GROUP_TYPES
+        ):  # Datumaro's GroupType
+            self.group_type = GROUP_TYPES[self.group_type]
         if self.group_type not in GROUP_TYPES:
             raise CategoriesError(
                 f"the type of group {self.name!r} is {shown(self.group_type)};"
@@ -162,11 +166,12 @@ class LabelCategories(Categories):
 
     kind = "labels"
     Category = LabelCategory
+    LabelGroup = GroupOfLabels
 
     def __init__(
         self,
         items: Iterable[LabelCategory] | None = None,
-        label_groups: Iterable[LabelGroup] | None = None,
+        label_groups: Iterable[GroupOfLabels] | None = None,
         attributes: Iterable[str] | None = None,
     ) -> None:
         super().__init__(attributes)
@@ -217,7 +222,7 @@ class LabelCategories(Categories):
         Raises:
             CategoriesError: the group has no name, or its type is unknown.
         """
-        self.label_groups.append(LabelGroup(name, list(labels), group_type))
+        self.label_groups.append(GroupOfLabels(name, list(labels), group_type))
         return len(self.label_groups) - 1
 
     def find(self, name: str, parent: str | None = None) -> tuple[int | None, LabelCategory | None]:
@@ -275,7 +280,7 @@ class LabelCategories(Categories):
         try:
             return cls(
                 (LabelCategory(**label) for label in labels),
-                (LabelGroup(**group) for group in groups),
+                (GroupOfLabels(**group) for group in groups),
                 form.get("attributes"),
             )
         except TypeError as error:

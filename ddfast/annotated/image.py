@@ -50,7 +50,7 @@ class MediaElement:
     @property
     def has_data(self) -> bool:
         """Whether there is something to read."""
-        return bool(self._path) and Path(self._path).is_file()
+        return bool(self._path) and self._file.is_file()
 
     @property
     def is_file(self) -> bool:
@@ -60,7 +60,13 @@ class MediaElement:
     @property
     def bytes(self) -> Bytes | None:
         """The file's own bytes; None if there is no file."""
-        return Path(self._path).read_bytes() if self.has_data else None
+        return self._file.read_bytes() if self.has_data else None
+
+    @property
+    def _file(self) -> Path:
+        """The path as it was given, or with other separators if there is no such file."""
+        given = Path(self._path)
+        return given if given.is_file() else Path(self.path)
 
     @property
     def data(self) -> Any:
@@ -103,13 +109,7 @@ class Image(MediaElement):
         size: Sequence[int] | None = None,
     ) -> None:
         super().__init__(path)
-        if isinstance(data, (bytearray, memoryview)):
-            data = bytes(data)
-        if isinstance(data, (str, os.PathLike)):
-            raise MediaError(f"Image.data is {shown(data)}; write Image(path={str(data)!r})")
-        self._data = (
-            data if data is None or isinstance(data, bytes) or callable(data) else checked_pixels(data)
-        )
+        self._data: Any = None if data is None else image_source(data)
         self._header: pixels.Header | None = None
         self._size = None if size is None else image_size(size)
         self._ext = None if ext is None else f".{ext.removeprefix('.')}".lower()
@@ -281,7 +281,7 @@ class Image(MediaElement):
         if self._header is None:
             source = self._data
             if source is None and super().has_data:
-                source = self._path
+                source = str(self._file)
             elif callable(source):
                 source = self._load()
             if isinstance(source, (bytes, str)):
@@ -296,6 +296,21 @@ def plain_ext(ext: str) -> str:
     """One spelling of an extension."""
     ext = f".{ext.removeprefix('.')}".lower()
     return SAME.get(ext, ext)
+
+
+def image_source(data: Any) -> Any:
+    """What an image is read from: bytes, pixels, or a function that returns them.
+
+    Raises:
+        MediaError: the value is something else.
+    """
+    if isinstance(data, bytes) or callable(data):
+        return data
+    if isinstance(data, (bytearray, memoryview)):
+        return bytes(data)
+    if isinstance(data, (str, os.PathLike)):
+        raise MediaError(f"Image.data is {shown(data)}; write Image(path={str(data)!r})")
+    return checked_pixels(data)
 
 
 def image_size(size: Any) -> Size:

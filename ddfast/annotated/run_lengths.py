@@ -38,7 +38,7 @@ def checked_size(size: Any) -> tuple[int, int]:
         height, width = (int(length) for length in size)
     except (TypeError, ValueError, OverflowError):
         height, width = -1, -1
-    if height < 0 or width < 0:
+    if height < 0 or width < 0 or [height, width] != list(size):
         raise AnnotationError(f"a mask has the size {shown(size)}; it must be height and width")
     if height * width > MAX_PIXELS:
         raise AnnotationError(

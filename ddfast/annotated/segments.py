@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -17,7 +17,7 @@ from ddfast.errors import AnnotationError
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
-    from typing_extensions import Unpack
+    from typing_extensions import Self, Unpack
 
 __all__ = ["Mask", "RleMask"]
 
@@ -96,6 +96,12 @@ class Mask(Shape):
         """An array with a number at the pixels of the object; parameters as of `as_class_mask`."""
         return index_mask(self.image, instance_id, ignore_index, dtype)
 
+    def iou(self, other: Shape) -> float:
+        """Intersection over union of the pixels of two masks; of the boxes around them if the other is no mask."""
+        return (
+            float(masks.iou([self.rle], [other.rle])[0, 0]) if isinstance(other, Mask) else super().iou(other)
+        )
+
     def get_area(self) -> int:
         """Number of pixels."""
         return int(np.count_nonzero(self.image))
@@ -166,6 +172,22 @@ class RleMask(Mask):
     ) -> None:
         Shape.__init__(self, label, z_order, id, attributes, group, **details)
         self._rle = rle if callable(rle) else rle_form(self._kind(), rle)
+
+    @classmethod
+    def from_polygons(
+        cls, polygons: Iterable[Sequence[float]], height: int, width: int, **values: Any
+    ) -> Self:
+        """The mask of polygons in an image of this size, as pycocotools rasterises them.
+
+        Parameters:
+            polygons: x and y in turn, for each polygon.
+            height, width: of the image.
+            values: further arguments of the constructor.
+
+        Raises:
+            AnnotationError: a polygon makes no sense.
+        """
+        return cls(masks.from_polygons(polygons, height, width), **values)
 
     @property
     def rle(self) -> dict[str, Any]:

@@ -128,9 +128,8 @@ class Polygon(PointShape):
         x0, y0 = points[0], points[1]  # differences to a corner keep digits that large coordinates would lose
         xs = [x - x0 for x in points[0::2]]
         ys = [y - y0 for y in points[1::2]]
-        twice = sum(x * y for x, y in zip(xs, ys[1:], strict=False)) - sum(
-            x * y for x, y in zip(xs[1:], ys, strict=False)
-        )
+        corners = zip(xs, ys, xs[1:], ys[1:], strict=False)
+        twice = sum(x * next_y - next_x * y for x, y, next_x, next_y in corners)
         return abs(twice) / 2
 
     def as_polygon(self) -> list[float]:

@@ -6,6 +6,7 @@ that a docstring belongs to; this extension finds other names, if exactly one ob
 
 from __future__ import annotations
 
+import builtins
 import re
 from typing import Any
 
@@ -26,6 +27,7 @@ ELSEWHERE = [
         "py:class",
         r"ddfast\.reader\.(dataset\.DatasetReader|augment\.\w+\.(PlacedAugment|_Again))",
     ),  # intermediate base classes
+    ("py:class", r"ddfast\.annotated\.(boxes\.BoxShape|shapes\.PointShape|item\.MediaT)"),
 ]
 
 
@@ -43,6 +45,13 @@ def find(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: Elemen
     return python.resolve_xref(env, node["refdoc"], app.builder, "obj", documented[0], node, content)
 
 
+def leave_builtins(app: Sphinx, document: Element) -> None:
+    """Leave the types of Python without links: Sphinx would take ``bytes`` for a property of this name."""
+    for node in list(document.findall(pending_xref)):
+        if node.get("reftype") == "class" and hasattr(builtins, node.get("reftarget", "")):
+            node.replace_self(node.children)
+
+
 def name_defaults(
     app: Sphinx, what: str, name: str, thing: Any, options: Any, signature: str | None, returned: str | None
 ) -> tuple[str, str | None] | None:
@@ -58,6 +67,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
     app.config.default_role = "py:obj"
     app.config.nitpick_ignore_regex = ELSEWHERE
+    app.connect("doctree-read", leave_builtins)
     app.connect("missing-reference", find)
     app.connect(
         "autodoc-process-signature", name_defaults, priority=900
