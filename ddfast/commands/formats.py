@@ -21,7 +21,19 @@ from ddfast.annotated.format import Format
 from ddfast.annotated.registry import find_format, format_names
 from ddfast.commands import _run
 
-ORDER = ("label", "bbox", "polygon", "mask", "points", "skeleton", "polyline", "caption", "cuboid_3d", "ellipse", "span")
+ORDER = (
+    "label",
+    "bbox",
+    "polygon",
+    "mask",
+    "points",
+    "skeleton",
+    "polyline",
+    "caption",
+    "cuboid_3d",
+    "ellipse",
+    "span",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ddfast.annotated.format import Capabilities, Detection, Format, option
+from ddfast.annotated.format import Capabilities, Detection, Format
 from ddfast.errors import FormatError
+from ddfast.formats.coco.options import CocoReadOptions, CocoWriteOptions
 from ddfast.formats.coco.reading import TASKS, CocoTables, annotation_files
+from ddfast.formats.coco.writing import write
 
 if TYPE_CHECKING:
     from ddfast.annotated.output_folder import OutputFolder
@@ -26,29 +27,6 @@ coco/
         ├── 000000000009.jpg
         └── ...
 """
-
-
-@dataclass(frozen=True)
-class CocoReadOptions:
-    """Options of reading COCO."""
-
-
-@dataclass(frozen=True)
-class CocoWriteOptions:
-    """Options of writing COCO."""
-
-    segmentation_mode: str = option(
-        "guess",
-        "how shapes are written: guess (masks of crowds as RLE, others as polygons), polygons, or mask",
-        ("guess", "polygons", "mask"),
-    )
-    allow_attributes: bool = option(True, "write attributes, an extension of the format")
-    reindex: bool = option(False, "number images and annotations from 1 on instead of keeping their numbers")
-    merge_images: bool = option(False, "put the images of all subsets into one folder")
-    tasks: Any = option(
-        None, "tasks to write, such as instances,captions (default: those that there are annotations for)"
-    )
-    image_ext: str = option("", "extension of images without one (default: .jpg)")
 
 
 class Coco(Format):
@@ -94,8 +72,6 @@ class Coco(Format):
         self, tables: Tables, output: OutputFolder, options: CocoWriteOptions, report: Report, media: bool
     ) -> None:
         """Write a file for each task and subset, and the images."""
-        from ddfast.formats.coco.writing import write
-
         write(tables, output, options, report, media, self.tasks)
 
 

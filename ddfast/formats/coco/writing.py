@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ddfast.annotated.output_folder import OutputFolder
     from ddfast.annotated.report import Report
-    from ddfast.formats.coco.format import CocoWriteOptions
+    from ddfast.formats.coco.options import CocoWriteOptions
 
 # Annotations that are turned into text at a time.
 BLOCK = 1 << 15

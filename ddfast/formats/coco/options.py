@@ -1,0 +1,31 @@
+"""Options of reading and writing COCO."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ddfast.annotated.format import option
+
+
+@dataclass(frozen=True)
+class CocoReadOptions:
+    """Options of reading COCO."""
+
+
+@dataclass(frozen=True)
+class CocoWriteOptions:
+    """Options of writing COCO."""
+
+    segmentation_mode: str = option(
+        "guess",
+        "how shapes are written: guess (masks of crowds as RLE, others as polygons), polygons, or mask",
+        ("guess", "polygons", "mask"),
+    )
+    allow_attributes: bool = option(True, "write attributes, an extension of the format")
+    reindex: bool = option(False, "number images and annotations from 1 on instead of keeping their numbers")
+    merge_images: bool = option(False, "put the images of all subsets into one folder")
+    tasks: Any = option(
+        None, "tasks to write, such as instances,captions (default: those that there are annotations for)"
+    )
+    image_ext: str = option("", "extension of images without one (default: .jpg)")
