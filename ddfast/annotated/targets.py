@@ -173,7 +173,15 @@ def _classification(samples: Any) -> list[Target]:
 
 def _captions(samples: Any) -> list[Target]:
     return [
-        {"captions": [text for text in one.get("text", ()) if text is not None]}
+        {
+            "captions": [
+                text
+                for kind, text in zip(one["type"].tolist(), one["text"], strict=True)
+                if kind == AnnotationType.caption.value
+            ]
+            if "text" in one
+            else []
+        }
         for one in annotations_of(samples)
     ]
 

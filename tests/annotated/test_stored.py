@@ -108,7 +108,7 @@ def test_the_table_of_another_dataset_is_refused(dataset, path):
     other = Dataset.from_iterable([DatasetItem("z")])
     other.export(path.with_name("y.msgpack"))
     path.with_name("y.msgpack.table").replace(path.with_name("x.msgpack.table"))
-    with pytest.raises(TableFileError, match=r"x\.msgpack\.table does not belong .* ddfast index --table"):
+    with pytest.raises(TableFileError, match=r"x\.msgpack\.table does not belong .*`ddfast index --table"):
         Dataset.import_from(path)
 
 
