@@ -33,16 +33,19 @@ def read(
     """The name of the format, and the tables; parameters as `Dataset.import_from`."""
     if is_stored(path, format):
         _no_options(options)
-        return STORED, read_stored(path)
+        return STORED, _counted(read_stored(path), report)
     source = SourceFolder.of(path)
     chosen = detect(path) if format is None else find_format(format)
     if not chosen.can_read:
         raise UnknownFormatError(f"Format {chosen.name!r} can only be written")
     given = make_options(chosen.ReadOptions, options, f"Reading {chosen.name!r}")
-    tables = chosen.read(source, given, report)
+    return chosen.name, _counted(chosen.read(source, given, report), report)
+
+
+def _counted(tables: Tables, report: Report) -> Tables:
     report.counts["items"] = tables.items.num_rows
     report.counts["annotations"] = tables.annotations.num_rows
-    return chosen.name, tables
+    return tables
 
 
 def write(

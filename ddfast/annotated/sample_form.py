@@ -10,12 +10,13 @@ field              content
 ``points``         coordinates of all annotations, one after the other; float64
 ``points_starts``  where the coordinates of each annotation start in ``points``; int32, shape ``(n + 1,)``
 ``parts``          where each part of polygons with several parts starts among its coordinates, likewise with
-                   ``parts_starts``; ``visibility`` (of points: 0 absent, 1 hidden, 2 visible) with ``visibility_starts``
+                   ``parts_starts``; ``visibility`` (of points: 0 absent, 1 hidden, 2 visible) with
+                   ``visibility_starts``
 ``mask``           list of bytes: the counts of COCO's compressed RLE, or nil; ``mask_height``, ``mask_width`` int32
 ``crowd``          1 if it stands for several objects, 0 if not, 255 for unknown; uint8
 ``attributes``     list of texts of JSON objects, or nil
-others             ``id``, ``group``, ``z_order``, ``frame``, ``track`` (integers, the least value of the type for none),
-                   ``rotation``, ``score`` (float64, NaN for none),
+others             ``id``, ``group``, ``z_order``, ``frame``, ``track`` (integers, the least value of the type for
+                   none), ``rotation``, ``score`` (float64, NaN for none),
                    ``text``, ``author``, ``source``, ``status``, ``created`` (ISO 8601) (lists of str or nil)
 =================  ================================================================================================
 

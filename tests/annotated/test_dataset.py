@@ -81,7 +81,7 @@ def test_get_put_remove(dataset, items):
     assert "first" in dataset
     assert items[2] in dataset
     assert 5 not in dataset
-    dataset.tables  # the items are rows from here on
+    _ = dataset.tables  # from here on items are rows
     dataset.remove("first")
     dataset.remove("not there")
     dataset.put(DatasetItem("new", annotations=[Label(0)]))
@@ -96,7 +96,7 @@ def test_get_put_remove(dataset, items):
 
 
 def test_a_change_of_an_item_needs_a_put(dataset):
-    dataset.tables
+    _ = dataset.tables  # from here on items are rows
     item = dataset.get("empty", "train")
     item.annotations.append(Label(0))
     assert dataset.get("empty", "train").annotations == []
@@ -153,14 +153,14 @@ def test_repr_counts(dataset):
 def test_coordinates_are_exact_whether_they_fit_float32_or_not():
     for value in (0.1, 473.07, 16777.21, 1e-9, 123456.789, 0.1 + 0.2):
         dataset = Dataset.from_iterable([DatasetItem("a", annotations=[Polygon([value, 1, 2, 3, 4, 5])])])
-        dataset.tables
+        _ = dataset.tables
         assert next(iter(dataset)).annotations[0].points[0] == value
 
 
 def test_attributes_that_are_not_json_are_refused():
     dataset = Dataset.from_iterable([DatasetItem("a", annotations=[Label(0, attributes={"x": object()})])])
     with pytest.raises(AnnotationError, match="Attributes of label 0 are not JSON"):
-        dataset.tables
+        _ = dataset.tables
 
 
 def test_export_needs_a_format_for_a_folder(dataset, tmp_path):

@@ -15,11 +15,12 @@ import numpy.typing as npt
 
 from ddfast.annotated.builder import TableBuilder
 from ddfast.annotated.categories import Categories, LabelCategories
+from ddfast.annotated.gather import take_rows
 from ddfast.annotated.keypoints import PointsCategories
 from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.paths import inner_path, item_id
 from ddfast.annotated.source_folder import ImageFinder
-from ddfast.annotated.tables import Tables, with_column
+from ddfast.annotated.tables import Tables, sort_by_item, with_column
 from ddfast.errors import CategoriesError, EscapingPathError, FormatError
 from ddfast.formats.coco.records import ANNOTATIONS, IMAGES, NO_CATEGORY, Records, strings
 from ddfast.tools.json_columns import PRESENT, JSONReader
@@ -92,7 +93,7 @@ class CocoTables:
         self._columns: dict[str, list[Any]] = {
             name: [] for name in ("id", "subset", "kind", "place", "path", "height", "width", "attributes")
         }
-        self._parts: list[tuple[str, Any]] = []  # task and annotations of each file
+        self._parts: list[Part] = []
         self._labels = Labels()
         self._finder: ImageFinder | None = None
 
@@ -112,7 +113,7 @@ class CocoTables:
                     records.add(table, partial(self._problem_in, path, table.first))
                 self._report.advance(stream.tell(), size)
         labels = self._labels.add(reader.rest.get("categories"), os.fspath(path))
-        self._parts.append((file.task, self._resolved(records, images, labels, path)))
+        self._parts.append(self._resolved(file.task, records, images, labels, path))
 
     def _problem_in(self, path: Any, first: int, row: int, name: str, text: str) -> None:
         self._problem(path, first + row, name, text)
@@ -179,11 +180,13 @@ class CocoTables:
         ]  # fmt: skip
         return ImageFinder(self._source, folders)
 
-    def _resolved(self, records: Records, images: Images, labels: Labels.Numbers, path: Any) -> Any:
+    def _resolved(
+        self, task: str, records: Records, images: Images, labels: Labels.Numbers, path: Any
+    ) -> Part:
         """The annotations of a file with their items and labels, without those whose image or category is unknown."""
         annotations = records.builder.finish()
         if not annotations.num_rows:
-            return annotations
+            return Part(task, annotations, np.empty(0, np.int64))
         numbers = np.concatenate(records.numbers)
         image_ids, category_ids = np.concatenate(records.image_ids), np.concatenate(records.category_ids)
         items = images.rows_of(image_ids)
@@ -195,33 +198,54 @@ class CocoTables:
         annotations = with_column(annotations, "item", items.astype(np.int32))
         annotations = with_column(annotations, "label", _masked(label.astype(np.int32), label < 0))
         good = (items >= 0) & known
-        return annotations if good.all() else annotations.filter(_masked(good, None))
+        return Part(task, annotations, numbers).filtered(good)
 
     def finish(self) -> Tables:
         """The tables of all files."""
         items = TableBuilder.of_items()
         items.add(len(self._items), **self._columns)
         annotations = TableBuilder.of_annotations()
-        tables = _without_repetitions(self._parts)
-        self._parts.clear()
-        if len(tables) == 1:
-            return Tables.of(items.finish(), tables.pop(), self._labels.categories())
-        for table in tables:
-            annotations.add_table(table)
-        return Tables.of(items.finish(), annotations.finish(), self._labels.categories())
+        parts, self._parts = _without_repetitions(self._parts), []
+        categories = self._labels.categories()
+        if len(parts) == 1:
+            return Tables.of(items.finish(), parts[0].annotations, categories, order=parts[0].numbers)
+        for part in parts:
+            annotations.add_table(sort_by_item(part.annotations, part.numbers))
+        return Tables.of(items.finish(), annotations.finish(), categories)
 
 
-def _without_repetitions(parts: Sequence[tuple[str, Any]]) -> list[Any]:
+@dataclass(frozen=True)
+class Part:
+    """The annotations of one file.
+
+    Attributes:
+        task: of the file.
+        annotations: their table.
+        numbers: number of the record of each in the file; int64.
+    """
+
+    task: str
+    annotations: Any
+    numbers: npt.NDArray[np.int64]
+
+    def filtered(self, keep: npt.NDArray[np.bool_]) -> Part:
+        """Those for which ``keep`` is true."""
+        if keep.all():
+            return self
+        return Part(self.task, take_rows(self.annotations, np.flatnonzero(keep)), self.numbers[keep])
+
+
+def _without_repetitions(parts: Sequence[Part]) -> list[Part]:
     """The annotations of all files, without the objects of instances that are in a file of keypoints, too."""
-    twice = [table for task, table in parts if task == "person_keypoints" and table.num_rows]
+    twice = [part.annotations for part in parts if part.task == "person_keypoints" and len(part.numbers)]
     if not twice:
-        return [table for _, table in parts]
+        return list(parts)
     known = set().union(*map(_shapes, twice)) - {None}
     return [
-        table.filter(_masked(np.array([shape not in known for shape in _shapes(table)], bool), None))
-        if task == "instances" and table.num_rows
-        else table
-        for task, table in parts
+        part.filtered(np.array([shape not in known for shape in _shapes(part.annotations)], bool))
+        if part.task == "instances" and len(part.numbers)
+        else part
+        for part in parts
     ]
 
 

@@ -144,16 +144,15 @@ class Chunk:
             rows[owners] = True
             self._refuse(
                 rows, "segmentation",
-                lambda row: f"a polygon has {wrong[row]} coordinates; it needs an even number, {POLYGON_VALUES} or more",
+                lambda row: f"a polygon has {wrong[row]} coordinates, not an even number of at least {POLYGON_VALUES}",
             )  # fmt: skip
         return counts
 
     def _keypoints(self) -> npt.NDArray[np.bool_]:
         lengths = np.diff(self._offsets("keypoints"))
         present = self._has("keypoints") & (lengths > 0)
-        self._refuse(
-            present & (lengths % 3 != 0), "keypoints", lambda row: f"it has {lengths[row]} numbers, not three for each point"
-        )  # fmt: skip
+        odd = present & (lengths % 3 != 0)
+        self._refuse(odd, "keypoints", lambda row: f"it has {lengths[row]} numbers, not three for each point")
         return present
 
     def common(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:

@@ -48,6 +48,7 @@ def write(
     tasks: Sequence[str],
 ) -> None:
     """Write a file for each subset and each task that there are annotations for, and the images."""
+    report.counts["items"] += tables.items.num_rows
     names = file_names(tables, options.image_ext)
     numbers, subsets = codes(tables.items, "subset")
     for code, subset in enumerate(subsets):
@@ -61,7 +62,6 @@ def write(
         if media:
             folder = "images" if options.merge_images else f"images/{subset}"
             save_images(tables, rows.tolist(), [f"{folder}/{names[row]}" for row in rows], output, report)
-    report.counts["items"] += tables.items.num_rows
 
 
 def _chosen(tasks: Sequence[str], asked: Any) -> list[str]:
