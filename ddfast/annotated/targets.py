@@ -12,15 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ddfast.annotated.kinds import AnnotationType
+from ddfast.annotated.target_masks import index_map, instance_masks, keypoints, sample_size
 from ddfast.errors import TaskError
 
 Target = dict[str, Any]
 Annotations = Mapping[str, Any]
 
-SHAPES = frozenset(
-    kind.value for kind in (AnnotationType.bbox, AnnotationType.polygon, AnnotationType.mask, AnnotationType.skeleton)
-)  # fmt: skip
-REGIONS = (AnnotationType.polygon.value, AnnotationType.mask.value)
+SHAPES = frozenset({AnnotationType.bbox.value, AnnotationType.polygon.value, AnnotationType.mask.value})
 
 
 class Targets(Sequence[Target]):
@@ -82,7 +80,8 @@ def batch_targets(samples: Sequence[Mapping[str, Any]], task: str) -> Any:
     ``instance``        the same, and ``masks``: uint8, shape ``(n, height, width)``
     ``semantic``        ``mask``: label of each pixel by ``z_order``, 255 where there is none; uint8, or int32 and -1
                         if there are more than 255 labels
-    ``keypoints``       as ``detection``, and ``keypoints``: x, y, visibility; float32, shape ``(n, points, 3)``
+    ``keypoints``       as ``detection`` of annotations that are points, and ``keypoints``: x, y, visibility; float32,
+                        shape ``(n, points, 3)``
     ``caption``         ``captions``: list of str
     ==================  ===========================================================================================
 
@@ -186,8 +185,47 @@ def _captions(samples: Any) -> list[Target]:
     ]
 
 
+def _instances(samples: Any) -> list[Target]:
+    found = []
+    for sample, target, one in zip(samples, _detection(samples), annotations_of(samples), strict=True):
+        rows = np.flatnonzero(_is_object(one))
+        masks = instance_masks(one, sample_size(sample, one), rows) if len(rows) else None
+        found.append({**target, "masks": np.empty((0, 0, 0), np.uint8) if masks is None else masks})
+    return found
+
+
+def _semantic(samples: Any) -> list[Target]:
+    return [
+        {"mask": index_map(one, sample_size(sample, one))}
+        for sample, one in zip(samples, annotations_of(samples), strict=True)
+    ]
+
+
+def _keypoints(samples: Any) -> list[Target]:
+    """Targets of annotations with points; the box of the shape in the same group stands for that of the points."""
+    found = []
+    for one in annotations_of(samples):
+        types = np.asarray(one["type"])
+        rows = np.flatnonzero((types == AnnotationType.points) | (types == AnnotationType.skeleton))
+        maps = [one]
+        arrays = _boxes(maps, [len(types)])
+        target = {name: arrays[name][rows] for name in ("boxes", "labels", "iscrowd", "area")}
+        found.append({**target, "keypoints": keypoints(one, rows)})
+    return found
+
+
+def _is_object(one: Annotations) -> npt.NDArray[np.bool_]:
+    """Annotations that are objects with a box, as `_detection` has them."""
+    types = np.asarray(one["type"], np.uint8)
+    box = one.get("box", np.full((len(types), 4), np.nan))
+    return np.asarray(_IS_SHAPE[types] & ~np.isnan(box[:, 0]))
+
+
 TASKS: dict[str, Callable[[Any], Any]] = {
     "classification": _classification,
     "detection": _detection,
+    "instance": _instances,
+    "semantic": _semantic,
+    "keypoints": _keypoints,
     "caption": _captions,
 }

@@ -7,6 +7,7 @@ import html
 import operator
 from collections.abc import Hashable, Iterator, Sequence
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
@@ -226,6 +227,14 @@ class Batch(Sequence[Any]):
     def columns(self) -> tuple[Any, ...]:
         """Names of the columns, in order of first appearance, or of selection."""
         return tuple(self._column_numbers())
+
+    def targets(self, task: str) -> Any:
+        """What training wants from samples of an annotated dataset: boxes and labels, masks, keypoints, captions.
+
+        `ddfast.annotated.batch_targets` lists the tasks, and describes their targets and errors.
+        """
+        # Imported by name: batches do not depend on annotated datasets.
+        return import_module("ddfast.annotated.targets").batch_targets(self, task)
 
     def to_dict(self) -> dict[Any, Values]:
         """All columns by name."""
