@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ddfast.annotated.packing import decimals_of, float_values, pack_values
+from ddfast.annotated.gather import take_column
+from ddfast.annotated.packing import decimals_of, float_values
 from ddfast.annotated.schema import DECIMALS, PACKED, annotation_types, item_types
+from ddfast.tools.points import pack_points
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,10 +22,12 @@ class TableBuilder:
 
     Parameters:
         types: Arrow type of each column.
+        packed: columns of float64 that are kept as float32 if that loses nothing.
     """
 
-    def __init__(self, types: dict[str, pa.DataType]) -> None:
+    def __init__(self, types: dict[str, pa.DataType], packed: Collection[str] = ()) -> None:
         self._types = types
+        self._packed = packed
         self._chunks: list[tuple[int, dict[str, pa.Array]]] = []
         self._decimals: dict[str, list[int | None]] = {}  # per chunk that has the column
         self._count = 0
@@ -35,7 +40,7 @@ class TableBuilder:
     @classmethod
     def of_annotations(cls) -> TableBuilder:
         """A builder of the table of annotations."""
-        return cls(annotation_types())
+        return cls(annotation_types(), PACKED)
 
     def __len__(self) -> int:
         return self._count
@@ -61,7 +66,7 @@ class TableBuilder:
                 raise ValueError(f"column {name!r} has {len(array)} values for {count} rows")
             if array.null_count == count and count:
                 continue
-            if name in PACKED:
+            if name in self._packed:
                 array, decimals = _pack(array)
                 self._decimals.setdefault(name, []).append(decimals)
             arrays[name] = array
@@ -74,11 +79,18 @@ class TableBuilder:
             columns = {}
             for field in table.schema:
                 values = batch.column(field.name)
-                columns[field.name] = unpacked(values, decimals_of(field)) if field.name in PACKED else values
+                columns[field.name] = (
+                    unpacked(values, decimals_of(field)) if field.name in self._packed else values
+                )
             self.add(batch.num_rows, **columns)
 
-    def finish(self) -> pa.Table:
-        """The table of all rows. The builder is empty afterwards."""
+    def finish(self, rows: npt.NDArray[np.int64] | None = None) -> pa.Table:
+        """The table of all rows. The builder is empty afterwards.
+
+        Parameters:
+            rows: which to keep, and in which order; None for all. The memory of each column is released when the next
+                one is ordered.
+        """
         import pyarrow as pa
 
         chunks, self._chunks, self._count = self._chunks, [], 0
@@ -87,12 +99,15 @@ class TableBuilder:
         for name in present:
             parts = [arrays.pop(name, count) for count, arrays in chunks]
             field = pa.field(name, self._types[name])
-            if name in PACKED:
+            if name in self._packed:
                 field, parts = _same_decimals(field, parts, self._decimals.pop(name))
             arrays = [pa.nulls(part, field.type) if isinstance(part, int) else part for part in parts]
             column = pa.chunked_array(arrays, field.type)
             fields.append(field)
-            columns.append(column.unify_dictionaries() if pa.types.is_dictionary(field.type) else column)
+            if pa.types.is_dictionary(field.type):
+                column = column.unify_dictionaries()
+            del parts, arrays
+            columns.append(column if rows is None else take_column(column, rows))
         table = pa.Table.from_arrays(columns, schema=pa.schema(fields))
         return table if present else table.select([])
 
@@ -137,13 +152,13 @@ def _pack(array: pa.Array) -> tuple[pa.Array, int | None]:
     import pyarrow as pa
 
     if not isinstance(array, pa.ListArray):
-        packed = pack_values(array.fill_null(0.0).to_numpy(zero_copy_only=False))
+        packed = pack_points(array.fill_null(0.0).to_numpy(zero_copy_only=False))
         if packed is None:
             return array, None
         mask = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
         return pa.array(packed[0], mask=mask), packed[1]
     flat = array.flatten()
-    packed = pack_values(flat.to_numpy(zero_copy_only=False)) if not flat.null_count else None
+    packed = pack_points(flat.to_numpy(zero_copy_only=False)) if not flat.null_count else None
     if packed is None:
         return array, None
     return _with_values(array, pa.array(packed[0])), packed[1]

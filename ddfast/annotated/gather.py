@@ -27,11 +27,15 @@ def take_rows(table: pa.Table, rows: Rows) -> pa.Table:
     """Some rows of a table, in the order given; each at most once."""
     import pyarrow as pa
 
-    columns = []
-    for column in table.columns:
-        plain = pa.types.is_list(column.type) and pa.types.is_primitive(column.type.value_type)
-        columns.append(_take_lists(column, rows) if plain else column.combine_chunks().take(rows))
-    return pa.Table.from_arrays(columns, schema=table.schema)
+    return pa.Table.from_arrays([take_column(column, rows) for column in table.columns], schema=table.schema)
+
+
+def take_column(column: pa.ChunkedArray, rows: Rows) -> pa.Array:
+    """Some rows of a column, in the order given; each at most once."""
+    import pyarrow as pa
+
+    plain = pa.types.is_list(column.type) and pa.types.is_primitive(column.type.value_type)
+    return _take_lists(column, rows) if plain else column.combine_chunks().take(rows)
 
 
 def list_lengths(column: pa.ChunkedArray) -> Rows:

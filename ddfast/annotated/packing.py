@@ -12,34 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ddfast.annotated.schema import DECIMALS, MAX_DECIMALS
+from ddfast.annotated.schema import DECIMALS
+from ddfast.tools.points import unpack_points
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Values that are tried first, to find the number of decimals.
-PROBE = 256
-
 Floats = npt.NDArray[np.float64]
-
-
-def unpack_values(values: npt.NDArray[np.float32], decimals: int) -> Floats:
-    """The float64 values that were packed; float64, the shape of ``values``."""
-    exact = values.astype(np.float64)
-    np.round(exact, decimals, out=exact)
-    return exact
-
-
-def pack_values(values: Floats, decimals: int = 0) -> tuple[npt.NDArray[np.float32], int] | None:
-    """Pack float64 values with the smallest number of decimals from ``decimals`` on, or None if they do not fit."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        packed = values.astype(np.float32)
-        for places in range(decimals, MAX_DECIMALS + 1):
-            if np.array_equal(unpack_values(packed[:PROBE], places), values[:PROBE]) and np.array_equal(
-                unpack_values(packed, places), values
-            ):
-                return packed, places
-    return None
 
 
 def decimals_of(field: pa.Field) -> int | None:
@@ -60,4 +39,4 @@ def float_values(column: pa.Array, field: pa.Field) -> Floats:
     flat = column.flatten() if isinstance(column, pa.ListArray) else column
     values = flat.to_numpy(zero_copy_only=False)
     decimals = decimals_of(field)
-    return values.astype(np.float64, copy=False) if decimals is None else unpack_values(values, decimals)
+    return values.astype(np.float64, copy=False) if decimals is None else unpack_points(values, decimals)

@@ -107,6 +107,8 @@ def compressed(counts: Counts) -> bytes:
         out[:, at] = digit + 48 + 32 * ~ends
         used[:, at] = going
         going = going & ~ends
+        if not going.any():
+            break
     return out[used].tobytes()
 
 

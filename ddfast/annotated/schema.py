@@ -27,8 +27,6 @@ ANNOTATION_COLUMNS = (
 # Columns of exact float64 values that are kept as float32 where that loses nothing.
 PACKED = {"points", "x", "y", "width", "height"}
 
-MAX_DECIMALS = 4
-
 CROWD = "is_crowd"
 """Attribute of annotation objects that is the column ``crowd`` of the tables."""
 

@@ -55,15 +55,9 @@ class Tables:
         annotations: pa.Table,
         categories: Mapping[AnnotationType, Categories],
         media: Mapping[int, Image] | None = None,
-        order: Rows | None = None,
     ) -> Tables:
-        """Tables of annotations in any order: they are sorted by item.
-
-        Parameters:
-            items, annotations, categories, media: as of the tables.
-            order: of annotations of one item; int64, shape ``(annotations,)``. None keeps the order given.
-        """
-        annotations = _without_sizes_of_items(items, sort_by_item(annotations, order))
+        """Tables of annotations in any order: they are sorted by item; those of one item keep their order."""
+        annotations = _without_sizes_of_items(items, sort_by_item(annotations))
         return cls(items, annotations, categories, media or {})
 
     @cached_property
@@ -149,11 +143,12 @@ def _without_sizes_of_items(items: pa.Table, annotations: pa.Table) -> pa.Table:
     return annotations.drop_columns(["mask_height", "mask_width"])
 
 
-def sort_by_item(annotations: pa.Table, order: Rows | None = None) -> pa.Table:
-    """Annotations in the order of their items; those of one item by ``order``, or as they are."""
+def sort_by_item(annotations: pa.Table) -> pa.Table:
+    """Annotations in the order of their items; those of one item keep their order."""
     items = integers(annotations, "item")
-    rows = np.argsort(items, kind="stable") if order is None else np.lexsort((order, items))
-    return annotations if bool(np.all(rows[1:] > rows[:-1])) else take_rows(annotations, rows)
+    if bool(np.all(items[1:] >= items[:-1])):
+        return annotations
+    return take_rows(annotations, np.argsort(items, kind="stable"))
 
 
 def with_column(table: pa.Table, name: str, values: Any) -> pa.Table:

@@ -15,17 +15,18 @@ import numpy.typing as npt
 
 from ddfast.annotated.builder import TableBuilder
 from ddfast.annotated.categories import Categories, LabelCategories
-from ddfast.annotated.gather import take_rows
 from ddfast.annotated.keypoints import PointsCategories
 from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.paths import inner_path, item_id
 from ddfast.annotated.source_folder import ImageFinder
-from ddfast.annotated.tables import Tables, sort_by_item, with_column
+from ddfast.annotated.tables import Tables, with_column
 from ddfast.errors import CategoriesError, EscapingPathError, FormatError
 from ddfast.formats.coco.records import ANNOTATIONS, IMAGES, NO_CATEGORY, Records, strings
 from ddfast.tools.json_columns import PRESENT, JSONReader
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from ddfast.annotated.report import Report
     from ddfast.annotated.source_folder import SourceFolder
     from ddfast.tools.json_columns import JSONTable
@@ -183,10 +184,12 @@ class CocoTables:
     def _resolved(
         self, task: str, records: Records, images: Images, labels: Labels.Numbers, path: Any
     ) -> Part:
-        """The annotations of a file with their items and labels, without those whose image or category is unknown."""
-        annotations = records.builder.finish()
-        if not annotations.num_rows:
-            return Part(task, annotations, np.empty(0, np.int64))
+        """The annotations of a file with their items and labels, without those whose image or category is unknown.
+
+        They are in the order of their items, and then in that of the file.
+        """
+        if not len(records.builder):
+            return Part(task, records.builder.finish())
         numbers = np.concatenate(records.numbers)
         image_ids, category_ids = np.concatenate(records.image_ids), np.concatenate(records.category_ids)
         items = images.rows_of(image_ids)
@@ -195,10 +198,11 @@ class CocoTables:
             self._problem(path, int(numbers[row]), "image_id", f"there is no image {image_ids[row]}")
         for row in np.flatnonzero((items >= 0) & ~known).tolist():
             self._problem(path, int(numbers[row]), "category_id", f"there is no category {category_ids[row]}")
-        annotations = with_column(annotations, "item", items.astype(np.int32))
-        annotations = with_column(annotations, "label", _masked(label.astype(np.int32), label < 0))
-        good = (items >= 0) & known
-        return Part(task, annotations, numbers).filtered(good)
+        rows = np.lexsort((numbers, items))
+        rows = rows[(items >= 0)[rows] & known[rows]]
+        label = label[rows].astype(np.int32)
+        annotations = with_column(records.builder.finish(rows), "item", items[rows].astype(np.int32))
+        return Part(task, with_column(annotations, "label", _masked(label, label < 0)))
 
     def finish(self) -> Tables:
         """The tables of all files."""
@@ -208,9 +212,9 @@ class CocoTables:
         parts, self._parts = _without_repetitions(self._parts), []
         categories = self._labels.categories()
         if len(parts) == 1:
-            return Tables.of(items.finish(), parts[0].annotations, categories, order=parts[0].numbers)
+            return Tables.of(items.finish(), parts[0].annotations, categories)
         for part in parts:
-            annotations.add_table(sort_by_item(part.annotations, part.numbers))
+            annotations.add_table(part.annotations)
         return Tables.of(items.finish(), annotations.finish(), categories)
 
 
@@ -221,35 +225,29 @@ class Part:
     Attributes:
         task: of the file.
         annotations: their table.
-        numbers: number of the record of each in the file; int64.
     """
 
     task: str
-    annotations: Any
-    numbers: npt.NDArray[np.int64]
-
-    def filtered(self, keep: npt.NDArray[np.bool_]) -> Part:
-        """Those for which ``keep`` is true."""
-        if keep.all():
-            return self
-        return Part(self.task, take_rows(self.annotations, np.flatnonzero(keep)), self.numbers[keep])
+    annotations: pa.Table
 
 
 def _without_repetitions(parts: Sequence[Part]) -> list[Part]:
     """The annotations of all files, without the objects of instances that are in a file of keypoints, too."""
-    twice = [part.annotations for part in parts if part.task == "person_keypoints" and len(part.numbers)]
+    twice = [
+        part.annotations for part in parts if part.task == "person_keypoints" and part.annotations.num_rows
+    ]
     if not twice:
         return list(parts)
     known = set().union(*map(_shapes, twice)) - {None}
     return [
-        part.filtered(np.array([shape not in known for shape in _shapes(part.annotations)], bool))
-        if part.task == "instances" and len(part.numbers)
+        Part(part.task, part.annotations.filter([shape not in known for shape in _shapes(part.annotations)]))
+        if part.task == "instances" and part.annotations.num_rows
         else part
         for part in parts
     ]
 
 
-def _shapes(table: Any) -> list[tuple[int, int, str] | None]:
+def _shapes(table: pa.Table) -> list[tuple[int, int, str] | None]:
     """Item, id and type of each annotation; None for points, and for annotations without an id."""
     if "id" not in table.column_names:
         return [None] * int(table.num_rows)
