@@ -1,6 +1,7 @@
 import json
 import math
 import struct
+import threading
 from itertools import pairwise
 
 import numpy as np
@@ -240,6 +241,32 @@ def test_only_members_of_objects_are_added(text):
         written({}, 1, extra=extra)
     with pytest.raises(ValueError, match="extra must be a column of kind 'raw', not 'string'"):
         written({}, 1, extra=json_column("string", text, offsets=np.array([0, len(text)])))
+
+
+def test_records_belong_to_one_thread_at_a_time():
+    rows = 20_000
+    records = JSONRecords({"x": ints(range(rows))}, rows, between=b" ", chunk_bytes=100_000)
+    chunks, refused = [], []
+
+    def write():
+        while True:
+            try:
+                chunks.append(next(records))
+            except StopIteration:
+                return
+            except RuntimeError as error:
+                refused.append(str(error))
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(b"".join(chunks).split()) == sorted(b'{"x":%d}' % i for i in range(rows))
+    assert set(refused) <= {"another thread is writing these JSONRecords"}
+    with pytest.raises(RuntimeError, match="JSONRecords are initialised once"):
+        records.__init__({}, 0)
+    assert list(JSONRecords.__new__(JSONRecords)) == []
 
 
 def test_arguments_are_checked():
