@@ -1,6 +1,9 @@
 import json
+import locale
 import math
+import shutil
 import struct
+import subprocess
 import threading
 from itertools import pairwise
 
@@ -66,6 +69,34 @@ def test_numbers_are_written_as_json_writes_them(values):
 @given(st.lists(doubles))
 def test_short_numbers_have_no_point_where_they_have_no_fraction(values):
     assert texts_of(values, short=True) == [json.dumps(value).removesuffix(".0") for value in values]
+
+
+@pytest.fixture
+def decimal_comma(tmp_path, monkeypatch):
+    """A locale in which the C library writes 0,5."""
+    if shutil.which("localedef"):
+        made = subprocess.run(
+            ["localedef", "-i", "de_DE", "-f", "UTF-8", tmp_path / "de_DE.UTF-8"], check=False
+        )
+        if made.returncode == 0:
+            monkeypatch.setenv("LOCPATH", str(tmp_path))
+    before = locale.setlocale(locale.LC_NUMERIC)
+    try:
+        locale.setlocale(locale.LC_NUMERIC, "de_DE.UTF-8")
+    except locale.Error:
+        pytest.skip("needs the locale de_DE.UTF-8")
+    yield
+    locale.setlocale(locale.LC_NUMERIC, before)
+
+
+@pytest.mark.usefixtures("decimal_comma")
+def test_numbers_do_not_depend_on_the_locale():
+    assert locale.localeconv()["decimal_point"] == ","
+    values = [1.5e-7, 5e-324, 0.1 + 0.2, 1e300, 2.25]
+    assert texts_of(values) == [json.dumps(value) for value in values]
+    texts = ["1.5e-7", "0.1234567890123456789012345", "1.7976931348623157e308"]
+    (table,) = JSONReader(f'[{{"x":[{",".join(texts)}]}}]'.encode(), {"": {"x": "numbers"}})
+    assert table.columns["x"].values.tolist() == [float(text) for text in texts]
 
 
 def test_doubles_around_powers_of_two_and_ten_are_written_as_repr_writes_them():
