@@ -7,7 +7,6 @@ import pickle
 from itertools import pairwise
 
 import numpy as np
-import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -163,6 +162,7 @@ def test_what_json_does_not_call_a_number_is_refused(text, kind):
 
 @given(texts)
 def test_strings_are_those_of_orjson(text):
+    orjson = pytest.importorskip("orjson")
     if has_utf8(text):
         written = orjson.dumps([{"x": text}])
         assert column(written, "string").values.tobytes() == orjson.loads(written)[0]["x"].encode()
