@@ -37,6 +37,7 @@ class AsyncWriter(BaseWriter):
     _opening: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
+        self._is_managed = True
         try:
             await self._open()
         except BaseException:
@@ -121,7 +122,7 @@ class AsyncWriter(BaseWriter):
 
     async def _flush(self) -> None:
         """Start to write a chunk, and wait for the one before it."""
-        before, self._last = self._last, asyncio.create_task(self._put(self._last, self._samples.take()))
+        before, self._last = self._last, asyncio.create_task(self._put(self._last, self._unwritten.take()))
         if before is not None:
             try:
                 await _wait(before)
@@ -148,7 +149,7 @@ class AsyncWriter(BaseWriter):
         while (found := await asyncio.to_thread(next, old, None)) is not None:
             self._samples.add_many(*found)
             if self._samples.is_full:
-                await asyncio.to_thread(self._write_chunk, self._samples.take())
+                await asyncio.to_thread(self._write_chunk, self._unwritten.take())
         self._is_ready = True
 
     async def _prepare(self) -> None:
@@ -156,7 +157,7 @@ class AsyncWriter(BaseWriter):
         await self._open()
         if self._last is not None:
             await self._last
-        await asyncio.to_thread(self._write_chunk, self._samples.take())
+        await asyncio.to_thread(self._write_chunk, self._unwritten.take())
         try:
             await _write_files(self._index_files())
         except OSError as error:

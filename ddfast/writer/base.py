@@ -19,6 +19,7 @@ from ddfast.writer.digest import Digest
 from ddfast.writer.index_files import IndexFile
 from ddfast.writer.local import LocalDestination
 from ddfast.writer.samples import PackedSamples, SampleBuffer
+from ddfast.writer.unclosed import UnwrittenSamples, keep_unclosed
 
 if TYPE_CHECKING:
     from ddfast.tools import ProgressPrinter
@@ -55,7 +56,9 @@ class BaseWriter(ABC):
             self._destination.keep()
             raise
         self._digest = Digest()
-        self._cleanup = weakref.finalize(self, self._destination.keep if resume else self._destination.remove)
+        self._unwritten = UnwrittenSamples(self._samples)
+        self._is_managed = False  # whether a `with` statement ends the writer
+        self._cleanup = weakref.finalize(self, keep_unclosed, self._destination, self._unwritten)
         _open_writers.add(self)
         self._start()
 
@@ -93,6 +96,7 @@ class BaseWriter(ABC):
             if chunk.keys:
                 self._digest.update(chunk.buffers)
                 self._destination.write(chunk)
+            self._unwritten.drop_first()
 
     def _index_files(self) -> Iterator[IndexFile]:
         """Complete the data file. Yields name and content of each index file, for the caller to write; then syncs."""
@@ -113,12 +117,25 @@ class BaseWriter(ABC):
             return
         if self._resume and self._destination.is_open:
             with contextlib.suppress(OSError):
-                self._write_chunk(self._samples.take())
+                self._write_chunk(self._unwritten.take())
                 self._destination.finish()
         if self._end is None:
             self._stop("its dataset was discarded")
-            self._cleanup()
+            self._cleanup.detach()
+            if self._resume:
+                self._destination.keep()
+            else:
+                self._destination.remove()
             self._progress.close(self.written, finished=False)
+
+    def _keep_unclosed(self) -> None:
+        """Stop after an interrupt: write all samples to the draft, and say so."""
+        if self._end is None:
+            self._end = "it was interrupted"
+            self._samples.native.is_closed = True
+            self._progress.close(self.written, finished=False)
+            self._cleanup()
+            self._digest.close()
 
     def _remove(self) -> None:
         """Stop and remove what was written."""
@@ -139,13 +156,16 @@ class BaseWriter(ABC):
 
     @contextlib.contextmanager
     def _stopping_on_error(self) -> Iterator[None]:
-        """Stop after an error; see `_fail` for one of the storage."""
+        """Stop after an error; see `_fail` for one of the storage. An interrupt outside of a block discards nothing."""
         try:
             yield
         except OSError as error:
             self._fail(error)
         except BaseException:
-            self._abandon()
+            if self._is_managed:
+                self._abandon()
+            else:
+                self._keep_unclosed()
             raise
 
     def _fail(self, error: OSError) -> NoReturn:

@@ -58,12 +58,14 @@ class Writer(BaseWriter):
                 raise
 
     def __enter__(self) -> Self:
+        self._is_managed = True
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
+            self._is_managed = False
             self.close()
         else:
             self._abandon()
@@ -87,7 +89,7 @@ class Writer(BaseWriter):
                 complete, and the message says that they cannot be renamed.
         """
         if self._end is None:
-            self._write_chunk(self._samples.take())
+            self._write_chunk(self._unwritten.take())
             with self._stopping_on_error():
                 for file in self._index_files():
                     file.write()
@@ -120,7 +122,7 @@ class Writer(BaseWriter):
 
     def _advance(self) -> None:
         if self._samples.is_full:
-            self._write_chunk(self._samples.take())
+            self._write_chunk(self._unwritten.take())
         self._show_progress()
 
 

@@ -79,6 +79,10 @@ class DataFile:
             self._worker.put(self._finish)
             self._worker.wait()
 
+    def leave_thread(self) -> None:
+        """Wait until all bytes are written; later ones are written by the caller. Errors as those of `write`."""
+        self._worker.leave_thread()
+
     def start_sync(self) -> None:
         """Give the file its access rights and start to flush it to the disk, in the thread; `wait` waits for it."""
         if self._model is not None:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import warnings
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from ddfast.format.journal import JournalState
 from ddfast.format.publication import model_of, open_journal, publication_of, sync
 from ddfast.tools import make_printer
 from ddfast.writer.data_file import DataFile
-from ddfast.writer.destination import Destination, ask_to_overwrite, check_size
+from ddfast.writer.destination import CLOSE, Destination, ask_to_overwrite, check_size
 from ddfast.writer.digest import Digest
 from ddfast.writer.index_files import IndexFile, IndexFiles, publish, release, remove_files
 from ddfast.writer.restore import intact_samples
@@ -224,6 +224,33 @@ class LocalDestination(Destination):
         """Keep the draft, and release the lock."""
         if os.getpid() == self._owner:
             release(self.path, self._journal)
+
+    def keep_unclosed(self, unwritten: Callable[[int], Iterable[PackedSamples]]) -> str:
+        """Keep the draft with all samples, or remove it if there is none."""
+        if os.getpid() != self._owner:
+            return ""
+        if self.data is None:
+            self.keep()
+            return ""
+        reason = ""
+        try:
+            self.data.leave_thread()
+            for chunk in unwritten(len(self._sums)):
+                self.write(chunk)
+            self.data.finish()
+        except OSError as error:
+            reason = f" ({error.strerror or error})"
+        count = len(self._sums)
+        self.data.close()
+        if not count and not reason:
+            self.remove()
+            return ""
+        self.keep()
+        return (
+            f"the writer of {self.path} was not closed, so there is no new dataset. Its samples are kept ({count:,})"
+            f"{reason}: `ddfast recover {self.path}` makes a dataset of them, or removes them with --discard; "
+            f"resume=True continues. {CLOSE}"
+        )
 
     def remove(self) -> None:
         """Remove all temporary files."""

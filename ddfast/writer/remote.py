@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -15,7 +15,7 @@ from ddfast.errors import DatasetBusyError, StorageError
 from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIX_LEGACY_INDEX, SUFFIX_OFFSETS, SUFFIXES
 from ddfast.storage import ObjectGroup, Stat, Upload, open_group
 from ddfast.storage.urls import shown, split_url
-from ddfast.writer.destination import Destination, ask_to_overwrite, check_size
+from ddfast.writer.destination import CLOSE, Destination, ask_to_overwrite, check_size
 from ddfast.writer.digest import Digest
 from ddfast.writer.index_files import IndexFile, IndexFiles, uninterrupted
 from ddfast.writer.samples import PackedSamples, SampleBuffer
@@ -112,6 +112,17 @@ class RemoteDestination(Destination):
     def keep(self) -> None:
         """The same as `remove`: an upload cannot be continued."""
         self.remove()
+
+    def keep_unclosed(self, unwritten: Callable[[int], Iterable[PackedSamples]]) -> str:
+        """Abort the upload, which cannot be continued."""
+        if os.getpid() != self._owner:
+            return ""
+        has_samples = bool(self._sums) or any(unwritten(0))
+        self._is_stopped = True
+        self.remove()
+        if not has_samples:
+            return ""
+        return f"the writer of {self.where} was not closed, so its samples are lost. {UNCHANGED}. {CLOSE}"
 
     def remove(self) -> None:
         """Abort the upload, so that the store deletes its parts."""
