@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ddfast._util.caller import level_of_caller
+from ddfast._util.paths import absolute
 from ddfast.dataset.local import LocalDataset
 from ddfast.errors import DdfastError, ResumeError
 from ddfast.format.drafts import make_writable, not_regular, open_regular, status_of
@@ -284,7 +285,7 @@ def check_name(outfile: str | os.PathLike[str]) -> Path:
         IsADirectoryError: a folder has the name.
         ValueError: an index file would have the name of the data file, or it is a link to another dataset.
     """
-    path = Path(outfile)
+    path = Path(absolute(outfile))
     if path.suffix in SUFFIXES:
         raise ValueError(f"{path} has the name of an index file. Give the data file another suffix")
     path.parent.mkdir(parents=True, exist_ok=True)

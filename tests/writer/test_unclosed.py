@@ -18,10 +18,8 @@ ENDS = {
     "sys.exit": "writer = make()\nfill(writer)\nsys.exit(3)",
     "cycle": "writer = make()\nfill(writer)\nwriter.itself = writer\ndel writer\ngc.collect()",
     "cycle at exit": "writer = make()\nfill(writer)\nwriter.itself = writer\ndel writer",
-    "asynchronous": "async def main():\n    writer = AsyncFileWriter('x', disable=True)\n    for sample in all_samples():\n"
-    "        await writer.write(sample)\nasyncio.run(main())",
-    "asynchronous global": "async def main():\n    global writer\n    writer = AsyncFileWriter('x', disable=True)\n"
-    "    for sample in all_samples():\n        await writer.write(sample)\nasyncio.run(main())",
+    "asynchronous": "asyncio.run(fill_async())",
+    "asynchronous global": "writers = []\nasyncio.run(fill_async(writers))",
 }
 PROGRAM = """
 import asyncio, gc, sys
@@ -34,6 +32,12 @@ def all_samples():
 def fill(writer):
     for sample in all_samples():
         writer.write(sample)
+async def fill_async(kept=None):
+    writer = AsyncFileWriter("x", disable=True)
+    if kept is not None:
+        kept.append(writer)
+    for sample in all_samples():
+        await writer.write(sample)
 """
 
 
@@ -134,7 +138,7 @@ def test_interrupt_in_a_block_discards_the_dataset_as_any_exception(tmp_path, mo
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), FileWriter(tmp_path / "x", disable=True) as writer:
+    with pytest.raises(KeyboardInterrupt), FileWriter(tmp_path / "x", disable=True) as writer:  # noqa: PT012
         monkeypatch.setattr(writer._digest, "update", interrupted)
         writer.write({"key": "b", "x": bytes(2_000_000)})
     assert not list(tmp_path.iterdir())
@@ -144,7 +148,7 @@ def test_interrupted_close_keeps_all_samples(tmp_path, monkeypatch, capsys):
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), FileWriter(tmp_path / "x", disable=True) as writer:
+    with pytest.raises(KeyboardInterrupt), FileWriter(tmp_path / "x", disable=True) as writer:  # noqa: PT012
         writer.write({"key": "a"})
         monkeypatch.setattr(writer._destination, "sync", interrupted)
     assert "Its samples are kept (1)" in capsys.readouterr().err
