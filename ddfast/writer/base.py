@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ddfast._util.terminal import is_hidden
 from ddfast.errors import ClosedError, StorageOptionError
 from ddfast.storage import is_url
 from ddfast.writer.destination import Destination
@@ -225,7 +225,7 @@ class Progress:
 
     def __init__(self, name: str, options: dict[str, Any]) -> None:
         self._silent = options.get("disable", False)
-        self._printer = None if self._silent or _is_hidden(options) else _make_printer(name, options)
+        self._printer = None if is_hidden(**options) else _make_printer(name, options)
         self._shown = 0
         self.due = 0.0
 
@@ -243,12 +243,6 @@ class Progress:
             self._printer.close()
         if finished and not self._silent:
             print(f"{written} samples written")
-
-
-def _is_hidden(options: dict[str, Any]) -> bool:
-    """Whether the progress is for terminals only, and there is none."""
-    stream = options.get("file") or sys.stderr
-    return options.get("disable", False) is None and not (hasattr(stream, "isatty") and stream.isatty())
 
 
 def _make_printer(name: str, options: dict[str, Any]) -> ProgressPrinter:
