@@ -72,15 +72,16 @@ class IndexFiles:
     Parameters:
         path: the data file.
         checksums: whether a checksums file is one of them.
+        name: of the data file in the MD5 file, if it is not that of `path`.
 
     Attributes:
         suffixes: of the files.
     """
 
-    def __init__(self, path: Path, checksums: bool) -> None:
+    def __init__(self, path: Path, checksums: bool, name: str | None = None) -> None:
         self.suffixes = (*INDEX_SUFFIXES, SUFFIX_MD5, *([SUFFIX_CHECKSUMS] if checksums else []))
         self._path = path
-        self._name = path.name
+        self._name = name or path.name
         self._temporary = hidden_path(path, ".draft")
 
     def path(self, suffix: str) -> Path:

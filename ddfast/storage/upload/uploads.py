@@ -166,7 +166,8 @@ class FileUpload(Upload):
     def __init__(self, url: str, file_system: Any, path: str) -> None:
         super().__init__(url)
         self._fs, self._path = file_system, path
-        self._temporary = f"{path}.{secrets.token_hex(8)}.tmp"
+        folder, slash, _ = path.rpartition("/")
+        self._temporary = f"{folder}{slash}.{secrets.token_hex(8)}.tmp"  # no longer than other names
         with self._explaining():
             self._file = self._fs.open(self._temporary, "wb")
 
