@@ -98,6 +98,11 @@ class BaseWriter(ABC):
                 self._destination.write(chunk)
             self._unwritten.drop_first()
 
+    def _flush_destination(self) -> None:
+        """Wait until all samples taken from the buffer stay if the process is killed."""
+        with self._stopping_on_error():
+            self._destination.flush()
+
     def _index_files(self) -> Iterator[IndexFile]:
         """Complete the data file. Yields name and content of each index file, for the caller to write; then syncs."""
         self._destination.finish()

@@ -81,6 +81,22 @@ class Writer(BaseWriter):
             OSError: the file system refused. Samples written so far are kept for ``resume=True``.
         """
 
+    def flush(self) -> None:
+        """Write all samples to the draft now: if the process is killed, none of them is lost.
+
+        Without it, the last samples, up to about 16 MiB or one chunk more, are in memory. A power failure can still
+        lose what the system has not written to the disk. Under a URL, it does nothing: nothing of an upload is
+        kept.
+
+        Raises:
+            ClosedError: the writer is closed.
+            OSError: the file system refused. Samples written so far are kept for ``resume=True``.
+        """
+        if self._end is not None:
+            raise self._closed()
+        self._write_chunk(self._unwritten.take())
+        self._flush_destination()
+
     def close(self) -> None:
         """Write the remaining samples and the index, and give all files their names. Does nothing the second time.
 

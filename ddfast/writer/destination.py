@@ -66,6 +66,9 @@ class Destination(ABC):
             OSError: these or earlier samples could not be written.
         """
 
+    def flush(self) -> None:  # noqa: B027  # remote storage keeps nothing after a kill
+        """Wait until all samples are where they stay if the process is killed. Errors as those of `write`."""
+
     @abstractmethod
     def finish(self) -> None:
         """Wait until all samples are written, if that is known here. Errors as those of `write`."""

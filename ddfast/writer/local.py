@@ -186,6 +186,11 @@ class LocalDestination(Destination):
         self._journal.add_samples(chunk.keys, chunk.sizes, sums)
         self._sums.frombytes(sums.tobytes())
 
+    def flush(self) -> None:
+        """Wait until all samples are in the draft, apart from the system's own delay in writing to the disk."""
+        assert self.data is not None
+        self.data.flush()
+
     def finish(self) -> None:
         """Wait until all samples are in the draft."""
         assert self.data is not None
