@@ -20,7 +20,9 @@ class Writer(BaseWriter):
 
     Use it in a ``with`` statement. The files get their names when the block ends; until then they have temporary
     names, and an existing dataset of that name is unchanged. If the block raises, what was written is removed. If
-    the program dies or the disk is full, a writer with ``resume=True`` continues with the samples written so far.
+    the program dies or the disk is full, a writer with ``resume=True`` continues with the samples written so far, apart
+    from the last ones, which are in memory (see `flush`). A writer that is never closed keeps all of its samples, and
+    prints on standard error what to do with them.
 
     If the file exists and ``overwrite`` is false, the user is asked, and may
 
@@ -42,7 +44,8 @@ class Writer(BaseWriter):
 
     Raises:
         DatasetBusyError: another writer is writing the dataset; for a URL, ``close`` raises it.
-        ValueError: a URL with ``resume`` or ``append``.
+        ValueError: a URL with ``resume`` or ``append``; or a name that is not UTF-8 or that of an index file.
+        OSError: a name that is too long, or a link in place of a file of an unfinished dataset.
         StorageError: the storage refused; all methods that write may raise it.
     """
 
