@@ -17,6 +17,7 @@ from ddfast._native.scan import scan_run, scan_spans
 from ddfast._native.status import E_TRUNCATED
 from ddfast._native.xxh3 import checksums
 from ddfast._util.moved import warn_renamed
+from ddfast._util.paths import absolute
 from ddfast.errors import DdfastError, KernelError
 from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIX_OFFSETS, path_append
 from ddfast.format.index import legacy_load_index, load_keys
@@ -78,7 +79,7 @@ class Salvage:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = Path(absolute(path))
         self.size = self.path.stat().st_size
         self.lost: list[LostSamples] = []
         self._seen: set[str] = set()
