@@ -13,7 +13,6 @@ import aiofiles
 from ddfast.batch import Batch
 from ddfast.writer.base import BaseWriter
 from ddfast.writer.index_files import IndexFile
-from ddfast.writer.samples import PackedSamples
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -127,7 +126,8 @@ class AsyncWriter(BaseWriter):
 
     async def _start_chunk(self, flush: bool = False) -> asyncio.Task[None]:
         """Start to write a chunk, and wait for the one before it. With `flush`, it is then flushed."""
-        before, last = self._last, asyncio.create_task(self._put(self._last, self._unwritten.take(), flush))
+        self._unwritten.take()
+        before, last = self._last, asyncio.create_task(self._put(self._last, flush))
         self._last = last
         if before is not None:
             await self._wait_for_chunk(before)
@@ -140,11 +140,11 @@ class AsyncWriter(BaseWriter):
             await self._give_up()
             raise
 
-    async def _put(self, before: asyncio.Task[None] | None, chunk: PackedSamples, flush: bool) -> None:
+    async def _put(self, before: asyncio.Task[None] | None, flush: bool) -> None:
         if before is not None:
             await before
         if self._end is None:
-            await asyncio.to_thread(self._write_chunk, chunk)
+            await asyncio.to_thread(self._write_chunks)
             if flush:
                 await asyncio.to_thread(self._flush_destination)
 
@@ -161,7 +161,8 @@ class AsyncWriter(BaseWriter):
         while (found := await asyncio.to_thread(next, old, None)) is not None:
             self._samples.add_many(*found)
             if self._samples.is_full:
-                await asyncio.to_thread(self._write_chunk, self._unwritten.take())
+                self._unwritten.take()
+                await asyncio.to_thread(self._write_chunks)
         self._is_ready = True
 
     async def _prepare(self) -> None:
@@ -169,7 +170,8 @@ class AsyncWriter(BaseWriter):
         await self._open()
         if self._last is not None:
             await self._last
-        await asyncio.to_thread(self._write_chunk, self._unwritten.take())
+        self._unwritten.take()
+        await asyncio.to_thread(self._write_chunks)
         try:
             await _write_files(self._index_files())
         except OSError as error:

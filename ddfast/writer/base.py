@@ -18,7 +18,7 @@ from ddfast.writer.destination import Destination
 from ddfast.writer.digest import Digest
 from ddfast.writer.index_files import IndexFile
 from ddfast.writer.local import LocalDestination
-from ddfast.writer.samples import PackedSamples, SampleBuffer
+from ddfast.writer.samples import SampleBuffer
 from ddfast.writer.unclosed import UnwrittenSamples, keep_unclosed
 
 if TYPE_CHECKING:
@@ -90,13 +90,15 @@ class BaseWriter(ABC):
         with self._stopping_on_error():
             self._destination.begin(self._samples, self._digest)
 
-    def _write_chunk(self, chunk: PackedSamples) -> None:
-        """Write samples taken from the buffer. May wait."""
-        with self._stopping_on_error():  # it is unknown how much of the chunk is in the file
-            if chunk.keys:
+    def _write_chunks(self) -> None:
+        """Write all samples taken from the buffer, in order. May wait."""
+        with self._stopping_on_error(), self._unwritten.lock:
+            chunks = self._unwritten.chunks
+            while chunks:
+                chunk = chunks[0][1]
                 self._digest.update(chunk.buffers)
                 self._destination.write(chunk)
-            self._unwritten.drop_first()
+                chunks.popleft()
 
     def _flush_destination(self) -> None:
         """Wait until all samples taken from the buffer stay if the process is killed."""
@@ -120,18 +122,17 @@ class BaseWriter(ABC):
         """Stop without a dataset: remove what was written; or with ``resume``, write all samples to the draft."""
         if self._end is not None:
             return
-        if self._resume and self._destination.is_open:
-            with contextlib.suppress(OSError):
-                self._write_chunk(self._unwritten.take())
-                self._destination.finish()
-        if self._end is None:
-            self._stop("its dataset was discarded")
-            self._cleanup.detach()
-            if self._resume:
-                self._destination.keep()
-            else:
-                self._destination.remove()
-            self._progress.close(self.written, finished=False)
+        self._end = "its dataset was discarded"
+        self._samples.native.is_closed = True
+        self._cleanup.detach()
+        if self._resume:
+            with self._unwritten.lock:
+                self._destination.keep_unclosed(self._unwritten.behind)
+            self._digest.close()
+        else:
+            self._stop(self._end)
+            self._destination.remove()
+        self._progress.close(self.written, finished=False)
 
     def _keep_unclosed(self) -> None:
         """Stop after an interrupt: write all samples to the draft, and say so."""

@@ -97,7 +97,8 @@ class Writer(BaseWriter):
         """
         if self._end is not None:
             raise self._closed()
-        self._write_chunk(self._unwritten.take())
+        self._unwritten.take()
+        self._write_chunks()
         self._flush_destination()
 
     def close(self) -> None:
@@ -108,7 +109,8 @@ class Writer(BaseWriter):
                 complete, and the message says that they cannot be renamed.
         """
         if self._end is None:
-            self._write_chunk(self._unwritten.take())
+            self._unwritten.take()
+            self._write_chunks()
             with self._stopping_on_error():
                 for file in self._index_files():
                     file.write()
@@ -141,7 +143,8 @@ class Writer(BaseWriter):
 
     def _advance(self) -> None:
         if self._samples.is_full:
-            self._write_chunk(self._unwritten.take())
+            self._unwritten.take()
+            self._write_chunks()
         self._show_progress()
 
 

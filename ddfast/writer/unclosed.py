@@ -19,26 +19,27 @@ class UnwrittenSamples:
 
     Parameters:
         samples: of the writer.
+
+    Attributes:
+        chunks: index of the first sample of each chunk, and the chunk.
+        lock: held by the thread that writes chunks.
     """
 
     def __init__(self, samples: SampleBuffer) -> None:
         self._samples = samples
-        self._chunks: deque[tuple[int, PackedSamples]] = deque()
+        self.chunks: deque[tuple[int, PackedSamples]] = deque()
+        self.lock = threading.Lock()
 
-    def take(self) -> PackedSamples:
+    def take(self) -> None:
         """Take all samples from the buffer."""
         chunk = self._samples.take()
-        self._chunks.append((len(self._samples) - len(chunk.keys), chunk))
-        return chunk
-
-    def drop_first(self) -> None:
-        """Forget the first chunk, which is being written."""
-        self._chunks.popleft()
+        if chunk.keys:
+            self.chunks.append((len(self._samples) - len(chunk.keys), chunk))
 
     def behind(self, count: int) -> list[PackedSamples]:
-        """All chunks that are not among the first `count` samples of the writer."""
+        """All chunks that are not among the first `count` samples of the writer, and what is in the buffer."""
         self.take()
-        return [chunk for first, chunk in self._chunks if first >= count and chunk.keys]
+        return [chunk for first, chunk in self.chunks if first >= count]
 
 
 def keep_unclosed(destination: Destination, unwritten: UnwrittenSamples) -> None:

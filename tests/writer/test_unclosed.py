@@ -1,5 +1,6 @@
 """A writer that is never closed keeps its samples, and says so."""
 
+import asyncio
 import gc
 import threading
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddfast import FileWriter, MsgpackReader
+from ddfast import AsyncFileWriter, FileWriter, MsgpackReader
 from ddfast.writer import samples
 
 ENDS = {
@@ -123,20 +124,26 @@ def test_writer_may_be_collected_in_its_own_thread(tmp_path, capsys):
         assert writer.written == 1
 
 
+def interrupt_after(monkeypatch, target, name, call):
+    """The next call of a method is interrupted, after it has done its work if `call` is true."""
+    original = getattr(target, name)
+
+    def interrupted(*args):
+        monkeypatch.setattr(target, name, original)
+        if call:
+            original(*args)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(target, name, interrupted)
+
+
 @pytest.mark.parametrize("where", ["digest", "queue"])
 def test_interrupted_write_keeps_all_samples(tmp_path, monkeypatch, capsys, where):
     """The interrupt comes while a full queue is waited for, before or after the samples are in it."""
     writer = FileWriter(tmp_path / "x", disable=True)
     target, name = (writer._digest, "update") if where == "digest" else (writer._destination.data, "write")
-    original = getattr(target, name)
-
-    def interrupted(*args):
-        if where == "queue":
-            original(*args)
-        raise KeyboardInterrupt
-
     writer.write({"key": "a", "x": bytes(2_000_000)})
-    monkeypatch.setattr(target, name, interrupted)
+    interrupt_after(monkeypatch, target, name, call=where == "queue")
     with pytest.raises(KeyboardInterrupt):
         writer.write({"key": "b", "x": bytes(2_000_000)})
     monkeypatch.undo()
@@ -146,6 +153,45 @@ def test_interrupted_write_keeps_all_samples(tmp_path, monkeypatch, capsys, wher
         assert "b" in writer
     with MsgpackReader(tmp_path / "x") as reader:
         assert [sample["key"] for sample in reader] == ["a", "b"]
+
+
+@pytest.mark.parametrize("where", ["digest", "queue"])
+def test_interrupted_block_of_a_resuming_writer_keeps_each_sample_once(tmp_path, monkeypatch, where):
+    with pytest.raises(KeyboardInterrupt), FileWriter(tmp_path / "x", resume=True, disable=True) as writer:  # noqa: PT012
+        writer.write({"key": "a", "x": bytes(2_000_000)})
+        target, name = (
+            (writer._digest, "update") if where == "digest" else (writer._destination.data, "write")
+        )
+        interrupt_after(monkeypatch, target, name, call=where == "queue")
+        writer.write({"key": "b", "x": bytes(2_000_000)})
+    monkeypatch.undo()
+    with FileWriter(tmp_path / "x", resume=True, disable=True) as writer:
+        assert writer.written == 2
+    with MsgpackReader(tmp_path / "x") as reader:
+        assert [sample["key"] for sample in reader] == ["a", "b"]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 30])
+def test_cancelled_tasks_leave_no_gap(tmp_path, monkeypatch, capsys, arun, count):
+    """The event loop ends, and cancels the task that writes a chunk before it has begun."""
+    monkeypatch.setattr(samples, "CHUNK_BYTES", 10)
+
+    async def main():
+        writer = AsyncFileWriter(tmp_path / "x", disable=True)
+        tasks = [asyncio.create_task(writer.write({"key": f"{i:02}", "x": bytes(100)})) for i in range(count)]
+        while writer.written < count:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+    arun(main())
+    gc.collect()
+    assert f"Its samples are kept ({count})" in capsys.readouterr().err
+    with FileWriter(tmp_path / "x", resume=True, disable=True) as writer:
+        assert writer.written == count
+    with MsgpackReader(tmp_path / "x") as reader:
+        assert list(reader.keys()) == [f"{i:02}" for i in range(count)]
 
 
 def test_interrupt_in_a_block_discards_the_dataset_as_any_exception(tmp_path, monkeypatch):
