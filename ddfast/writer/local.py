@@ -16,7 +16,7 @@ from ddfast._util.caller import level_of_caller
 from ddfast.dataset.local import LocalDataset
 from ddfast.errors import DdfastError, ResumeError
 from ddfast.format.drafts import make_writable, not_regular, open_regular, status_of
-from ddfast.format.files import SUFFIX_CHECKSUMS, draft_path
+from ddfast.format.files import SUFFIX_CHECKSUMS, draft_path, real_path
 from ddfast.format.journal import JournalState
 from ddfast.format.publication import model_of, open_journal, publication_of, sync
 from ddfast.tools import make_printer
@@ -86,7 +86,8 @@ class LocalDestination(Destination):
             self._earlier = self._journal.read()
             return True
         if not overwrite and not self._append and self.path.exists():
-            ask_to_overwrite(self.name, self.path)
+            leads_to = f", a link to {real_path(self.path)}," if self.path.is_symlink() else ""
+            ask_to_overwrite(f"{self.name}{leads_to}", self.path)
         if left:
             warnings.warn(
                 f"{self.path}: the draft of a writer that was stopped is removed ({left:,} bytes). "

@@ -106,6 +106,16 @@ def test_link_to_a_data_file_is_followed(path, tmp_path):
     assert (tmp_path / "disk" / "data").read_bytes() == path.read_bytes() != b""
 
 
+def test_question_whether_to_overwrite_says_where_a_link_leads(path, tmp_path, monkeypatch, capsys):
+    target = tmp_path / "target"
+    target.touch()
+    path.symlink_to(target)
+    answer(monkeypatch, "no")
+    with pytest.raises(FileExistsError):
+        FileWriter(path)
+    assert f"x.msgpack, a link to {target}, exists, overwrite?" in capsys.readouterr().out
+
+
 def test_link_to_another_dataset_is_refused(path, tmp_path):
     write(tmp_path / "other.msgpack", some_samples(3), "ddfast")
     path.symlink_to(tmp_path / "other.msgpack")
