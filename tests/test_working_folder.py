@@ -13,7 +13,7 @@ from ddfast.errors import CorruptSampleError
 from ddfast.policy import Quarantine
 from ddfast.reader import DirectoryReader, ListReader, ShardedReader, ZipFileReader
 from ddfast.recovery import Salvage, find_unfinished
-from ddfast.storage import open_storage, open_upload
+from ddfast.storage import CachedStorage, open_storage, open_upload
 from ddfast.tools.msgpack import packb
 
 KEYS = ["a", "b", "c"]
@@ -192,3 +192,11 @@ def test_cache_stays_where_it_was(home, tmp_path, monkeypatch):
     reader = MsgpackReader("x", cache="cache")
     monkeypatch.chdir(tmp_path / "away")
     assert pickle.loads(pickle.dumps(reader))._options.cache == str(home / "cache")
+
+
+def test_cache_of_a_storage_stays_where_it_was(home, tmp_path, monkeypatch):
+    with CachedStorage(open_storage("x"), "cache", 1 << 30) as storage:
+        monkeypatch.chdir(tmp_path / "away")
+        with pickle.loads(pickle.dumps(storage)) as other:
+            assert other.directory == str(home / "cache")
+    assert not list((tmp_path / "away").iterdir())

@@ -60,7 +60,7 @@ def set_access(file: int, model: os.stat_result, more: int = 0) -> None:
     status = os.fstat(file)
     if (status.st_uid, status.st_gid) != (model.st_uid, model.st_gid) and not _give(file, model):
         mode &= ~stat.S_IRWXG  # its group is another one, which may have had no access to the file
-    with contextlib.suppress(PermissionError):  # of file systems without modes
+    with contextlib.suppress(OSError):  # of file systems without modes; elsewhere the file stays private
         os.fchmod(file, mode)
 
 

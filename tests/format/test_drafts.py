@@ -1,5 +1,6 @@
 """Unfinished files follow no links, and are as private as what they replace."""
 
+import errno
 import os
 import stat
 
@@ -60,6 +61,16 @@ def test_file_gets_the_mode_of_another_one_under_any_umask(tmp_path_factory, mod
     assert mode_of(folder / "x") == mode | 0o400
     make_writable(folder / "x")
     assert mode_of(folder / "x") == mode | 0o600
+
+
+def test_file_system_without_modes_is_written_to(tmp_path, monkeypatch):
+    def refuse(*args):
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    (tmp_path / "model").touch()
+    monkeypatch.setattr(os, "fchmod", refuse)
+    os.close(create(tmp_path / "x", status_of(tmp_path / "model")))
+    assert mode_of(tmp_path / "x") == 0o600
 
 
 def test_group_that_cannot_be_set_gets_no_access(tmp_path, monkeypatch):
