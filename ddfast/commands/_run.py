@@ -7,9 +7,10 @@ import os
 import sys
 from collections.abc import Callable
 from types import ModuleType
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from ddfast.errors import DdfastError
+from ddfast.storage.urls import Secrets
 
 FAILED = 1
 INTERRUPTED = 130  # the status that shells report after Ctrl-C
@@ -18,9 +19,17 @@ INTERRUPTED = 130  # the status that shells report after Ctrl-C
 CONTROLS = {code: f"\\x{code:02x}" for code in [*range(32), *range(127, 160)] if chr(code) not in "\n\t"}
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors do not quote the secrets of arguments."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the message, and exit."""
+        super().error(Secrets().hide(message))
+
+
 def make_parser(command: ModuleType, prog: str) -> argparse.ArgumentParser:
     """A parser whose help is the docstring of ``command``."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=prog,
         description=command.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -53,5 +62,5 @@ def guarded(prog: str, work: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (DdfastError, OSError, ValueError) as error:
-        say(f"{prog}: {error}", sys.stderr)
+        say(f"{prog}: {Secrets().hide(str(error))}", sys.stderr)
         return FAILED

@@ -73,7 +73,9 @@ class ShardedReader(Reader):
         members = list_shards(shards, options.remote)  # type: ignore[arg-type]
         for member in members:
             if not isinstance(member, str | os.PathLike | Reader):
-                raise ValueError(f"a shard must be the path of a msgpack file or a Reader, not {member!r}")
+                raise ValueError(
+                    f"a shard must be the path of a msgpack file or a Reader, not of type {type(member).__name__}"
+                )
         self._inner: FileShards | ReaderShards = _open_shards(shards, members, options)
         self._inner._policy = self._policy
 
