@@ -5,12 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from types import ModuleType
-from typing import NoReturn, TextIO
+from typing import NoReturn, TextIO, TypeVar
 
 from ddfast.errors import DdfastError
 from ddfast.storage.urls import Secrets
+
+Thing = TypeVar("Thing")
+Result = TypeVar("Result")
+
+EXPECTED = (DdfastError, OSError, ValueError)  # errors of the data or the system
 
 FAILED = 1
 INTERRUPTED = 130  # the status that shells report after Ctrl-C
@@ -35,6 +41,7 @@ def make_parser(command: ModuleType, prog: str) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_arguments(parser)
+    parser.set_defaults(prog=prog)
     return parser
 
 
@@ -61,6 +68,49 @@ def guarded(prog: str, work: Callable[[], int]) -> int:
         # The reader of the output has ended, as `head` does. The flush at exit must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (DdfastError, OSError, ValueError) as error:
-        say(f"{prog}: {Secrets().hide(str(error))}", sys.stderr)
+    except EXPECTED as error:
+        tell(prog, error)
         return FAILED
+
+
+def tell(prog: str, error: Exception) -> None:
+    """Print an error in one line on standard error."""
+    say(f"{prog}: {Secrets().hide(str(error))}", sys.stderr)
+
+
+class Several:
+    """The datasets of a command that takes several: an error of one of them does not keep it from the others.
+
+    Parameters:
+        prog: name of the command in messages.
+
+    Attributes:
+        failed: number of errors so far.
+    """
+
+    def __init__(self, prog: str) -> None:
+        self.prog = prog
+        self.failed = 0
+
+    def each(self, things: Iterable[Thing], work: Callable[[Thing], Result]) -> Iterator[Result]:
+        """The results of a function for each of some things. Errors of the data or the system are printed and counted."""
+        for thing in things:
+            try:
+                result = work(thing)
+            except BrokenPipeError:
+                raise
+            except EXPECTED as error:
+                self.failed += 1
+                tell(self.prog, error)
+            else:
+                yield result
+
+    def expand(self, names: Iterable[str], expand: Callable[[list[str]], Iterable[Thing]]) -> list[Thing]:
+        """The datasets that names and patterns stand for, in order and without duplicates."""
+        groups = self.each(names, lambda name: expand([name]))
+        return list(dict.fromkeys(chain.from_iterable(groups)))
+
+    @property
+    def status(self) -> int:
+        """The exit code."""
+        return FAILED if self.failed else 0

@@ -148,12 +148,17 @@ def main(args: argparse.Namespace) -> int:
         if args.checksums
         else (REPLACED, "an index", index)
     )
-    for path in datasets(args.files):
+
+    def build(path: Path) -> str:
         exists = any(path_append(path, suffix).exists() for suffix in replaced)
         if exists and not args.no_confirm:
             confirm_overwrite(f"{path.name} has {what}, overwrite?")
-        print(f"{path.name}: {work(path):,} samples {'hashed' if args.checksums else 'indexed'}")
-    return 0
+        return f"{path.name}: {work(path):,} samples {'hashed' if args.checksums else 'indexed'}"
+
+    several = _run.Several(args.prog)
+    for line in several.each(several.expand(args.files, datasets), build):
+        _run.say(line)
+    return several.status
 
 
 def entry() -> None:
