@@ -92,8 +92,8 @@ class Several:
         self.prog = prog
         self.failed = 0
 
-    def each(self, things: Iterable[Thing], work: Callable[[Thing], Result]) -> Iterator[Result]:
-        """The results of a function for each of some things. Errors of the data or the system are printed and counted."""
+    def each(self, work: Callable[[Thing], Result], things: Iterable[Thing]) -> Iterator[Result]:
+        """The same as `map`, but errors of the data or the system are printed and counted."""
         for thing in things:
             try:
                 result = work(thing)
@@ -107,7 +107,7 @@ class Several:
 
     def expand(self, names: Iterable[str], expand: Callable[[list[str]], Iterable[Thing]]) -> list[Thing]:
         """The datasets that names and patterns stand for, in order and without duplicates."""
-        groups = self.each(names, lambda name: expand([name]))
+        groups = self.each(lambda name: expand([name]), names)
         return list(dict.fromkeys(chain.from_iterable(groups)))
 
     @property

@@ -156,7 +156,7 @@ def main(args: argparse.Namespace) -> int:
         return f"{path.name}: {work(path):,} samples {'hashed' if args.checksums else 'indexed'}"
 
     several = _run.Several(args.prog)
-    for line in several.each(several.expand(args.files, datasets), build):
+    for line in several.each(build, several.expand(args.files, datasets)):
         _run.say(line)
     return several.status
 

@@ -102,7 +102,7 @@ def main(args: argparse.Namespace) -> int:
     options = storage_options(args)
     several = _run.Several(args.prog)
     paths = several.expand(args.files, partial(sources, storage_options=options))
-    for check in several.each(paths, lambda path: verify(path, args.quick, options)):
+    for check in several.each(lambda path: verify(path, args.quick, options), paths):
         checks.append(check)
         if not args.json:
             _run.say(report(check))

@@ -108,7 +108,7 @@ def remove_dataset(path: StrPath) -> list[Path]:
     return files
 
 
-def dataset_files(path: Path) -> list[Path]:
+def dataset_files(path: StrPath) -> list[Path]:
     """The existing files of a dataset, the data file first; also those that are links to nowhere."""
     return [file for suffix in ("", *SUFFIXES) if os.path.lexists(file := path_append(path, suffix))]
 
