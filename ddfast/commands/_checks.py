@@ -31,6 +31,7 @@ from ddfast.index import (
 )
 from ddfast.scan import Damage, Run, check_samples, find_samples
 from ddfast.tools import hash_md5hex, hash_string, path_append
+from ddfast.tools.messages import brief
 from ddfast.writer.digest import Digest
 
 # Findings of one kind that are listed; further ones are counted.
@@ -67,7 +68,7 @@ class Finding:
     def __str__(self) -> str:
         where = []
         if self.sample is not None:
-            where.append(f"sample {self.sample}" + ("" if self.key is None else f" ({self.key!r})"))
+            where.append(f"sample {self.sample}" + ("" if self.key is None else f" ({brief(self.key)})"))
         if self.position is not None:
             where.append(f"byte {self.position:,}")
         return f"{self.file}: {''.join(f'{place}: ' for place in where)}{self.problem}. {self.remedy}"
@@ -338,7 +339,7 @@ class Check:
             if key is not None and key != name:
                 self.add(
                     self.file(SUFFIX_KEYS),
-                    f"the sample has the key {key!r}",
+                    f"the sample has the key {brief(key)}",
                     REBUILD,
                     "samples with another key",
                     sample=run.first + at,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +12,8 @@ from types import ModuleType
 from typing import NoReturn, TextIO, TypeVar
 
 from ddfast.errors import DdfastError
-from ddfast.storage.urls import Secrets
+from ddfast.storage.urls import Secrets, shown
+from ddfast.tools.messages import shortened
 
 Thing = TypeVar("Thing")
 Result = TypeVar("Result")
@@ -19,6 +21,7 @@ Result = TypeVar("Result")
 EXPECTED = (DdfastError, OSError, ValueError)  # errors of the data or the system
 
 FAILED = 1
+LONGEST_ERROR = 4000  # characters
 INTERRUPTED = 130  # the status that shells report after Ctrl-C
 
 # Control characters of terminals, except new lines and tabs, and their escapes.
@@ -57,6 +60,8 @@ def run(command: ModuleType, prog: str, argv: list[str] | None = None) -> int:
 
 def guarded(prog: str, work: Callable[[], int]) -> int:
     """Run ``work``. Returns its exit code, 1 after an error of the data or the system, or 130 after Ctrl-C."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # of a terminal that cannot show all characters
     try:
         try:
             return work()
@@ -73,9 +78,18 @@ def guarded(prog: str, work: Callable[[], int]) -> int:
         return FAILED
 
 
-def tell(prog: str, error: Exception) -> None:
-    """Print an error in one line on standard error."""
-    say(f"{prog}: {Secrets().hide(str(error))}", sys.stderr)
+def tell(prog: str, error: Exception, name: str = "") -> None:
+    """Print an error in one line on standard error, with the name of a dataset unless the error has it."""
+    text = Secrets().hide(str(error))
+    where = f"{name}: " if name not in text else ""
+    say(f"{prog}: {where}{shortened(text, LONGEST_ERROR)}", sys.stderr)
+
+
+def name_of(thing: object) -> str:
+    """The name of a dataset in messages; empty for what is no path or URL."""
+    if isinstance(thing, str):
+        return shown(thing)
+    return str(thing) if isinstance(thing, os.PathLike) else ""
 
 
 class Several:
@@ -101,7 +115,7 @@ class Several:
                 raise
             except EXPECTED as error:
                 self.failed += 1
-                tell(self.prog, error)
+                tell(self.prog, error, name_of(thing))
             else:
                 yield result
 

@@ -19,6 +19,7 @@ from ddfast._native.samples import Samples
 from ddfast._native.shards import Shards
 from ddfast._native.status import E_CANCELLED, E_CHANGED, E_CHECKSUM, E_EOF, E_FIELDS, E_INDEX, E_SPAN
 from ddfast._native.xxh3 import ChecksumTable
+from ddfast._util.brief import brief
 from ddfast._util.caller import level_of_caller
 from ddfast._util.once import Once, lazy
 from ddfast.dataset.base import BaseDataset, ReadFailure, Verify, check_verify
@@ -384,6 +385,6 @@ class LocalDataset(BaseDataset):
             return str(self.path)
         of_all = "" if self._first is None else f", {self._first + index} of all shards"
         try:
-            return f"{self.path}: sample {index}{of_all} ({self.keys[index]!r})"
+            return f"{self.path}: sample {index}{of_all} ({brief(self.keys[index])})"
         except (DdfastError, OSError):
             return f"{self.path}: sample {index}{of_all}"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
+from ddfast._util.brief import brief
 from ddfast._util.signatures import OptionsSignature
 from ddfast.batch import Batch
 from ddfast.dataset.base import BaseDataset, Verify
@@ -312,7 +313,7 @@ class ReaderShards(Reader):
             reader = self._reader(i)
             if key in reader:
                 return self._first(i) + reader.find_index(key)
-        raise SampleKeyError(f"none of {self.name} has a sample with key {key!r}")
+        raise SampleKeyError(f"none of {self.name} has a sample with key {brief(key)}")
 
     def __contains__(self, key: object) -> bool:
         return any(key in self._reader(i) for i in range(len(self._members)))

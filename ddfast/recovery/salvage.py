@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ddfast._native.scan import scan_run, scan_spans
 from ddfast._native.status import E_TRUNCATED
 from ddfast._native.xxh3 import checksums
+from ddfast._util.brief import brief
 from ddfast._util.moved import warn_renamed
 from ddfast.errors import DdfastError, KernelError
 from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIX_OFFSETS, path_append
@@ -55,7 +56,7 @@ class LostSamples:
 
     def __str__(self) -> str:
         name = "" if self.index is None else f"sample {self.index}: "
-        name = name if self.key is None else f"sample {self.index} ({self.key!r}): "
+        name = name if self.key is None else f"sample {self.index} ({brief(self.key)}): "
         return f"{name}bytes {self.start:,} to {self.stop:,}: {self.reason}"
 
     def to_dict(self) -> dict[str, Any]:
