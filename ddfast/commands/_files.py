@@ -31,6 +31,19 @@ def datasets(names: Iterable[str]) -> list[Path]:
     return list(found)
 
 
+def without_index_files(names: Iterable[str]) -> list[str]:
+    """Names without those of index files whose data file is one of the names, as a shell expands ``train*``."""
+    names = list(names)
+    given = set(names)
+    return [
+        name
+        for name in names
+        if not any(
+            name.removesuffix(suffix) in given for suffix in (*SUFFIXES, SUFFIX_MD5) if name.endswith(suffix)
+        )
+    ]
+
+
 def sources(names: Iterable[str], storage_options: Mapping[str, Any]) -> list[Path | str]:
     """The same as `datasets`, but names may also be URLs, which are returned as text.
 

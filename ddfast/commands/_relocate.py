@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ddfast.commands import _run
-from ddfast.commands._files import confirm_overwrite, datasets
+from ddfast.commands._files import confirm_overwrite, datasets, without_index_files
 from ddfast.storage import is_url
 from ddfast.storage.urls import shown
 
@@ -61,8 +61,9 @@ def target_of(source: Path, target: str, single: bool) -> Path:
 def relocate(args: argparse.Namespace, work: Work) -> int:
     """Copy or move datasets. Returns the exit code."""
     several = _run.Several(args.prog)
-    sources = several.expand(args.files, local_datasets)
-    single = len(args.files) == 1 and len(sources) <= 1
+    names = without_index_files(args.files)
+    sources = several.expand(names, local_datasets)
+    single = len(names) == 1 and len(sources) <= 1
     taken: dict[Path, Path] = {}
 
     def one(source: Path) -> str:

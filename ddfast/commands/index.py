@@ -24,7 +24,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddfast.commands import _run
-from ddfast.commands._files import SUFFIX_MD5, byte_bar, confirm_overwrite, datasets, listed_digests
+from ddfast.commands._files import (
+    SUFFIX_MD5,
+    byte_bar,
+    confirm_overwrite,
+    datasets,
+    listed_digests,
+    without_index_files,
+)
 from ddfast.errors import CorruptSampleError, IndexFileError
 from ddfast.index import (
     SUFFIX_CHECKSUMS,
@@ -156,7 +163,7 @@ def main(args: argparse.Namespace) -> int:
         return f"{path.name}: {work(path):,} samples {'hashed' if args.checksums else 'indexed'}"
 
     several = _run.Several(args.prog)
-    for line in several.each(build, several.expand(args.files, datasets)):
+    for line in several.each(build, several.expand(without_index_files(args.files), datasets)):
         _run.say(line)
     return several.status
 

@@ -21,7 +21,7 @@ from itertools import islice
 from typing import Any
 
 from ddfast.commands import _run
-from ddfast.commands._files import sources
+from ddfast.commands._files import sources, without_index_files
 from ddfast.commands._options import positive
 from ddfast.commands._places import add_storage_arguments, placed, storage_options
 from ddfast.commands._survey import Each, Kind, Shard, Survey, survey
@@ -144,7 +144,7 @@ def main(args: argparse.Namespace) -> int:
     """Print a description. Returns the exit code."""
     options = storage_options(args)
     several = _run.Several(args.prog)
-    paths = several.expand(args.files, partial(sources, storage_options=options))
+    paths = several.expand(without_index_files(args.files), partial(sources, storage_options=options))
     found = info(paths, args.samples, options, several.each)
     if found.shards:
         _run.say(json.dumps(found.to_dict(), indent=2) if args.json else report(found))

@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 
 from ddfast.commands import _run
+from ddfast.commands._files import without_index_files
 from ddfast.commands._relocate import local_datasets
 from ddfast.errors import DatasetNotFoundError
 from ddfast.writer import dataset_files, remove_dataset
@@ -46,11 +47,10 @@ def main(args: argparse.Namespace) -> int:
     several = _run.Several(args.prog)
 
     def one(path: Path) -> str:
-        if args.dry_run:
-            return "\n".join(map(str, dataset_files(path)))
-        return f"{path}: {len(remove_dataset(path))} files removed"
+        files = remove_dataset(path, args.dry_run)
+        return "\n".join(map(str, files)) if args.dry_run else f"{path}: {len(files)} files removed"
 
-    for line in several.each(one, several.expand(args.files, existing)):
+    for line in several.each(one, several.expand(without_index_files(args.files), existing)):
         _run.say(line)
     return several.status
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from ddfast.commands import _run
 from ddfast.commands._checks import SHOWN, Check
-from ddfast.commands._files import sources
+from ddfast.commands._files import sources, without_index_files
 from ddfast.commands._places import add_storage_arguments, placed, storage_options
 
 
@@ -101,7 +101,7 @@ def main(args: argparse.Namespace) -> int:
     checks = []
     options = storage_options(args)
     several = _run.Several(args.prog)
-    paths = several.expand(args.files, partial(sources, storage_options=options))
+    paths = several.expand(without_index_files(args.files), partial(sources, storage_options=options))
     for check in several.each(lambda path: verify(path, args.quick, options), paths):
         checks.append(check)
         if not args.json:

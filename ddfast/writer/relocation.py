@@ -80,11 +80,12 @@ def move_dataset(
     return files
 
 
-def remove_dataset(path: StrPath) -> list[Path]:
+def remove_dataset(path: StrPath, dry_run: bool = False) -> list[Path]:
     """Remove all files of a dataset; of links the links. The draft of a writer that was stopped is kept.
 
     Parameters:
         path: the data file, which may be missing.
+        dry_run: remove nothing.
 
     Returns:
         The removed files.
@@ -103,8 +104,9 @@ def remove_dataset(path: StrPath) -> list[Path]:
         raise IsADirectoryError(f"{path} is a folder. Name the datasets in it")
     if files == [path] and path.suffix != ".msgpack":
         raise ValueError(f"{path} has no index files, so it may be no dataset. Remove it with `rm`")
-    with _locked(path):
-        uninterrupted(lambda: _unlink(path))
+    if not dry_run:
+        with _locked(path):
+            uninterrupted(lambda: _unlink(path))
     return files
 
 

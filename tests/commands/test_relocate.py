@@ -144,6 +144,24 @@ def test_datasets_of_the_same_name_do_not_overwrite_each_other(folder, capsys, n
     assert names(folder / "other") == files_of("part-0.msgpack")
 
 
+@pytest.mark.parametrize("call", ["cp", "mv", "rm", "verify", "info", "index -y"])
+def test_names_that_a_shell_expands_may_contain_index_files(folder, capsys, call):
+    (folder / "to").mkdir()
+    expanded = sorted(path.name for path in folder.glob("part-*"))
+    name, *options = call.split()
+    status, out, err = run(capsys, name, *options, *expanded, *(["to"] if name in ("cp", "mv") else []))
+    assert (status, err) == (0, "")
+    assert [f"part-{i}.msgpack" in out for i in range(3)] == [True] * 3
+    if name in ("mv", "rm"):
+        assert names(folder) == set()
+    assert run(capsys, name, "part-0.msgpack.keys", "to")[0] == 1
+
+
+def test_a_name_and_what_a_shell_adds_to_it_are_one_dataset(folder, capsys):
+    expanded = sorted(path.name for path in folder.glob("part-0*"))
+    assert run(capsys, "mv", *expanded, "y.msgpack")[:2] == (0, "part-0.msgpack -> y.msgpack (7 files)\n")
+
+
 def test_removing_takes_all_files(folder, capsys):
     status, out, _ = run(capsys, "rm", "part-[01].msgpack")
     assert (status, out) == (0, "part-0.msgpack: 7 files removed\npart-1.msgpack: 7 files removed\n")
@@ -155,6 +173,9 @@ def test_dry_run_lists_what_would_be_removed(folder, capsys):
     status, out, _ = run(capsys, "rm", "--dry-run", "part-[01].msgpack")
     assert status == 0
     assert set(out.splitlines()) == files_of("part-0.msgpack", "part-1.msgpack")
+    (folder / "notes.txt").touch()
+    before.add("notes.txt")
+    assert run(capsys, "rm", "--dry-run", "notes.txt")[0] == 1
     assert names(folder) == before
 
 
