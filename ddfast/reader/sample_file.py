@@ -9,12 +9,13 @@ import stat
 from ddfast.errors import EscapingPathError, ReadError, SampleFileNotFoundError
 
 
-def load_file(path: str | os.PathLike[str], key: object, root: str = "") -> bytes:
+def load_file(path: str | os.PathLike[str], key: object, folder: str = "", root: str = "") -> bytes:
     """The content of the file of a sample.
 
     Parameters:
         path: the file.
         key: of the sample, for messages.
+        folder: that relative paths start from; empty for the current one.
         root: the folder that a path which begins with it must not leave through symbolic links; empty for no limit.
 
     Raises:
@@ -22,10 +23,11 @@ def load_file(path: str | os.PathLike[str], key: object, root: str = "") -> byte
         SampleFileNotFoundError: the file does not exist.
         ReadError: it cannot be read, or is no regular file.
     """
-    path = os.fspath(path)
-    real, flags = path, os.O_NONBLOCK  # opening a pipe would wait for its writer
-    if root and path.startswith(os.path.join(root, "")):  # noqa: PTH118  # the path is this prefix and a name
-        real, flags = _real_path(path, root), flags | os.O_NOFOLLOW
+    given = os.fspath(path)
+    real = path = os.path.join(folder, given)  # noqa: PTH118  # a Path costs more
+    flags = os.O_NONBLOCK  # opening a pipe would wait for its writer
+    if root and given.startswith(os.path.join(root, "")):  # noqa: PTH118  # the path is this prefix and a name
+        real, flags = _real_path(path, os.path.join(folder, root)), flags | os.O_NOFOLLOW  # noqa: PTH118
 
     def opener(name: str, mode: int) -> int:
         return os.open(name, mode | flags)

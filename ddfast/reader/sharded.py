@@ -17,7 +17,7 @@ from ddfast._util.brief import brief
 from ddfast._util.signatures import OptionsSignature
 from ddfast.batch import Batch
 from ddfast.dataset.base import BaseDataset, Verify
-from ddfast.dataset.location import is_remote, list_shards, name_of
+from ddfast.dataset.location import absolute_file, is_remote, list_shards, name_of
 from ddfast.dataset.open import open_files
 from ddfast.errors import SampleIndexError, SampleKeyError
 from ddfast.loading.on_error import SamplePlace
@@ -77,6 +77,7 @@ class ShardedReader(Reader):
                 raise ValueError(
                     f"a shard must be the path of a msgpack file or a Reader, not of type {type(member).__name__}"
                 )
+        members = [item if isinstance(item, Reader) else absolute_file(item) for item in members]
         self._inner: FileShards | ReaderShards = _open_shards(shards, members, options)
         self._inner._policy = self._policy
 

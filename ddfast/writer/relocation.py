@@ -9,12 +9,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from ddfast._util.paths import absolute
 from ddfast.errors import DatasetNotFoundError, UnfinishedDatasetError
 from ddfast.format.files import SUFFIX_MD5, SUFFIXES, draft_path, hidden_path, path_append
 from ddfast.format.publication import finish_for_reader, model_of, open_journal, publication_of, sync
 from ddfast.tools import ProgressPrinter, make_printer
 from ddfast.writer.index_files import IndexFile, publish, release, remove_files, uninterrupted
-from ddfast.writer.local import check_name
+from ddfast.writer.names import check_path
 from ddfast.writer.source_files import SourceFile, SourceFiles
 
 StrPath = str | os.PathLike[str]
@@ -47,7 +48,7 @@ def copy_dataset(
         ValueError: both are the same dataset, or the target is a symbolic link.
         OSError: a file cannot be read or written.
     """
-    return _transfer(Path(source), check_name(target), overwrite, False, disable)
+    return _transfer(Path(absolute(source)), check_path(target), overwrite, False, disable)
 
 
 def move_dataset(
@@ -62,8 +63,8 @@ def move_dataset(
     Returns:
         The files under their new names.
     """
-    source = Path(source)
-    target = check_name(target)
+    source = Path(absolute(source))
+    target = check_path(target)
     for file in dataset_files(source):
         if file.is_symlink():
             raise ValueError(
@@ -96,7 +97,7 @@ def remove_dataset(path: StrPath, dry_run: bool = False) -> list[Path]:
         ValueError: the file has no index and another suffix than ``.msgpack``, so it may be no dataset.
         OSError: a file cannot be removed.
     """
-    path = Path(path)
+    path = Path(absolute(path))
     files = dataset_files(path)
     if not files:
         raise DatasetNotFoundError(f"{path} not found")

@@ -171,7 +171,8 @@ class FileUpload(Upload):
         super().__init__(url)
         self._fs, self._path = file_system, path
         self._secrets = Secrets(url, options)
-        self._temporary = f"{path}.{secrets.token_hex(8)}.tmp"
+        folder, slash, _ = path.rpartition("/")
+        self._temporary = f"{folder}{slash}.{secrets.token_hex(8)}.tmp"  # no longer than other names
         self._file = self._calling(lambda: self._fs.open(self._temporary, "wb"))
 
     def _calling(self, function: Callable[[], T]) -> T:
