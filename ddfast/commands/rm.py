@@ -47,7 +47,8 @@ def main(args: argparse.Namespace) -> int:
     several = _run.Several(args.prog)
 
     def one(path: Path) -> str:
-        files = remove_dataset(path, args.dry_run)
+        files = dataset_files(path)
+        remove_dataset(path, args.dry_run)
         return "\n".join(map(str, files)) if args.dry_run else f"{path}: {len(files)} files removed"
 
     for line in several.each(one, several.expand(without_index_files(args.files), existing)):

@@ -20,6 +20,7 @@ from ddfast.writer.source_files import SourceFile, SourceFiles
 
 StrPath = str | os.PathLike[str]
 
+ENDINGS = tuple(suffix.encode() for suffix in SUFFIXES)
 DIGEST_LINE = re.compile(rb"^([0-9A-Fa-f]{32}  )(.+)$", re.MULTILINE)
 
 
@@ -230,12 +231,15 @@ def _place(
 
 
 def renamed_digests(content: bytes, old: str, new: str) -> bytes:
-    """The content of an MD5 file after its dataset was renamed. Lines with other names are not changed."""
+    """The content of an MD5 file after its dataset was renamed. Lines with other names are not changed.
+
+    The first line is that of the data file, so it has the former name of a dataset that was renamed by other means.
+    """
     first = DIGEST_LINE.match(content)
-    bases = {os.fsencode(old), first[2] if first else b""} - {b""}
+    former = [first[2]] if first and not first[2].endswith(ENDINGS) else []
     names = {
-        base + suffix.encode(): os.fsencode(new) + suffix.encode()
-        for base in bases
-        for suffix in ("", *SUFFIXES)
+        base + ending: os.fsencode(new) + ending
+        for base in [*former, os.fsencode(old)]
+        for ending in (b"", *ENDINGS)
     }
     return DIGEST_LINE.sub(lambda line: line[1] + names.get(line[2], line[2]), content)
