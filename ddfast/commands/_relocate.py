@@ -73,6 +73,8 @@ def relocate(args: argparse.Namespace, work: Work) -> int:
             raise ValueError(
                 f"{source} and {other} have the same name in {args.target}. Give one of them another name"
             )
+        if target.exists() and target.samefile(source):
+            raise ValueError(f"{source} and {target} are the same file. Give another target")
         overwrite = args.no_confirm
         if target.exists() and not overwrite:
             confirm_overwrite(f"{target} exists, overwrite it?")
