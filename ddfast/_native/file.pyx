@@ -38,6 +38,9 @@ cdef class File:
     def size(self):
         return ddf_file_size(self.ptr)
 
+    def fileno(self):
+        return ddf_file_fd(self.ptr)
+
     cpdef check_unchanged(self):
         cdef ddf_err err
         check(ddf_file_check(self.ptr, &err), &err)

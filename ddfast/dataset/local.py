@@ -119,16 +119,15 @@ class LocalDataset(BaseDataset):
     def _open_whole(self) -> None:
         """Open files that all belong to one dataset, even if it is replaced at the same time."""
         begin = last_change = time.monotonic()
-        identity = self._identity()
         while True:
             failure = self._try_to_open()
-            before, identity = identity, self._identity()
-            if identity == before and failure is None:
+            is_current = self._is_current()
+            if is_current and failure is None:
                 return
             for name in ("keys", "_legacy", "samples"):  # they may belong to two datasets
                 self.__dict__.pop(name, None)
             now = time.monotonic()
-            if identity != before:
+            if not is_current:
                 last_change = now
             elif failure and (not self._lacks_offsets(failure) or now > last_change + MISSING_SECONDS):
                 raise failure
@@ -140,20 +139,27 @@ class LocalDataset(BaseDataset):
 
     def _try_to_open(self) -> DdfastError | None:
         try:
+            self.file = File(self.path)
+        except FileNotFoundError:
+            is_pattern = any(character in str(self.path) for character in "*?[")
+            hint = ". ShardedReader and AsyncReader read all files of a pattern" if is_pattern else ""
+            raise DatasetNotFoundError(f"{self.path} not found{hint}") from None
+        try:
             self._open()
         except (IndexFileError, DatasetNotFoundError, ChecksumsNotFoundError) as error:
             return error
         return None
 
-    def _identity(self) -> tuple[int, int]:
-        """Device and inode of the file that currently has this path."""
+    def _is_current(self) -> bool:
+        """Whether the open data file is the one that has this path.
+
+        A path alone does not tell: if the dataset is replaced twice, the second file can have the number of the first.
+        The number of an open file is not used again.
+        """
         try:
-            status = self.path.stat()
+            return os.path.samestat(os.fstat(self.file.fileno()), self.path.stat())
         except FileNotFoundError:
-            is_pattern = any(character in str(self.path) for character in "*?[")
-            hint = ". ShardedReader and AsyncReader read all files of a pattern" if is_pattern else ""
-            raise DatasetNotFoundError(f"{self.path} not found{hint}") from None
-        return status.st_dev, status.st_ino
+            return False
 
     def _lacks_offsets(self, error: DdfastError) -> bool:
         """Whether only the offsets or the checksums are missing, which may be temporary."""
@@ -161,12 +167,11 @@ class LocalDataset(BaseDataset):
         return missing and self._suffixed(SUFFIX_KEYS).exists()
 
     def _open(self) -> None:
-        """Open the data first and the offsets last.
+        """Open the index files of the open data file, the offsets last.
 
         A writer that replaces a dataset removes its offsets first and adds the new ones last. If there are offsets, all
         files that were opened before belong to them, or the data file has changed since.
         """
-        self.file = File(self.path)
         count = self._count_keys()
         self._hashes = self._content(SUFFIX_KEY_HASHES)
         sums = None if self._verify is None else self._content(SUFFIX_CHECKSUMS)

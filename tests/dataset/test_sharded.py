@@ -313,14 +313,14 @@ def test_an_old_index_is_read_when_shards_are_listed(tmp_path):
 def test_a_shard_that_is_replaced_while_it_is_listed_is_waited_for(paths, monkeypatch):
     """A replaced dataset lacks its offsets for a moment."""
     hidden = beside(paths[3], ".offsets").rename(paths[3].with_name("hidden"))
-    real = LocalDataset._identity
+    real = LocalDataset._is_current
 
     def appear(self):
         if hidden.exists():
             hidden.rename(beside(paths[3], ".offsets"))
         return real(self)
 
-    monkeypatch.setattr(LocalDataset, "_identity", appear)
+    monkeypatch.setattr(LocalDataset, "_is_current", appear)
     assert len(ShardedDataset(paths, "all")) == 36
 
 
