@@ -107,15 +107,16 @@ class Journal:
     Parameters:
         path: of the journal.
         create: create the journal if it does not exist.
+        mode: of a new journal, without the bits of the umask.
 
     Raises:
         DatasetBusyError: another writer has locked it.
-        OSError: it cannot be opened.
+        OSError: it cannot be opened, or is not a regular file.
     """
 
-    def __init__(self, path: Path, create: bool = True) -> None:
+    def __init__(self, path: Path, create: bool = True, mode: int = 0o666) -> None:
         self.path = path
-        self._file = open_locked(path, create)
+        self._file = open_locked(path, create, mode)
         os.lseek(self._file, 0, os.SEEK_END)
 
     def read(self) -> JournalState:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from pathlib import Path
 
 from ddfast.errors import DatasetBusyError, UnfinishedDatasetError
+from ddfast.format.drafts import not_regular, open_regular, status_of
 from ddfast.format.files import (
     SUFFIX_CHECKSUMS,
     SUFFIX_LEGACY_INDEX,
@@ -61,9 +63,13 @@ def steps(path: Path, publication: Publication) -> list[Step]:
 
 
 def rename_files(path: Path, publication: Publication) -> None:
-    """Rename all files, except those that have their final names already."""
+    """Rename all files, except those that have their final names already.
+
+    Raises:
+        OSError: a file cannot be renamed; or one of them is a link or the like, and none is renamed.
+    """
     todo = steps(path, publication)
-    done = {final for draft, final in todo if draft is not None and not draft.exists()}
+    done = {final for draft, final in todo if draft is not None and not _is_draft(draft)}
     for draft, final in todo:
         if final in done:
             continue
@@ -73,6 +79,19 @@ def rename_files(path: Path, publication: Publication) -> None:
             draft.replace(final)
     for folder in {final.parent for _, final in todo}:
         sync(folder)
+
+
+def model_of(path: Path, suffix: str = "") -> os.stat_result | None:
+    """The status of the file whose access rights a new file of a dataset gets; None if there is no such file.
+
+    That is the file that is replaced, or else the data file, or else its draft.
+
+    Parameters:
+        path: of the dataset.
+        suffix: of an index file; empty for the data file.
+    """
+    own = [path_append(path, suffix)] if suffix else []
+    return status_of(*own, real_path(path), draft_path(path))
 
 
 def finish(path: Path, journal: Journal) -> bool:
@@ -115,7 +134,9 @@ def open_journal(path: Path) -> Journal:
         DatasetBusyError: another writer is writing the dataset.
         UnfinishedDatasetError: as `finish`.
     """
-    journal = Journal(journal_path(path))
+    model = model_of(path)
+    private = 0o666 if model is None else model.st_mode & 0o666 | stat.S_IRUSR | stat.S_IWUSR
+    journal = Journal(journal_path(path), mode=private)
     try:
         finish(path, journal)
     except BaseException:
@@ -155,7 +176,7 @@ def finish_for_reader(path: Path) -> bool:
 
 def hint_of_draft(path: Path) -> str:
     """The hint in the error of a reader that has found a draft but no dataset; empty if there is no draft."""
-    if not draft_path(path).exists():
+    if status_of(draft_path(path)) is None:
         return ""
     return (
         "A writer has started it: wait until it is finished. If the writer was stopped, "
@@ -172,6 +193,19 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def _is_draft(path: Path) -> bool:
+    """Whether a file that is to be renamed exists.
+
+    Raises:
+        OSError: it is a link or the like, which a writer does not make.
+    """
+    if status_of(path) is not None:
+        return True
+    if os.path.lexists(path):
+        raise not_regular(path)
+    return False
+
+
 def _name_in_journal(path: Path) -> str:
     """The name of a dataset relative to the folder of its data file."""
     return os.path.relpath(path, real_path(path).parent)
@@ -180,7 +214,8 @@ def _name_in_journal(path: Path) -> str:
 def _may_be_complete(journal: Path) -> bool:
     """Whether a journal that cannot be locked records a complete dataset."""
     try:
-        return parse(journal.read_bytes()).publication is not None
+        with open_regular(journal) as file:
+            return parse(file.readall()).publication is not None
     except OSError:
         return False
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,6 +12,7 @@ import aiofiles
 
 from ddfast.batch import Batch
 from ddfast.writer.base import BaseWriter
+from ddfast.writer.index_files import IndexFile
 from ddfast.writer.samples import PackedSamples
 
 if TYPE_CHECKING:
@@ -194,12 +194,11 @@ class AsyncRawWriter(AsyncWriter):
         await self._write_many(keys, samples)
 
 
-async def _write_files(files: Iterator[tuple[Path, bytes | bytearray]]) -> None:
+async def _write_files(files: Iterator[IndexFile]) -> None:
     """Write small files one after the other; their contents are made in a thread."""
     while (found := await asyncio.to_thread(next, files, None)) is not None:
-        path, content = found
-        async with aiofiles.open(path, "wb") as file:
-            await file.write(content)
+        async with aiofiles.open(found.path, "wb", opener=found.create) as file:
+            await file.write(found.content)
 
 
 async def _complete(work: Coroutine[Any, Any, T]) -> T:

@@ -9,7 +9,6 @@ import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from math import inf
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -17,6 +16,7 @@ from ddfast.errors import ClosedError, StorageOptionError
 from ddfast.storage import is_url
 from ddfast.writer.destination import Destination
 from ddfast.writer.digest import Digest
+from ddfast.writer.index_files import IndexFile
 from ddfast.writer.local import LocalDestination
 from ddfast.writer.samples import PackedSamples, SampleBuffer
 
@@ -94,8 +94,8 @@ class BaseWriter(ABC):
                 self._digest.update(chunk.buffers)
                 self._destination.write(chunk)
 
-    def _index_files(self) -> Iterator[tuple[Path, bytes | bytearray]]:
-        """Complete the data file. Yields path and content of each index file, for the caller to write; then syncs."""
+    def _index_files(self) -> Iterator[IndexFile]:
+        """Complete the data file. Yields name and content of each index file, for the caller to write; then syncs."""
         self._destination.finish()
         yield from self._destination.index_files(self._samples, self._digest.hexdigest())
         self._destination.sync()

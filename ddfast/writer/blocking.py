@@ -89,8 +89,8 @@ class Writer(BaseWriter):
         if self._end is None:
             self._write_chunk(self._samples.take())
             with self._stopping_on_error():
-                for path, content in self._index_files():
-                    path.write_bytes(content)
+                for file in self._index_files():
+                    file.write()
             self._publish()
 
     def discard(self) -> None:

@@ -7,12 +7,14 @@ import errno
 import fcntl
 import mmap
 import os
+import stat
 from collections.abc import Callable, Iterable
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ddfast._native.file import is_local, start_writeback
+from ddfast.format.drafts import create, open_regular, set_access
 from ddfast.writer.digest import SerialWorker
 
 if TYPE_CHECKING:
@@ -36,15 +38,22 @@ class DataFile:
     """A file that is appended to by a thread.
 
     Parameters:
-        path: of the file.
+        path: of the file; a link is not followed.
         resume: append to an existing file; otherwise the file is created.
+        model: status of the file whose access rights the file gets, if there is one.
 
     Attributes:
         is_open: whether more bytes can be written.
+
+    Raises:
+        OSError: the file cannot be opened, or is not a regular file.
     """
 
-    def __init__(self, path: Path, resume: bool = False) -> None:
-        self._file = path.open("r+b" if resume else "x+b", 0)
+    def __init__(self, path: Path, resume: bool = False, model: os.stat_result | None = None) -> None:
+        self._model = model
+        self._file = open_regular(path, write=True) if resume else FileIO(create(path, model), "r+b")
+        if resume and model is not None:
+            set_access(self._file.fileno(), model, stat.S_IWUSR)
         self._worker = SerialWorker("ddfast-write")
         self._size = self._sent = self._file.seek(0, os.SEEK_END)
         self._direct: DirectWriter | None = None
@@ -71,7 +80,9 @@ class DataFile:
             self._worker.wait()
 
     def start_sync(self) -> None:
-        """Start to flush the file to the disk, in the thread; `wait` waits for it."""
+        """Give the file its access rights and start to flush it to the disk, in the thread; `wait` waits for it."""
+        if self._model is not None:
+            set_access(self._file.fileno(), self._model)
         self._worker.put(os.fsync, self._file.fileno())
 
     def wait(self) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Iterator
-from pathlib import Path
 
 from ddfast.errors import DdfastError, NoTerminalError
 from ddfast.tools import query_user
 from ddfast.writer.digest import Digest
+from ddfast.writer.index_files import IndexFile
 from ddfast.writer.samples import PackedSamples, SampleBuffer
 
 
@@ -69,8 +69,8 @@ class Destination(ABC):
         """Wait until all samples are written, if that is known here. Errors as those of `write`."""
 
     @abstractmethod
-    def index_files(self, samples: SampleBuffer, digest: str) -> Iterator[tuple[Path, bytes | bytearray]]:
-        """Path and content of each index file, for the caller to write.
+    def index_files(self, samples: SampleBuffer, digest: str) -> Iterator[IndexFile]:
+        """Name and content of each index file, for the caller to write.
 
         Parameters:
             samples: all samples.

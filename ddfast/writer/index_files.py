@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ddfast.format.drafts import create, set_access
 from ddfast.format.files import (
     SUFFIX_CHECKSUMS,
     SUFFIX_FILTER,
@@ -24,11 +27,42 @@ from ddfast.format.files import (
 )
 from ddfast.format.index import pack_checksums, pack_filter, pack_key_hashes, pack_keys, pack_offsets
 from ddfast.format.journal import Journal, Publication
-from ddfast.format.publication import open_journal, publication_of, rename_files, sync
+from ddfast.format.publication import model_of, open_journal, publication_of, rename_files, sync
 
 INDEX_SUFFIXES = (SUFFIX_OFFSETS, SUFFIX_KEYS, SUFFIX_KEY_HASHES, SUFFIX_FILTER)
 
 Offsets = Sequence[int] | NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexFile:
+    """An index file that is to be written under its temporary name.
+
+    Parameters:
+        path: of the file.
+        content: of the file.
+        model: status of the file whose access rights the file gets, if there is one.
+    """
+
+    path: Path
+    content: bytes | bytearray
+    model: os.stat_result | None
+
+    def create(self, path: str, flags: int) -> int:  # the arguments of an opener
+        """Create the file, for the ``opener`` of ``open``. What has its name is removed; a link is not followed."""
+        file = create(self.path, self.model)
+        if self.model is not None:
+            set_access(file, self.model)
+        return file
+
+    def write(self) -> None:
+        """Write the file.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        with open(self.path, "wb", opener=self.create) as file:  # pathlib has no opener
+            file.write(self.content)
 
 
 class IndexFiles:
@@ -44,6 +78,7 @@ class IndexFiles:
 
     def __init__(self, path: Path, checksums: bool) -> None:
         self.suffixes = (*INDEX_SUFFIXES, SUFFIX_MD5, *([SUFFIX_CHECKSUMS] if checksums else []))
+        self._path = path
         self._name = path.name
         self._temporary = hidden_path(path, ".draft")
 
@@ -63,7 +98,7 @@ class IndexFiles:
         digests: Iterable[tuple[str, str]],
         sums: ArrayLike | None = None,
         order: Sequence[str] = INDEX_SUFFIXES,
-    ) -> Iterator[tuple[Path, bytes | bytearray]]:
+    ) -> Iterator[IndexFile]:
         """Name and content of each file, for the caller to write.
 
         Parameters:
@@ -79,11 +114,15 @@ class IndexFiles:
             lines[suffix] = (
                 f"{hashlib.md5(content, usedforsecurity=False).hexdigest()}  {self._name}{suffix}\n"
             )
-            yield self.path(suffix), content
+            yield self.file(suffix, content)
         text = "".join([*(f"{digest}  {name}\n" for name, digest in digests), *map(lines.__getitem__, order)])
-        yield self.path(SUFFIX_MD5), text.encode()
+        yield self.file(SUFFIX_MD5, text.encode())
         if sums is not None:
-            yield self.path(SUFFIX_CHECKSUMS), pack_checksums(sums)
+            yield self.file(SUFFIX_CHECKSUMS, pack_checksums(sums))
+
+    def file(self, suffix: str, content: bytes | bytearray) -> IndexFile:
+        """A file with a content."""
+        return IndexFile(self.path(suffix), content, model_of(self._path, suffix))
 
     def remove(self) -> None:
         """Remove all temporary files that exist, those of earlier writers with other options, too."""
@@ -126,10 +165,10 @@ def write_index(
     journal = open_journal(path)
     index = IndexFiles(path, checksums=sums is not None)
     try:
-        for file, content in index.contents(keys, offsets, digests, sums, order):
-            file.write_bytes(content)
-        for file in index.paths:
-            sync(file)
+        for file in index.contents(keys, offsets, digests, sums, order):
+            file.write()
+        for temporary in index.paths:
+            sync(temporary)
     except BaseException:
         index.remove()
         release(path, journal)
@@ -151,9 +190,10 @@ def write_sums(path: Path, sums: NDArray[np.uint64]) -> Path:
     """
     final = path_append(path, SUFFIX_CHECKSUMS)
     journal = open_journal(path)
-    temporary = IndexFiles(path, checksums=True).path(SUFFIX_CHECKSUMS)
+    index = IndexFiles(path, checksums=True)
+    temporary = index.path(SUFFIX_CHECKSUMS)
     try:
-        temporary.write_bytes(pack_checksums(sums))
+        index.file(SUFFIX_CHECKSUMS, pack_checksums(sums)).write()
         sync(temporary)
         temporary.replace(final)
         sync(final.parent)

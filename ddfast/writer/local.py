@@ -16,14 +16,15 @@ import numpy as np
 from ddfast._util.caller import level_of_caller
 from ddfast.dataset.local import LocalDataset
 from ddfast.errors import DdfastError, ResumeError
+from ddfast.format.drafts import make_writable, not_regular, open_regular, status_of
 from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIXES, draft_path, path_append, real_path
 from ddfast.format.journal import JournalState
-from ddfast.format.publication import open_journal, publication_of, sync
+from ddfast.format.publication import model_of, open_journal, publication_of, sync
 from ddfast.tools import make_printer
 from ddfast.writer.data_file import DataFile
 from ddfast.writer.destination import Destination, ask_to_overwrite, check_size
 from ddfast.writer.digest import Digest
-from ddfast.writer.index_files import IndexFiles, publish, release, remove_files
+from ddfast.writer.index_files import IndexFile, IndexFiles, publish, release, remove_files
 from ddfast.writer.restore import intact_samples
 from ddfast.writer.samples import PackedSamples, SampleBuffer
 
@@ -77,7 +78,10 @@ class LocalDestination(Destination):
 
     def claim(self, overwrite: bool) -> bool:
         """Look for a draft, and ask whether an existing dataset may be overwritten."""
-        left = self._draft.stat().st_size if self._draft.exists() else 0
+        draft = status_of(self._draft)
+        left = 0 if draft is None else draft.st_size
+        if self._resume and draft is None and os.path.lexists(self._draft):
+            raise not_regular(self._draft)
         if left and self._resume:
             self._earlier = self._journal.read()
             return True
@@ -94,12 +98,13 @@ class LocalDestination(Destination):
     def begin(self, samples: SampleBuffer, digest: Digest) -> None:
         """Create the draft, or continue an existing one."""
         if self._earlier is None:
-            self._draft.unlink(missing_ok=True)
+            remove_files([self._draft])
             self._index.remove()
             self._journal.begin()
         else:
+            make_writable(self._draft)
             self._restore(self._earlier, samples, digest)
-        self.data = DataFile(self._draft, resume=self._earlier is not None)
+        self.data = DataFile(self._draft, self._earlier is not None, model_of(self.path))
         self._earlier = None
 
     def _restore(self, journal: JournalState, samples: SampleBuffer, digest: Digest) -> None:
@@ -107,7 +112,7 @@ class LocalDestination(Destination):
         unlisted: list[PackedSamples] = []
         bar = make_printer(
             desc=f"{self.name}: reading the draft",
-            total=self._draft.stat().st_size,
+            total=self._draft.lstat().st_size,
             unit="B",
             unit_scale=True,
             leave=False,
@@ -121,7 +126,8 @@ class LocalDestination(Destination):
                 self._sums.frombytes(chunk.checksums().tobytes())
                 digest.update(chunk.buffers)
                 bar.update(int(chunk.sizes.sum()))
-        os.truncate(self._draft, samples.size)
+        with open_regular(self._draft, write=True) as file:
+            file.truncate(samples.size)
         self._repair_journal(journal, len(samples))
         self._list_samples(unlisted, len(journal.keys))
 
@@ -185,10 +191,10 @@ class LocalDestination(Destination):
         assert self.data is not None
         self.data.finish()
 
-    def index_files(self, samples: SampleBuffer, digest: str) -> Iterator[tuple[Path, bytes | bytearray]]:
-        """Path and content of each index file. The draft is flushed to the disk meanwhile."""
+    def index_files(self, samples: SampleBuffer, digest: str) -> Iterator[IndexFile]:
+        """Name and content of each index file. The draft is flushed to the disk meanwhile."""
         assert self.data is not None
-        check_size(self.where, self._draft.stat().st_size, samples, self._sums)
+        check_size(self.where, self._draft.lstat().st_size, samples, self._sums)
         self.data.start_sync()
         sums = self._sums if SUFFIX_CHECKSUMS in self._index.suffixes else None
         yield from self._index.contents(samples.keys, samples.offsets, [(self.name, digest)], sums)
@@ -231,7 +237,7 @@ class LocalDestination(Destination):
         if isinstance(error, DdfastError):
             return error
         try:
-            written = self._draft.stat().st_size
+            written = self._draft.lstat().st_size
         except OSError:
             written = 0
         reason = (

@@ -17,7 +17,7 @@ from ddfast.storage import ObjectGroup, Stat, Upload, open_group
 from ddfast.storage.urls import shown, split_url
 from ddfast.writer.destination import Destination, ask_to_overwrite, check_size
 from ddfast.writer.digest import Digest
-from ddfast.writer.index_files import IndexFiles, uninterrupted
+from ddfast.writer.index_files import IndexFile, IndexFiles, uninterrupted
 from ddfast.writer.samples import PackedSamples, SampleBuffer
 
 E = TypeVar("E", bound=StorageError)
@@ -85,8 +85,8 @@ class RemoteDestination(Destination):
         """Accept no more samples. The last part is uploaded when the dataset is published."""
         self._is_stopped = True
 
-    def index_files(self, samples: SampleBuffer, digest: str) -> Iterator[tuple[Path, bytes | bytearray]]:
-        """Path in the temporary folder and content of each index file."""
+    def index_files(self, samples: SampleBuffer, digest: str) -> Iterator[IndexFile]:
+        """Name in the temporary folder and content of each index file."""
         assert self._upload is not None
         check_size(self.where, self._upload.size, samples, self._sums)
         self._folder = TemporaryDirectory(prefix="ddfast-")
