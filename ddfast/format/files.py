@@ -81,18 +81,14 @@ def draft_path(path: Path) -> Path:
     return hidden_path(real_path(path), ".draft")
 
 
-def open_regular(path: str | os.PathLike[str], flags: int = os.O_RDONLY) -> FileIO:
-    """Open a file without a buffer. Does not wait for the other end of a pipe.
-
-    Parameters:
-        path: the file.
-        flags: of `os.open`.
+def open_file(path: str | os.PathLike[str]) -> FileIO:
+    """Open a file of a dataset for reading, without a buffer. Does not wait for the other end of a pipe.
 
     Raises:
         ReadError: it is a pipe, a socket or a device.
         OSError: it cannot be opened.
     """
-    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode):
@@ -100,7 +96,7 @@ def open_regular(path: str | os.PathLike[str], flags: int = os.O_RDONLY) -> File
         if not stat.S_ISREG(mode):
             raise failed_to_open(path, errno.EINVAL)
         os.set_blocking(descriptor, True)
-        return FileIO(descriptor, "rb" if flags & os.O_ACCMODE == os.O_RDONLY else "r+b")
+        return FileIO(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
         raise

@@ -29,7 +29,7 @@ from ddfast.format.files import (
     SUFFIX_LEGACY_INDEX,
     SUFFIX_OFFSETS,
     damaged,
-    open_regular,
+    open_file,
     path_append_suffix,
 )
 from ddfast.format.keys import Keys
@@ -113,7 +113,7 @@ def salt_and_hashes(name: Path | str, content: bytes | memoryview) -> tuple[byte
 def load_filter(path: Path) -> BloomFilter:
     """The Bloom filter of all keys."""
     path = path_append_suffix(path, SUFFIX_FILTER)
-    with open_regular(path) as file:
+    with open_file(path) as file:
         size = file.seek(0, 2)
         file.seek(0)
         _check_filter_header(path, size, file.read(FILTER_HEADER.size))

@@ -7,7 +7,7 @@ import pytest
 from ddfast import FileWriter, MsgpackReader
 from ddfast._native.content import Content
 from ddfast.errors import DatasetChangedError, IndexFileError, ReadError
-from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIX_KEY_HASHES, SUFFIX_KEYS, SUFFIX_OFFSETS, open_regular
+from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIX_KEY_HASHES, SUFFIX_KEYS, SUFFIX_OFFSETS, open_file
 
 MANY = 30_000  # samples: their offsets are several windows
 
@@ -42,7 +42,7 @@ def test_empty_file_has_empty_content(tmp_path):
     assert bytes(Content(path)) == b""
 
 
-@pytest.mark.parametrize("open_it", [Content, open_regular])
+@pytest.mark.parametrize("open_it", [Content, open_file])
 def test_pipe_is_refused_at_once_and_named(tmp_path, open_it):
     path = tmp_path / "x.offsets"
     os.mkfifo(path)
@@ -50,7 +50,7 @@ def test_pipe_is_refused_at_once_and_named(tmp_path, open_it):
         open_it(path)
 
 
-@pytest.mark.parametrize("open_it", [Content, open_regular])
+@pytest.mark.parametrize("open_it", [Content, open_file])
 def test_folder_and_missing_file_have_the_errors_of_the_system(tmp_path, open_it):
     with pytest.raises(IsADirectoryError):
         open_it(tmp_path)
