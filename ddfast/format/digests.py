@@ -11,28 +11,26 @@ from ddfast.format.files import SUFFIX_MD5, SUFFIXES, open_file, path_append
 # A line as datadings writes it. The name may begin or end with spaces, or contain any character but a newline.
 LINE = re.compile(r"([0-9a-fA-F]{32})  (.+)", re.DOTALL)
 
-REMAKE = "If the data file is intact, `ddfast index` writes the index and this file again."
+REMAKE = "Remove it and rebuild it with `ddfast index`."
 
 
-def listed_digests(path: Path) -> dict[str, str] | None:
-    """The digests in the MD5 file of a data file, by suffix: the empty one is the data file. None without MD5 file.
+def load_digests(path: Path) -> dict[str, str]:
+    """The digests in the MD5 file of a data file, by suffix: the empty one is the data file.
 
-    The names in the file do not have to be those of the dataset, which may have been renamed since, but all of them have
-    to belong to one dataset.
+    The names in the file do not have to be those of the dataset, which may have been renamed since, but all of them
+    have to belong to one dataset.
 
     Parameters:
         path: the data file.
 
     Raises:
         IndexFileError: the MD5 file is damaged.
+        FileNotFoundError: there is none.
         OSError: it cannot be read.
     """
     md5 = path_append(path, SUFFIX_MD5)
-    try:
-        with open_file(md5) as file:
-            content = file.readall()
-    except FileNotFoundError:
-        return None
+    with open_file(md5) as file:
+        content = file.readall()
     return parse_digests(content, path.name, str(md5))
 
 

@@ -15,7 +15,7 @@ from ddfast._native.scan import scan_spans
 from ddfast._native.xxh3 import checksums
 from ddfast._util.moved import warn_renamed
 from ddfast.errors import DdfastError, KernelError
-from ddfast.format.digests import listed_digests
+from ddfast.format.digests import load_digests
 from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIX_OFFSETS, open_file, path_append
 from ddfast.format.index import legacy_load_index, load_key_hashes, load_keys
 from ddfast.format.scan import AT_ONCE
@@ -117,8 +117,7 @@ class Salvage:
     def _data_is_whole(self) -> bool:
         """Whether the data file has the digest in the MD5 file."""
         try:
-            listed = listed_digests(self.path) or {}
-            return "" in listed and listed[""] == hash_md5hex(self.path)
+            return load_digests(self.path).get("") == hash_md5hex(self.path)
         except (OSError, DdfastError):
             return False
 
