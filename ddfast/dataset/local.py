@@ -21,6 +21,7 @@ from ddfast._native.status import E_CANCELLED, E_CHANGED, E_CHECKSUM, E_EOF, E_F
 from ddfast._native.xxh3 import ChecksumTable
 from ddfast._util.caller import level_of_caller
 from ddfast._util.once import Once, lazy
+from ddfast._util.paths import absolute
 from ddfast.dataset.base import BaseDataset, ReadFailure, Verify, check_verify
 from ddfast.dataset.messages import RESTORE, too_many_fields
 from ddfast.errors import (
@@ -97,7 +98,7 @@ class LocalDataset(BaseDataset):
         first: int | None = None,
         verify: Verify | None = None,
     ) -> None:
-        self.path = Path(path)
+        self.path = Path(absolute(path))
         self._verify = check_verify(verify)
         self.key_table_once: Once[KeyTable] = Once()
         self._first = first

@@ -207,8 +207,9 @@ def _is_draft(path: Path) -> bool:
 
 
 def _name_in_journal(path: Path) -> str:
-    """The name of a dataset relative to the folder of its data file."""
-    return os.path.relpath(path, real_path(path).parent)
+    """The name of a dataset relative to the folder of its data file, as text that UTF-8 can hold."""
+    name = os.path.relpath(path, real_path(path).parent)
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _may_be_complete(journal: Path) -> bool:

@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import PurePath
 from typing import Any
 
+from ddfast._util.paths import working_folder
 from ddfast.errors import EscapingPathError, ReadError, SampleFileNotFoundError
 from ddfast.loading.on_error import OnError, SamplePlace
 from ddfast.reader.file_patterns import LABEL, files, is_file, matcher
@@ -187,6 +188,7 @@ class DirectoryReader(ListReader):
         *,
         on_error: OnError = "raise",
     ) -> None:
+        self._folder = working_folder()  # of relative paths, also after `os.chdir`
         patterns = as_patterns(patterns)
         samples = collect(patterns, _sources(patterns, separator), selection(include, exclude), root_dir)
         super().__init__(samples, labels, numeric_labels, initfun, convertfun, on_error=on_error)
@@ -194,16 +196,18 @@ class DirectoryReader(ListReader):
 
     def _place(self, index: int) -> SamplePlace:
         sample = self._samples[index]
-        return os.fspath(sample["path"]), sample["key"]
+        return self._path_of(sample), sample["key"]
+
+    def _path_of(self, sample: Sample) -> str:
+        return os.path.join(self._folder, sample["path"])  # noqa: PTH118  # a Path costs more
 
     def _convert(self, sample: Sample) -> None:
-        sample["data"] = data = _load(sample)
+        sample["data"] = data = _load(sample, self._path_of(sample))
         self.bytes_read += len(data)
         super()._convert(sample)
 
 
-def _load(sample: Sample) -> bytes:
-    path = sample["path"]
+def _load(sample: Sample, path: str) -> bytes:
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # a Path costs more than the call
             return file.readall()

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from ddfast._util.signatures import OptionsSignature
 from ddfast.batch import Batch
 from ddfast.dataset.base import BaseDataset, Verify
-from ddfast.dataset.location import is_remote, list_shards, name_of
+from ddfast.dataset.location import absolute_file, is_remote, list_shards, name_of
 from ddfast.dataset.open import open_files
 from ddfast.errors import SampleIndexError, SampleKeyError
 from ddfast.loading.on_error import SamplePlace
@@ -74,6 +74,7 @@ class ShardedReader(Reader):
         for member in members:
             if not isinstance(member, str | os.PathLike | Reader):
                 raise ValueError(f"a shard must be the path of a msgpack file or a Reader, not {member!r}")
+        members = [item if isinstance(item, Reader) else absolute_file(item) for item in members]
         self._inner: FileShards | ReaderShards = _open_shards(shards, members, options)
         self._inner._policy = self._policy
 

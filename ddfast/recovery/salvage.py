@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ddfast._native.scan import scan_spans
 from ddfast._native.xxh3 import checksums
 from ddfast._util.moved import warn_renamed
+from ddfast._util.paths import absolute
 from ddfast.errors import DdfastError, KernelError
 from ddfast.format.digests import load_digests
 from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIX_OFFSETS, open_file, path_append
@@ -46,7 +47,7 @@ class Salvage:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = Path(absolute(path))
         self.lost: list[LostSamples] = []
         self._doubtful: list[LostSamples] = []  # consecutive samples that do not agree with the index
         self._seen: set[str] = set()

@@ -72,12 +72,21 @@ class DataFile:
         """
         self._worker.put(self._write, buffers, before)
 
+    def flush(self) -> None:
+        """Wait until all bytes are handed to the file system. Errors as those of `write`."""
+        self._worker.put(self._flush)
+        self._worker.wait()
+
     def finish(self) -> None:
         """Wait until all bytes are written; no more can be. Errors as those of `write`."""
         if self.is_open:
             self.is_open = False
             self._worker.put(self._finish)
             self._worker.wait()
+
+    def leave_thread(self) -> None:
+        """Wait until all bytes are written; later ones are written by the caller. Errors as those of `write`."""
+        self._worker.leave_thread()
 
     def start_sync(self) -> None:
         """Give the file its access rights and start to flush it to the disk, in the thread; `wait` waits for it."""
@@ -106,6 +115,10 @@ class DataFile:
             write_all(self._file, buffer)
             self._size += memoryview(buffer).nbytes
             self._start_writeback()
+
+    def _flush(self) -> None:
+        if self._direct is not None:
+            self._direct.flush()
 
     def _finish(self) -> None:
         if self._direct is not None:  # only the thread knows: it may have been set by the last job
@@ -163,6 +176,20 @@ class DirectWriter:
             if self._fill == BUFFER_BYTES:
                 self._write(BUFFER_BYTES)
                 self._fill = 0
+
+    def flush(self) -> None:
+        """Write the bytes in the buffer; those of an incomplete block are written again later."""
+        if not self._fill:
+            return
+        end = self._file.tell() + self._fill
+        flags = fcntl.fcntl(self._file, fcntl.F_GETFL)
+        self.finish()
+        if flags & os.O_DIRECT:
+            rest = end % ALIGNMENT
+            self._file.seek(end - rest)
+            self._fill = self._file.readinto(memoryview(self._buffer)[:rest]) or 0
+            self._file.seek(end - rest)
+            fcntl.fcntl(self._file, fcntl.F_SETFL, flags)
 
     def finish(self) -> None:
         """Write the bytes in the buffer, and end direct writes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ddfast.format.drafts import create, set_access
+from ddfast.format.drafts import create, set_access, status_of
 from ddfast.format.files import (
     SUFFIX_CHECKSUMS,
     SUFFIX_FILTER,
@@ -27,7 +28,7 @@ from ddfast.format.files import (
 )
 from ddfast.format.index import pack_checksums, pack_filter, pack_key_hashes, pack_keys, pack_offsets
 from ddfast.format.journal import Journal, Publication
-from ddfast.format.publication import model_of, open_journal, publication_of, rename_files, sync
+from ddfast.format.publication import model_of, open_journal, publication_of, rename_files, steps, sync
 
 INDEX_SUFFIXES = (SUFFIX_OFFSETS, SUFFIX_KEYS, SUFFIX_KEY_HASHES, SUFFIX_FILTER)
 
@@ -71,15 +72,16 @@ class IndexFiles:
     Parameters:
         path: the data file.
         checksums: whether a checksums file is one of them.
+        name: of the data file in the MD5 file, if it is not that of `path`.
 
     Attributes:
         suffixes: of the files.
     """
 
-    def __init__(self, path: Path, checksums: bool) -> None:
+    def __init__(self, path: Path, checksums: bool, name: str | None = None) -> None:
         self.suffixes = (*INDEX_SUFFIXES, SUFFIX_MD5, *([SUFFIX_CHECKSUMS] if checksums else []))
         self._path = path
-        self._name = path.name
+        self._name = name or path.name
         self._temporary = hidden_path(path, ".draft")
 
     def path(self, suffix: str) -> Path:
@@ -207,6 +209,7 @@ def publish(path: Path, publication: Publication, journal: Journal) -> None:
     """Rename the files of a complete dataset, and close its journal.
 
     Raises:
+        FileNotFoundError: a file is not where it was written; none is renamed.
         OSError: a file cannot be renamed; the message says how to finish.
         KeyboardInterrupt: only after all files are renamed.
     """
@@ -218,6 +221,11 @@ def publish(path: Path, publication: Publication, journal: Journal) -> None:
         else:
             journal.add("named")  # the journal also lists the samples of another writer's draft
 
+    try:
+        _require_drafts(path, publication)
+    except OSError:
+        journal.close()
+        raise
     try:
         journal.add(
             "complete", publication.suffixes, publication.data, publication.replaces, publication.name
@@ -232,6 +240,15 @@ def publish(path: Path, publication: Publication, journal: Journal) -> None:
         journal.close()
 
 
+def _require_drafts(path: Path, publication: Publication) -> None:
+    """Raise FileNotFoundError if a file that is to be renamed does not exist."""
+    for draft, _ in steps(path, publication):
+        if draft is not None and status_of(draft) is None:
+            reason = f"{draft.name} was removed, or the path was changed, while the dataset was written. "
+            reason += "Find the file under the old path, rename its folder back, and run `ddfast recover`"
+            raise FileNotFoundError(errno.ENOENT, reason, str(path))
+
+
 def release(path: Path, journal: Journal) -> None:
     """Close the journal of a dataset; remove it if there is no draft."""
     if journal.is_open and not draft_path(path).exists():
@@ -242,7 +259,12 @@ def release(path: Path, journal: Journal) -> None:
 def uninterrupted(work: Callable[[], None]) -> None:
     """Call a function that Ctrl-C does not interrupt; KeyboardInterrupt is raised when it has returned."""
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(work).result()
+        try:
+            done = thread.submit(work)
+        except RuntimeError:  # the interpreter is exiting
+            work()
+        else:
+            done.result()
 
 
 def remove_files(files: Iterable[Path]) -> None:

@@ -31,14 +31,14 @@ def test_created_file_takes_the_place_of_what_is_not_a_file(tmp_path, kind):
     os.close(create(tmp_path / "x"))
     assert stat.S_ISREG((tmp_path / "x").lstat().st_mode)
     assert victim.read_text() == "precious"
-    assert sorted(os.listdir(tmp_path)) == ["victim", "x"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["victim", "x"]
 
 
 @pytest.mark.parametrize("write", [False, True])
 @pytest.mark.parametrize("kind", ["link", "dangling link", "pipe"])
 def test_what_is_not_a_file_is_not_opened(tmp_path, kind, write):
     put(tmp_path / "x", kind)
-    with pytest.raises(OSError, match="not a regular file but a link, a pipe or the like. Remove it.*/x'"):
+    with pytest.raises(OSError, match=r"not a regular file but a link, a pipe or the like\. Remove it.*/x'"):
         open_regular(tmp_path / "x", write)
     assert status_of(tmp_path / "x") is None
 

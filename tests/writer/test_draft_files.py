@@ -26,6 +26,13 @@ def add(path, key="b", **options):
         writer.write({"key": key})
 
 
+def stop(path):
+    """Leave a draft with one sample."""
+    writer = FileWriter(path, resume=True, overwrite=True, disable=True)
+    writer.write({"key": "a"})
+    writer.__exit__(KeyboardInterrupt, None, None)
+
+
 async def add_async(path, **options):
     async with AsyncFileWriter(path, disable=True, **options) as writer:
         await writer.write({"key": "b"})
@@ -83,9 +90,7 @@ def test_nobody_else_can_read_what_is_being_written(path):
 
 
 def test_private_draft_gives_a_private_dataset(path):
-    with pytest.raises(KeyboardInterrupt), FileWriter(path, resume=True, disable=True) as writer:
-        writer.write({"key": "a"})
-        raise KeyboardInterrupt
+    stop(path)
     path.with_name(".x.draft").chmod(0o600)
     add(path, resume=True)
     assert set(modes(path).values()) == {0o600}
@@ -93,12 +98,7 @@ def test_private_draft_gives_a_private_dataset(path):
 
 def test_draft_is_continued_though_the_dataset_is_read_only(path):
     make(path, 0o444)
-    with (
-        pytest.raises(KeyboardInterrupt),
-        FileWriter(path, resume=True, overwrite=True, disable=True) as writer,
-    ):
-        writer.write({"key": "a"})
-        raise KeyboardInterrupt
+    stop(path)
     path.with_name(".x.draft").chmod(0o444)
     add(path, resume=True, overwrite=True)
     assert set(modes(path).values()) == {0o444}
@@ -133,7 +133,7 @@ def test_nothing_is_written_through_links_in_place_of_unfinished_files(tmp_path,
         with MsgpackReader(path) as reader:
             assert [sample["key"] for sample in reader] == ["b"]
     assert victim.read_text() == "precious"
-    assert sorted(os.listdir(tmp_path)) == ["dataset", "victim"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["dataset", "victim"]
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES[1:])
