@@ -12,7 +12,7 @@ from ddfast import AsyncFileWriter, AsyncReader, FileWriter, MsgpackReader, RawW
 from ddfast.errors import CorruptSampleError
 from ddfast.policy import Quarantine
 from ddfast.reader import DirectoryReader, ListReader, ShardedReader, ZipFileReader
-from ddfast.recovery import find_unfinished
+from ddfast.recovery import Salvage, find_unfinished
 from ddfast.storage import open_storage, open_upload
 from ddfast.tools.msgpack import packb
 
@@ -137,6 +137,16 @@ def test_unfinished_dataset_stays_where_it_was_opened(home, tmp_path, monkeypatc
     assert not list((tmp_path / "away").iterdir())
     if end == "forget":
         assert f"`ddfast recover {home}/new`" in capsys.readouterr().err
+
+
+def test_recovery_finds_its_files(home, tmp_path, monkeypatch):
+    writer = RawWriter("new", resume=True, disable=True)
+    writer.write("a", packb({"key": "a"}))
+    writer.__exit__(KeyboardInterrupt, None, None)
+    found, salvage = find_unfinished("new"), Salvage("x")
+    monkeypatch.chdir(tmp_path / "away")
+    assert [chunk.keys for chunk in found.chunks()] == [["a"]]
+    assert [chunk.keys for chunk in salvage.chunks()] == [KEYS]
 
 
 def test_link_in_the_path_that_changes_meanwhile_is_an_error(home, tmp_path):

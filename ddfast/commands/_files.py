@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ddfast.errors import DatasetNotFoundError, IndexFileError
+from ddfast.errors import DatasetNotFoundError
+from ddfast.index import load_digests
 from ddfast.storage import expand, is_url
 from ddfast.storage.urls import shown
-from ddfast.tools import ProgressPrinter, load_md5file, make_printer, path_append, query_user
+from ddfast.tools import ProgressPrinter, make_printer, path_append, query_user
 
 SUFFIX_MD5 = ".md5"
-REMAKE = "Remove it and rebuild it with `ddfast index`."
 SUFFIXES = (".offsets", ".keys", ".key_hashes", ".filter", ".index", ".xxh3")
 
 
@@ -85,18 +85,15 @@ def index_files(path: Path) -> list[Path]:
 
 
 def listed_digests(path: Path) -> dict[str, str] | None:
-    """The digests by file name in the MD5 file of a data file; None if it has no MD5 file.
+    """The digests in the MD5 file of a data file by suffix, as `load_digests`; None if it has no MD5 file.
 
     Raises:
         IndexFileError: the MD5 file is damaged.
     """
-    md5 = path_append(path, SUFFIX_MD5)
     try:
-        return load_md5file(md5)
+        return load_digests(path)
     except FileNotFoundError:
         return None
-    except ValueError:
-        raise IndexFileError(f"{md5} is damaged: it has lines other than 'digest  name'. {REMAKE}") from None
 
 
 def confirm_overwrite(question: str) -> None:

@@ -62,6 +62,7 @@ def index(path: str | os.PathLike[str]) -> int:
 
     Raises:
         CorruptSampleError: a sample is damaged, or the MD5 file has another digest of the data file.
+        IndexFileError: the MD5 file is damaged.
         InvalidSampleError: a sample has no key, or (`DuplicateKeyError`) the key of another sample.
     """
     path = Path(path)
@@ -131,7 +132,7 @@ def _offsets(path: Path) -> NDArray[np.uint64]:
 
 def _compare(path: Path, digest: str) -> None:
     """Refuse to replace the MD5 file of a data file that has changed."""
-    expected = (listed_digests(path) or {}).get(path.name, digest)
+    expected = (listed_digests(path) or {}).get("", digest)
     if digest != expected:
         md5 = path_append(path, SUFFIX_MD5)
         raise CorruptSampleError(

@@ -30,10 +30,14 @@ class SerialWorker:
 
     def put(self, job: Callable[..., object], *args: Any) -> None:
         """Add a job. Waits while the queue is full, and raises the error of an earlier job."""
+        if self._has_thread:
+            try:
+                self._queued.append(self._thread.submit(self._run, job, *args))
+            except RuntimeError:  # the interpreter is exiting
+                self.leave_thread()
         if not self._has_thread:
             self._run(job, *args)
             return
-        self._queued.append(self._thread.submit(self._run, job, *args))
         while len(self._queued) > MAX_QUEUED or (self._queued and self._queued[0].done()):
             self._queued.popleft().result()
 

@@ -259,7 +259,12 @@ def release(path: Path, journal: Journal) -> None:
 def uninterrupted(work: Callable[[], None]) -> None:
     """Call a function that Ctrl-C does not interrupt; KeyboardInterrupt is raised when it has returned."""
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(work).result()
+        try:
+            done = thread.submit(work)
+        except RuntimeError:  # the interpreter is exiting
+            work()
+        else:
+            done.result()
 
 
 def remove_files(files: Iterable[Path]) -> None:

@@ -208,8 +208,12 @@ class LocalDestination(Destination):
         """Flush all files and folders to the disk."""
         assert self.data is not None
         paths = [*self._index.paths, *{self._draft.parent, self.path.parent}]
-        with ThreadPoolExecutor(len(paths)) as threads:  # a file system flushes several files at once
-            list(threads.map(sync, paths))
+        try:
+            with ThreadPoolExecutor(len(paths)) as threads:  # a file system flushes several files at once
+                list(threads.map(sync, paths))
+        except RuntimeError:  # the interpreter is exiting
+            for path in paths:
+                sync(path)
         self.data.wait()
 
     def publish(self) -> None:

@@ -62,6 +62,20 @@ def test_program_that_forgets_to_close_keeps_all_samples(tmp_path, run_python, e
     assert run_python("-m", "ddfast", "recover", "x").returncode == 2
 
 
+@pytest.mark.parametrize(("count", "size"), [(10, 10), (3, 1_500_000), (90, 400_000)])
+def test_writer_may_be_closed_while_the_interpreter_exits(tmp_path, run_python, count, size):
+    end = "import atexit\nwriter = make()\natexit.register(writer.close)\nfill(writer)"
+    done = run_python("-c", PROGRAM.format(count=count, size=size) + end)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(list(tmp_path.iterdir())) == 7
+    with MsgpackReader(tmp_path / "x") as reader:
+        assert [(sample["key"], len(sample["x"])) for sample in reader] == [
+            (str(i), size) for i in range(count)
+        ]
+        assert reader.verify_data()
+        assert reader.verify_index()
+
+
 @given(sizes=st.lists(st.integers(0, 3000), max_size=40), chunk=st.integers(1, 5000))
 def test_collected_writer_keeps_all_samples(tmp_path_factory, sizes, chunk):
     path = tmp_path_factory.mktemp("unclosed") / "x"
