@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from ddfast._util.paths import absolute
-from ddfast.errors import DatasetNotFoundError, UnfinishedDatasetError
+from ddfast.errors import DatasetNotFoundError, IndexFileError, UnfinishedDatasetError
+from ddfast.format.digests import parse_digests
 from ddfast.format.files import SUFFIX_MD5, SUFFIXES, draft_path, hidden_path, path_append
 from ddfast.format.publication import finish_for_reader, model_of, open_journal, publication_of, sync
 from ddfast.tools import ProgressPrinter, make_printer
@@ -19,9 +19,6 @@ from ddfast.writer.names import check_path
 from ddfast.writer.source_files import SourceFile, SourceFiles
 
 StrPath = str | os.PathLike[str]
-
-ENDINGS = tuple(suffix.encode() for suffix in SUFFIXES)
-DIGEST_LINE = re.compile(rb"^([0-9A-Fa-f]{32}  )(.+)$", re.MULTILINE)
 
 
 def copy_dataset(
@@ -231,15 +228,11 @@ def _place(
 
 
 def renamed_digests(content: bytes, old: str, new: str) -> bytes:
-    """The content of an MD5 file after its dataset was renamed. Lines with other names are not changed.
-
-    The first line is that of the data file, so it has the former name of a dataset that was renamed by other means.
-    """
-    first = DIGEST_LINE.match(content)
-    former = [first[2]] if first and not first[2].endswith(ENDINGS) else []
-    names = {
-        base + ending: os.fsencode(new) + ending
-        for base in [*former, os.fsencode(old)]
-        for ending in (b"", *ENDINGS)
-    }
-    return DIGEST_LINE.sub(lambda line: line[1] + names.get(line[2], line[2]), content)
+    """The content of an MD5 file after its dataset was renamed; a damaged one is not changed."""
+    try:
+        digests = parse_digests(content, old, old)
+    except IndexFileError:
+        return content
+    return "".join(f"{digest}  {new}{suffix}\n" for suffix, digest in digests.items()).encode(
+        errors="surrogateescape"
+    )

@@ -7,6 +7,7 @@ import re
 import pytest
 from datasets import SUFFIXES, beside, some_samples, write
 
+from ddfast import FileWriter
 from ddfast.commands import __main__ as command
 
 COMMANDS = [
@@ -66,6 +67,19 @@ def test_others_are_looked_at(folder, capsys, call, suffix, damage):
     assert all(re.match(rf"ddfast {name}: .*\bb\b", line) for line in errors)
     assert status or not errors
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("call", ["verify", "info", "index -y", "rm", "mv", "cp"])
+def test_drafts_are_told_with_the_way_to_finish_them(folder, capsys, call):
+    name, *options = call.split()
+    writer = FileWriter("draft", disable=True)
+    writer.write({"key": "a"})
+    assert command.main([name, *options, "draft", "a", *(["to"] if name in ("mv", "cp") else [])]) == 1
+    out, err = capsys.readouterr()
+    assert err.startswith(f"ddfast {name}: draft not found. A writer has started it")
+    assert "`ddfast recover draft` makes a dataset" in err
+    assert out.startswith("a")
+    writer.close()
 
 
 @pytest.mark.parametrize("call", ["verify", "info", "index -y", "rm"])

@@ -22,7 +22,7 @@ from ddfast.errors import (
     UnfinishedDatasetError,
 )
 from ddfast.index import load_offsets
-from ddfast.writer import copy_dataset, move_dataset, source_files, relocation, remove_dataset
+from ddfast.writer import copy_dataset, move_dataset, relocation, remove_dataset, source_files
 from ddfast.writer.relocation import renamed_digests
 
 ALL = ("", *SUFFIXES, ".md5", ".xxh3")
@@ -402,16 +402,29 @@ def test_a_draft_with_a_second_name_is_not_continued(source, tmp_path):
     assert source.read_bytes() == before
 
 
+A, B = "a" * 32, "b" * 32
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
         ("", ""),
         ("no digest", "no digest"),
-        (f"{'a' * 32}  x\n{'b' * 32}  x.keys\n", f"{'a' * 32}  y z\n{'b' * 32}  y z.keys\n"),
-        (f"{'a' * 32}  x\n{'b' * 32}  xx.keys\n\n", f"{'a' * 32}  y z\n{'b' * 32}  xx.keys\n\n"),
-        (f"{'a' * 32}  old\n{'b' * 32}  old.keys", f"{'a' * 32}  y z\n{'b' * 32}  y z.keys"),
-        (f"{'a' * 32}  x.index\n{'b' * 32}  x\n", f"{'a' * 32}  y z.index\n{'b' * 32}  y z\n"),
+        (f"{A}  x\n{B}  x.keys\n", f"{A}  y z\n{B}  y z.keys\n"),
+        (f"{A}  x\n{B}  another.keys\n", f"{A}  x\n{B}  another.keys\n"),
+        (f"{A}  old\n{B}  old.keys", f"{A}  y z\n{B}  y z.keys\n"),
+        (f"{A}  x.index\n{B}  x\n", f"{A}  y z.index\n{B}  y z\n"),
     ],
 )
-def test_only_names_of_the_dataset_change_in_digests(content, expected):
+def test_names_of_the_dataset_change_in_digests(content, expected):
     assert renamed_digests(content.encode(), "x", "y z").decode() == expected
+
+
+@WAYS
+@pytest.mark.parametrize("name", [" x ", "two\nlines", "x.msgpack.new", "ß%20#?"])
+def test_names_with_any_characters_keep_their_digests(source, tmp_path, way, name):
+    way(source, tmp_path / name)
+    assert_sound(tmp_path / name)
+    move_dataset(tmp_path / name, tmp_path / "back")
+    assert_sound(tmp_path / "back")
+    assert beside(tmp_path / "back", ".md5").read_text().count("back") == len(SUFFIXES) + 1
