@@ -9,6 +9,7 @@ from typing import Any
 
 from ddfast.errors import DatasetNotFoundError
 from ddfast.index import load_digests
+from ddfast.recovery import find_unfinished
 from ddfast.storage import expand, is_url
 from ddfast.storage.urls import shown
 from ddfast.tools import ProgressPrinter, make_printer, path_append, query_user
@@ -62,8 +63,22 @@ def _expand(name: str) -> list[Path]:
     paths = sorted(Path(text) for text in glob.glob(name, recursive=True))  # noqa: PTH207  # takes any path
     paths = [path for path in paths if path.is_file() and path.suffix not in (*SUFFIXES, SUFFIX_MD5)]
     if not paths:
-        raise DatasetNotFoundError(f"{name} not found")
+        raise DatasetNotFoundError(f"{name} not found{_hint_of_draft(path)}")
     return paths
+
+
+def _hint_of_draft(path: Path) -> str:
+    """What to do if a writer has started the dataset and not finished it; empty if none has."""
+    try:
+        left = find_unfinished(path)
+    except OSError:
+        return ""
+    if left is None:
+        return ""
+    return (
+        ". A writer has started it: wait until it is finished. If the writer was stopped, "
+        f"`ddfast recover {path}` makes a dataset of the samples written so far"
+    )
 
 
 def index_files(path: Path) -> list[Path]:
