@@ -81,7 +81,12 @@ def _expand(name: str) -> list[Path]:
 
 
 def _hint_of_draft(path: Path) -> str:
-    if not path.name or find_unfinished(path) is None:
+    """What to do if a writer has started the dataset and not finished it; empty if none has."""
+    try:
+        left = find_unfinished(path)
+    except OSError:
+        return ""
+    if left is None:
         return ""
     return (
         ". A writer has started it: wait until it is finished. If the writer was stopped, "

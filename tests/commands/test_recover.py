@@ -63,7 +63,35 @@ def test_samples_that_did_not_arrive_are_told(left, capsys):
         file.truncate(file.seek(0, 2) - 1)
     status, out, _ = run(capsys, left)
     assert (status, len(keys(left))) == (1, 9)
+    assert "9 samples recovered, 1 lost" in out
     assert "1 samples from index 9 on were not completely written" in out
+
+
+def test_number_of_lost_samples_is_that_of_samples_and_not_of_stretches(left, capsys):
+    os.truncate(left.with_name(".x.draft"), left.with_name(".x.draft").stat().st_size // 2)
+    status, out, _ = run(capsys, left, "--json")
+    report = json.loads(out[out.index("{") :])
+    assert status == 1
+    assert report["samples"] + report["lost_samples"] == 10
+    assert 4 <= report["lost_samples"] <= 6
+    assert len(report["lost"]) == 1
+
+
+def test_report_on_a_draft_says_what_cannot_be_counted(left, capsys):
+    _, out, _ = run(capsys, left)
+    assert (
+        "not counted: the last samples of a killed writer, up to about 16 MiB since its last flush()" in out
+    )
+
+
+@pytest.mark.parametrize("command", ["info", "verify", "cat"])
+def test_commands_that_find_only_a_draft_name_the_command_that_recovers_it(left, command, run_python):
+    done = run_python("-m", "ddfast", command, str(left))
+    assert done.returncode != 0
+    assert (
+        f"A writer has started it: wait until it is finished. If the writer was stopped, `ddfast recover {left}`"
+        in done.stderr
+    )
 
 
 def test_draft_without_a_whole_sample_is_removed(left, capsys):

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from datasets import beside, damage, keys_of, offsets_of, write
-
 from hypothesis import given
 from hypothesis import strategies as st
 
