@@ -110,6 +110,6 @@ def storage_options(args: argparse.Namespace) -> dict[str, Any]:
     for text in args.storage_option:
         name, equals, value = text.partition("=")
         if not equals:
-            raise ValueError(f"--storage-option {text} has no value. Use NAME=VALUE")
+            raise ValueError("--storage-option without a value. Use NAME=VALUE")  # the text may be a secret
         found[name] = {"true": True, "false": False}.get(value, value)
     return found

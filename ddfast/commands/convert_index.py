@@ -68,7 +68,7 @@ def _kept_digests(path: Path, out: Path) -> list[tuple[str, str]]:
     """Name and MD5 of the files that are not written, from the existing MD5 file or computed."""
     for dataset in (out, path):
         if (digests := listed_digests(dataset)) is not None:
-            return [(name, digest) for name, digest in digests.items() if Path(name).suffix not in ORDER]
+            return [(f"{out.name}{suffix}", each) for suffix, each in digests.items() if suffix not in ORDER]
     return [(file.name, _md5(file)) for file in (path, path_append(path, SUFFIX_LEGACY_INDEX))]
 
 

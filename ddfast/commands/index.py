@@ -24,7 +24,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddfast.commands import _run
-from ddfast.commands._files import SUFFIX_MD5, byte_bar, confirm_overwrite, datasets, listed_digests
+from ddfast.commands._files import (
+    SUFFIX_MD5,
+    byte_bar,
+    confirm_overwrite,
+    datasets,
+    listed_digests,
+    without_index_files,
+)
 from ddfast.errors import CorruptSampleError, IndexFileError
 from ddfast.index import (
     SUFFIX_CHECKSUMS,
@@ -55,6 +62,7 @@ def index(path: str | os.PathLike[str]) -> int:
 
     Raises:
         CorruptSampleError: a sample is damaged, or the MD5 file has another digest of the data file.
+        IndexFileError: the MD5 file is damaged.
         InvalidSampleError: a sample has no key, or (`DuplicateKeyError`) the key of another sample.
     """
     path = Path(path)
@@ -124,7 +132,7 @@ def _offsets(path: Path) -> NDArray[np.uint64]:
 
 def _compare(path: Path, digest: str) -> None:
     """Refuse to replace the MD5 file of a data file that has changed."""
-    expected = (listed_digests(path) or {}).get(path.name, digest)
+    expected = (listed_digests(path) or {}).get("", digest)
     if digest != expected:
         md5 = path_append(path, SUFFIX_MD5)
         raise CorruptSampleError(
@@ -148,12 +156,17 @@ def main(args: argparse.Namespace) -> int:
         if args.checksums
         else (REPLACED, "an index", index)
     )
-    for path in datasets(args.files):
+
+    def build(path: Path) -> str:
         exists = any(path_append(path, suffix).exists() for suffix in replaced)
         if exists and not args.no_confirm:
             confirm_overwrite(f"{path.name} has {what}, overwrite?")
-        print(f"{path.name}: {work(path):,} samples {'hashed' if args.checksums else 'indexed'}")
-    return 0
+        return f"{path.name}: {work(path):,} samples {'hashed' if args.checksums else 'indexed'}"
+
+    several = _run.Several(args.prog)
+    for line in several.each(build, several.expand(without_index_files(args.files), datasets)):
+        _run.say(line)
+    return several.status
 
 
 def entry() -> None:

@@ -41,6 +41,7 @@ from ddfast.commands._move import (
 )
 from ddfast.errors import DuplicateKeyError
 from ddfast.reader import Shuffler
+from ddfast.tools.messages import brief
 
 Sample = tuple[str, Any]  # key and packed message
 
@@ -126,7 +127,7 @@ def check_keys(infiles: Sequence[StrPath]) -> int:
         if not owners.keys().isdisjoint(keys):
             key = next(key for key in keys if key in owners)
             raise DuplicateKeyError(
-                f"{owners[key]} and {infile} both have a sample with the key {key!r}. Keys must be unique in "
+                f"{owners[key]} and {infile} both have a sample with the key {brief(key)}. Keys must be unique in "
                 "the result. Leave one of the datasets out, or write it again with other keys"
             )
         owners.update(keys)

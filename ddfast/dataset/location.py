@@ -36,9 +36,18 @@ def is_remote(source: str | os.PathLike[str]) -> bool:
 
 
 def path_of(source: str | os.PathLike[str]) -> str:
-    """The path of a ``file:`` URL; anything else unchanged."""
+    """The path of a ``file:`` URL; anything else unchanged.
+
+    Raises:
+        StorageNotFoundError: it is the path that `pathlib` makes from a URL.
+    """
     if _scheme_of(source) != "file":
-        return os.fspath(source)
+        name = os.fspath(source)
+        if ":/" in name:
+            from ddfast.storage.urls import refuse_mangled
+
+            refuse_mangled(name)
+        return name
     from ddfast.storage.backends.files import path_of
 
     return str(path_of(os.fspath(source)))

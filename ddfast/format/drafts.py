@@ -72,7 +72,7 @@ def open_regular(path: Path, write: bool = False) -> FileIO:
         write: open it for reading and writing, not only for reading.
 
     Raises:
-        OSError: it cannot be opened, or is a link, a pipe or the like.
+        OSError: it cannot be opened, or is a link, a pipe or the like; with `write`, also if it has another name.
     """
     flags = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # opening a pipe would wait for its other end
     try:
@@ -81,6 +81,12 @@ def open_regular(path: Path, write: bool = False) -> FileIO:
         raise (not_regular(path) if error.errno in (errno.ELOOP, errno.ENXIO) else error) from None
     try:
         require_regular(file, path)
+        if write and os.fstat(file).st_nlink > 1:
+            raise OSError(
+                errno.EMLINK,
+                "it has a second name (a hard link), under which it would change too. Remove it",
+                str(path),
+            )
     except BaseException:
         os.close(file)
         raise

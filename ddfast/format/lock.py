@@ -66,7 +66,7 @@ def _lock(file: int, path: Path) -> None:
         raise _busy(path, os.pread(file, OWNER_BYTES, 0)) from None
     except OSError as error:
         if error.errno not in NO_LOCKS:
-            raise
+            raise OSError(error.errno, f"{error.strerror}: cannot lock it", str(path)) from error
 
 
 def _is_at(file: int, path: Path) -> bool:

@@ -10,9 +10,9 @@ from pathlib import Path
 from ddfast.errors import DatasetBusyError, UnfinishedDatasetError
 from ddfast.format.drafts import not_regular, open_regular, status_of
 from ddfast.format.files import (
-    SUFFIX_CHECKSUMS,
     SUFFIX_LEGACY_INDEX,
     SUFFIX_OFFSETS,
+    SUFFIXES,
     draft_path,
     hidden_path,
     journal_path,
@@ -20,6 +20,9 @@ from ddfast.format.files import (
     real_path,
 )
 from ddfast.format.journal import Journal, Publication, parse
+
+# The files that say where samples are; readers use the first one only if there is no second one.
+OFFSETS = (SUFFIX_LEGACY_INDEX, SUFFIX_OFFSETS)
 
 READ_ONLY = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -42,24 +45,26 @@ def steps(path: Path, publication: Publication) -> list[Step]:
     """The order in which files are renamed, so that no reader finds data with the offsets of another dataset.
 
     A reader needs data and offsets. Old offsets are removed first and new ones are renamed last, so there is no dataset
-    in between; a dataset under a new name appears with its data file, after all other files.
+    in between; a dataset under a new name appears with its data file, after all other files. No file of an old dataset
+    remains beside new data.
     """
     draft = hidden_path(path, ".draft")
     data: list[Step] = [(draft_path(path), real_path(path))] if publication.data else []
-    last = [(path_append(draft, SUFFIX_OFFSETS), path_append(path, SUFFIX_OFFSETS))]
-    others = [suffix for suffix in publication.suffixes if suffix != SUFFIX_OFFSETS]
-    removed = []
-    if publication.data:
-        removed.append(SUFFIX_LEGACY_INDEX)
-    if publication.replaces or not publication.data:
-        removed.append(SUFFIX_OFFSETS)
-    if publication.data and SUFFIX_CHECKSUMS not in others:
-        removed.append(SUFFIX_CHECKSUMS)
+    renamed = [suffix for suffix in publication.suffixes if suffix not in OFFSETS]
+    last = [suffix for suffix in publication.suffixes if suffix in OFFSETS]
+    removed = [suffix for suffix in SUFFIXES if publication.data and suffix not in publication.suffixes]
+    removed += last if publication.replaces or not publication.data else []
+    offsets: list[Step] = [(path_append(draft, suffix), path_append(path, suffix)) for suffix in last]
     return [
-        *((None, path_append(path, suffix)) for suffix in removed),
-        *((path_append(draft, suffix), path_append(path, suffix)) for suffix in others),
-        *([*data, *last] if publication.replaces else [*last, *data]),
+        *((None, path_append(path, suffix)) for suffix in sorted(removed, key=_removed_as)),
+        *((path_append(draft, suffix), path_append(path, suffix)) for suffix in renamed),
+        *([*data, *offsets] if publication.replaces else [*offsets, *data]),
     ]
+
+
+def _removed_as(suffix: str) -> int:
+    """The legacy index is used if there are no offsets, so it goes first; then the offsets, then all others."""
+    return OFFSETS.index(suffix) if suffix in OFFSETS else len(OFFSETS)
 
 
 def rename_files(path: Path, publication: Publication) -> None:

@@ -63,6 +63,9 @@ class ReadOptions(NamedTuple):
     cache_bytes: int = CACHE_BYTES
     retry: RetryPolicy | None = None
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"  # without secrets in `storage_options`
+
     @property
     def remote(self) -> RemoteOptions:
         """The options that apply to URLs."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
+from ddfast._util.brief import brief
 from ddfast._util.signatures import OptionsSignature
 from ddfast.batch import Batch
 from ddfast.dataset.base import BaseDataset, Verify
@@ -73,7 +74,9 @@ class ShardedReader(Reader):
         members = list_shards(shards, options.remote)  # type: ignore[arg-type]
         for member in members:
             if not isinstance(member, str | os.PathLike | Reader):
-                raise ValueError(f"a shard must be the path of a msgpack file or a Reader, not {member!r}")
+                raise ValueError(
+                    f"a shard must be the path of a msgpack file or a Reader, not of type {type(member).__name__}"
+                )
         members = [item if isinstance(item, Reader) else absolute_file(item) for item in members]
         self._inner: FileShards | ReaderShards = _open_shards(shards, members, options)
         self._inner._policy = self._policy
@@ -311,7 +314,7 @@ class ReaderShards(Reader):
             reader = self._reader(i)
             if key in reader:
                 return self._first(i) + reader.find_index(key)
-        raise SampleKeyError(f"none of {self.name} has a sample with key {key!r}")
+        raise SampleKeyError(f"none of {self.name} has a sample with key {brief(key)}")
 
     def __contains__(self, key: object) -> bool:
         return any(key in self._reader(i) for i in range(len(self._members)))

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from ddfast._util.secrets import Secrets
 from ddfast.errors import ClosedError, DatasetReplacedError
 from ddfast.storage.urls import shown
 
@@ -59,6 +60,11 @@ class Storage(ABC):
     def name(self) -> str:
         """The URL without secrets (passwords and query), for messages."""
         return self._name
+
+    @property
+    def secrets(self) -> Secrets:
+        """The secrets of its URL and options, which messages must not contain."""
+        return Secrets(self.url, self.options)
 
     @property
     def seen(self) -> Stat | None:

@@ -9,12 +9,23 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import quote
 
+from ddfast._util.secrets import Secrets, calling
 from ddfast.errors import StorageOptionError, UnsupportedIOError
 from ddfast.storage.backends.failures import of_any
 from ddfast.storage.backends.files import AnyStorage, LocalStorage, open_file_system, path_of
 from ddfast.storage.backends.objects import ObjectStorage, list_keys
 from ddfast.storage.base import Storage
-from ddfast.storage.urls import HTTP, WILDCARDS, Location, is_object, is_pattern, scheme_of, shown, split_url
+from ddfast.storage.urls import (
+    HTTP,
+    WILDCARDS,
+    Location,
+    is_object,
+    is_pattern,
+    refuse_mangled,
+    scheme_of,
+    shown,
+    split_url,
+)
 
 __all__ = ["expand", "matches", "open_storage", "open_storages"]
 
@@ -37,8 +48,9 @@ def open_storage(url: str | os.PathLike[str], **options: Any) -> Storage:
     if scheme_of(name) in (None, "file"):
         if options:
             raise StorageOptionError(
-                f"{name} is a file, which has no options such as {', '.join(sorted(options))}"
+                f"{shown(name)} is a file, which has no options such as {', '.join(sorted(options))}"
             )
+        refuse_mangled(name)
         return LocalStorage(name)
     return ObjectStorage(name, **options) if is_object(name) else AnyStorage(name, **options)
 
@@ -99,10 +111,10 @@ def _matching_keys(url: str, options: dict[str, Any]) -> list[str]:
 
 def _matching_paths(url: str, options: dict[str, Any]) -> list[str]:
     file_system, pattern = open_file_system(url, options)
-    try:
-        paths = file_system.glob(pattern)
-    except Exception as error:
-        raise of_any(error, shown(url), None) from error
+    paths = calling(
+        lambda: file_system.glob(pattern),
+        lambda error: of_any(error, shown(url), None, Secrets(url, options)),
+    )
     scheme, _, rest = url.partition("://")
     chain = "::" + rest.partition("::")[2] if "::" in rest else ""
     return [f"{scheme}://{path.lstrip('/') if chain else path}{chain}" for path in paths]

@@ -6,13 +6,34 @@ import os
 import re
 from typing import NamedTuple
 
+from ddfast._util.secrets import HTTP, Secrets, shown
+from ddfast.errors import StorageNotFoundError
+
+__all__ = [
+    "AZURE",
+    "HTTP",
+    "OBSTORE_SCHEMES",
+    "WILDCARDS",
+    "WITH_CREDENTIALS",
+    "Location",
+    "Secrets",
+    "is_object",
+    "is_pattern",
+    "is_url",
+    "lengthened",
+    "refuse_mangled",
+    "scheme_of",
+    "shown",
+    "split_url",
+]
+
 # As in RFC 3986, but with at least two letters: "c:" is a drive. fsspec chains schemes with "::".
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?=://|::)")
+MANGLED = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)")
 WILDCARDS = re.compile(r"[*?[]")
 
 # Schemes that obstore reads; all others are left to fsspec.
 AZURE = ("az", "azure", "adl", "abfs", "abfss")
-HTTP = ("http", "https")
 WITH_CREDENTIALS = ("s3", "s3a", "gs", *AZURE)
 OBSTORE_SCHEMES = (*WITH_CREDENTIALS, *HTTP, "memory")
 
@@ -69,20 +90,22 @@ def split_url(url: str) -> Location:
     return Location(scheme.lower(), root, key, mark + query)
 
 
+def refuse_mangled(path: str | os.PathLike[str]) -> None:
+    """Refuse a path that was made from a URL, such as ``http:/host/x`` of `pathlib`.
+
+    Raises:
+        StorageNotFoundError: the path is one, and no file has this name.
+    """
+    name = os.fspath(path)
+    if isinstance(name, str) and MANGLED.match(name) and not os.path.exists(name):  # noqa: PTH110
+        raise StorageNotFoundError(
+            f"{shown(name)} is a URL that has become a path and has lost a slash. Give the URL as a str, not as a Path"
+        )
+
+
 def lengthened(url: str, suffix: str) -> str:
     """The URL with a suffix added to the name of the object."""
     if scheme_of(url) not in HTTP:
         return url + suffix
     location = split_url(url)
     return str(location._replace(key=location.key + suffix))
-
-
-def shown(url: str) -> str:
-    """The URL for messages, without secrets: passwords and the query, which may hold a signature."""
-    if "://" not in url:
-        return url
-    location = split_url(url)
-    # the container of abfs://container@account is no secret
-    user, at, host = location.root.rpartition("@")
-    root = f"{user.partition(':')[0]}{at}{host}" if ":" in user else location.root
-    return str(location._replace(root=root, query="?..." if location.query else ""))

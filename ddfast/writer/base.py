@@ -282,6 +282,10 @@ def open_destination(
                     )
             return RemoteDestination(url, checksums, storage_options)
         outfile = path_of(url)
+    elif ":/" in os.fspath(outfile):
+        from ddfast.storage.urls import refuse_mangled
+
+        refuse_mangled(outfile)
     if storage_options:
         names = ", ".join(sorted(storage_options))
         raise StorageOptionError(
