@@ -20,6 +20,7 @@ __all__ = [
     "SampleFileNotFoundError",
     "SampleIndexError",
     "SampleKeyError",
+    "SharedPositionError",
     "TooManyFieldsError",
     "UnevenBatchesError",
     "UnfinishedDatasetError",
@@ -85,6 +86,10 @@ class UnsupportedIOError(DdfastError, OSError):
 
 class ClosedError(DdfastError, ValueError):
     """A reader, a stream or a writer was used after it was closed."""
+
+
+class SharedPositionError(DdfastError, RuntimeError):
+    """Two threads use the position of one reader, of one augment, or of one iterator over batches."""
 
 
 class UnfinishedDatasetError(DdfastError, OSError):
