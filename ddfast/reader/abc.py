@@ -9,6 +9,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, overload
 
+from ddfast._util.iteration import not_at_end
 from ddfast.loading.batched import BatchedReader
 from ddfast.loading.on_error import BadSample, ErrorPolicy, OnError, SamplePlace
 from ddfast.loading.options import BatchOptions, check_columns
@@ -191,7 +192,7 @@ class Reader(BatchedReader["Batches"]):
             if self._i >= n:
                 raise StopIteration
             if self._policy.is_strict:
-                sample = self.get(self._i, raw=raw)
+                sample = not_at_end(self.get, self._i, raw=raw)
             else:
                 sample = next(self._advancing(self._i, n, 1, SampleForm(raw=raw)))
             self._i += 1

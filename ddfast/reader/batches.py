@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from ddfast._util.iteration import not_at_end
 from ddfast.batch import Batch
 from ddfast.errors import SharedPositionError
 from ddfast.loading.order import Order, Part
@@ -107,7 +108,7 @@ class OnDemandBatches(Batches):
             raise StopIteration
         first, count = self._part.stretch(self._number)
         self._number += 1
-        return self._read(self._order.indices(first, first + count))
+        return not_at_end(self._read, self._order.indices(first, first + count))
 
     def close(self) -> None:
         self._total = 0

@@ -97,13 +97,19 @@ class Dataset(DatasetBase, _Dataset):
     """
 
     def __getitem__(self, index: int) -> Any:
-        return self.transform(self.reader.get(index))
+        return self._transformed(self.reader.get(index))
 
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
         """Several samples; the DataLoader requests the samples of a batch."""
         if not hasattr(self.reader, "get_many"):
             return [self[index] for index in indices]
-        return list(map(self.transform, self.reader.get_many(indices, columns=())))
+        return [self._transformed(sample) for sample in self.reader.get_many(indices, columns=())]
+
+    def _transformed(self, sample: Any) -> Any:
+        try:
+            return self.transform(sample)
+        except StopIteration as error:  # would end the pass of a DataLoader as if it were complete
+            raise RuntimeError("a transform raised StopIteration. Raise another exception") from error
 
 
 class IterableDataset(DatasetBase, CountedDataset):
@@ -217,7 +223,8 @@ class IterableDataset(DatasetBase, CountedDataset):
     def _items(self, begun: Pass) -> Iterator[tuple[int, Any]]:
         start, stop = self._start_stop(begun.epoch)
         samples = self._samples(min(start + begun.start, stop), stop, begun.epoch)
-        return enumerate(map(self.transform, samples), begun.start + 1)
+        # Not `map`, in which a transform that raises StopIteration would end the pass.
+        yield from ((i, self.transform(sample)) for i, sample in enumerate(samples, begun.start + 1))
 
     def _samples(self, start: int, stop: int, epoch: int) -> Iterator[Any]:
         if start == stop:

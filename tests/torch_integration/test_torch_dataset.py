@@ -336,3 +336,20 @@ def test_datasets_pickle(path):
         again = pickle.loads(pickle.dumps(dataset))
         assert isinstance(again, torch.utils.data.Dataset)
     assert len(again) == 14
+
+
+def test_a_transform_that_raises_stop_iteration_does_not_end_the_pass():
+    def transform(sample):
+        if sample["at"] == 3:
+            raise StopIteration
+        return sample
+
+    samples = Dataset(numbers(6), transform)
+    for work in (
+        lambda: list(IterableDataset(numbers(6), transform)),
+        lambda: samples[3],
+        lambda: samples.__getitems__([1, 3]),
+        lambda: list(torch.utils.data.DataLoader(samples, batch_size=2, collate_fn=list)),
+    ):
+        with pytest.raises(RuntimeError, match="raised StopIteration"):
+            work()
