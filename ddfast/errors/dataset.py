@@ -14,6 +14,7 @@ __all__ = [
     "DatasetBusyError",
     "DatasetChangedError",
     "DatasetNotFoundError",
+    "EventLoopError",
     "IndexFileError",
     "PickleRefusedError",
     "ReadError",
@@ -86,6 +87,10 @@ class UnsupportedIOError(DdfastError, OSError):
 
 class ClosedError(DdfastError, ValueError):
     """A reader, a stream or a writer was used after it was closed."""
+
+
+class EventLoopError(DdfastError, RuntimeError):
+    """An asynchronous reader or writer is used without an event loop of asyncio."""
 
 
 class SharedPositionError(DdfastError, RuntimeError):
