@@ -34,6 +34,7 @@ from ddfast.errors.dataset import (
 )
 from ddfast.errors.source import (
     BackgroundError,
+    CallbackError,
     DownloadError,
     EncryptedMemberError,
     EscapingPathError,
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BackgroundError",
+    "CallbackError",
     "ChecksumError",
     "ChecksumsNotFoundError",
     "ClosedError",

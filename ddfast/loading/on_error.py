@@ -46,6 +46,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from ddfast.errors import (
+    CallbackError,
     CorruptSampleError,
     DatasetChangedError,
     DatasetReplacedError,
@@ -194,7 +195,7 @@ class ErrorPolicy:
 
         Raises:
             TypeError: the function given as `on_error` does not return None.
-            RuntimeError: it raises StopIteration or StopAsyncIteration, which would end the pass as if it were
+            CallbackError: it raises StopIteration or StopAsyncIteration, which would end the pass as if it were
                 complete; or it is called within itself, because it reads the same data.
         """
         if error is None:
@@ -213,7 +214,7 @@ class ErrorPolicy:
         call = on_error, bad.path or id(self)
         sample = f"sample {bad.index}" + (f" of {bad.path}" if bad.path else "")
         if call in _calls.running:
-            raise RuntimeError(
+            raise CallbackError(
                 f"on_error was called for {sample} while it was running: it reads the same data with the same "
                 'function. Use `get`, which raises errors, or open another reader with on_error="skip" in it'
             )
@@ -221,7 +222,7 @@ class ErrorPolicy:
         try:
             answer = on_error(bad)
         except (StopIteration, StopAsyncIteration) as error:
-            raise RuntimeError(
+            raise CallbackError(
                 f"on_error raised {type(error).__name__} for {sample}, which would end the pass as if it were "
                 "complete. Raise another exception, such as `bad.error`"
             ) from error

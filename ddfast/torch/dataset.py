@@ -8,7 +8,7 @@ from typing import Any
 
 from torch.utils.data import Dataset as _Dataset
 
-from ddfast.errors import MissingFieldError, UnevenBatchesError
+from ddfast.errors import CallbackError, MissingFieldError, UnevenBatchesError
 from ddfast.torch.compose import Compose
 from ddfast.torch.counted import CountedDataset
 from ddfast.torch.epochs import Pass
@@ -54,6 +54,12 @@ class DatasetBase:
 
     def __len__(self) -> int:
         return len(self.reader)
+
+    def _transformed(self, sample: Any) -> Any:
+        try:
+            return self.transform(sample)
+        except StopIteration as error:  # would end a pass as if it were complete
+            raise CallbackError("a transform raised StopIteration. Raise another exception") from error
 
     def _transform(self, sample: dict[str, Any]) -> dict[str, Any]:
         params = self._rng(sample)
@@ -104,12 +110,6 @@ class Dataset(DatasetBase, _Dataset):
         if not hasattr(self.reader, "get_many"):
             return [self[index] for index in indices]
         return [self._transformed(sample) for sample in self.reader.get_many(indices, columns=())]
-
-    def _transformed(self, sample: Any) -> Any:
-        try:
-            return self.transform(sample)
-        except StopIteration as error:  # would end the pass of a DataLoader as if it were complete
-            raise RuntimeError("a transform raised StopIteration. Raise another exception") from error
 
 
 class IterableDataset(DatasetBase, CountedDataset):
@@ -223,8 +223,7 @@ class IterableDataset(DatasetBase, CountedDataset):
     def _items(self, begun: Pass) -> Iterator[tuple[int, Any]]:
         start, stop = self._start_stop(begun.epoch)
         samples = self._samples(min(start + begun.start, stop), stop, begun.epoch)
-        # Not `map`, in which a transform that raises StopIteration would end the pass.
-        yield from ((i, self.transform(sample)) for i, sample in enumerate(samples, begun.start + 1))
+        return enumerate(map(self._transformed, samples), begun.start + 1)
 
     def _samples(self, start: int, stop: int, epoch: int) -> Iterator[Any]:
         if start == stop:

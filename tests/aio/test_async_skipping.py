@@ -10,7 +10,7 @@ import pytest
 from datasets import damage, offsets_of, some_samples, write
 
 from ddfast import AsyncReader, MsgpackReader
-from ddfast.errors import CorruptSampleError
+from ddfast.errors import CallbackError, CorruptSampleError
 from ddfast.policy import Quarantine
 
 N = 120
@@ -227,7 +227,9 @@ def test_an_on_error_that_raises_the_end_of_an_iterator_does_not_end_the_pass(ar
 
     async def main():
         async with AsyncReader(path, on_error=on_error) as reader:
-            with pytest.raises(RuntimeError, match=f"on_error raised {ends.__name__} for sample .* complete"):
+            with pytest.raises(
+                CallbackError, match=f"on_error raised {ends.__name__} for sample .* complete"
+            ):
                 async for _ in ASYNC_PASSES[name](reader):
                     pass
 
@@ -246,7 +248,7 @@ def test_an_on_error_for_a_refused_pickle_does_not_end_the_samples(arun, tmp_pat
 
     async def main():
         async with AsyncReader(path, on_error=on_error) as reader:
-            with pytest.raises(RuntimeError, match=f"on_error raised {ends.__name__} for sample 2"):
+            with pytest.raises(CallbackError, match=f"on_error raised {ends.__name__} for sample 2"):
                 async for _ in reader.samples():
                     pass
 
@@ -261,7 +263,7 @@ def test_an_on_error_that_starts_a_pass_is_refused(arun, path):
     async def main():
         async with AsyncReader(path, on_error=on_error) as reader:
             with pytest.raises(
-                RuntimeError, match=r"on_error was called for sample 0 of .* while it was running"
+                CallbackError, match=r"on_error was called for sample 0 of .* while it was running"
             ):
                 async for _ in reader.batches(4):
                     pass

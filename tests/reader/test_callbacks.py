@@ -5,6 +5,7 @@ import copy
 import pytest
 from datasets import damage, write
 
+from ddfast.errors import CallbackError
 from ddfast.policy import Quarantine
 from ddfast.reader import (
     Cycler,
@@ -69,7 +70,7 @@ def test_an_on_error_that_raises_the_end_of_an_iterator_does_not_end_the_pass(pa
     with (
         READERS[name](path, on_error=on_error) as reader,
         pytest.raises(
-            RuntimeError, match=rf"on_error raised {ends.__name__} for sample 7.* as if it were complete"
+            CallbackError, match=rf"on_error raised {ends.__name__} for sample 7.* as if it were complete"
         ) as caught,
     ):
         PASSES[whole](reader)
@@ -96,7 +97,7 @@ def test_an_on_error_that_reads_the_same_data_is_refused(path, whole, nested):
     with (
         MsgpackReader(path, on_error=on_error) as reader,
         pytest.raises(
-            RuntimeError, match=r"on_error was called for sample 7 of .*x\.msgpack while it was running"
+            CallbackError, match=r"on_error was called for sample 7 of .*x\.msgpack while it was running"
         ),
     ):
         PASSES[whole](reader)
@@ -131,7 +132,7 @@ def test_an_on_error_that_raised_is_called_again(path):
             raise answer
 
     with MsgpackReader(path, on_error=on_error) as reader:
-        for error in (RuntimeError, None, KeyError, None):
+        for error in (CallbackError, None, KeyError, None):
             if error is None:
                 assert sum(map(len, reader.batches(4))) == N - 1
             else:
@@ -155,5 +156,5 @@ def test_a_convertfun_that_raises_stop_iteration_does_not_end_the_pass(whole, on
             next(iter(()))
 
     reader = ListReader([dict(sample) for sample in SAMPLES], convertfun=convertfun, on_error=on_error)
-    with pytest.raises(RuntimeError, match="raised StopIteration"):
+    with pytest.raises(CallbackError, match="such as convertfun, raised StopIteration"):
         PASSES[whole](reader)

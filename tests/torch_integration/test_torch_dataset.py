@@ -16,7 +16,7 @@ from torch_helpers import Counting, FakeInfo, double
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 import ddfast.torch.place  # noqa: E402
-from ddfast.errors import CorruptSampleError, ImageError, MissingFieldError, UnevenBatchesError  # noqa: E402
+from ddfast.errors import CallbackError, CorruptSampleError, ImageError, MissingFieldError, UnevenBatchesError  # noqa: E402
 from ddfast.reader import MsgpackReader  # noqa: E402
 from ddfast.torch import Compose, CompressedToPIL, Dataset, IterableDataset, dict2tuple, no_rng  # noqa: E402
 
@@ -351,5 +351,5 @@ def test_a_transform_that_raises_stop_iteration_does_not_end_the_pass():
         lambda: samples.__getitems__([1, 3]),
         lambda: list(torch.utils.data.DataLoader(samples, batch_size=2, collate_fn=list)),
     ):
-        with pytest.raises(RuntimeError, match="raised StopIteration"):
+        with pytest.raises(CallbackError, match="a transform raised StopIteration"):
             work()
