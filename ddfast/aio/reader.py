@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from ddfast._native.fetch import Fetch
+from ddfast._util.event_loop import require_event_loop
 from ddfast._util.signatures import OptionsSignature
 from ddfast.aio.streams import BatchStream, SampleStream
 from ddfast.aio.waiting import FetchNotifier, run_in_thread
@@ -69,6 +70,7 @@ class AsyncReader(BatchedReader[BatchStream]):
         DatasetNotFoundError: there is no data file, or no index, or no file matches the pattern.
         IndexFileError: the index is damaged or belongs to another data file.
         ChecksumsNotFoundError: samples are to be verified, and there are no checksums.
+        EventLoopError: from ``async with``: no event loop of asyncio is running, for example because trio is.
     """
 
     __signature__ = OptionsSignature(ReadOptions)
@@ -86,6 +88,7 @@ class AsyncReader(BatchedReader[BatchStream]):
     async def __aenter__(self) -> AsyncReader:
         if self._fetcher is not None:
             raise ClosedError(f"the reader of {self.path} is already open")
+        require_event_loop("AsyncReader", "MsgpackReader")
         dataset = await self._open_dataset()
         self._policy.counters.add_transfers(dataset.transfers)
         self._fetcher = Fetcher(dataset, self._options, self._policy)

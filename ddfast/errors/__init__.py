@@ -19,12 +19,14 @@ from ddfast.errors.dataset import (
     DatasetBusyError,
     DatasetChangedError,
     DatasetNotFoundError,
+    EventLoopError,
     IndexFileError,
     PickleRefusedError,
     ReadError,
     SampleFileNotFoundError,
     SampleIndexError,
     SampleKeyError,
+    SharedPositionError,
     TooManyFieldsError,
     UnevenBatchesError,
     UnfinishedDatasetError,
@@ -32,6 +34,7 @@ from ddfast.errors.dataset import (
 )
 from ddfast.errors.source import (
     BackgroundError,
+    CallbackError,
     DownloadError,
     EncryptedMemberError,
     EscapingPathError,
@@ -68,6 +71,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BackgroundError",
+    "CallbackError",
     "ChecksumError",
     "ChecksumsNotFoundError",
     "ClosedError",
@@ -84,6 +88,7 @@ __all__ = [
     "DuplicateKeyError",
     "EncryptedMemberError",
     "EscapingPathError",
+    "EventLoopError",
     "ImageError",
     "IndexFileError",
     "InvalidSampleError",
@@ -101,6 +106,7 @@ __all__ = [
     "SampleFileNotFoundError",
     "SampleIndexError",
     "SampleKeyError",
+    "SharedPositionError",
     "StorageDeniedError",
     "StorageError",
     "StorageNotFoundError",

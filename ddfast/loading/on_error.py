@@ -6,7 +6,8 @@ Every reader accepts ``on_error``:
 ``"raise"``     raise the error (the default)
 ``"skip"``      leave the sample out
 a function      is called with a `BadSample`, in the order of the samples. It returns None to leave the sample
-                out, or raises an exception, such as ``bad.error``
+                out, or raises an exception, such as ``bad.error``. It may not start a pass over the same data
+                with itself as ``on_error``
 ==============  ==============================================================================================
 
 Which errors can be skipped
@@ -39,12 +40,14 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from ddfast._util.paths import absolute
 from ddfast.errors import (
+    CallbackError,
     CorruptSampleError,
     DatasetChangedError,
     DatasetReplacedError,
@@ -139,6 +142,16 @@ def is_of_storage(error: BaseException) -> bool:
     return isinstance(error, StorageError) and (error.passing or isinstance(error, lasting))
 
 
+class _Calls(threading.local):
+    """The calls of `on_error` that are running in this thread: function, and path or reader of the sample."""
+
+    def __init__(self) -> None:
+        self.running: list[tuple[Any, str | int]] = []
+
+
+_calls = _Calls()
+
+
 class ErrorPolicy:
     """How one reader handles samples that it cannot deliver, and the samples left out so far.
 
@@ -183,6 +196,8 @@ class ErrorPolicy:
 
         Raises:
             TypeError: the function given as `on_error` does not return None.
+            CallbackError: it raises StopIteration or StopAsyncIteration, which would end the pass as if it were
+                complete; or it is called within itself, because it reads the same data.
         """
         if error is None:
             self.counters.local.listed += 1
@@ -192,13 +207,32 @@ class ErrorPolicy:
         path, key = source.place(index)
         bad = BadSample(path, index, key, _bare(error))
         if callable(self.on_error):
-            answer: object = self.on_error(bad)
-            if answer is not None:
-                raise TypeError(
-                    f"on_error returned {answer!r} for sample {index}; it must return None to leave it out, or raise"
-                )
+            self._ask(self.on_error, bad)
         self._found.setdefault(index, bad)
         self.counters.local.skipped += 1
+
+    def _ask(self, on_error: Callable[[BadSample], object], bad: BadSample) -> None:
+        call = on_error, bad.path or id(self)
+        sample = f"sample {bad.index}" + (f" of {bad.path}" if bad.path else "")
+        if call in _calls.running:
+            raise CallbackError(
+                f"on_error was called for {sample} while it was running: it reads the same data with the same "
+                'function. Use `get`, which raises errors, or open another reader with on_error="skip" in it'
+            )
+        _calls.running.append(call)
+        try:
+            answer = on_error(bad)
+        except (StopIteration, StopAsyncIteration) as error:
+            raise CallbackError(
+                f"on_error raised {type(error).__name__} for {sample}, which would end the pass as if it were "
+                "complete. Raise another exception, such as `bad.error`"
+            ) from error
+        finally:
+            _calls.running.pop()
+        if answer is not None:
+            raise TypeError(
+                f"on_error returned {answer!r} for sample {bad.index}; it must return None to leave it out, or raise"
+            )
 
     def listed(self, source: SampleSource, count: int) -> list[int]:
         """Which of `count` samples are left out without reading them; sorted."""

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from ddfast._util.brief import brief
+from ddfast._util.iteration import not_at_end
 from ddfast.errors import (
     DuplicateKeyError,
     MissingLabelError,
@@ -171,7 +172,7 @@ class ListReader(Reader):
         if self._numeric_labels and "label" in sample:
             sample["_label"] = sample["label"]
             sample["label"] = self._number(position, sample)
-        self._convert(sample)
+        not_at_end(self._convert, sample)
         result = _pack(position, sample) if raw else sample
         return (sample["key"], result) if yield_key else result
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiofiles
 
+from ddfast._util.event_loop import require_event_loop
 from ddfast.batch import Batch
+from ddfast.errors import EventLoopError
 from ddfast.writer.base import BaseWriter
 from ddfast.writer.index_files import IndexFile
 
@@ -29,6 +31,9 @@ class AsyncWriter(BaseWriter):
 
     The question whether to overwrite is asked in the constructor, and blocks the loop until it is answered. Servers
     should pass ``overwrite=True``, or check for an existing dataset first.
+
+    Without a running event loop of asyncio, for example on trio, ``async with``, ``close`` and ``discard`` raise
+    `EventLoopError`.
     """
 
     _closing = False
@@ -37,6 +42,11 @@ class AsyncWriter(BaseWriter):
 
     async def __aenter__(self) -> Self:
         self._is_managed = True
+        try:
+            self._require_event_loop()
+        except EventLoopError:
+            self._abandon()
+            raise
         try:
             await self._open()
         except BaseException:
@@ -73,6 +83,7 @@ class AsyncWriter(BaseWriter):
         """
         if self._closing:
             return
+        self._require_event_loop()
         await self._raise_failure()
         if self._end is not None:
             return
@@ -86,6 +97,7 @@ class AsyncWriter(BaseWriter):
 
     async def discard(self) -> None:
         """Remove what was written. Does nothing after ``close``."""
+        self._require_event_loop()
         await _complete(self._stop_tasks(self._remove))
 
     async def _write(self, key: Any, sample: Any) -> None:
@@ -105,6 +117,11 @@ class AsyncWriter(BaseWriter):
         await self._require_open()
         if self._samples.add_many(keys, samples):
             await self._advance()
+
+    def _require_event_loop(self) -> None:
+        """Raise EventLoopError before a coroutine is made that could not be awaited."""
+        name = type(self).__name__
+        require_event_loop(name, name.removeprefix("Async"))
 
     async def _require_open(self) -> None:
         if self._closing or self._end is not None:
@@ -126,6 +143,7 @@ class AsyncWriter(BaseWriter):
 
     async def _start_chunk(self, flush: bool = False) -> asyncio.Task[None]:
         """Start to write a chunk, and wait for the one before it. With `flush`, it is then flushed."""
+        self._require_event_loop()
         self._unwritten.take()
         before, last = self._last, asyncio.create_task(self._put(self._last, flush))
         self._last = last
@@ -152,6 +170,7 @@ class AsyncWriter(BaseWriter):
         """Restore the samples of an earlier writer, or append to a dataset, unless that is done."""
         if not self._is_ready:
             if self._opening is None:
+                self._require_event_loop()
                 self._opening = asyncio.create_task(self._restore())
             await _wait(self._opening)
 
