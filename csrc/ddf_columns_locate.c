@@ -124,21 +124,10 @@ static const uint8_t *value_skip(const locator *s, const uint8_t *p, const uint8
     return next;
 }
 
-/* Bytes of an array's data by its dtype and shape, or UINT64_MAX where numpy could not hold such an array. */
-static uint64_t nd_bytes(const ddf_nd *nd) {
-    uint64_t bytes = ddf_dtype_size(nd->type, nd->type_len);
-    int empty = 0;
-    if (bytes == 0 || nd->ndim > DDF_STACK_MAX_DIMS) {
-        return UINT64_MAX;
-    }
-    for (uint32_t i = 0; i < nd->ndim; i++) {
-        if (nd->shape[i] == 0) {
-            empty = 1;
-        } else if (__builtin_mul_overflow(bytes, nd->shape[i], &bytes) || bytes > INT64_MAX) {
-            return UINT64_MAX;
-        }
-    }
-    return empty ? 0 : bytes;
+/* Whether the array or numpy scalar has a dtype and a shape that can become part of a stack, and the data for it. */
+static int nd_is_plain(const ddf_nd *nd) {
+    uint64_t itemsize = ddf_dtype_size(nd->type, nd->type_len);
+    return itemsize > 0 && nd->ndim <= DDF_STACK_MAX_DIMS && ddf_nd_fits(nd, itemsize);
 }
 
 /* One item of shape (2**62, 0) is nothing, a stack of four is refused by numpy. */
@@ -156,7 +145,7 @@ static uint32_t nd_seen(const locator *s, ddf_field *field, const uint8_t *p, co
     if (nd->form == DDF_ND_COMPLEX) {
         return DDF_SEEN_COMPLEX;
     }
-    if (nd_bytes(nd) != nd->data_len || (nd->data_len == 0 && !ddf_nd_fits(nd, 0)) || !nd_stacks(nd, s->table->n)) {
+    if (!nd_is_plain(nd) || !nd_stacks(nd, s->table->n)) {
         return DDF_SEEN_OTHER;
     }
     uint32_t seen = nd->form == DDF_ND_ARRAY ? DDF_SEEN_ARRAY : DDF_SEEN_SCALAR;

@@ -165,12 +165,14 @@ def test_a_damaged_complex_number_names_its_sample():
 
 
 def test_an_empty_array_may_have_a_large_dimension_but_not_a_huge_one():
-    def empty(dimension):
-        return {b"nd": True, b"type": "<f4", b"kind": b"", b"shape": [0, dimension], b"data": b""}
+    def empty(*shape):
+        return {b"nd": True, b"type": "<f4", b"kind": b"", b"shape": shape, b"data": b""}
 
-    assert batch_of([{"x": empty(2**20)}] * 4)["x"].shape == (4, 0, 2**20)
-    with pytest.raises(CorruptSampleError, match="too many elements for 0 bytes"):
-        batch_of([{"x": empty(2**56)}] * 4)["x"].tolist()
+    assert batch_of([{"x": empty(0, 2**56)}] * 4)["x"].shape == (4, 0, 2**56)
+    assert batch_of([{"x": empty(2**26, 0)}] * 4)["x"].shape == (4, 2**26, 0)
+    for shape, reason in ((2**26 + 1, 0), "rows without bytes"), ((0, 2**61), "too large for numpy"):
+        with pytest.raises(CorruptSampleError, match=reason):
+            batch_of([{"x": empty(*shape)}] * 4)["x"].tolist()
 
 
 def test_reserved_names_leave_what_is_a_map_to_the_decoder():

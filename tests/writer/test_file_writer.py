@@ -7,6 +7,7 @@ from collections import OrderedDict, namedtuple
 
 import datadings.reader
 import datadings.writer
+import ml_dtypes
 import msgpack
 import numpy as np
 import pytest
@@ -91,10 +92,10 @@ VALUES = [
         np.complex64(1j),
         np.longdouble(1),
     ],
-    np.ma.array([1, 2], mask=[False, True]),
 ]
 
 
+@pytest.mark.filterwarnings("ignore:an array of Python objects")
 @pytest.mark.parametrize("value", VALUES, ids=name_of)
 def test_value_is_written_as_datadings_writes_it(tmp_path, value):
     samples = [{"key": "a", "value": value}, {"key": "b", "values": {"nested": [value]}}]
@@ -199,6 +200,7 @@ def test_sample_that_is_no_dict_is_refused(writer, sample):
         writer.write(sample)
 
 
+@pytest.mark.filterwarnings("ignore:an array of Python objects")
 @pytest.mark.parametrize(
     ("value", "message"),
     [
@@ -210,7 +212,12 @@ def test_sample_that_is_no_dict_is_refused(writer, sample):
         ({"\ud800": 1}, r"sample\['x'\] key '\\ud800' is a string with a lone surrogate"),
         ({Unpackable: 1}, r"key <class .*Unpackable'> cannot be packed"),
         (np.zeros(1, [("a", "O")]), r"sample\['x'\] cannot be packed: .*addresses of Python objects"),
-        (np.datetime64("2020"), r"sample\['x'\] cannot be packed"),
+        (np.datetime64("2020"), r"sample\['x'\] cannot be packed: .*store np\.asarray\(value\)"),
+        (np.zeros(1, "i4,f8")[0], r"sample\['x'\] cannot be packed: .*store np\.asarray\(value\)"),
+        (np.ma.array([1, 2], mask=[0, 1]), r"sample\['x'\] .*its mask would be lost; store array\.filled"),
+        ({"deep": [np.ma.masked]}, r"sample\['x'\]\['deep'\]\[0\] .*its mask would be lost"),
+        (np.zeros(3, ml_dtypes.bfloat16), r"sample\['x'\] .*dtype bfloat16: .*array\.astype\(\)"),
+        (np.zeros((8192, 8193, 0)), r"sample\['x'\] .*67,117,056 rows without bytes.*length 0 first"),
         (np.array([lambda: 1], object), r"sample\['x'\] cannot be packed"),
         (endless(), r"the sample cannot be packed: recursion limit"),
     ],
