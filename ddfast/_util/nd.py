@@ -26,7 +26,7 @@ from ddfast.errors import CorruptSampleError, PickleRefusedError
 _NUMBERS = {np.dtype(code): np.dtype(code).str for code in "?bBhHiIlLqQefdFD"}
 _SMALL = 4096  # bytes; copying fewer is faster than creating a buffer
 # What the data of a complex number may be, besides text. The text of a container is never a number.
-_NUMBER_TYPES = (int, float, complex, np.number)
+_NUMBER_TYPES = (int, float, complex, np.number, np.bool_)
 
 
 def encode(obj: Any) -> Any:

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import ddfast.reader
 import ddfast.writer
 from ddfast.errors import ClosedError, DuplicateKeyError, InvalidSampleError, MissingKeyError
 from ddfast.writer import FileWriter, Writer
@@ -256,6 +257,17 @@ def test_map_that_would_be_read_back_as_something_else_is_refused(writer, value,
         InvalidSampleError, match=rf"sample 1 \('a'\) would be read back as something else: .*{message}"
     ):
         writer.write({"key": "a", "x": value})
+
+
+def test_more_keys_of_rare_types_than_readers_accept_are_refused(writer, tmp_path):
+    values = {complex(i): i for i in range(1025)}
+    message = r"sample\['x'\]\['y'\] has more than 1,024 keys .* Use strings as keys"
+    with pytest.raises(InvalidSampleError, match=message):
+        writer.write({"key": "b", "x": {"y": values}})
+    values.popitem()
+    write(FileWriter, tmp_path / "few" / "x.msgpack", [{"key": "a", "x": values}])
+    with ddfast.reader.MsgpackReader(tmp_path / "few" / "x.msgpack") as reader:
+        assert reader.get(0)["x"] == values
 
 
 def test_real_array_does_not_hide_an_imitation(writer):
