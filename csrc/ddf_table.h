@@ -88,4 +88,10 @@ ddf_slice ddf_column_value(const ddf_table *table, const ddf_column *column, siz
 /* The bytes of item `i` of a DDF_COLUMN_STR or DDF_COLUMN_BYTES. */
 ddf_slice ddf_column_bytes(const ddf_table *table, const ddf_column *column, size_t i);
 
+/* As ddf_table_ends and ddf_table_join, for the items `first`, `first + step`, ... of a DDF_COLUMN_STR or
+ * DDF_COLUMN_BYTES. */
+void ddf_column_ends(const ddf_column *column, size_t first, ptrdiff_t step, size_t n, uint64_t *ends);
+void ddf_column_join(const ddf_table *table, const ddf_column *column, size_t first, ptrdiff_t step, size_t n,
+                     uint8_t *out);
+
 #endif

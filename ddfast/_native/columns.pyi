@@ -80,6 +80,9 @@ class Table:
     def view_buffers(self, column: int) -> tuple[memoryview, list[memoryview]]:
         """A ``str`` or ``bytes`` column in Arrow's layout: 16-byte views, and the buffers they point into."""
 
+    def join_values(self, column: int, rows: range) -> tuple[bytes, npt.NDArray[np.uint64]]:
+        """These values of a ``str`` or ``bytes`` column one after the other, and their ``len(rows) + 1`` offsets."""
+
 class Column(Generic[T_co]):
     """A sequence of a batch's values that are made on access. Slices share memory."""
 

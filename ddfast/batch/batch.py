@@ -240,19 +240,24 @@ class Batch(Sequence[Any]):
 
         return {name: as_tensor(column) for name, column in self.to_dict().items()}
 
-    def to_arrow(self) -> pa.RecordBatch:
-        """A record batch of all columns; numbers, str, bytes and stacked arrays share the memory of the batch.
+    def to_arrow(self, *, views: bool = False) -> pa.RecordBatch:
+        """A record batch of all columns; numbers and stacked arrays share the memory of the batch.
 
-        str and bytes become ``string_view`` and ``binary_view``, stacked arrays become fixed-shape tensors, and pyarrow
-        infers the type of object columns.
+        str and bytes become ``string`` and ``binary`` (``large_string`` and ``large_binary`` from 2 GiB on), stacked
+        arrays become fixed-shape tensors, and pyarrow infers the type of object columns.
+
+        Parameters:
+            views: make ``string_view`` and ``binary_view`` of str and bytes, which share the memory of the batch too.
+                Many functions of pyarrow do not support these types.
 
         Raises:
-            TypeError: a column cannot be converted; the message names it.
+            TypeError: a column cannot be converted, or its nested values would take much more memory than they do
+                here; the message names the column.
             ImportError: pyarrow is not installed.
         """
         from ddfast.batch.convert import record_batch
 
-        return record_batch(self._table, self._column_numbers(), self.to_dict(), self._rows)
+        return record_batch(self._table, self._column_numbers(), self.to_dict(), self._rows, views)
 
     def _column_numbers(self) -> dict[Any, int]:
         """Number of the table's column by name; -1 for columns of decoded values."""
