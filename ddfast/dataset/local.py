@@ -264,11 +264,7 @@ class LocalDataset(BaseDataset):
         return open_key_table(self._suffixed(SUFFIX_KEY_HASHES), len(self), self._hashes)
 
     def search(self, key: str) -> int:
-        """Index of the sample with this key, or -1.
-
-        Raises:
-            TypeError: the key is not a string.
-        """
+        """Index of the sample with this key, or -1."""
         self.check_unchanged()
         return self.key_table.find(key)
 

@@ -114,7 +114,7 @@ class DatasetReader(Reader):
         return self._dataset.find_index(key)
 
     def __contains__(self, key: object) -> bool:
-        return self._dataset.search(key) >= 0  # type: ignore[arg-type]
+        return self._dataset.has_key(key)
 
     # -- samples
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ddfast.dataset.lookup import bytes_hint
 from ddfast.errors import (
     DuplicateKeyError,
     MissingLabelError,
@@ -146,7 +147,10 @@ class ListReader(Reader):
         return f"<{type(self).__name__}: {len(self):,} samples>"
 
     def __contains__(self, key: object) -> bool:
-        return key in self._index
+        try:
+            return key in self._index
+        except TypeError:  # it is not hashable
+            return False
 
     def find_key(self, index: int) -> Any:
         return self._samples[self._position(index)]["key"]
@@ -154,8 +158,8 @@ class ListReader(Reader):
     def find_index(self, key: Any) -> int:
         try:
             return self._index[key]
-        except KeyError:
-            raise SampleKeyError(f"{self!r} has no sample with key {key!r}") from None
+        except (KeyError, TypeError):
+            raise SampleKeyError(f"{self!r} has no sample with key {key!r}{bytes_hint(key)}") from None
 
     def _position(self, index: int) -> int:
         n = len(self._samples)
