@@ -61,12 +61,14 @@ static inline int key_matches(const locator *s, const ddf_field *field, const ui
 static int field_find(locator *s, ddf_slice name, const uint8_t *key, const uint8_t *key_end) {
     int id = ddf_fields_find(s->fields, name);
     if (id == DDF_NO_FIELD) {
-        if (s->select_all && !ddf_utf8_valid(name.data, name.size)) {
+        if ((s->select_all || s->table->crowded) && !ddf_utf8_valid(name.data, name.size)) {
             return fail(s, DDF_E_UTF8, "string is not valid UTF-8", key);
         }
         id = ddf_fields_add(s->fields, name, s->select_all);
         if (id == DDF_E_FIELDS) {
-            return s->select_all ? fail(s, id, "more than 4,096 different field names in one batch", key) : DDF_NO_FIELD;
+            s->table->crowded |= s->select_all;
+            s->select_all = 0; /* the samples are still checked */
+            return DDF_NO_FIELD;
         }
         if (id < 0) {
             return id;
@@ -305,8 +307,12 @@ static int names_select(locator *s, const ddf_slice *names, size_t names_n) {
         }
         memcpy(kept, names[i].data, (size_t)names[i].size);
         int status = ddf_fields_add(s->fields, (ddf_slice){kept, names[i].size}, 1);
+        if (status == DDF_E_FIELDS) {
+            s->table->crowded = 1;
+            return DDF_OK;
+        }
         if (status < 0) {
-            return ddf_fail(s->err, status, "too many columns selected", 0, 0);
+            return status;
         }
     }
     return DDF_OK;

@@ -44,6 +44,7 @@ cdef extern from "ddf_columns.h":
         uint64_t nbytes
         int selected
         int raw
+        int crowded
         int odd_names
         int reserved
 

@@ -31,6 +31,9 @@ class Table:
     def selected(self) -> bool:
         """Whether columns were selected by name."""
     @property
+    def crowded(self) -> bool:
+        """Whether there are no columns, because there would be too many."""
+    @property
     def odd_names(self) -> bool:
         """Whether a sample has a field whose name is not a str; such fields are in no column of the table."""
     @property
@@ -135,5 +138,5 @@ def build_table(
         raw: check nothing and make no columns.
 
     Raises:
-        KernelError: a sample is damaged (``item`` is its number, ``pos`` the position), or there are too many fields.
+        KernelError: a sample is damaged; ``item`` is its number, ``pos`` the position.
     """

@@ -90,6 +90,10 @@ cdef class Table:
         return self.ptr.selected != 0
 
     @property
+    def crowded(self):
+        return self.ptr.crowded != 0
+
+    @property
     def odd_names(self):
         return self.ptr.odd_names != 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,8 @@ def _array(table: Table, number: int, column: Any, rows: range, views: bool) -> 
     import pyarrow as pa
 
     if isinstance(column, (StrColumn, BytesColumn)):
+        if not rows:
+            return pa.array([], _string_kind(isinstance(column, StrColumn), views))
         return (_views if views else _strings)(table, number, isinstance(column, StrColumn), rows)
     if isinstance(column, ViewsColumn):
         return _lists(column.tolist())
@@ -82,26 +85,39 @@ def _array(table: Table, number: int, column: Any, rows: range, views: bool) -> 
         column = column.astype(column.dtype.newbyteorder("="))
     if column.ndim == 1:
         return pa.array(column)
-    if column.dtype == np.bool_ or column.size == 0:  # Arrow does not support tensors of these
-        return _lists(list(column))
+    size = math.prod(column.shape[1:])
+    if column.dtype == np.bool_ or size == 0:  # Arrow does not support tensors of these
+        return _lists(list(column), (column.dtype, column.ndim - 1))
+    if not rows:
+        kind = pa.fixed_shape_tensor(pa.from_numpy_dtype(column.dtype), column.shape[1:])
+        return pa.ExtensionArray.from_storage(kind, pa.array([], kind.storage_type))
     return pa.FixedShapeTensorArray.from_numpy_ndarray(np.ascontiguousarray(column))
 
 
-def _lists(arrays: list[np.ndarray[Any, Any]]) -> pa.Array:
-    """Arrays of one dtype and number of dimensions as nested lists."""
+def _lists(arrays: list[np.ndarray[Any, Any]], form: tuple[np.dtype[Any], int] | None = None) -> pa.Array:
+    """Arrays of one dtype and number of dimensions, which are `form` if there are no arrays, as nested lists."""
     import pyarrow as pa
 
     check_rows(arrays)
     forms = {(array.dtype.newbyteorder("="), array.ndim) for array in arrays}
-    if not forms:
-        return pa.nulls(0)
     if len(forms) > 1:
         raise TypeError(f"its arrays have {len(forms)} combinations of dtype and number of dimensions")
-    dtype, ndim = forms.pop()
-    kind = pa.from_numpy_dtype(dtype)
-    for _ in range(ndim):
+    if forms:
+        form = forms.pop()
+    if form is None:
+        return pa.nulls(0)
+    kind = pa.from_numpy_dtype(form[0])
+    for _ in range(form[1]):
         kind = pa.list_(kind)
     return pa.array([array.tolist() for array in arrays], kind)
+
+
+def _string_kind(is_str: bool, views: bool) -> pa.DataType:
+    import pyarrow as pa
+
+    if views:
+        return pa.string_view() if is_str else pa.binary_view()
+    return pa.string() if is_str else pa.binary()
 
 
 def _strings(table: Table, number: int, is_str: bool, rows: range) -> pa.Array:
@@ -110,7 +126,7 @@ def _strings(table: Table, number: int, is_str: bool, rows: range) -> pa.Array:
 
     data, offsets = table.join_values(number, rows)
     if len(data) < LARGE:
-        kind = pa.string() if is_str else pa.binary()
+        kind = _string_kind(is_str, False)
         offsets = offsets.astype(np.int32)
     else:
         kind = pa.large_string() if is_str else pa.large_binary()
@@ -124,5 +140,5 @@ def _views(table: Table, number: int, is_str: bool, rows: range) -> pa.Array:
     views, windows = table.view_buffers(number)
     if rows != range(len(table)):
         views = np.frombuffer(views, "V16")[list(rows)].data
-    kind = pa.string_view() if is_str else pa.binary_view()
+    kind = _string_kind(is_str, True)
     return pa.Array.from_buffers(kind, len(rows), [None, *map(pa.py_buffer, [views, *windows])])

@@ -22,7 +22,7 @@ from ddfast._native.xxh3 import ChecksumTable
 from ddfast._util.caller import level_of_caller
 from ddfast._util.once import Once, lazy
 from ddfast.dataset.base import BaseDataset, ReadFailure, Verify, check_verify
-from ddfast.dataset.messages import RESTORE, too_many_fields
+from ddfast.dataset.messages import RESTORE
 from ddfast.errors import (
     ChecksumsNotFoundError,
     ClosedError,
@@ -35,6 +35,7 @@ from ddfast.errors import (
     KernelError,
     PickleRefusedError,
     ReadError,
+    TooManyFieldsError,
 )
 from ddfast.format.files import (
     SUFFIX_CHECKSUMS,
@@ -362,7 +363,7 @@ class LocalDataset(BaseDataset):
 
     def _corrupt(self, error: KernelError, index: int | None) -> Exception:
         if error.code == E_FIELDS:
-            return too_many_fields(self._named(index), error)
+            return TooManyFieldsError(f"{self.path}: {error.reason}")
         if error.code == E_CHECKSUM and index is not None:
             start, stop = self.offsets.span(index)
             return CorruptSampleError(
