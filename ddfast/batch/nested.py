@@ -48,10 +48,11 @@ class _NestedPlace:
 
 
 def check_nested(values: Sequence[Any]) -> None:
-    """Check that Arrow arrays of values take memory in proportion to the values.
+    """Check that Arrow arrays of values hold them all, and take memory in proportion to the values.
 
     Raises:
-        TypeError: they are nested too deeply, or have too many different fields.
+        TypeError: they are nested too deeply, or have too many different fields, or names of fields that pyarrow
+            confuses: it finds only str or only bytes in the maps of one place.
     """
     root = _NestedPlace()
     level = [(root, value) for value in values]
@@ -74,6 +75,8 @@ def _count_entries(root: _NestedPlace, rows: int) -> int:
     while pending:
         place, entries = pending.pop()
         total += entries
+        if {str, bytes} <= set(map(type, place.fields)):
+            raise TypeError("its maps have str and bytes as keys")
         pending.extend((field, entries) for field in place.fields.values())
         if place.items is not None:
             pending.append((place.items, place.count))

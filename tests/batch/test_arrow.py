@@ -62,6 +62,8 @@ def test_columns_above_two_gigabytes_have_large_offsets(monkeypatch):
         [[1], {"a": 1}],
         [np.zeros(2, "i4,f8"), None],
         [np.zeros((2, 2)), None],
+        [{"a": 1}, {b"a": 1}],
+        [[{"a": 1, b"b": 1}], None],
     ],
     ids=repr,
 )
