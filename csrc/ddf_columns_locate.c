@@ -308,7 +308,7 @@ static int names_select(locator *s, const ddf_slice *names, size_t names_n) {
         memcpy(kept, names[i].data, (size_t)names[i].size);
         int status = ddf_fields_add(s->fields, (ddf_slice){kept, names[i].size}, 1);
         if (status == DDF_E_FIELDS) {
-            s->table->crowded = 1;
+            s->table->crowded = s->table->n > 0;
             return DDF_OK;
         }
         if (status < 0) {

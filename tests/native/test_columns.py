@@ -118,6 +118,7 @@ def test_a_batch_with_more_field_names_than_it_may_have_has_no_columns():
     assert (table.crowded, table.names, len(table)) == (True, [], 2)
     table = build_table([packb(dict.fromkeys(names))], names)
     assert (table.crowded, table.names) == (True, [])
+    assert not build_table([], names).crowded
 
 
 @pytest.mark.parametrize("bad", [b"\xc1", b"\x81\xa1a", b"\x81\xa2\xff\xff\x01", b"\x80\x80"])

@@ -260,7 +260,7 @@ def test_a_position_beyond_the_end_starts_again(reader):
     [
         (b"3", TypeError, r"the key b'3'\. Keys are strings, not bytes: use key\.decode\(\)"),
         (3, TypeError, r"the key 3\. Keys are strings, not int: use str\(key\)"),
-        ("\ud800", SampleKeyError, r"x\.msgpack\]? has no sample with key '\\ud800'"),
+        ("\ud800", SampleKeyError, r"msgpack\]? has no sample with key '\\ud800'"),
     ],
     ids=["bytes", "int", "surrogate"],
 )
