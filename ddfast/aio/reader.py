@@ -198,13 +198,15 @@ class AsyncReader(BatchedReader[BatchStream]):
         fetcher = self._open()
         positions = fetcher.dataset.positions(indices)
         if len(positions) == 0:
-            return Batch.empty(fetcher.dataset)
+            return fetcher.known.empty(fetcher.dataset, columns, not tables)
         fetch = fetcher.fetch(positions, columns, tables)
         fetch.submit()
         await self._wait(fetcher, fetch)
         fetcher.count_reads(fetch)
         batch = fetcher.batch(fetch)
         self._policy.counters.add_batch(batch)
+        if tables:
+            fetcher.known.note(batch, columns)
         return batch
 
     # -- streams

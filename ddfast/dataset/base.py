@@ -14,6 +14,7 @@ from ddfast._native.samples import Samples
 from ddfast._native.shards import Shards
 from ddfast._util.brief import brief
 from ddfast._util.once import Once
+from ddfast.dataset.lookup import key_text, not_a_string
 from ddfast.errors import DdfastError, KernelError, PickleRefusedError, SampleIndexError, SampleKeyError
 
 if TYPE_CHECKING:
@@ -107,11 +108,7 @@ class BaseDataset(ABC):
 
     @abstractmethod
     def search(self, key: str) -> int:
-        """Index of the sample with this key, or -1.
-
-        Raises:
-            TypeError: the key is not a string.
-        """
+        """Index of the sample with this key, or -1. The key is a plain `str` without lone surrogates."""
 
     @abstractmethod
     def key_at(self, index: int) -> str:
@@ -145,11 +142,20 @@ class BaseDataset(ABC):
 
         Raises:
             SampleKeyError: no sample has this key.
+            TypeError: the key is not a string.
         """
-        index = self.search(key)
+        if not isinstance(key, str):
+            raise not_a_string(key)
+        text = key_text(key)
+        index = -1 if text is None else self.search(text)
         if index < 0:
             raise SampleKeyError(f"{self.path} has no sample with key {brief(key)}")
         return index
+
+    def has_key(self, key: object) -> bool:
+        """Whether a sample has this key."""
+        text = key_text(key)
+        return text is not None and self.search(text) >= 0
 
     def position(self, index: Any) -> int:
         """A sample index as a number from 0; negative indices count from the end.

@@ -24,7 +24,7 @@ from ddfast._util.caller import level_of_caller
 from ddfast._util.once import Once, lazy
 from ddfast._util.paths import absolute
 from ddfast.dataset.base import BaseDataset, ReadFailure, Verify, check_verify
-from ddfast.dataset.messages import RESTORE, too_many_fields
+from ddfast.dataset.messages import RESTORE
 from ddfast.errors import (
     ChecksumsNotFoundError,
     ClosedError,
@@ -37,6 +37,7 @@ from ddfast.errors import (
     KernelError,
     PickleRefusedError,
     ReadError,
+    TooManyFieldsError,
 )
 from ddfast.format.files import (
     SUFFIX_CHECKSUMS,
@@ -276,11 +277,7 @@ class LocalDataset(BaseDataset):
         return open_key_table(self._suffixed(SUFFIX_KEY_HASHES), len(self), self._hashes)
 
     def search(self, key: str) -> int:
-        """Index of the sample with this key, or -1.
-
-        Raises:
-            TypeError: the key is not a string.
-        """
+        """Index of the sample with this key, or -1."""
         self.check_unchanged()
         return self.key_table.find(key)
 
@@ -380,7 +377,7 @@ class LocalDataset(BaseDataset):
 
     def _corrupt(self, error: KernelError, index: int | None) -> Exception:
         if error.code == E_FIELDS:
-            return too_many_fields(self._named(index), error)
+            return TooManyFieldsError(f"{self.path}: {error.reason}")
         if error.code == E_CHECKSUM and index is not None:
             start, stop = self.offsets.span(index)
             return CorruptSampleError(

@@ -18,7 +18,7 @@ from ddfast._native.status import E_CANCELLED, E_CHECKSUM, E_FIELDS, E_INDEX, E_
 from ddfast._native.xxh3 import ChecksumTable
 from ddfast._util.once import Once
 from ddfast.dataset.base import BaseDataset, ReadFailure, Server, TransferSource
-from ddfast.dataset.messages import RESTORE, too_many_fields
+from ddfast.dataset.messages import RESTORE
 from ddfast.dataset.shard_keys import ShardKeys, ShardKeyTable
 from ddfast.errors import (
     ClosedError,
@@ -28,6 +28,7 @@ from ddfast.errors import (
     KernelError,
     PickleRefusedError,
     ReadError,
+    TooManyFieldsError,
 )
 
 __all__ = ["RemoteDataset", "RemoteShard", "Session"]
@@ -222,7 +223,7 @@ class RemoteDataset(BaseDataset):
                 "Restore the offsets file from a copy, or write the dataset again."
             )
         if error.code == E_FIELDS:
-            return too_many_fields(name, error)
+            return TooManyFieldsError(f"{self.path}: {error.reason}")
         if error.code == E_CHECKSUM:
             return CorruptSampleError(
                 f"{name} is damaged: its bytes do not match the stored checksum. {RESTORE}"

@@ -20,13 +20,13 @@ from numpy.typing import ArrayLike, NDArray
 from ddfast._native.decode import Decoder
 from ddfast._native.samples import Samples
 from ddfast._native.shards import Shards
-from ddfast._native.status import E_CANCELLED
+from ddfast._native.status import E_CANCELLED, E_FIELDS
 from ddfast._util.once import Once
 from ddfast._util.paths import absolute
 from ddfast.dataset.base import BaseDataset, ReadFailure, Verify, check_verify
 from ddfast.dataset.local import LocalDataset
 from ddfast.dataset.shard_keys import LocalShard, ShardKeys, ShardKeyTable
-from ddfast.errors import ClosedError, DdfastError, KernelError, ReadError
+from ddfast.errors import ClosedError, DdfastError, KernelError, ReadError, TooManyFieldsError
 from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIX_OFFSETS, damaged
 from ddfast.format.index import check_checksums_size, no_checksums
 
@@ -134,6 +134,8 @@ class ShardedDataset(BaseDataset):
         """The error to raise for a failure at sample `index`; None if no single sample failed."""
         if index is None or not 0 <= index < len(self):
             return self._explain_no_sample(error, index)
+        if isinstance(error, KernelError) and error.code == E_FIELDS:
+            return TooManyFieldsError(f"{self.path}: {error.reason}")
         number = int(np.searchsorted(self._firsts, index, "right")) - 1
         local = index - int(self._firsts[number])
         dataset = self._open_shard(number, error, f" (while reading sample {local}, {index} of all shards)")

@@ -69,6 +69,7 @@ class BatchRecovery:
             columns=self._columns,
             raw=not self._tables,
             pool=fetcher.pool,
+            known=fetcher.known,
         )
 
     def _top_up(self) -> None:

@@ -18,7 +18,9 @@ from ddfast._native.engine import Engine
 from ddfast._native.fetch import Fetch
 from ddfast.batch import Batch
 from ddfast.dataset.base import BaseDataset, Server
+from ddfast.dataset.location import shown_name
 from ddfast.errors import ClosedError, KernelError, StorageTimeoutError, UnsupportedIOError
+from ddfast.loading.known import KnownColumns
 from ddfast.loading.on_error import ErrorPolicy
 from ddfast.loading.options import IO, ReadOptions
 from ddfast.loading.order import Order, Part
@@ -38,6 +40,9 @@ class Fetcher:
             least that of a read of the remote storage, whose errors are more specific.
         policy: handles samples that cannot be delivered, and has the counters.
 
+    Attributes:
+        known: the columns of the batches so far.
+
     Raises:
         UnsupportedIOError: ``options.io`` is ``"uring"``, and the system does not allow this process to use io_uring.
     """
@@ -45,6 +50,7 @@ class Fetcher:
     def __init__(self, dataset: BaseDataset, options: ReadOptions, policy: ErrorPolicy) -> None:
         self.dataset = dataset
         self.policy = policy
+        self.known = KnownColumns(shown_name(str(dataset.path)))
         self.prefetch_bytes = options.prefetch_bytes
         self.pool = Pool(options.prefetch_bytes)
         self._shards = dataset.shards

@@ -28,7 +28,8 @@ What remains the same
   and ``get_many`` ask for specific samples and always raise.
 - The other samples keep their order, and positions also count the samples that are left out. A batch becomes shorter;
   it is delivered even if it is empty, so that all ranks have equally many batches and ``start=`` resumes a pass exactly
-  where it was interrupted.
+  where it was interrupted. An empty batch has the columns that were asked for; their kinds are those of the first batch
+  with samples, or object.
 - What is delivered depends on the data alone, not on how it is read ahead.
 - The kind of a column is determined by the samples that remain.
 - A batch leaves out the samples that fail its check. A valid sample that cannot be decoded, such as a refused pickle,

@@ -298,14 +298,19 @@ class Reader(BatchedReader["Batches"]):
         """
         from ddfast.batch import Batch
         from ddfast.dataset.positions import check_positions
+        from ddfast.loading.known import KnownColumns
         from ddfast.reader.origin import ReaderOrigin
 
         positions = check_positions(indices, len(self), repr(self))
         samples = [self.get(i, raw=True, copy=False) for i in positions.tolist()]
-        return Batch.of(samples, positions, ReaderOrigin(self), columns=check_columns(columns), raw=raw)
+        selection = check_columns(columns)
+        if not samples:
+            return KnownColumns(repr(self)).empty(ReaderOrigin(self), selection, raw)
+        return Batch.of(samples, positions, ReaderOrigin(self), columns=selection, raw=raw)
 
     def _open_batches(self, options: BatchOptions) -> Batches:
         from ddfast.dataset.positions import check_positions
+        from ddfast.loading.known import KnownColumns
         from ddfast.loading.order import plan_pass
         from ddfast.reader.batches import OnDemandBatches
         from ddfast.reader.error_handling import batch_at
@@ -313,5 +318,6 @@ class Reader(BatchedReader["Batches"]):
         n = len(self)
         positions = partial(check_positions, n=n, name=repr(self))
         order, part = plan_pass(options, n, n * TYPICAL_BYTES, positions)
-        read = partial(batch_at, self, columns=options.columns, raw=options.raw)
+        known = KnownColumns(repr(self))
+        read = partial(batch_at, self, columns=options.columns, raw=options.raw, known=known)
         return OnDemandBatches(order, part, read)

@@ -13,6 +13,7 @@ from typing import Any
 
 from ddfast._util.brief import brief
 from ddfast._util.iteration import not_at_end
+from ddfast.dataset.lookup import bytes_hint
 from ddfast.errors import (
     DuplicateKeyError,
     MissingLabelError,
@@ -148,7 +149,10 @@ class ListReader(Reader):
         return f"<{type(self).__name__}: {len(self):,} samples>"
 
     def __contains__(self, key: object) -> bool:
-        return key in self._index
+        try:
+            return key in self._index
+        except TypeError:  # it is not hashable
+            return False
 
     def find_key(self, index: int) -> Any:
         return self._samples[self._position(index)]["key"]
@@ -156,8 +160,8 @@ class ListReader(Reader):
     def find_index(self, key: Any) -> int:
         try:
             return self._index[key]
-        except KeyError:
-            raise SampleKeyError(f"{self!r} has no sample with key {brief(key)}") from None
+        except (KeyError, TypeError):
+            raise SampleKeyError(f"{self!r} has no sample with key {brief(key)}{bytes_hint(key)}") from None
 
     def _position(self, index: int) -> int:
         n = len(self._samples)

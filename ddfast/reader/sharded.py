@@ -18,6 +18,7 @@ from ddfast._util.signatures import OptionsSignature
 from ddfast.batch import Batch
 from ddfast.dataset.base import BaseDataset, Verify
 from ddfast.dataset.location import absolute_file, is_remote, list_shards, name_of
+from ddfast.dataset.lookup import bytes_hint
 from ddfast.dataset.open import open_files
 from ddfast.errors import SampleIndexError, SampleKeyError
 from ddfast.loading.on_error import SamplePlace
@@ -314,7 +315,7 @@ class ReaderShards(Reader):
             reader = self._reader(i)
             if key in reader:
                 return self._first(i) + reader.find_index(key)
-        raise SampleKeyError(f"none of {self.name} has a sample with key {brief(key)}")
+        raise SampleKeyError(f"none of {self.name} has a sample with key {brief(key)}{bytes_hint(key)}")
 
     def __contains__(self, key: object) -> bool:
         return any(key in self._reader(i) for i in range(len(self._members)))

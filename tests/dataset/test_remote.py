@@ -291,9 +291,9 @@ def test_too_many_fields_are_told_as_of_files(tmp_path: Path) -> None:
         writer.write({"key": "a", **{f"field {i}": i for i in range(5000)}})
     with (
         RemoteReader(remote([path])) as reader,
-        pytest.raises(TooManyFieldsError, match=r"far/x\.msgpack: sample 0.*Choose columns="),
+        pytest.raises(TooManyFieldsError, match=r"far: the 1 samples of a batch .*Choose columns="),
     ):
-        reader.get_many([0])
+        reader.get_many([0]).to_dict()
 
 
 def test_the_error_behind_a_failed_read_is_raised(path: Path) -> None:

@@ -91,6 +91,10 @@ def test_a_reader_gives_what_is_in_the_file(paths, urls):
         assert "sample 170 ß" not in remote
         with pytest.raises(SampleKeyError, match="no sample with key"):
             remote.find_index("nothing")
+        assert remote.find_index(np.str_("sample 17 ß")) == 17
+        assert all(key not in remote for key in (17, b"sample 17", None))
+        with pytest.raises(TypeError, match=r"use key\.decode\(\)"):
+            remote.find_index(b"sample 17")
 
 
 @pytest.mark.parametrize("shuffle", [False, True, "block"])

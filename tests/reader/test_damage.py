@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pickle
 import struct
 
 import msgpack
@@ -378,13 +379,21 @@ def test_a_legacy_index_with_wild_offsets_is_refused(path):
 
 
 @pytest.mark.parametrize("on_error", ["raise", "skip"])
-def test_batch_of_more_fields_than_it_may_have_names_the_limit_and_the_way_out(tmp_path, on_error):
+def test_batch_of_more_fields_than_it_may_have_has_samples_and_no_columns(tmp_path, on_error):
     samples = [{"key": str(i), **{f"{i} {j}": j for j in range(3000)}} for i in range(2)]
     path = write(tmp_path / "x", samples)
     with MsgpackReader(path, on_error=on_error) as reader:
-        for make in (lambda: list(reader.batches(2)), lambda: reader.get_many([0, 1])):
-            with pytest.raises(TooManyFieldsError, match=r"sample 1 .* than 4,096 .* Choose columns="):
-                make()
+        for batch in (next(reader.batches(2)), reader.get_many([0, 1]), next(reader.batches(2))[::-1]):
+            assert sorted(batch, key=lambda sample: sample["key"]) == samples
+            assert repr(batch) == "Batch(2 samples: too many columns)"
+            message = r"/x: the 2 samples of a batch have more different fields .* 4,096.* Choose columns="
+            for use in (batch.to_dict, lambda batch=batch: batch["key"], lambda batch=batch: "key" in batch):
+                with pytest.raises(TooManyFieldsError, match=message):
+                    use()
+            with pytest.raises(TooManyFieldsError, match=r"^the 2 samples of a batch have"):
+                pickle.loads(pickle.dumps(batch)).to_dict()
+            assert batch[1:].copy()["key"].tolist() == [batch[1]["key"]]
+        assert reader.stats().skipped == 0
         assert len(next(reader.batches(2, columns=["key"]))) == 2
 
 
