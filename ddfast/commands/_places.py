@@ -14,7 +14,8 @@ from typing import Any
 from ddfast.commands._files import SUFFIX_MD5, SUFFIXES
 from ddfast.errors import DatasetNotFoundError, StorageNotFoundError
 from ddfast.storage import SequentialReader, is_url
-from ddfast.storage.urls import lengthened, shown, split_url
+from ddfast.storage.urls import file_name, lengthened, shown
+from ddfast.tools import path_append
 
 COPIED = 1 << 20
 
@@ -58,7 +59,7 @@ def placed(source: str | os.PathLike[str], options: Mapping[str, Any] | None = N
     """The location of a dataset. Leaving the context removes temporary files.
 
     Raises:
-        FileNotFoundError: the data file does not exist.
+        FileNotFoundError: the data file does not exist, or the URL has no file name.
         StorageError: an object under a URL cannot be read.
     """
     if not (isinstance(source, str) and is_url(source)):
@@ -66,7 +67,7 @@ def placed(source: str | os.PathLike[str], options: Mapping[str, Any] | None = N
         yield Place(path, path, path.stat().st_size, {})
         return
     options = options or {}
-    name = split_url(source).key.rpartition("/")[2]
+    name = file_name(source)
     with tempfile.TemporaryDirectory(prefix="ddfast-") as folder:
         base = Path(folder) / name
         try:
@@ -75,14 +76,14 @@ def placed(source: str | os.PathLike[str], options: Mapping[str, Any] | None = N
         except StorageNotFoundError as error:
             raise DatasetNotFoundError(str(error)) from error
         for suffix in (*SUFFIXES, SUFFIX_MD5):
-            _copy(lengthened(source, suffix), base.with_name(name + suffix), options)
+            _copy(lengthened(source, suffix), path_append(base, suffix), options)
         yield Place(source, base, size, options)
 
 
 def _copy(url: str, to: Path, options: Mapping[str, Any]) -> None:
     """Copy an object, if it exists."""
     try:
-        with SequentialReader(url, **options) as front, to.open("wb") as file:
+        with SequentialReader(url, **options) as front, to.open("xb") as file:
             while data := front.read(COPIED):
                 file.write(data)
     except StorageNotFoundError:

@@ -24,7 +24,7 @@ from ddfast.storage.backends.failures import (
     of_os_error,
 )
 from ddfast.storage.base import Span, Stat, Storage, paired
-from ddfast.storage.urls import scheme_of, shown
+from ddfast.storage.urls import lengthened, scheme_of, shown
 
 __all__ = ["AnyStorage", "LocalStorage", "OpenFile", "ThreadedStorage", "open_file_system", "path_of"]
 
@@ -257,13 +257,9 @@ class AnyStorage(ThreadedStorage):
     def beside(self, suffix: str) -> AnyStorage:
         """Another object of the same file system."""
         self.check_usable()
-        if (
-            "::" in self.url
-        ):  # the suffix belongs to the first URL of the chain, so the whole chain is opened again
-            first, _, rest = self.url.partition("::")
-            url = f"{first}{suffix}::{rest}" if "://" in first else self.url + suffix
-            return type(self)(url, **self.options)
-        return type(self)(self.url + suffix, _file_system=self._fs, **self.options)
+        url = lengthened(self.url, suffix)
+        is_chain = "::" in url  # its file system depends on the name
+        return type(self)(url, _file_system=None if is_chain else self._fs, **self.options)
 
 
 def open_file_system(url: str, options: dict[str, Any]) -> tuple[Any, str]:
