@@ -143,7 +143,15 @@ def to_and_fro(data: bytes, rng: Random) -> bytes:
 Mutation = Callable[[bytes, Random], bytes]
 ANY: list[Mutation] = [flip_bit, zero_stretch, fill_with_noise, cut, lengthen, insert, remove, write_over]
 DATA: list[Mutation] = [*ANY, flip_bit, lie_about_length, lie_about_length, change_dtype, write_over]
-ENTRIES: list[Mutation] = [*ANY, change_entry, change_entry, change_entry, swap_entries, to_and_fro, to_and_fro]
+ENTRIES: list[Mutation] = [
+    *ANY,
+    change_entry,
+    change_entry,
+    change_entry,
+    swap_entries,
+    to_and_fro,
+    to_and_fro,
+]
 MUTATIONS = {"": DATA, ".keys": [*ANY, lie_about_length], ".offsets": ENTRIES, ".key_hashes": ENTRIES}
 
 

@@ -23,7 +23,7 @@ from ddfast.storage.backends.failures import (
     of_any,
     of_os_error,
 )
-from ddfast.storage.base import Span, Stat, Storage, paired
+from ddfast.storage.base import Span, Stat, Storage, memory_for, paired
 from ddfast.storage.urls import lengthened, scheme_of, shown
 
 __all__ = ["AnyStorage", "LocalStorage", "OpenFile", "ThreadedStorage", "open_file_system", "path_of"]
@@ -61,7 +61,7 @@ class ThreadedStorage(Storage):
         buffers may be in use for something else by then.
         """
         paired(spans, into)
-        own = [memoryview(bytearray(stop - start)) for start, stop in spans]
+        own = [memory_for(stop - start, self.name) for start, stop in spans]
         await self._in_thread(self.read, spans, own)
         for target, data in zip(into, own, strict=True):
             memoryview(target).cast("B")[:] = data
