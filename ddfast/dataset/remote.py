@@ -50,15 +50,18 @@ class RemoteShard:
     sums: ChecksumTable | None = None
 
 
-class Session(TransferSource, Protocol):
+class Session(Protocol):
     """Reads the storage of a remote dataset; `ddfast.storage.transfer.session.TransferSession` does.
 
     Attributes:
+        transfers: counts what it has read.
         max_gap: samples that are at most this many bytes apart share a request.
         max_read: size limit of a request in bytes.
         read_timeout: time limit of a read in seconds, successful or not.
     """
 
+    @property
+    def transfers(self) -> TransferSource: ...
     @property
     def max_gap(self) -> int: ...
     @property
@@ -170,7 +173,7 @@ class RemoteDataset(BaseDataset):
     @property
     def transfers(self) -> TransferSource:  # type: ignore[override]
         """See `BaseDataset`."""
-        return self._session
+        return self._session.transfers
 
     def serve(self, engine: Any) -> Server:
         """See `BaseDataset`."""
