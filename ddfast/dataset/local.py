@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from stat import S_ISDIR
 from struct import pack
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from ddfast._native.xxh3 import ChecksumTable
 from ddfast._util.caller import level_of_caller
 from ddfast._util.once import Once, lazy
 from ddfast.dataset.base import BaseDataset, ReadFailure, Verify, check_verify
-from ddfast.dataset.messages import RESTORE, too_many_fields
+from ddfast.dataset.messages import RESTORE, folder_given, too_many_fields
 from ddfast.errors import (
     ChecksumsNotFoundError,
     ClosedError,
@@ -145,9 +146,11 @@ class LocalDataset(BaseDataset):
         try:
             status = self.path.stat()
         except FileNotFoundError:
-            is_pattern = any(character in str(self.path) for character in "*?[")
-            hint = ". ShardedReader and AsyncReader read all files of a pattern" if is_pattern else ""
-            raise DatasetNotFoundError(f"{self.path} not found{hint}") from None
+            from ddfast.dataset.location import pattern_hint
+
+            raise DatasetNotFoundError(f"{self.path} not found{pattern_hint(str(self.path))}") from None
+        if S_ISDIR(status.st_mode):
+            raise DatasetNotFoundError(folder_given(str(self.path)))
         return status.st_dev, status.st_ino
 
     def _lacks_offsets(self, error: DdfastError) -> bool:

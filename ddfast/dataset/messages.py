@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from ddfast.errors import KernelError, TooManyFieldsError
 
-__all__ = ["RESTORE", "too_many_fields"]
+__all__ = ["RESTORE", "folder_given", "too_many_fields"]
 
 RESTORE = "Restore the data file from a copy, or write the dataset again."
+
+
+def folder_given(path: str) -> str:
+    """The message for a folder in place of a data file."""
+    pattern = path.rstrip("/") + "/*.msgpack"
+    return f"{path} is a folder, not a data file. Read its datasets as ShardedReader({pattern!r})"
 
 
 def too_many_fields(sample: str, error: KernelError) -> TooManyFieldsError:

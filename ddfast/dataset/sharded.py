@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 from pathlib import Path
+from stat import S_ISDIR
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,8 +25,9 @@ from ddfast._native.status import E_CANCELLED
 from ddfast._util.once import Once
 from ddfast.dataset.base import BaseDataset, ReadFailure, Verify, check_verify
 from ddfast.dataset.local import LocalDataset
+from ddfast.dataset.messages import folder_given
 from ddfast.dataset.shard_keys import LocalShard, ShardKeys, ShardKeyTable
-from ddfast.errors import ClosedError, DdfastError, KernelError, ReadError
+from ddfast.errors import ClosedError, DatasetNotFoundError, DdfastError, KernelError, ReadError
 from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIX_OFFSETS, damaged
 from ddfast.format.index import check_checksums_size, no_checksums
 
@@ -217,6 +219,8 @@ def _measure(path: str, verify: Verify | None) -> LocalShard:
         size = os.stat(path + SUFFIX_OFFSETS).st_size  # noqa: PTH116
     except FileNotFoundError:
         return _measure_opened(path, verify)
+    if S_ISDIR(status.st_mode):
+        raise DatasetNotFoundError(folder_given(path))
     if size == 0 or size % 8:
         raise damaged(
             Path(path + SUFFIX_OFFSETS), size, "an offset table has 8 bytes per entry and at least one entry"

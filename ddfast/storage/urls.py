@@ -7,6 +7,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from ddfast._util.ranges import expand_ranges, has_range
 from ddfast._util.secrets import CHAIN, HTTP, Secrets, shown
 from ddfast.errors import StorageNotFoundError
 
@@ -18,7 +19,9 @@ __all__ = [
     "WITH_CREDENTIALS",
     "Location",
     "Secrets",
+    "expand_ranges",
     "file_name",
+    "has_range",
     "is_object",
     "is_pattern",
     "is_url",
