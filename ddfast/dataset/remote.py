@@ -206,6 +206,10 @@ class RemoteDataset(BaseDataset):
             return keys.take(indices)
         return [keys[i] for i in np.asarray(indices).tolist()]
 
+    def file_of(self, index: int) -> str:
+        """See `BaseDataset`."""
+        return self._list[int(np.searchsorted(self._firsts, index, "right")) - 1].name
+
     # -- errors
 
     def explain(self, error: ReadFailure, index: int | None = None) -> Exception:

@@ -129,6 +129,10 @@ class ShardedDataset(BaseDataset):
         """Keys of these samples."""
         return self.keys.take(indices)
 
+    def file_of(self, index: int) -> str:
+        """See `BaseDataset`."""
+        return self._list[int(np.searchsorted(self._firsts, index, "right")) - 1].path
+
     # -- errors
 
     def explain(self, error: ReadFailure, index: int | None = None) -> Exception:
