@@ -316,8 +316,8 @@ static int prepare(ddf_job *job, ddf_engine *engine) {
     }
     status = ddf_shards_check(r->shards, &job->err);
     list_indices(fetch, &d);
-    if (ddf_shards_own_tables(r->shards)) {
-        ddf_engine_detach(engine, job, ddf_shards_may_wait(r->shards));
+    if (ddf_shards_own_tables(r->shards) && ddf_shards_may_wait(r->shards)) {
+        ddf_engine_detach(engine, job, 1);
     }
     for (size_t b = 0; status >= 0 && b < fetch->n_batches; b++) {
         locate_batch(fetch, b, &d);

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -18,7 +17,7 @@ from ddfast.aio.streams import BatchStream, SampleStream
 from ddfast.aio.waiting import FetchNotifier, run_in_thread
 from ddfast.batch import Batch
 from ddfast.dataset.base import BaseDataset
-from ddfast.dataset.location import DatasetLocation, is_plain, name_of
+from ddfast.dataset.location import DatasetLocation, absolute_location, is_plain, name_of
 from ddfast.dataset.open import open_dataset
 from ddfast.errors import ClosedError
 from ddfast.loading.batched import BatchedReader
@@ -77,7 +76,7 @@ class AsyncReader(BatchedReader[BatchStream]):
     def __init__(self, path: DatasetLocation, **arguments: Unpack[ReadArguments]) -> None:
         self._options = read_options(**arguments)
         self._policy = ErrorPolicy(self._options.on_error)
-        self._location = path if isinstance(path, str | os.PathLike) else [os.fspath(item) for item in path]
+        self._location = absolute_location(path)
         self.path = name_of(self._location, self._location if isinstance(self._location, list) else [])
         self._fetcher: Fetcher | None = None
         self._notifier: FetchNotifier | None = None

@@ -19,6 +19,7 @@ from ddfast._native.columns import (
     Table,
     build_table,
 )
+from ddfast._util.brief import brief, shortened
 from ddfast.batch.origin import DetachedOrigin, Origin
 from ddfast.errors import ColumnNameError, DdfastError, KernelError, PickleRefusedError
 
@@ -32,6 +33,7 @@ Values = npt.NDArray[Any] | Column[Any]
 Indices = npt.NDArray[np.int64]
 
 MAX_SHOWN_COLUMNS = 12  # in the repr of a batch
+LISTED = 1000  # characters of names of columns in an error
 
 
 class Batch(Sequence[Any]):
@@ -302,13 +304,14 @@ class Batch(Sequence[Any]):
 
     def _no_column(self, name: Any) -> str:
         if self._table.raw:
-            return f"no column {name!r}: a raw batch has no columns; read it without raw=True"
+            return f"no column {brief(name)}: a raw batch has no columns; read it without raw=True"
         names = [str(known) for known in self.columns]
         others = [field for field in self._fields_of_first() if field not in names]
         close = difflib.get_close_matches(str(name), [*names, *others], n=1)
-        hint = f"; did you mean {close[0]!r}?" if close and close[0] != name else "."
-        left_out = f" (columns=... left out {', '.join(others)})" if others else ""
-        return f"no column {name!r}{hint} The columns are: {', '.join(names) or 'none'}{left_out}"
+        hint = f"; did you mean {brief(close[0])}?" if close and close[0] != name else "."
+        left_out = f" (columns=... left out {shortened(', '.join(others), LISTED)})" if others else ""
+        listed = shortened(", ".join(names), LISTED) or "none"
+        return f"no column {brief(name)}{hint} The columns are: {listed}{left_out}"
 
     def _fields_of_first(self) -> list[str]:
         """The fields of the first sample, for a message; none if it cannot be decoded."""

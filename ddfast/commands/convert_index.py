@@ -107,7 +107,7 @@ def _kept_digests(place: Place, out: Path) -> list[tuple[str, str]]:
     """Name and MD5 of the files that are not written, from the existing MD5 file or computed."""
     for dataset in (out, place.base):
         if (digests := listed_digests(dataset)) is not None:
-            return [(name, digest) for name, digest in digests.items() if Path(name).suffix not in ORDER]
+            return [(f"{out.name}{suffix}", each) for suffix, each in digests.items() if suffix not in ORDER]
     legacy = path_append(place.base, SUFFIX_LEGACY_INDEX)
     return [(place.base.name, _md5(place.front())), (legacy.name, _md5(legacy))]
 

@@ -18,12 +18,21 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ddfast.commands import _run
-from ddfast.commands._files import SUFFIX_MD5, byte_bar, confirm_overwrite, listed_digests, sources
+from ddfast.commands._files import (
+    SUFFIX_MD5,
+    byte_bar,
+    confirm_overwrite,
+    listed_digests,
+    sources,
+    without_index_files,
+)
 from ddfast.commands._places import Options, Place, StrPath, add_storage_arguments, placed, storage_options
 from ddfast.commands._uploads import objects_of, upload
 from ddfast.errors import CorruptSampleError, IndexFileError
@@ -58,6 +67,7 @@ def index(path: StrPath, storage_options: Options = None) -> int:
 
     Raises:
         CorruptSampleError: a sample is damaged, or the MD5 file has another digest of the data file.
+        IndexFileError: the MD5 file is damaged.
         InvalidSampleError: a sample has no key, or (`DuplicateKeyError`) the key of another sample.
         UnsupportedIOError: the URL is of a web server, or of a chain of file systems.
         StorageError: the storage refuses to read the data file or to write an index file.
@@ -138,7 +148,7 @@ def _offsets(place: Place) -> NDArray[np.uint64]:
 
 def _compare(place: Place, digest: str) -> None:
     """Refuse to replace the MD5 file of a data file that has changed."""
-    expected = (listed_digests(place.base) or {}).get(place.base.name, digest)
+    expected = (listed_digests(place.base) or {}).get("", digest)
     if digest != expected:
         md5 = path_append(place.base, SUFFIX_MD5)
         raise CorruptSampleError(
@@ -164,7 +174,8 @@ def main(args: argparse.Namespace) -> int:
         else (REPLACED, "an index", index)
     )
     options = storage_options(args)
-    for path in sources(args.files, options):
+
+    def build(path: Path | str) -> str:
         objects = objects_of(path, options)
         if isinstance(path, str):
             name, exists = shown(path), objects is not None and any(map(objects.stat, replaced))
@@ -172,8 +183,13 @@ def main(args: argparse.Namespace) -> int:
             name, exists = path.name, any(path_append(path, suffix).exists() for suffix in replaced)
         if exists and not args.no_confirm:
             confirm_overwrite(f"{name} has {what}, overwrite?")
-        print(f"{name}: {work(path, options):,} samples {'hashed' if args.checksums else 'indexed'}")
-    return 0
+        return f"{name}: {work(path, options):,} samples {'hashed' if args.checksums else 'indexed'}"
+
+    several = _run.Several(args.prog)
+    paths = several.expand(without_index_files(args.files), partial(sources, storage_options=options))
+    for line in several.each(build, paths):
+        _run.say(line)
+    return several.status
 
 
 def entry() -> None:

@@ -42,6 +42,7 @@ from ddfast.commands._move import (
 from ddfast.commands._places import Options, add_storage_arguments, shown_name, storage_options
 from ddfast.errors import DuplicateKeyError
 from ddfast.reader import Shuffler
+from ddfast.tools.messages import brief
 
 Sample = tuple[str, Any]  # key and packed message
 
@@ -133,8 +134,8 @@ def check_keys(infiles: Sequence[StrPath], storage_options: Options = None) -> i
         if not owners.keys().isdisjoint(keys):
             key = next(key for key in keys if key in owners)
             raise DuplicateKeyError(
-                f"{shown_name(owners[key])} and {shown_name(infile)} both have a sample with the key {key!r}. Keys "
-                "must be unique in the result. Leave one of the datasets out, or write it again with other keys"
+                f"{shown_name(owners[key])} and {shown_name(infile)} both have a sample with the key {brief(key)}. "
+                "Keys must be unique in the result. Leave one of the datasets out, or write it again with other keys"
             )
         owners.update(keys)
     return len(owners)

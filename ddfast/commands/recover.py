@@ -2,10 +2,13 @@
 
 Without -o, FILE is a dataset whose writer was killed or stopped by a full disk. If all samples were
 written, the command renames the files of the dataset; otherwise it makes a dataset of all complete
-samples. With -o, the command only writes OUT: the samples that a killed writer left of FILE, or, if
-there are none, all intact samples of the damaged dataset FILE, which may be a URL: its files are first
-copied to a temporary folder beside OUT. It reports index, key and bytes of lost
-samples. The exit status is 0 if no sample is lost, 1 if samples are lost, and 2 for wrong arguments.
+samples in the draft. The last samples of a killed writer were in its memory, up to about 16 MiB since
+the last flush(): they are not in the draft. With -o, the command only writes OUT: the samples that a
+killed writer left of FILE, or, if there are none, all intact samples of the damaged dataset FILE, which
+may be a URL: its files are first copied to a temporary folder beside OUT.
+Index files that are damaged are used as far as they agree with the data. The command reports the
+number of lost samples, and index, key and bytes as far as they are known. The exit status is 0 if no
+sample is lost, 1 if samples are lost, and 2 for wrong arguments.
 
 Example:
   ddfast recover damaged.msgpack -o recovered.msgpack
@@ -45,6 +48,7 @@ from ddfast.recovery import (
 )
 
 SHOWN = 20
+IN_MEMORY = "not counted: the last samples of a killed writer, up to about 16 MiB since its last flush(), which were in its memory"
 USAGE = 2
 
 
@@ -60,13 +64,17 @@ class Recovered:
         path: the dataset that was written.
         what: a description of its samples.
         samples: number of recovered samples.
-        lost: the lost samples.
+        lost: the lost samples, or parts of the file in which samples are lost.
+        missing: number of lost samples; None if no index file has their number.
+        note: what else may be lost.
     """
 
     path: StrPath
     what: str
     samples: int = 0
     lost: list[LostSamples] = field(default_factory=list)
+    missing: int | None = 0
+    note: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The result in a form for JSON."""
@@ -74,7 +82,9 @@ class Recovered:
             "file": shown_name(self.path),
             "what": self.what,
             "samples": self.samples,
+            "lost_samples": self.missing,
             "lost": [lost.to_dict() for lost in self.lost],
+            "note": self.note,
         }
 
 
@@ -113,7 +123,7 @@ def recover(
         with open_writer(outfile, left.announced, overwrite, storage_options) as writer:
             for part in left.chunks():
                 write_piece(writer, part.keys, part.sizes.tolist(), part.buffers)
-        return Recovered(outfile, "unfinished dataset", writer.written, _missing(left, writer.written))
+        return _unfinished(outfile, left, writer.written)
     if not path.exists():
         raise DatasetNotFoundError(f"{path} not found, and there is no unfinished dataset of that name")
     return _salvage(path, outfile, overwrite, storage_options)
@@ -125,7 +135,10 @@ def _salvage(path: Path, outfile: StrPath, overwrite: bool, options: Options) ->
     with open_writer(outfile, 0, overwrite, options) as writer:
         for part in salvage.chunks():
             writer.write_many(part.keys, part.buffers)
-    return Recovered(outfile, "intact samples", writer.written, salvage.lost)
+    missing = None if salvage.lost else 0
+    if salvage.listed is not None:
+        missing = max(salvage.listed - writer.written, len(salvage.lost) and 1)
+    return Recovered(outfile, "intact samples", writer.written, salvage.lost, missing)
 
 
 def _no_draft(url: StrPath) -> str:
@@ -158,26 +171,28 @@ def _finish(path: Path, left: UnfinishedDataset | None, overwrite: bool) -> Reco
         writer.close()
     else:
         writer.discard()
-    return Recovered(path, "unfinished dataset", writer.written, _missing(left, writer.written))
+    return _unfinished(path, left, writer.written)
 
 
-def _missing(left: UnfinishedDataset, saved: int) -> list[LostSamples]:
-    """Samples that are in the journal but not in the draft."""
-    if saved >= left.announced:
-        return []
-    reason = f"{left.announced - saved:,} samples from index {saved} on were not completely written"
-    return [LostSamples(left.size, max(left.size, left.announced_size), reason)]
+def _unfinished(path: StrPath, left: UnfinishedDataset, saved: int) -> Recovered:
+    """The result for a draft: samples that are in the journal but not in the draft are lost."""
+    missing = max(0, left.announced - saved)
+    reason = f"{missing:,} samples from index {saved} on were not completely written"
+    lost = [LostSamples(left.size, max(left.size, left.announced_size), reason)] if missing else []
+    return Recovered(path, "unfinished dataset", saved, lost, missing, IN_MEMORY)
 
 
 def report(result: Recovered) -> str:
     """The result as text."""
-    lines = [
-        f"{shown_name(result.path)}: {result.what}: {result.samples:,} samples recovered, {len(result.lost):,} lost"
-    ]
+    lost = f"{result.missing:,}"
+    if result.missing is None:
+        lost = f"an unknown number in {len(result.lost):,} parts of the file"
+    counts = f"{result.samples:,} samples recovered, {lost} lost"
+    lines = [f"{shown_name(result.path)}: {result.what}: {counts}"]
     lines += [f"  {lost}" for lost in result.lost[:SHOWN]]
     if len(result.lost) > SHOWN:
         lines.append(f"  and {len(result.lost) - SHOWN:,} more; --json lists all")
-    return "\n".join(lines)
+    return "\n".join([*lines, *([f"  {result.note}"] if result.note else [])])
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

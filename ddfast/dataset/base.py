@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from ddfast._native.decode import Decoder
 from ddfast._native.samples import Samples
 from ddfast._native.shards import Shards
+from ddfast._util.brief import brief
 from ddfast._util.once import Once
 from ddfast.errors import DdfastError, KernelError, PickleRefusedError, SampleIndexError, SampleKeyError
 
@@ -151,7 +152,7 @@ class BaseDataset(ABC):
         """
         index = self.search(key)
         if index < 0:
-            raise SampleKeyError(f"{self.path} has no sample with key {key!r}")
+            raise SampleKeyError(f"{self.path} has no sample with key {brief(key)}")
         return index
 
     def position(self, index: Any) -> int:

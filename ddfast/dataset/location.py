@@ -10,12 +10,15 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ddfast._util.paths import absolute
 from ddfast.dataset.options import RemoteOptions
 from ddfast.errors import DatasetNotFoundError
 from ddfast.format.files import SUFFIXES
 
 __all__ = [
     "DatasetLocation",
+    "absolute_file",
+    "absolute_location",
     "is_plain",
     "is_remote",
     "list_shards",
@@ -49,6 +52,22 @@ def path_of(source: str | os.PathLike[str]) -> str:
     from ddfast.storage.backends.files import path_of
 
     return str(path_of(os.fspath(source)))
+
+
+def absolute_location(source: DatasetLocation) -> DatasetLocation:
+    """The same location, which names the same files after `os.chdir`: URLs are unchanged, paths become absolute."""
+    if not isinstance(source, str | os.PathLike):
+        return [absolute_file(item) for item in source]
+    if is_remote(source) or is_plain(source):
+        return absolute_file(source)
+    pattern = path_of(source)
+    prefix = "" if os.path.isabs(pattern) else glob.escape(absolute(""))  # noqa: PTH117
+    return prefix + pattern
+
+
+def absolute_file(source: str | os.PathLike[str]) -> str:
+    """The path or URL of a data file, which names the same file after `os.chdir`."""
+    return os.fspath(source) if is_remote(source) else absolute(path_of(source))
 
 
 def shown_name(source: str | os.PathLike[str]) -> str:

@@ -25,7 +25,7 @@ from ddfast.format.files import (
 )
 from ddfast.format.index import salt_and_hashes
 from ddfast.format.keys import Keys
-from ddfast.format.mapped import checksum_table, no_checksums, offset_table
+from ddfast.format.tables import checksum_table, no_checksums, offset_table
 from ddfast.storage.base import Storage
 from ddfast.storage.cache.cached import CachedStorage
 from ddfast.storage.open import open_storages

@@ -23,6 +23,7 @@ from ddfast._native.samples import Samples
 from ddfast._native.shards import Shards
 from ddfast._native.status import E_CANCELLED
 from ddfast._util.once import Once
+from ddfast._util.paths import absolute
 from ddfast.dataset.base import BaseDataset, ReadFailure, Verify, check_verify
 from ddfast.dataset.local import LocalDataset
 from ddfast.dataset.messages import folder_given
@@ -73,7 +74,7 @@ class ShardedDataset(BaseDataset):
         self.key_table_once: Once[ShardKeyTable] = Once()
         self.decoder = Decoder(allow_pickle=allow_pickle)
         self._verify = check_verify(verify)
-        self._list = _measure_all([os.fspath(path) for path in paths], self._verify)
+        self._list = _measure_all([absolute(path) for path in paths], self._verify)
         self._firsts = np.cumsum([0, *(shard.samples for shard in self._list)], dtype=np.int64)
         self._size = sum(shard.size for shard in self._list)
         self.keys: ShardKeys = ShardKeys(self._list, self._firsts)

@@ -28,7 +28,7 @@ class TextFileError(DdfastError, ValueError):
 
 
 class EscapingPathError(DdfastError, ValueError):
-    """A list of files names a file outside of ``root_dir``."""
+    """A list of files, or a symbolic link, names a file outside of ``root_dir``."""
 
 
 class MissingLabelError(DdfastError, ValueError):

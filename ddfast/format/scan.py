@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ddfast._native.scan import scan_run, scan_spans
 from ddfast._native.status import E_TRUNCATED
 from ddfast._native.xxh3 import checksums as checksums_of
+from ddfast._util.brief import brief
 from ddfast.errors import (
     CorruptSampleError,
     DatasetChangedError,
@@ -288,7 +289,7 @@ def _refuse_double(name: str, run: Run, before: Sequence[str]) -> NoReturn:
         if first.setdefault(key, index) != index:
             raise DuplicateKeyError(
                 f"{name}: sample {index} (file position {int(run.offsets[index - len(before)]):,}) has the key "
-                f"{key!r} of sample {first[key]}. The {index:,} samples before it are intact. Keys must be unique: "
-                "write the dataset again with longer keys, or without one of these samples."
+                f"{brief(key)} of sample {first[key]}. The {index:,} samples before it are intact. Keys must be "
+                "unique: write the dataset again with longer keys, or without one of these samples."
             )
     raise AssertionError("no two keys are equal")

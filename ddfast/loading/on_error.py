@@ -43,6 +43,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from ddfast._util.paths import absolute
 from ddfast.errors import (
     CorruptSampleError,
     DatasetChangedError,
@@ -233,7 +234,7 @@ class Quarantine:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = Path(absolute(path))
         self._entries: dict[tuple[str, int], Any] = _load(self.path)
         self._written = set(self._entries)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ddfast._util.brief import brief
 from ddfast.errors import (
     DuplicateKeyError,
     MissingLabelError,
@@ -155,7 +156,7 @@ class ListReader(Reader):
         try:
             return self._index[key]
         except KeyError:
-            raise SampleKeyError(f"{self!r} has no sample with key {key!r}") from None
+            raise SampleKeyError(f"{self!r} has no sample with key {brief(key)}") from None
 
     def _position(self, index: int) -> int:
         n = len(self._samples)
@@ -215,7 +216,7 @@ def _index_keys(samples: Sequence[Sample], initfun: Callable[[Sample], Any]) -> 
         key = sample.get("key", i)
         first = index.setdefault(key, i)
         if first != i:
-            raise DuplicateKeyError(f"duplicate key {key!r}: samples {first} and {i} have it")
+            raise DuplicateKeyError(f"duplicate key {brief(key)}: samples {first} and {i} have it")
         sample["key"] = key
     return index
 
@@ -248,4 +249,4 @@ def _packs(value: Any) -> bool:
 
 
 def _name(position: int, sample: Sample) -> str:
-    return f"sample {position} ({sample.get('key', position)!r})"
+    return f"sample {position} ({brief(sample.get('key', position))})"

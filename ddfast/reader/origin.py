@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ddfast._native.decode import Decoder
 from ddfast._native.status import E_FIELDS
+from ddfast._util.brief import brief
 from ddfast.dataset.messages import too_many_fields
 from ddfast.errors import CorruptSampleError, KernelError, PickleRefusedError
 from ddfast.loading.on_error import SamplePlace
@@ -32,7 +33,7 @@ class ReaderOrigin:
 
     def explain(self, error: KernelError | PickleRefusedError, index: int) -> Exception:
         """The error to raise for a sample that cannot be decoded."""
-        name = f"{self._reader!r}: sample {index} ({self._reader.find_key(index)!r})"
+        name = f"{self._reader!r}: sample {index} ({brief(self._reader.find_key(index))})"
         if isinstance(error, PickleRefusedError):
             return PickleRefusedError(f"{name}: {error}")
         if error.code == E_FIELDS:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
+from ddfast._util.brief import brief
 from ddfast._util.signatures import OptionsSignature
 from ddfast.batch import Batch
 from ddfast.dataset.base import BaseDataset, Verify
-from ddfast.dataset.location import is_remote, list_shards, name_of
+from ddfast.dataset.location import absolute_file, is_remote, list_shards, name_of
 from ddfast.dataset.open import open_files
 from ddfast.errors import SampleIndexError, SampleKeyError
 from ddfast.loading.on_error import SamplePlace
@@ -77,6 +78,7 @@ class ShardedReader(Reader):
                 raise ValueError(
                     f"a shard must be the path of a msgpack file or a Reader, not of type {type(member).__name__}"
                 )
+        members = [item if isinstance(item, Reader) else absolute_file(item) for item in members]
         self._inner: FileShards | ReaderShards = _open_shards(shards, members, options)
         self._policy = self._inner._policy  # which has counted since the shards were opened
 
@@ -327,7 +329,7 @@ class ReaderShards(Reader):
             reader = self._reader(i)
             if key in reader:
                 return self._first(i) + reader.find_index(key)
-        raise SampleKeyError(f"none of {self.name} has a sample with key {key!r}")
+        raise SampleKeyError(f"none of {self.name} has a sample with key {brief(key)}")
 
     def __contains__(self, key: object) -> bool:
         return any(key in self._reader(i) for i in range(len(self._members)))

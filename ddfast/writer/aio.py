@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,6 +12,7 @@ import aiofiles
 
 from ddfast.batch import Batch
 from ddfast.writer.base import BaseWriter
+from ddfast.writer.index_files import IndexFile
 from ddfast.writer.samples import PackedSamples
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class AsyncWriter(BaseWriter):
     _opening: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
+        self._is_managed = True
         try:
             await self._open()
         except BaseException:
@@ -58,6 +59,11 @@ class AsyncWriter(BaseWriter):
 
         A cancelled call has still added its sample.
         """
+
+    async def flush(self) -> None:
+        """Write all samples to the draft now. See ``Writer.flush``."""
+        await self._require_open()
+        await self._wait_for_chunk(await self._start_chunk(flush=True))
 
     async def close(self) -> None:
         """Write the remaining samples and the index, and give all files their names. Does nothing the second time.
@@ -117,23 +123,30 @@ class AsyncWriter(BaseWriter):
     async def _advance(self) -> None:
         self._show_progress()
         if self._samples.is_full:
-            await self._flush()
+            await self._start_chunk()
 
-    async def _flush(self) -> None:
-        """Start to write a chunk, and wait for the one before it."""
-        before, self._last = self._last, asyncio.create_task(self._put(self._last, self._samples.take()))
+    async def _start_chunk(self, flush: bool = False) -> asyncio.Task[None]:
+        """Start to write a chunk, and wait for the one before it. With `flush`, it is then flushed."""
+        before, last = self._last, asyncio.create_task(self._put(self._last, self._unwritten.take(), flush))
+        self._last = last
         if before is not None:
-            try:
-                await _wait(before)
-            except Exception:
-                await self._give_up()
-                raise
+            await self._wait_for_chunk(before)
+        return last
 
-    async def _put(self, before: asyncio.Task[None] | None, chunk: PackedSamples) -> None:
+    async def _wait_for_chunk(self, chunk: asyncio.Task[None]) -> None:
+        try:
+            await _wait(chunk)
+        except Exception:
+            await self._give_up()
+            raise
+
+    async def _put(self, before: asyncio.Task[None] | None, chunk: PackedSamples, flush: bool) -> None:
         if before is not None:
             await before
         if self._end is None:
             await asyncio.to_thread(self._write_chunk, chunk)
+            if flush:
+                await asyncio.to_thread(self._flush_destination)
 
     async def _open(self) -> None:
         """Restore the samples of an earlier writer, or append to a dataset, unless that is done."""
@@ -148,7 +161,7 @@ class AsyncWriter(BaseWriter):
         while (found := await asyncio.to_thread(next, old, None)) is not None:
             self._samples.add_many(*found)
             if self._samples.is_full:
-                await asyncio.to_thread(self._write_chunk, self._samples.take())
+                await asyncio.to_thread(self._write_chunk, self._unwritten.take())
         self._is_ready = True
 
     async def _prepare(self) -> None:
@@ -156,7 +169,7 @@ class AsyncWriter(BaseWriter):
         await self._open()
         if self._last is not None:
             await self._last
-        await asyncio.to_thread(self._write_chunk, self._samples.take())
+        await asyncio.to_thread(self._write_chunk, self._unwritten.take())
         try:
             await _write_files(self._index_files())
         except OSError as error:
@@ -194,12 +207,11 @@ class AsyncRawWriter(AsyncWriter):
         await self._write_many(keys, samples)
 
 
-async def _write_files(files: Iterator[tuple[Path, bytes | bytearray]]) -> None:
+async def _write_files(files: Iterator[IndexFile]) -> None:
     """Write small files one after the other; their contents are made in a thread."""
     while (found := await asyncio.to_thread(next, files, None)) is not None:
-        path, content = found
-        async with aiofiles.open(path, "wb") as file:
-            await file.write(content)
+        async with aiofiles.open(found.path, "wb", opener=found.create) as file:
+            await file.write(found.content)
 
 
 async def _complete(work: Coroutine[Any, Any, T]) -> T:

@@ -84,8 +84,9 @@ static bench bench_of(void) {
     if (sharded) {
         assert(ddf_shards_new(specs, SHARDS, 8, &b.shards) == 0);
     } else {
+        ddf_shard_table offsets_table = {offsets, NULL}, sums_table = {verified ? sums : NULL, NULL};
         assert(ddf_file_open(path, &file) == 0);
-        assert(ddf_shards_of(file, offsets, COUNT + 1, verified ? sums : NULL, &b.shards) == 0);
+        assert(ddf_shards_of(file, offsets_table, COUNT + 1, sums_table, &b.shards) == 0);
         ddf_file_release(file);
     }
     assert(ddf_pool_new((uint64_t)64 << 20, &b.pool) == 0);

@@ -386,3 +386,16 @@ def test_batch_of_more_fields_than_it_may_have_names_the_limit_and_the_way_out(t
             with pytest.raises(TooManyFieldsError, match=r"sample 1 .* than 4,096 .* Choose columns="):
                 make()
         assert len(next(reader.batches(2, columns=["key"]))) == 2
+
+
+def test_errors_with_long_keys_are_short(tmp_path):
+    key = "k" * 10**6
+    path = write(tmp_path / "x", [{"key": key, "text": "abc"}, {"key": "b"}])
+    damage(path, 0)
+    with pytest.raises(CorruptSampleError) as caught:
+        MsgpackReader(path).get(0)
+    assert "kk...(1,000,000 characters)...kk" in str(caught.value)
+    assert len(str(caught.value)) < 1000
+    with pytest.raises(KeyError) as caught:
+        MsgpackReader(path).find_index(key + "x")
+    assert len(str(caught.value)) < 1000

@@ -98,7 +98,7 @@ def test_secrets_are_not_shown(url, expected):
 @pytest.mark.parametrize(
     ("url", "kind", "options"),
     [
-        ("x.msgpack", LocalStorage, {}),
+        ("/x.msgpack", LocalStorage, {}),
         ("file:///x.msgpack", LocalStorage, {}),
         ("s3://b/x", ObjectStorage, {"region": "eu-central-1", "endpoint": "http://localhost:9000"}),
         ("s3a://b/x", ObjectStorage, {"skip_signature": True}),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
+from ddfast._util.paths import absolute
 from ddfast._util.secrets import Secrets, calling
 from ddfast.errors import MissingPackageError, StorageError, StorageOptionError
 from ddfast.storage.backends.failures import (
@@ -120,7 +121,8 @@ class LocalStorage(ThreadedStorage):
     """
 
     def __init__(self, url: str | os.PathLike[str], **options: Any) -> None:
-        super().__init__(os.fspath(url), **options)
+        name = os.fspath(url)
+        super().__init__(name if scheme_of(name) == "file" else absolute(name), **options)
         self.path = path_of(self.url)
         self._file_lock = threading.Lock()
         self._file: OpenFile | None = None
@@ -194,13 +196,13 @@ class LocalStorage(ThreadedStorage):
 
 
 def path_of(url: str) -> Path:
-    """The path of a URL ``file://...``, or a path as it is.
+    """The absolute path of a URL ``file://...`` or of a path.
 
     Raises:
         ValueError: the URL names another machine.
     """
     if scheme_of(url) != "file":
-        return Path(url)
+        return Path(absolute(url))
     host, slash, path = url.partition("://")[2].partition("/")
     if host not in ("", "localhost"):
         raise ValueError(f"{shown(url)} names a file on another machine. Use file:///path for a local file")

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from ddfast._util.secrets import Secrets, calling
 from ddfast.errors import ClosedError, StorageOptionError, UnsupportedIOError
+from ddfast.format.drafts import create, set_access, status_of
 from ddfast.storage.backends.failures import unwritten
 from ddfast.storage.backends.files import open_file_system, path_of
 from ddfast.storage.backends.stores import key_of, make_store, pending
@@ -121,7 +122,8 @@ def open_upload(url: str | os.PathLike[str], **options: Any) -> Upload:
             raise StorageOptionError(
                 f"{shown(name)} is a file, which has no options such as {', '.join(sorted(options))}"
             )
-        return FileUpload(name, LocalFiles(), str(path_of(name)))
+        path = path_of(name)
+        return FileUpload(name, LocalFiles(path), str(path))
     if is_object(name):
         return ObjectUpload(name, **options)
     return FileUpload(name, *open_file_system(name, options), options)
@@ -134,11 +136,21 @@ def refuse_unwritable(url: str) -> None:
 
 
 class LocalFiles:
-    """The files of this machine, with those methods of an fsspec file system that `FileUpload` uses."""
+    """The files of this machine, with those methods of an fsspec file system that `FileUpload` uses.
+
+    Parameters:
+        target: the file that is replaced, whose access rights a new one gets.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self._model = status_of(target)
 
     def open(self, path: str, mode: str) -> IO[bytes]:
-        """Open a file."""
-        return open(path, mode)  # noqa: PTH123
+        """Create a file."""
+        file = create(Path(path), self._model)
+        if self._model is not None:
+            set_access(file, self._model)
+        return os.fdopen(file, mode)
 
     def mv(self, old: str, new: str) -> None:
         """Flush a file to the disk, and rename it."""
@@ -171,7 +183,8 @@ class FileUpload(Upload):
         super().__init__(url)
         self._fs, self._path = file_system, path
         self._secrets = Secrets(url, options)
-        self._temporary = f"{path}.{secrets.token_hex(8)}.tmp"
+        folder, slash, _ = path.rpartition("/")
+        self._temporary = f"{folder}{slash}.{secrets.token_hex(8)}.tmp"  # no longer than other names
         self._file = self._calling(lambda: self._fs.open(self._temporary, "wb"))
 
     def _calling(self, function: Callable[[], T]) -> T:
