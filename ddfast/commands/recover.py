@@ -48,7 +48,10 @@ from ddfast.recovery import (
 )
 
 SHOWN = 20
-IN_MEMORY = "not counted: the last samples of a killed writer, up to about 16 MiB since its last flush(), which were in its memory"
+IN_MEMORY = (
+    "not counted: the last samples of a killed writer, up to about 16 MiB since its last flush(), "
+    "which were in its memory"
+)
 USAGE = 2
 
 
