@@ -83,6 +83,8 @@ def bloom_add(uint8_t[::1] filter not None, uint64_t probes, list keys not None)
             ddf_keys_bloom_add(&filter[0], bits, probes, first, second, count)
 
 
+# What it owns refers to nothing, and __dealloc__ needs it: the collector must not clear it before.
+@cython.no_gc
 cdef class KeyTable:
     def __cinit__(self, buffer, unsigned slot_size=0):
         PyObject_GetBuffer(buffer, &self.buffer, PyBUF_SIMPLE)

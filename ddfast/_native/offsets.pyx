@@ -1,5 +1,6 @@
 """The offset table of a data file, over memory of the caller."""
 
+cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 
 from ddfast._native.arrays cimport empty
@@ -7,6 +8,8 @@ from ddfast._native.content cimport Content, ddf_content_memory
 from ddfast._native.status cimport check
 
 
+# What it owns refers to nothing, and __dealloc__ needs it: the collector must not clear it before.
+@cython.no_gc
 cdef class OffsetTable:
     def __cinit__(self, buffer, uint64_t file_size):
         cdef Py_ssize_t size

@@ -1,5 +1,6 @@
 """Checksums of samples."""
 
+cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 
 from ddfast._native.arrays cimport empty
@@ -7,6 +8,8 @@ from ddfast._native.content cimport Content, ddf_content_memory
 from ddfast._native.status cimport check
 
 
+# What it owns refers to nothing, and __dealloc__ needs it: the collector must not clear it before.
+@cython.no_gc
 cdef class ChecksumTable:
     def __cinit__(self, buffer):
         if isinstance(buffer, Content):

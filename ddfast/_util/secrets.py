@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, quote, unquote
 
-__all__ = ["HTTP", "Secrets", "calling", "shown"]
+__all__ = ["CHAIN", "HTTP", "Secrets", "calling", "shown"]
 
 T = TypeVar("T")
 
@@ -23,6 +23,7 @@ HTTP = ("http", "https")
 # A URL in a text, up to a character that no URL contains. One that was made a path has a single slash.
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/[^\s\"'`<>|\\]+")
 PARTS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(//?)(.*)", re.DOTALL)
+# Where the URLs of a chain of file systems meet.
 CHAIN = re.compile(r"::(?=[A-Za-z][A-Za-z0-9+.-]+(?::/|::))")
 # A query in URLs without queries, where a question mark is a wildcard or part of a name.
 QUERY = re.compile(r"\?(?=[\w.~%-]+=)")

@@ -159,7 +159,7 @@ class Check:
 
     def _legacy_index(self) -> tuple[list[str] | None, NDArray[np.uint64] | None]:
         try:
-            keys, offsets = legacy_load_index(self._base)
+            keys, offsets = legacy_load_index(self._base, self.size)
         except DdfastError as error:
             self.add(self.file(SUFFIX_LEGACY_INDEX), _reason(error), REBUILD)
             return None, None

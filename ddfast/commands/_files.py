@@ -11,7 +11,7 @@ from ddfast.errors import DatasetNotFoundError
 from ddfast.index import load_digests
 from ddfast.recovery import find_unfinished
 from ddfast.storage import expand, is_url
-from ddfast.storage.urls import shown
+from ddfast.storage.urls import expand_ranges, has_range, shown
 from ddfast.tools import ProgressPrinter, make_printer, path_append, query_user
 
 SUFFIX_MD5 = ".md5"
@@ -73,6 +73,8 @@ def _expand(name: str) -> list[Path]:
         raise ValueError(f"{name} is an index file. Name the data file, {path.with_suffix('')}")
     if path.exists():
         return [path]
+    if has_range(name):
+        return [path for each in expand_ranges(name) for path in _expand(each)]
     paths = sorted(Path(text) for text in glob.glob(name, recursive=True))  # noqa: PTH207  # takes any path
     paths = [path for path in paths if path.is_file() and path.suffix not in (*SUFFIXES, SUFFIX_MD5)]
     if not paths:

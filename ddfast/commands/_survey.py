@@ -191,7 +191,7 @@ def _offsets(place: Place) -> NDArray[np.uint64]:
     with suppress(FileNotFoundError):
         return load_offsets(place.base)
     try:
-        return np.array(legacy_load_index(place.base)[1], np.uint64)
+        return np.array(legacy_load_index(place.base, place.size)[1], np.uint64)
     except FileNotFoundError:
         raise DatasetNotFoundError(
             f"{place.name} has no index. Make one with `ddfast index {place.name}`"

@@ -133,9 +133,13 @@ class BaseDataset(ABC):
     def place(self, index: int) -> tuple[str, str | None]:
         """The path that a sample is read from, and its key; None if the key cannot be read."""
         try:
-            return os.fspath(self.path), self.key_at(index)
+            return self.file_of(index), self.key_at(index)
         except (DdfastError, OSError):
-            return os.fspath(self.path), None
+            return self.file_of(index), None
+
+    def file_of(self, index: int) -> str:
+        """The path of the data file that a sample is in, or its URL without secrets."""
+        return os.fspath(self.path)
 
     def find_index(self, key: str) -> int:
         """Index of the sample with this key.

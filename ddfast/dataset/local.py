@@ -24,7 +24,7 @@ from ddfast._util.caller import level_of_caller
 from ddfast._util.once import Once, lazy
 from ddfast._util.paths import absolute
 from ddfast.dataset.base import BaseDataset, ReadFailure, Verify, check_verify
-from ddfast.dataset.messages import RESTORE
+from ddfast.dataset.messages import RESTORE, folder_given
 from ddfast.errors import (
     ChecksumsNotFoundError,
     ClosedError,
@@ -144,9 +144,11 @@ class LocalDataset(BaseDataset):
         try:
             self.file = File(self.path)
         except FileNotFoundError:
-            is_pattern = any(character in str(self.path) for character in "*?[")
-            hint = ". ShardedReader and AsyncReader read all files of a pattern" if is_pattern else ""
-            raise DatasetNotFoundError(f"{self.path} not found{hint}") from None
+            from ddfast.dataset.location import pattern_hint
+
+            raise DatasetNotFoundError(f"{self.path} not found{pattern_hint(str(self.path))}") from None
+        except IsADirectoryError:
+            raise DatasetNotFoundError(folder_given(str(self.path))) from None
         try:
             self._open()
         except (IndexFileError, DatasetNotFoundError, ChecksumsNotFoundError) as error:

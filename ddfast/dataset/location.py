@@ -24,6 +24,7 @@ __all__ = [
     "list_shards",
     "name_of",
     "path_of",
+    "pattern_hint",
     "shown_name",
 ]
 
@@ -84,16 +85,20 @@ def is_plain(source: DatasetLocation) -> bool:
     if not isinstance(source, str | os.PathLike) or is_remote(source):
         return False
     path = path_of(source)
-    return not glob.has_magic(path) or os.path.exists(path)  # noqa: PTH110  # pathlib is slow to import and to call
+    if not glob.has_magic(path) and not _has_range(path):
+        return True
+    return os.path.exists(path)  # noqa: PTH110  # pathlib is slow to import and to call
 
 
 def list_shards(source: DatasetLocation, remote: RemoteOptions = RemoteOptions()) -> list[Any]:  # noqa: B008  # a tuple
     """The shards that match a pattern, sorted by name, or the items of a list.
 
-    Index files that match a pattern such as ``train*`` are left out.
+    Index files that match a pattern such as ``train*`` are left out. A range such as ``{000..127}`` stands for shards
+    in this order, all of which must exist.
 
     Raises:
         DatasetNotFoundError: no file matches the pattern.
+        ValueError: ranges stand for more than 100,000 names.
         UnsupportedIOError: the pattern is for a web server, which cannot list files.
         StorageError: listing the object store failed.
     """
@@ -106,11 +111,45 @@ def list_shards(source: DatasetLocation, remote: RemoteOptions = RemoteOptions()
 
         matches = expand(os.fspath(source), **(remote.storage_options or {}))
     else:
-        matches = sorted(glob.glob(path_of(source)))  # noqa: PTH207
+        matches = [path for name in _names(path_of(source)) for path in _matches(name)]
     found = [path for path in matches if not path.endswith(SUFFIXES)]
     if not found:
         raise DatasetNotFoundError(f"no file matches {shown_name(source)}")
     return found
+
+
+def _has_range(path: str) -> bool:
+    if "{" not in path:
+        return False
+    from ddfast._util.ranges import has_range
+
+    return has_range(path)
+
+
+def _names(pattern: str) -> list[str]:
+    """The names, or patterns, that a pattern with ranges stands for."""
+    if not _has_range(pattern):
+        return [pattern]
+    from ddfast._util.ranges import expand_ranges
+
+    return expand_ranges(pattern)
+
+
+def _matches(pattern: str) -> list[str]:
+    matches = sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
+    if not matches:
+        raise DatasetNotFoundError(f"no file matches {pattern}")
+    return matches
+
+
+def pattern_hint(name: str) -> str:
+    """What to do if a file with a name that looks like a pattern is not found; nothing for other names."""
+    if not any(character in name for character in "*?[") and not _has_range(name):
+        return ""
+    return (
+        ". ShardedReader and AsyncReader read all files of a pattern, given alone and not in a list; expand others "
+        "with `glob.glob`, or `ddfast.storage.expand` for URLs"
+    )
 
 
 def name_of(source: DatasetLocation, paths: Sequence[str | os.PathLike[str]]) -> str:

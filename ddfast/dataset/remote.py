@@ -51,15 +51,18 @@ class RemoteShard:
     sums: ChecksumTable | None = None
 
 
-class Session(TransferSource, Protocol):
+class Session(Protocol):
     """Reads the storage of a remote dataset; `ddfast.storage.transfer.session.TransferSession` does.
 
     Attributes:
+        transfers: counts what it has read.
         max_gap: samples that are at most this many bytes apart share a request.
         max_read: size limit of a request in bytes.
         read_timeout: time limit of a read in seconds, successful or not.
     """
 
+    @property
+    def transfers(self) -> TransferSource: ...
     @property
     def max_gap(self) -> int: ...
     @property
@@ -171,7 +174,7 @@ class RemoteDataset(BaseDataset):
     @property
     def transfers(self) -> TransferSource:  # type: ignore[override]
         """See `BaseDataset`."""
-        return self._session
+        return self._session.transfers
 
     def serve(self, engine: Any) -> Server:
         """See `BaseDataset`."""
@@ -203,6 +206,10 @@ class RemoteDataset(BaseDataset):
         if isinstance(keys, ShardKeys):
             return keys.take(indices)
         return [keys[i] for i in np.asarray(indices).tolist()]
+
+    def file_of(self, index: int) -> str:
+        """See `BaseDataset`."""
+        return self._list[int(np.searchsorted(self._firsts, index, "right")) - 1].name
 
     # -- errors
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 from pathlib import Path
+from stat import S_ISDIR
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,8 +26,16 @@ from ddfast._util.once import Once
 from ddfast._util.paths import absolute
 from ddfast.dataset.base import BaseDataset, ReadFailure, Verify, check_verify
 from ddfast.dataset.local import LocalDataset
+from ddfast.dataset.messages import folder_given
 from ddfast.dataset.shard_keys import LocalShard, ShardKeys, ShardKeyTable
-from ddfast.errors import ClosedError, DdfastError, KernelError, ReadError, TooManyFieldsError
+from ddfast.errors import (
+    ClosedError,
+    DatasetNotFoundError,
+    DdfastError,
+    KernelError,
+    ReadError,
+    TooManyFieldsError,
+)
 from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIX_OFFSETS, damaged
 from ddfast.format.index import check_checksums_size, no_checksums
 
@@ -128,6 +137,10 @@ class ShardedDataset(BaseDataset):
         """Keys of these samples."""
         return self.keys.take(indices)
 
+    def file_of(self, index: int) -> str:
+        """See `BaseDataset`."""
+        return self._list[int(np.searchsorted(self._firsts, index, "right")) - 1].path
+
     # -- errors
 
     def explain(self, error: ReadFailure, index: int | None = None) -> Exception:
@@ -220,6 +233,8 @@ def _measure(path: str, verify: Verify | None) -> LocalShard:
         size = os.stat(path + SUFFIX_OFFSETS).st_size  # noqa: PTH116
     except FileNotFoundError:
         return _measure_opened(path, verify)
+    if S_ISDIR(status.st_mode):
+        raise DatasetNotFoundError(folder_given(path))
     if size == 0 or size % 8:
         raise damaged(
             Path(path + SUFFIX_OFFSETS), size, "an offset table has 8 bytes per entry and at least one entry"

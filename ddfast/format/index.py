@@ -151,13 +151,13 @@ def legacy_index_len(path: Path) -> int:
     return len(_open_legacy(path_append_suffix(path, SUFFIX_LEGACY_INDEX)))
 
 
-def legacy_load_index(path: Path) -> tuple[list[str], list[int]]:
+def legacy_load_index(path: Path, data_size: int | None = None) -> tuple[list[str], list[int]]:
     """Keys and offsets of the legacy index file, as `load_keys` and `load_offsets` return them.
 
-    The last offset is the size of the data file, which must exist.
+    The last offset is the size of the data file, which must exist, unless `data_size` is given.
     """
     path = path_append_suffix(path, SUFFIX_LEGACY_INDEX)
-    data_size = path.with_suffix("").stat().st_size
+    data_size = path.with_suffix("").stat().st_size if data_size is None else data_size
     strings = _open_legacy(path)
     size = path.stat().st_size
     try:

@@ -75,8 +75,10 @@ class Fetcher:
 
     # -- batches
 
-    def fetch(self, indices: NDArray[np.int64], columns: Sequence[str] | None, tables: bool) -> Fetch:
-        """One batch of these samples."""
+    def fetch(
+        self, indices: NDArray[np.int64], columns: Sequence[str] | None, tables: bool, max_bytes: int = 0
+    ) -> Fetch:
+        """One batch of these samples; if it has more than `max_bytes`, unless that is 0, it fails with ``E_LIMIT``."""
         self._require_open()
         return Fetch(
             self.engine,
@@ -88,6 +90,7 @@ class Fetcher:
             tables=tables,
             max_gap=self.dataset.max_gap,
             max_read=self.dataset.max_read,
+            max_bytes=max_bytes,
         )
 
     def fetch_part(

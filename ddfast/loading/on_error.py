@@ -256,7 +256,8 @@ class Quarantine:
 
     Pass it as ``on_error``. The list is a text file with one JSON object per line: path, index, key and reason. A
     sample is listed if path, index and key match, so that several datasets can share one list, and the samples of a
-    dataset that was rewritten in another order are read. Remove a line, or the file, to read samples again.
+    dataset that was rewritten in another order are read. The path is that of the data file, or its URL without secrets.
+    Remove a line, or the file, to read samples again.
 
     Several processes can write to one list. Samples that are added take effect from the next run on.
 
@@ -300,6 +301,12 @@ class Quarantine:
 
 
 def _absolute(path: str) -> str:
+    """The absolute path; a URL, which messages show without secrets, and an empty path as they are."""
+    if "://" in path:
+        from ddfast.storage.urls import is_url
+
+        if is_url(path):
+            return path
     return os.path.abspath(path) if path else path  # noqa: PTH100  # keeps symlinks
 
 

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import quote
 
+from ddfast._util.ranges import expand_ranges
 from ddfast._util.secrets import Secrets, calling
 from ddfast.errors import StorageOptionError, UnsupportedIOError
 from ddfast.storage.backends.failures import of_any
@@ -82,16 +83,22 @@ def expand(url: str, **options: Any) -> list[str]:
 
     Parameters:
         url: with wildcards ``*``, ``?`` and ``[...]``, which do not match ``/``, and ``**`` for any number of
-            folders; not in the name of a bucket or host.
+            folders; not in the name of a bucket or host. A range such as ``{000..127}`` stands for URLs that need not
+            be listed, in this order; it is the only pattern that URLs of web servers have.
         options: as for `open_storage`.
 
     Raises:
+        ValueError: ranges stand for more than 100,000 URLs.
         UnsupportedIOError: the URL is of a web server, which cannot list its objects.
         StorageError: the store could not be listed.
     """
+    names = _expand_ranges(url)
+    if names != [url]:
+        return [each for name in names for each in expand(name, **options)]
     if scheme_of(url) in HTTP and "*" in split_url(url).key:
         raise UnsupportedIOError(
-            f"{shown(url)} is a pattern, but web servers cannot list their objects. Give the URLs of all files"
+            f"{shown(url)} is a pattern, but web servers cannot list their objects. Give the URLs of all files, or a "
+            "range such as {000..127}"
         )
     if not is_pattern(url):
         return [url]
@@ -99,6 +106,13 @@ def expand(url: str, **options: Any) -> list[str]:
         paths = glob.glob(str(path_of(url)), recursive=True)  # noqa: PTH207  # Path.glob takes no whole paths
         return sorted(f"file://{quote(path)}" for path in paths)
     return sorted(_matching_keys(url, options) if is_object(url) else _matching_paths(url, options))
+
+
+def _expand_ranges(url: str) -> list[str]:
+    if scheme_of(url) not in HTTP or not is_object(url):
+        return expand_ranges(url)
+    location = split_url(url)  # whose query is kept as it is
+    return [f"{each}{location.query}" for each in expand_ranges(str(location._replace(query="")))]
 
 
 def _matching_keys(url: str, options: dict[str, Any]) -> list[str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 from typing import NamedTuple
+from urllib.parse import unquote
 
-from ddfast._util.secrets import HTTP, Secrets, shown
+from ddfast._util.ranges import expand_ranges, has_range
+from ddfast._util.secrets import CHAIN, HTTP, Secrets, shown
 from ddfast.errors import StorageNotFoundError
 
 __all__ = [
@@ -17,6 +19,9 @@ __all__ = [
     "WITH_CREDENTIALS",
     "Location",
     "Secrets",
+    "expand_ranges",
+    "file_name",
+    "has_range",
     "is_object",
     "is_pattern",
     "is_url",
@@ -104,8 +109,29 @@ def refuse_mangled(path: str | os.PathLike[str]) -> None:
 
 
 def lengthened(url: str, suffix: str) -> str:
-    """The URL with a suffix added to the name of the object."""
-    if scheme_of(url) not in HTTP:
-        return url + suffix
-    location = split_url(url)
-    return str(location._replace(key=location.key + suffix))
+    """The URL with a suffix added to the name of the object; in a chain of file systems, to the first name."""
+    links = CHAIN.split(url)
+    number = next((number for number, link in enumerate(links) if "://" in link), len(links) - 1)
+    link = links[number]
+    if scheme_of(link) in HTTP:
+        location = split_url(link)
+        links[number] = str(location._replace(key=location.key + suffix))
+    else:
+        links[number] = link + suffix
+    return "::".join(links)
+
+
+def file_name(url: str) -> str:
+    """The last part of the name of an object, without escapes; in a chain of file systems, of the first name.
+
+    Raises:
+        StorageNotFoundError: the URL ends in a slash, or the part cannot be the name of a file.
+    """
+    link = next((link for link in CHAIN.split(url) if "://" in link), url)
+    key = split_url(link).key
+    name = (unquote(key) if scheme_of(link) in HTTP else key).rpartition("/")[2]
+    if name in ("", ".", "..") or "\0" in name:
+        raise StorageNotFoundError(
+            f"{shown(url)} names a folder, not a data file. Append the name of the file"
+        )
+    return name

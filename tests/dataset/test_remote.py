@@ -33,7 +33,7 @@ from ddfast.errors import (
 from ddfast.format.keys import Keys
 from ddfast.index import build_key_table, open_checksums, open_offsets
 from ddfast.reader.sharded import ShardedReader
-from ddfast.storage import TransferCounters
+from ddfast.storage.transfer.session import TransferLog
 
 SAMPLES = 400
 
@@ -52,7 +52,7 @@ class Session:
     max_gap = 1 << 16
     max_read = 1 << 18
     read_timeout = 0.0
-    counters = TransferCounters()
+    transfers = TransferLog()
 
     def __init__(
         self, files: Sequence[bytes], deal: Callable[[RemotePiece], bool] = lambda piece: False

@@ -107,7 +107,16 @@ def read_all_ways(path: Path, rng: Random) -> list[tuple[bool, Any]] | None:
             if read:
                 use_batch(batch, gets)
         attempt(lambda: reader.get_many(list(range(n))[::-1]))
+    attempt(lambda: skip_in_batches(path, rng.choice([1, 16, 500])))
     return gets
+
+
+def skip_in_batches(path: Path, size: int) -> None:
+    """No batch holds more bytes of different samples than the data file has."""
+    with MsgpackReader(path, on_error="skip", prefetch_bytes=1 << 20) as reader:
+        for batch in reader.batches(size, raw=True, shuffle=True):
+            held = sum(map(len, batch))
+            assert held <= path.stat().st_size, f"a batch of {len(batch)} samples holds {held:,} bytes"
 
 
 def use_batch(batch: Any, gets: list[tuple[bool, Any]]) -> None:

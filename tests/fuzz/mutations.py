@@ -152,10 +152,28 @@ def swap_entries(data: bytes, rng: Random) -> bytes:
     return b"".join(entries)
 
 
+def to_and_fro(data: bytes, rng: Random) -> bytes:
+    """Offsets that repeat a few of the entries: each sample may be most of the data file."""
+    entries = [data[i : i + 8] for i in range(0, len(data) - 7, 8)]
+    if not entries:
+        return data
+    few = [entries[0], entries[-1], rng.choice(entries)][: rng.choice([2, 3])]
+    inner = [few[i % len(few)] for i in range(rng.choice([1, 1, 20]) * len(entries))]
+    return b"".join([entries[0], *inner, entries[-1]])
+
+
 Mutation = Callable[[bytes, Random], bytes]
 ANY: list[Mutation] = [flip_bit, zero_stretch, fill_with_noise, cut, lengthen, insert, remove, write_over]
 DATA: list[Mutation] = [*ANY, flip_bit, lie_about_length, lie_about_length, change_dtype, write_over]
-ENTRIES: list[Mutation] = [*ANY, change_entry, change_entry, change_entry, swap_entries]
+ENTRIES: list[Mutation] = [
+    *ANY,
+    change_entry,
+    change_entry,
+    change_entry,
+    swap_entries,
+    to_and_fro,
+    to_and_fro,
+]
 MUTATIONS = {"": DATA, ".keys": [*ANY, lie_about_length], ".offsets": ENTRIES, ".key_hashes": ENTRIES}
 
 

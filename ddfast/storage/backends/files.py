@@ -24,8 +24,8 @@ from ddfast.storage.backends.failures import (
     of_any,
     of_os_error,
 )
-from ddfast.storage.base import Span, Stat, Storage, paired
-from ddfast.storage.urls import scheme_of, shown
+from ddfast.storage.base import Span, Stat, Storage, memory_for, paired
+from ddfast.storage.urls import lengthened, scheme_of, shown
 
 __all__ = ["AnyStorage", "LocalStorage", "OpenFile", "ThreadedStorage", "open_file_system", "path_of"]
 
@@ -62,7 +62,7 @@ class ThreadedStorage(Storage):
         buffers may be in use for something else by then.
         """
         paired(spans, into)
-        own = [memoryview(bytearray(stop - start)) for start, stop in spans]
+        own = [memory_for(stop - start, self.name) for start, stop in spans]
         await self._in_thread(self.read, spans, own)
         for target, data in zip(into, own, strict=True):
             memoryview(target).cast("B")[:] = data
@@ -259,13 +259,9 @@ class AnyStorage(ThreadedStorage):
     def beside(self, suffix: str) -> AnyStorage:
         """Another object of the same file system."""
         self.check_usable()
-        if (
-            "::" in self.url
-        ):  # the suffix belongs to the first URL of the chain, so the whole chain is opened again
-            first, _, rest = self.url.partition("::")
-            url = f"{first}{suffix}::{rest}" if "://" in first else self.url + suffix
-            return type(self)(url, **self.options)
-        return type(self)(self.url + suffix, _file_system=self._fs, **self.options)
+        url = lengthened(self.url, suffix)
+        is_chain = "::" in url  # its file system depends on the name
+        return type(self)(url, _file_system=None if is_chain else self._fs, **self.options)
 
 
 def open_file_system(url: str, options: dict[str, Any]) -> tuple[Any, str]:
