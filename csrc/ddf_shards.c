@@ -35,6 +35,7 @@ struct ddf_shards {
     atomic_size_t references;
     ddf_file *only; /* of a plain dataset, as are: */
     ddf_content *only_offsets, *only_sums; /* NULL: not of a file, or none */
+    const ddf_shards *lazy;                /* itself if one of them is not NULL */
     size_t n;
     unsigned shift;
     int keeps_tables; /* all tables are its own */
@@ -95,6 +96,7 @@ int ddf_shards_of(ddf_file *file, ddf_shard_table offsets, uint64_t entries, ddf
     shards->remote = ddf_file_is_remote(file);
     shards->keeps_tables = keep_content(offsets, &shards->only_offsets);
     shards->keeps_tables &= keep_content(sums, &shards->only_sums);
+    shards->lazy = shards->only_offsets != NULL || shards->only_sums != NULL ? shards : NULL;
     shards->members[0].samples = entries == 0 ? 0 : entries - 1;
     shards->members[0].sums = sums.memory;
     atomic_init(&shards->members[0].offsets, offsets.memory);
@@ -623,13 +625,13 @@ int ddf_shards_find(ddf_shards *shards, int64_t index, ddf_found *out, ddf_err *
     }
     out->first = (int64_t)m->first;
     out->stop = out->first + (int64_t)m->samples;
-    int status = enter(shards, m, &out->offsets.memory, err);
+    int status = enter(shards, m, &out->offsets, err);
     status = status >= 0 ? ddf_shards_acquire_file(shards, (size_t)(m - shards->members), &out->file, err) : status;
     if (status < 0) {
         return status;
     }
-    out->offsets.content = shards->only_offsets;
-    out->sums = (ddf_shard_table){m->sums, shards->only_sums};
+    out->sums = m->sums;
+    out->lazy = shards->lazy;
     status = ddf_file_check(out->file, err);
     status = status >= 0 ? ddf_found_span(out, index, &out->span, err) : status;
     if (status < 0) {
@@ -638,14 +640,18 @@ int ddf_shards_find(ddf_shards *shards, int64_t index, ddf_found *out, ddf_err *
     return status;
 }
 
-int ddf_found_span(const ddf_found *found, int64_t index, ddf_span *span, ddf_err *err) {
+static int span_in_memory(const ddf_found *found, int64_t index, ddf_span *span, ddf_err *err) {
     int64_t local = index - found->first;
     uint64_t entries = (uint64_t)(found->stop - found->first) + 1;
-    if (DDF_LIKELY((uint64_t)local < entries - 1)) {
-        int status = hold_sample(found->offsets.content, found->sums.content, (uint64_t)local, err);
-        if (DDF_UNLIKELY(status < 0)) {
-            return status;
-        }
-    }
-    return ddf_offsets_spans(found->offsets.memory, entries, &local, 1, ddf_file_size(found->file), span, err);
+    return ddf_offsets_spans(found->offsets, entries, &local, 1, ddf_file_size(found->file), span, err);
+}
+
+static int read_span(const ddf_found *found, int64_t index, ddf_span *span, ddf_err *err) {
+    int64_t local = index - found->first;
+    int status = hold_samples(found->lazy, &local, 1, err);
+    return status < 0 ? status : span_in_memory(found, index, span, err);
+}
+
+int ddf_found_span(const ddf_found *found, int64_t index, ddf_span *span, ddf_err *err) {
+    return DDF_UNLIKELY(found->lazy != NULL) ? read_span(found, index, span, err) : span_in_memory(found, index, span, err);
 }

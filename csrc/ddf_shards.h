@@ -77,10 +77,11 @@ int ddf_shards_spans(ddf_shards *shards, const int64_t *indices, size_t count, d
 
 /* A sample, and its shard. */
 typedef struct ddf_found {
-    ddf_file *file;          /* acquired, see below */
-    ddf_span span;           /* of the sample, in the file */
-    ddf_shard_table offsets; /* of the shard, which live as long */
-    ddf_shard_table sums;    /* likewise; none: samples are not verified */
+    ddf_file *file;         /* acquired, see below */
+    ddf_span span;          /* of the sample, in the file */
+    const uint8_t *offsets; /* of the shard, which live as long */
+    const uint8_t *sums;    /* likewise; NULL: samples are not verified */
+    const ddf_shards *lazy; /* whose tables are read where they are used; NULL: everything is in memory */
     int64_t first, stop;    /* indices of the shard's samples */
 } ddf_found;
 
@@ -92,7 +93,7 @@ int ddf_found_span(const ddf_found *found, int64_t index, ddf_span *span, ddf_er
 
 /* The checksum of a sample whose span was found, where there are any. */
 static inline uint64_t ddf_found_sum(const ddf_found *found, int64_t index) {
-    return ddf_load64(found->sums.memory + 8 * (index - found->first));
+    return ddf_load64(found->sums + 8 * (index - found->first));
 }
 
 /* The open data file of a shard, to be released with ddf_shards_release_file. Returns 0, or a status as above with

@@ -212,7 +212,7 @@ cdef class Samples:
 cdef int verify(const ddf_found *found, int64_t index, const uint8_t *at, size_t size) except -1:
     """Compare a sample with its checksum, if it has one."""
     cdef ddf_slice place
-    if found.sums.memory != NULL:
+    if found.sums != NULL:
         place.data, place.size = at, size
         verify_places(found, index, &place, 1, size)
     return 0
@@ -222,7 +222,7 @@ cdef int verify_places(const ddf_found *found, int64_t index, const ddf_slice *p
     cdef ddf_err err
     cdef int status
     cdef uint64_t sum
-    if found.sums.memory == NULL:
+    if found.sums == NULL:
         return 0
     sum = ddf_found_sum(found, index)
     if size < HASH_MIN:

@@ -30,8 +30,8 @@ cdef extern from "ddf_shards.h":
     ctypedef struct ddf_found:
         ddf_file *file
         ddf_span span
-        ddf_shard_table offsets
-        ddf_shard_table sums
+        const uint8_t *offsets
+        const uint8_t *sums
         int64_t first
         int64_t stop
     int ddf_shards_new(const ddf_shard_spec *specs, size_t n, size_t max_open, ddf_shards **out) nogil
