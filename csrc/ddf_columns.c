@@ -11,7 +11,7 @@ static int columns_fill(ddf_arena *arena, ddf_table *table, const ddf_fields *fi
     if (table->columns == NULL) {
         return -ENOMEM;
     }
-    for (size_t i = 0; i < fields->n; i++) {
+    for (size_t i = 0; i < fields->n && !table->crowded; i++) {
         const ddf_field *field = &fields->items[i];
         if (field->at == NULL || field->present == 0) {
             continue;

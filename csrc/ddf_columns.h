@@ -9,7 +9,7 @@
 
 /* Build the columns of `n` samples, each exactly one message inside `region`.
  * The table keeps `samples`: they must live as long, usually in the arena. `names` (NULL: all) selects columns and
- * need not be kept; there is no column for a name that no sample has.
+ * need not be kept; there is no column for a name that no sample has, and none at all if there would be too many.
  * Returns 0 with `*out` set, -ENOMEM, or DDF_E_* with err->item the sample and err->pos the byte in it. All samples
  * are checked to be whole, well-formed messages, selected or not. */
 int ddf_columns_build(ddf_arena *arena, ddf_slice region, const ddf_slice *samples, size_t n, const ddf_slice *names,

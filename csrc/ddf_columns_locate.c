@@ -61,12 +61,14 @@ static inline int key_matches(const locator *s, const ddf_field *field, const ui
 static int field_find(locator *s, ddf_slice name, const uint8_t *key, const uint8_t *key_end) {
     int id = ddf_fields_find(s->fields, name);
     if (id == DDF_NO_FIELD) {
-        if (s->select_all && !ddf_utf8_valid(name.data, name.size)) {
+        if ((s->select_all || s->table->crowded) && !ddf_utf8_valid(name.data, name.size)) {
             return fail(s, DDF_E_UTF8, "string is not valid UTF-8", key);
         }
         id = ddf_fields_add(s->fields, name, s->select_all);
         if (id == DDF_E_FIELDS) {
-            return s->select_all ? fail(s, id, "more than 4,096 different field names in one batch", key) : DDF_NO_FIELD;
+            s->table->crowded |= s->select_all;
+            s->select_all = 0; /* the samples are still checked */
+            return DDF_NO_FIELD;
         }
         if (id < 0) {
             return id;
@@ -124,21 +126,10 @@ static const uint8_t *value_skip(const locator *s, const uint8_t *p, const uint8
     return next;
 }
 
-/* Bytes of an array's data by its dtype and shape, or UINT64_MAX where numpy could not hold such an array. */
-static uint64_t nd_bytes(const ddf_nd *nd) {
-    uint64_t bytes = ddf_dtype_size(nd->type, nd->type_len);
-    int empty = 0;
-    if (bytes == 0 || nd->ndim > DDF_STACK_MAX_DIMS) {
-        return UINT64_MAX;
-    }
-    for (uint32_t i = 0; i < nd->ndim; i++) {
-        if (nd->shape[i] == 0) {
-            empty = 1;
-        } else if (__builtin_mul_overflow(bytes, nd->shape[i], &bytes) || bytes > INT64_MAX) {
-            return UINT64_MAX;
-        }
-    }
-    return empty ? 0 : bytes;
+/* Whether the array or numpy scalar has a dtype and a shape that can become part of a stack, and the data for it. */
+static int nd_is_plain(const ddf_nd *nd) {
+    uint64_t itemsize = ddf_dtype_size(nd->type, nd->type_len);
+    return itemsize > 0 && nd->ndim <= DDF_STACK_MAX_DIMS && ddf_nd_fits(nd, itemsize);
 }
 
 /* One item of shape (2**62, 0) is nothing, a stack of four is refused by numpy. */
@@ -156,7 +147,7 @@ static uint32_t nd_seen(const locator *s, ddf_field *field, const uint8_t *p, co
     if (nd->form == DDF_ND_COMPLEX) {
         return DDF_SEEN_COMPLEX;
     }
-    if (nd_bytes(nd) != nd->data_len || (nd->data_len == 0 && !ddf_nd_fits(nd, 0)) || !nd_stacks(nd, s->table->n)) {
+    if (!nd_is_plain(nd) || !nd_stacks(nd, s->table->n)) {
         return DDF_SEEN_OTHER;
     }
     uint32_t seen = nd->form == DDF_ND_ARRAY ? DDF_SEEN_ARRAY : DDF_SEEN_SCALAR;
@@ -316,8 +307,12 @@ static int names_select(locator *s, const ddf_slice *names, size_t names_n) {
         }
         memcpy(kept, names[i].data, (size_t)names[i].size);
         int status = ddf_fields_add(s->fields, (ddf_slice){kept, names[i].size}, 1);
+        if (status == DDF_E_FIELDS) {
+            s->table->crowded = s->table->n > 0;
+            return DDF_OK;
+        }
         if (status < 0) {
-            return ddf_fail(s->err, status, "too many columns selected", 0, 0);
+            return status;
         }
     }
     return DDF_OK;

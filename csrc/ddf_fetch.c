@@ -268,6 +268,44 @@ static int fill_arena(ddf_fetch *fetch, const plan_scratch *d, size_t n_reads, u
     return DDF_OK;
 }
 
+/* Refuse batches with samples that begin within other ones, which none does in a sound data file. Samples that are
+ * wanted twice are no reason. Returns 1 if a batch was refused, and so has empty spans now. */
+static int refuse_overlaps(const ddf_fetch *fetch, plan_scratch *d) {
+    size_t last = SIZE_MAX;
+    int is_refused = 0;
+    for (size_t k = 0; k < fetch->request.count; k++) {
+        size_t i = number_in_file(d, k), b = i / fetch->request.batch_size, start = batch_start(fetch, b);
+        ddf_span span = d->spans[i];
+        if (span.start == span.stop) {
+            continue;
+        }
+        if (last != SIZE_MAX && span.start < d->spans[last].stop && d->indices[i] != d->indices[last]) {
+            is_refused = 1;
+            d->errors[b].code =
+                ddf_fail(&d->errors[b], DDF_E_SPAN, "the sample begins within another sample", i - start, 0);
+            memset(d->spans + start, 0, batch_len(fetch, b) * sizeof *d->spans);
+        }
+        last = d->spans[i].stop > 0 ? i : last;
+    }
+    return is_refused;
+}
+
+/* Plan the reads of all batches; each round leaves out the batches that were refused in the one before. */
+static int64_t plan_batches(const ddf_fetch *fetch, uint64_t align, plan_scratch *d, uint64_t *total, ddf_err *err) {
+    const ddf_fetch_request *r = &fetch->request;
+    uint64_t most = ddf_shards_max_gap(r->shards), gap = r->max_gap < most ? r->max_gap : most;
+    int64_t n_reads;
+    int overlaps = 0;
+    do {
+        n_reads = ddf_plan_reads(d->spans, r->count, gap, align, d->reads, d->landing, total, d->scratch, &d->sorted,
+                                 &overlaps, err);
+    } while (n_reads >= 0 && DDF_UNLIKELY(overlaps) && refuse_overlaps(fetch, d));
+    if (n_reads >= 0 && r->max_bytes != 0 && *total > r->max_bytes) {
+        return ddf_fail(err, DDF_E_LIMIT, "the batch is larger than the memory for it", 0, 0);
+    }
+    return n_reads;
+}
+
 static int prepare(ddf_job *job, ddf_engine *engine) {
     ddf_fetch *fetch = (ddf_fetch *)job;
     const ddf_fetch_request *r = &fetch->request;
@@ -278,17 +316,17 @@ static int prepare(ddf_job *job, ddf_engine *engine) {
     }
     status = ddf_shards_check(r->shards, &job->err);
     list_indices(fetch, &d);
-    if (ddf_shards_own_tables(r->shards)) {
-        ddf_engine_detach(engine, job, ddf_shards_may_wait(r->shards));
+    if (ddf_shards_own_tables(r->shards) && ddf_shards_may_wait(r->shards)) {
+        ddf_engine_detach(engine, job, 1);
     }
     for (size_t b = 0; status >= 0 && b < fetch->n_batches; b++) {
         locate_batch(fetch, b, &d);
     }
     if (status >= 0) {
-        uint64_t total = 0, most = ddf_shards_max_gap(r->shards), gap = r->max_gap < most ? r->max_gap : most;
+        uint64_t total = 0;
         int direct = ddf_engine_is_direct(engine); /* whole blocks land on whole pages */
-        int64_t n_reads = ddf_plan_reads(d.spans, r->count, gap, direct ? DDF_DIRECT_BLOCK : DDF_LANDING_ALIGN, d.reads,
-                                         d.landing, &total, d.scratch, &d.sorted, &job->err);
+        int64_t n_reads =
+            plan_batches(fetch, direct ? DDF_DIRECT_BLOCK : DDF_LANDING_ALIGN, &d, &total, &job->err);
         list_ends(&d, n_reads < 0 ? 0 : r->count);
         status = n_reads < 0 ? (int)n_reads : fill_arena(fetch, &d, (size_t)n_reads, total, direct);
     }
@@ -445,6 +483,19 @@ size_t ddf_fetch_batches(const ddf_fetch *fetch) { return fetch->n_batches; }
 ddf_table *ddf_fetch_table(const ddf_fetch *fetch, size_t b, const ddf_err **err) {
     *err = &fetch->errors[b];
     return fetch->tables[b];
+}
+
+ddf_span ddf_fetch_span(const ddf_fetch *fetch, size_t sample) {
+    const ddf_job *job = &fetch->job;
+    const ddf_slice *slice = &fetch->samples[sample];
+    uint64_t at = (uint64_t)(slice->data - job->base);
+    for (size_t i = 0; i < job->n_pieces; i++) {
+        if (at >= job->pieces[i].at && at - job->pieces[i].at < job->pieces[i].length) {
+            uint64_t start = job->pieces[i].offset + (at - job->pieces[i].at);
+            return (ddf_span){start, start + slice->size};
+        }
+    }
+    return (ddf_span){0, 0}; /* an empty sample */
 }
 
 int64_t *ddf_fetch_indices(const ddf_fetch *fetch) { return fetch->indices; }

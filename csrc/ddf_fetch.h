@@ -1,5 +1,6 @@
 /* ddf_fetch: fetches one group of batches: order -> spans -> plan -> arena -> reads -> tables, all without the GIL.
- * Where the shards have checksums, samples are checked as they are read.
+ * Where the shards have checksums, samples are checked as they are read. Different samples never share bytes: of those
+ * that do, because the offsets are damaged, the later ones fail, so that no more memory is used than the files have bytes.
  *
  * The engine runs it; its owner may release it at any time. The arena outlives the fetch if it is retained. */
 #ifndef DDF_FETCH_H
@@ -31,6 +32,7 @@ typedef struct ddf_fetch_request {
     size_t names_n;
 
     uint64_t max_gap, max_read; /* bytes, see ddf_plan */
+    uint64_t max_bytes;         /* a fetch of more bytes of data fails with DDF_E_LIMIT before it reads; 0: no limit */
 } ddf_fetch_request;
 
 /* A fetch with one reference. Returns 0 or -ENOMEM. */
@@ -65,6 +67,9 @@ size_t ddf_fetch_batches(const ddf_fetch *fetch);
 
 /* Batch `b`: its table, or NULL with `*err` (in terms of the batch: item = sample, pos = byte in it). */
 ddf_table *ddf_fetch_table(const ddf_fetch *fetch, size_t b, const ddf_err **err);
+
+/* The address (see ddf_shards) of a sample whose batch has a table. */
+ddf_span ddf_fetch_span(const ddf_fetch *fetch, size_t sample);
 
 /* Sample indices of the whole group, in the arena, or NULL if preparation failed. */
 int64_t *ddf_fetch_indices(const ddf_fetch *fetch);

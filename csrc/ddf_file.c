@@ -40,7 +40,6 @@ struct ddf_file {
 
 /* Failing to map costs speed only. */
 static void map_if_local(ddf_file *file) {
-    file->mounted = !ddf_sys_is_local(file->fd);
     if (file->size == 0 || file->size > SIZE_MAX || file->mounted) {
         return;
     }
@@ -55,7 +54,7 @@ static void map_if_local(ddf_file *file) {
     }
 }
 
-int ddf_file_open(const char *path, ddf_file **out) {
+static int open_file(const char *path, int is_data, ddf_file **out) {
     int fd = ddf_sys_open(path);
     if (fd < 0) {
         return fd;
@@ -79,10 +78,16 @@ int ddf_file_open(const char *path, ddf_file **out) {
     file->path = memcpy(copy, path, length);
     atomic_init(&file->references, 1);
     atomic_init(&file->nowait, 1);
-    map_if_local(file);
+    file->mounted = !ddf_sys_is_local(fd);
+    if (is_data) {
+        map_if_local(file);
+    }
     *out = file;
     return DDF_OK;
 }
+
+int ddf_file_open(const char *path, ddf_file **out) { return open_file(path, 1, out); }
+int ddf_file_open_index(const char *path, ddf_file **out) { return open_file(path, 0, out); }
 
 int ddf_file_remote(uint64_t size, ddf_file **out) {
     ddf_file *file = calloc(1, sizeof *file);

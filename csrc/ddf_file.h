@@ -15,6 +15,9 @@ typedef struct ddf_file ddf_file;
 /* Open for reading. Starts with one reference. Returns 0 or -errno. */
 int ddf_file_open(const char *path, ddf_file **out);
 
+/* The same for an index file, of which ddf_file_read is used only: it is not mapped. */
+int ddf_file_open_index(const char *path, ddf_file **out);
+
 /* A remote data file of `size` bytes: it is never ready, never changes, and is read through a ddf_remote_queue only. */
 int ddf_file_remote(uint64_t size, ddf_file **out);
 int ddf_file_is_remote(const ddf_file *file);

@@ -90,27 +90,22 @@ const uint8_t *ddf_nd_parse(const uint8_t *p, const uint8_t *end, ddf_nd *out) {
     return NULL;
 }
 
-/* Whether an array without bytes has dimensions that a loop comes to the end of; those that are 0 count as 1. */
-static int ends_soon(const ddf_nd *nd) {
-    uint64_t steps = 1;
+uint64_t ddf_nd_bytes(const ddf_nd *nd, uint64_t itemsize) {
+    uint64_t bytes = itemsize, rows = UINT64_MAX; /* until a dimension is 0 */
     for (uint32_t i = 0; i < nd->ndim; i++) {
-        uint64_t step = nd->shape[i] > 0 ? nd->shape[i] : 1;
-        if (__builtin_mul_overflow(steps, step, &steps) || steps > DDF_ND_MAX_EMPTY) {
-            return 0;
+        if (nd->shape[i] == 0) {
+            rows = rows == UINT64_MAX ? bytes / itemsize : rows;
+        } else if (__builtin_mul_overflow(bytes, nd->shape[i], &bytes) || bytes > INT64_MAX) {
+            return UINT64_MAX;
         }
     }
-    return 1;
+    if (rows == UINT64_MAX) {
+        return bytes;
+    }
+    return rows <= DDF_ND_MAX_ROWS ? 0 : UINT64_MAX;
 }
 
-int ddf_nd_fits(const ddf_nd *nd, uint64_t itemsize) {
-    uint64_t size = itemsize;
-    for (uint32_t i = 0; i < nd->ndim; i++) {
-        if (__builtin_mul_overflow(size, nd->shape[i], &size)) {
-            return 0;
-        }
-    }
-    return size == nd->data_len && (size > 0 || ends_soon(nd));
-}
+int ddf_nd_fits(const ddf_nd *nd, uint64_t itemsize) { return ddf_nd_bytes(nd, itemsize) == nd->data_len; }
 
 uint32_t ddf_dtype_size(const uint8_t *type, size_t len) {
     static const struct {

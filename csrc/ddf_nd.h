@@ -28,9 +28,13 @@ typedef struct ddf_nd {
  * something else or truncated (ddf_msgpack_skip distinguishes the two). */
 const uint8_t *ddf_nd_parse(const uint8_t *p, const uint8_t *end, ddf_nd *out);
 
-/* Maximum number of steps of a loop over an array without bytes: its shape takes no space and may contain any
- * number. */
-#define DDF_ND_MAX_EMPTY ((uint64_t)1 << 20)
+/* Limit of the rows of an array without bytes, to bound loops over it: its shape takes no space and may contain any
+ * number. Rows are the product of all dimensions before the first one that is 0. */
+#define DDF_ND_MAX_ROWS ((uint64_t)1 << 26)
+
+/* Bytes of the elements that the shape requires, `itemsize` (above 0) bytes each; UINT64_MAX if numpy cannot hold such
+ * an array, or it has more than DDF_ND_MAX_ROWS rows without bytes. */
+uint64_t ddf_nd_bytes(const ddf_nd *nd, uint64_t itemsize);
 
 /* 1 if the data are exactly the elements that the shape requires, `itemsize` bytes each, else 0. */
 int ddf_nd_fits(const ddf_nd *nd, uint64_t itemsize);

@@ -57,18 +57,29 @@ static uint64_t add_span(run *r, ddf_span span) {
     return read->at + (span.start - read->offset);
 }
 
+static int are_in_order(const ddf_span *spans, size_t n) {
+    for (size_t i = 1; i < n; i++) {
+        if (spans[i].start < spans[i - 1].start) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, uint64_t align, ddf_read *reads,
-                       uint64_t *landing, uint64_t *total, ddf_plan_item *scratch, const ddf_plan_item **sorted, ddf_err *err) {
-    int in_order = 1;
+                       uint64_t *landing, uint64_t *total, ddf_plan_item *scratch, const ddf_plan_item **sorted,
+                       int *overlaps, ddf_err *err) {
+    int disjoint = 1; /* and in order */
     for (size_t i = 0; i < n; i++) {
         if (DDF_UNLIKELY(spans[i].stop < spans[i].start)) {
             return ddf_fail(err, DDF_E_SPAN, "a span ends before it starts", i, 0);
         }
-        in_order &= i == 0 || spans[i].start >= spans[i - 1].start;
+        disjoint &= i == 0 || spans[i].start >= spans[i - 1].stop;
     }
     run r = {reads, 0, 0, 0, max_gap, align};
     *sorted = NULL;
-    if (in_order) {
+    *overlaps = !disjoint;
+    if (disjoint || are_in_order(spans, n)) {
         for (size_t i = 0; i < n; i++) {
             landing[i] = add_span(&r, spans[i]);
         }
@@ -77,7 +88,9 @@ int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, uint64
             scratch[i] = (ddf_plan_item){spans[i].start, i};
         }
         const ddf_plan_item *items = *sorted = sort_by_start(scratch, scratch + n, n);
+        *overlaps = 0;
         for (size_t i = 0; i < n; i++) {
+            *overlaps |= items[i].start < r.stop;
             landing[items[i].number] = add_span(&r, spans[items[i].number]);
         }
     }

@@ -26,11 +26,12 @@ typedef struct ddf_plan_item {
  * becomes the position of span i in a destination whose address is a multiple of `align`, a power of two; no two reads
  * share a block of that size there. `*total` becomes the size of the destination, in whole blocks. `reads` and
  * `landing` hold n items, `scratch` 2 n; the caller owns all. `*sorted` becomes the spans in file order (n items of the
- * scratch), or NULL if they are in that order already.
+ * scratch), or NULL if they are in that order already. `*overlaps` becomes 1 if a span begins where another one is.
  * Returns the number of reads, or DDF_E_SPAN with err->item = the first span whose stop is below its start or above
  * INT64_MAX. */
 int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, uint64_t align, ddf_read *reads,
-                       uint64_t *landing, uint64_t *total, ddf_plan_item *scratch, const ddf_plan_item **sorted, ddf_err *err);
+                       uint64_t *landing, uint64_t *total, ddf_plan_item *scratch, const ddf_plan_item **sorted,
+                       int *overlaps, ddf_err *err);
 
 /* Cut reads into pieces of at most `max_read` bytes (at least 1), so that several threads share a large one.
  * They are cut at the start of a page of the file, unless `max_read` is too short for that: no page is read twice.

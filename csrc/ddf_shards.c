@@ -6,9 +6,7 @@
 #include <stdlib.h>
 
 #include "ddf_offsets.h"
-
-/* Tables up to this size are read; larger ones are mapped, so that only the pages that are used cost memory. */
-#define READ_MAX ((uint64_t)64 << 10)
+#include "ddf_retry.h"
 
 /* Files kept open, at least and at most. */
 #define OPEN_LEAST ((size_t)8)
@@ -27,17 +25,17 @@ typedef struct member {
     char *sums_path;           /* NULL where there are none to load */
     uint64_t first, samples;   /* indices [first, first + samples) */
     ddf_stamp stamp;
-    table_ptr offsets; /* NULL: not loaded yet */
-    int mapped;        /* set before `offsets`, as are: */
-    const uint8_t *sums;
-    int sums_mapped;
-    ddf_file *file;    /* kept open, or NULL; under the lock */
+    table_ptr offsets;   /* NULL: not loaded yet */
+    const uint8_t *sums; /* set before `offsets` */
+    ddf_file *file;      /* kept open, or NULL; under the lock */
     uint32_t newer, older;
 } member;
 
 struct ddf_shards {
     atomic_size_t references;
-    ddf_file *only; /* of a plain dataset */
+    ddf_file *only; /* of a plain dataset, as are: */
+    ddf_content *only_offsets, *only_sums; /* NULL: not of a file, or none */
+    const ddf_shards *lazy;                /* itself if one of them is not NULL */
     size_t n;
     unsigned shift;
     int keeps_tables; /* all tables are its own */
@@ -77,7 +75,16 @@ static ddf_shards *shards_of(size_t n) {
     return shards;
 }
 
-int ddf_shards_of(ddf_file *file, const uint8_t *offsets, uint64_t entries, const uint8_t *sums, ddf_shards **out) {
+/* Keep the content of a table. Returns 1 if the table needs no memory of the caller. */
+static int keep_content(ddf_shard_table table, ddf_content **out) {
+    *out = table.content;
+    if (table.content != NULL) {
+        ddf_content_retain(table.content);
+    }
+    return table.content != NULL || table.memory == NULL;
+}
+
+int ddf_shards_of(ddf_file *file, ddf_shard_table offsets, uint64_t entries, ddf_shard_table sums, ddf_shards **out) {
     ddf_shards *shards = shards_of(1);
     if (shards == NULL) {
         return -ENOMEM;
@@ -85,11 +92,14 @@ int ddf_shards_of(ddf_file *file, const uint8_t *offsets, uint64_t entries, cons
     ddf_file_retain(file);
     shards->only = file;
     shards->shift = SHIFT_ALONE;
-    shards->have_sums = sums != NULL;
+    shards->have_sums = sums.memory != NULL;
     shards->remote = ddf_file_is_remote(file);
+    shards->keeps_tables = keep_content(offsets, &shards->only_offsets);
+    shards->keeps_tables &= keep_content(sums, &shards->only_sums);
+    shards->lazy = shards->only_offsets != NULL || shards->only_sums != NULL ? shards : NULL;
     shards->members[0].samples = entries == 0 ? 0 : entries - 1;
-    shards->members[0].sums = sums;
-    atomic_init(&shards->members[0].offsets, offsets);
+    shards->members[0].sums = sums.memory;
+    atomic_init(&shards->members[0].offsets, offsets.memory);
     *out = shards;
     return DDF_OK;
 }
@@ -182,13 +192,7 @@ void ddf_shards_retain(ddf_shards *shards) { atomic_fetch_add(&shards->reference
 static size_t table_size(const member *m) { return (size_t)(8 * (m->samples + 1)); }
 static size_t sums_size(const member *m) { return (size_t)(8 * m->samples); }
 
-static void free_table(const uint8_t *table, int mapped, size_t size) {
-    if (mapped) {
-        ddf_sys_unmap(table, size);
-    } else {
-        free((void *)(uintptr_t)table);
-    }
-}
+static void free_table(const uint8_t *table) { free((void *)(uintptr_t)table); }
 
 void ddf_shards_release(ddf_shards *shards) {
     if (shards == NULL || atomic_fetch_sub(&shards->references, 1) != 1) {
@@ -199,14 +203,16 @@ void ddf_shards_release(ddf_shards *shards) {
         ddf_file_release(m->file);
         const uint8_t *table = atomic_load(&m->offsets);
         if (table != NULL && m->offsets_path != NULL) {
-            free_table(table, m->mapped, table_size(m));
-            free_table(m->sums, m->sums_mapped, sums_size(m));
+            free_table(table);
+            free_table(m->sums);
         }
         free(m->path);
         free(m->offsets_path);
         free(m->sums_path);
     }
     ddf_file_release(shards->only);
+    ddf_content_release(shards->only_offsets);
+    ddf_content_release(shards->only_sums);
     pthread_mutex_destroy(&shards->lock);
     free(shards->members);
     free(shards);
@@ -382,9 +388,13 @@ int ddf_shards_are_mounted(const ddf_shards *shards) {
                                 : atomic_load_explicit(&shards->mounted, memory_order_relaxed);
 }
 
+static int content_may_wait(const ddf_content *content) { return content != NULL && ddf_content_may_wait(content); }
+
 int ddf_shards_may_wait(const ddf_shards *shards) {
-    return shards->only == NULL && !shards->remote &&
-           (!ddf_shards_can_be_ready(shards) || atomic_load(&shards->missing) > 0);
+    if (shards->only != NULL) {
+        return content_may_wait(shards->only_offsets) || content_may_wait(shards->only_sums);
+    }
+    return !shards->remote && (!ddf_shards_can_be_ready(shards) || atomic_load(&shards->missing) > 0);
 }
 
 int ddf_shards_are_populated(ddf_shards *shards, uint64_t address) {
@@ -409,42 +419,35 @@ size_t ddf_shards_open(ddf_shards *shards) {
 /* ---- offsets ---- */
 
 /* Load `size` bytes of a file of that size. Returns 0 or a negative status. */
-static int load(const char *path, size_t size, const uint8_t **out, int *mapped) {
-    int fd = ddf_sys_open(path);
-    if (fd < 0) {
-        return fd;
+static int load(const char *path, size_t size, const uint8_t **out) {
+    ddf_file *file;
+    int status = ddf_file_open_index(path, &file);
+    if (status < 0) {
+        return status;
     }
-    int64_t found = ddf_sys_size(fd);
-    int status = found < 0 ? (int)found : (uint64_t)found == size ? DDF_OK : DDF_E_CHANGED;
-    *mapped = 0;
-    *out = NULL;
-    if (status >= 0 && size > READ_MAX) {
-        *out = ddf_sys_map(fd, size);
-        *mapped = *out != NULL;
+    uint8_t *memory = ddf_file_size(file) == size ? malloc(size) : NULL;
+    if (memory == NULL) {
+        status = ddf_file_size(file) == size ? -ENOMEM : DDF_E_CHANGED;
+    } else {
+        status = ddf_retry_read(file, memory, size, 0, NULL, NULL);
     }
-    if (status >= 0 && *out == NULL) {
-        uint8_t *memory = malloc(size);
-        int64_t got = memory == NULL ? -ENOMEM : ddf_sys_read(fd, memory, size, 0);
-        status = got < 0 ? (int)got : (uint64_t)got == size ? DDF_OK : DDF_E_CHANGED;
-        if (status < 0) {
-            free(memory);
-        } else {
-            *out = memory;
-        }
+    ddf_file_release(file);
+    if (status < 0) {
+        free(memory);
+        return status == DDF_E_EOF ? DDF_E_CHANGED : status;
     }
-    ddf_sys_close(fd);
-    return status;
+    *out = memory;
+    return DDF_OK;
 }
 
 /* What is loaded of a shard. */
 typedef struct tables {
     const uint8_t *offsets, *sums;
-    int mapped, sums_mapped;
 } tables;
 
-static void free_tables(const member *m, tables t) {
-    free_table(t.offsets, t.mapped, table_size(m));
-    free_table(t.sums, t.sums_mapped, sums_size(m));
+static void free_tables(tables t) {
+    free_table(t.offsets);
+    free_table(t.sums);
 }
 
 /* A writer that replaces a dataset removes its offsets first, and adds the new ones last: offsets that are loaded, and
@@ -454,14 +457,14 @@ static int load_tables(const member *m, tables *t, const char **what) {
     *t = (tables){0};
     *what = "the checksums of a shard cannot be read";
     if (m->sums_path != NULL && m->samples > 0) {
-        status = load(m->sums_path, sums_size(m), &t->sums, &t->sums_mapped);
+        status = load(m->sums_path, sums_size(m), &t->sums);
     }
     if (status >= 0) {
         *what = "the offsets file of a shard cannot be read";
-        status = load(m->offsets_path, table_size(m), &t->offsets, &t->mapped);
+        status = load(m->offsets_path, table_size(m), &t->offsets);
     }
     if (status < 0) {
-        free_tables(m, *t);
+        free_tables(*t);
     }
     return status;
 }
@@ -490,30 +493,27 @@ static int enter_first(ddf_shards *shards, member *m, ddf_err *err) {
     pthread_mutex_lock(&shards->lock);
     int is_first = status >= 0 && atomic_load(&m->offsets) == none;
     if (is_first) {
-        m->mapped = t.mapped;
         m->sums = t.sums;
-        m->sums_mapped = t.sums_mapped;
         atomic_store_explicit(&m->offsets, t.offsets, memory_order_release);
         atomic_fetch_sub(&shards->missing, 1);
     }
     pthread_mutex_unlock(&shards->lock);
     if (!is_first) {
-        free_tables(m, t);
+        free_tables(t);
     }
     return status;
 }
 
-/* Load the tables of a shard, and check that its data file is unchanged: if that was truncated, the mapped tables may be
- * truncated next, and a page after their end must not be accessed. */
+/* Load the tables of a shard, unless they are loaded. */
 static int enter(ddf_shards *shards, member *m, const uint8_t **table, ddf_err *err) {
     *table = atomic_load_explicit(&m->offsets, memory_order_acquire);
-    if (DDF_LIKELY(*table != NULL && !m->mapped && !m->sums_mapped)) {
+    if (DDF_LIKELY(*table != NULL)) {
         return DDF_OK;
     }
     ddf_file *file;
     int status = ddf_shards_acquire_file(shards, (size_t)(m - shards->members), &file, err);
     if (status >= 0) {
-        status = *table == NULL ? enter_first(shards, m, err) : ddf_file_check(file, err);
+        status = enter_first(shards, m, err);
         ddf_shards_release_file(shards, file);
     }
     *table = atomic_load_explicit(&m->offsets, memory_order_acquire);
@@ -565,6 +565,37 @@ static int spans_of_many(ddf_shards *shards, const int64_t *indices, size_t coun
     return DDF_OK;
 }
 
+static int is_whole(const ddf_content *content) { return content == NULL || ddf_content_is_whole(content); }
+
+/* Read the parts of a table that belong to a sample, unless that is done. */
+static int hold(ddf_content *content, uint64_t at, uint64_t len, const char *failed, ddf_err *err) {
+    int status = is_whole(content) ? DDF_OK : ddf_content_hold(content, at, len, err);
+    if (DDF_UNLIKELY(status < 0)) {
+        err->msg = failed;
+    }
+    return status;
+}
+
+static int hold_sample(ddf_content *offsets, ddf_content *sums, uint64_t local, ddf_err *err) {
+    int status = hold(offsets, 8 * local, 16, "the offsets file cannot be read", err);
+    return status < 0 ? status : hold(sums, 8 * local, 8, "the checksums file cannot be read", err);
+}
+
+/* Read what the samples of a plain dataset need of its tables. */
+static int hold_samples(const ddf_shards *shards, const int64_t *indices, size_t count, ddf_err *err) {
+    for (size_t i = 0; i < count; i++) {
+        if (DDF_UNLIKELY((uint64_t)indices[i] >= shards->members[0].samples)) {
+            continue; /* is reported when it is looked up */
+        }
+        int status = hold_sample(shards->only_offsets, shards->only_sums, (uint64_t)indices[i], err);
+        if (DDF_UNLIKELY(status < 0)) {
+            err->item = i;
+            return status;
+        }
+    }
+    return DDF_OK;
+}
+
 int ddf_shards_have_sums(const ddf_shards *shards) { return shards->have_sums; }
 
 int ddf_shards_spans(ddf_shards *shards, const int64_t *indices, size_t count, ddf_span *out, uint64_t *sums,
@@ -573,6 +604,12 @@ int ddf_shards_spans(ddf_shards *shards, const int64_t *indices, size_t count, d
         return spans_of_many(shards, indices, count, out, sums, err);
     }
     const member *m = shards->members;
+    if (DDF_UNLIKELY(!is_whole(shards->only_offsets) || !is_whole(shards->only_sums))) {
+        int status = hold_samples(shards, indices, count, err);
+        if (status < 0) {
+            return status;
+        }
+    }
     const uint8_t *table = atomic_load_explicit(&m->offsets, memory_order_relaxed);
     int status = ddf_offsets_spans(table, m->samples + 1, indices, count, ddf_file_size(shards->only), out, err);
     for (size_t i = 0; status >= 0 && sums != NULL && i < count; i++) {
@@ -593,17 +630,28 @@ int ddf_shards_find(ddf_shards *shards, int64_t index, ddf_found *out, ddf_err *
     if (status < 0) {
         return status;
     }
+    out->sums = m->sums;
+    out->lazy = shards->lazy;
     status = ddf_file_check(out->file, err);
     status = status >= 0 ? ddf_found_span(out, index, &out->span, err) : status;
-    out->sums = m->sums;
     if (status < 0) {
         ddf_shards_release_file(shards, out->file);
     }
     return status;
 }
 
-int ddf_found_span(const ddf_found *found, int64_t index, ddf_span *span, ddf_err *err) {
+static int span_in_memory(const ddf_found *found, int64_t index, ddf_span *span, ddf_err *err) {
     int64_t local = index - found->first;
     uint64_t entries = (uint64_t)(found->stop - found->first) + 1;
     return ddf_offsets_spans(found->offsets, entries, &local, 1, ddf_file_size(found->file), span, err);
+}
+
+static int read_span(const ddf_found *found, int64_t index, ddf_span *span, ddf_err *err) {
+    int64_t local = index - found->first;
+    int status = hold_samples(found->lazy, &local, 1, err);
+    return status < 0 ? status : span_in_memory(found, index, span, err);
+}
+
+int ddf_found_span(const ddf_found *found, int64_t index, ddf_span *span, ddf_err *err) {
+    return DDF_UNLIKELY(found->lazy != NULL) ? read_span(found, index, span, err) : span_in_memory(found, index, span, err);
 }

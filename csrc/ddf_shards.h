@@ -11,6 +11,7 @@
 #ifndef DDF_SHARDS_H
 #define DDF_SHARDS_H
 
+#include "ddf_content.h"
 #include "ddf_file.h"
 
 typedef struct ddf_shards ddf_shards;
@@ -31,9 +32,15 @@ typedef struct ddf_shard_spec {
  * not, or the tables of a remote one are files. */
 int ddf_shards_new(const ddf_shard_spec *specs, size_t n, size_t max_open, ddf_shards **out);
 
-/* One shard. `file` is retained, the caller keeps the memory of the tables; `sums` may be NULL. Returns 0 or
- * -ENOMEM. */
-int ddf_shards_of(ddf_file *file, const uint8_t *offsets, uint64_t entries, const uint8_t *sums, ddf_shards **out);
+/* A table of one shard: in memory that the caller keeps, or at the start of a `content`, which is retained and read where
+ * it is used. */
+typedef struct ddf_shard_table {
+    const uint8_t *memory; /* NULL: no table */
+    ddf_content *content;  /* NULL: all of the memory may be read */
+} ddf_shard_table;
+
+/* One shard. `file` is retained; there may be no `sums`. Returns 0 or -ENOMEM. */
+int ddf_shards_of(ddf_file *file, ddf_shard_table offsets, uint64_t entries, ddf_shard_table sums, ddf_shards **out);
 
 void ddf_shards_retain(ddf_shards *shards);
 void ddf_shards_release(ddf_shards *shards);
@@ -63,8 +70,8 @@ int ddf_shards_have_sums(const ddf_shards *shards);
 
 /* Addresses of `count` samples, given by their indices in the whole dataset, and unless `sums` is NULL, their
  * checksums. May open files and wait for storage.
- * Returns 0 or a status with err->item = position in `indices`: those of ddf_offsets_spans, of opening a file,
- * DDF_E_CHANGED if the shard has changed, DDF_E_SPAN if its offsets are not a table of its data file. */
+ * Returns 0 or a status with err->item = position in `indices`: those of ddf_offsets_spans, of opening a file and of
+ * reading a table, DDF_E_CHANGED if the shard has changed, DDF_E_SPAN if its offsets are not a table of its data file. */
 int ddf_shards_spans(ddf_shards *shards, const int64_t *indices, size_t count, ddf_span *out, uint64_t *sums,
                      ddf_err *err);
 
@@ -74,16 +81,17 @@ typedef struct ddf_found {
     ddf_span span;          /* of the sample, in the file */
     const uint8_t *offsets; /* of the shard, which live as long */
     const uint8_t *sums;    /* likewise; NULL: samples are not verified */
+    const ddf_shards *lazy; /* whose tables are read where they are used; NULL: everything is in memory */
     int64_t first, stop;    /* indices of the shard's samples */
 } ddf_found;
 
 /* Find one sample by its index in the whole dataset, in a file whose size has not changed. Errors as above. */
 int ddf_shards_find(ddf_shards *shards, int64_t index, ddf_found *out, ddf_err *err);
 
-/* The span of another sample of the same shard. Errors as those of ddf_offsets_spans. */
+/* The span of another sample of the same shard. Errors as those of ddf_offsets_spans, and of reading its tables. */
 int ddf_found_span(const ddf_found *found, int64_t index, ddf_span *span, ddf_err *err);
 
-/* The checksum of such a sample, where there are any. */
+/* The checksum of a sample whose span was found, where there are any. */
 static inline uint64_t ddf_found_sum(const ddf_found *found, int64_t index) {
     return ddf_load64(found->sums + 8 * (index - found->first));
 }
@@ -105,7 +113,7 @@ int ddf_shards_are_mounted(const ddf_shards *shards);
 /* 1 if the system reads much ahead on the disk of the data file that was used first; see ddf_file_reads_ahead. */
 int ddf_shards_read_ahead(const ddf_shards *shards);
 
-/* 1 if looking samples up may have to wait for storage: offsets have to be loaded, or nothing is ready. */
+/* 1 if looking samples up may have to wait for storage: tables have to be loaded, or nothing is ready. */
 int ddf_shards_may_wait(const ddf_shards *shards);
 
 /* 1 if a small read at an address is only a copy; see ddf_file_is_populated. */

@@ -25,17 +25,28 @@
 /* One call reads at most this much everywhere (Linux stops just below 2 GiB, macOS refuses more). */
 #define CALL_MAX ((size_t)1 << 30)
 
+void ddf_sys_prefer_huge(void *memory, size_t size) {
+#ifdef MADV_HUGEPAGE
+    if (size >= HUGE_PAGE) {
+        (void)madvise(memory, size, MADV_HUGEPAGE); /* advice: a refusal costs speed only */
+    }
+#else
+    (void)memory, (void)size;
+#endif
+}
+
 void *ddf_sys_memory(size_t size) {
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
         return NULL;
     }
-#ifdef MADV_HUGEPAGE
-    if (size >= HUGE_PAGE) {
-        (void)madvise(memory, size, MADV_HUGEPAGE); /* advice: a refusal costs speed only */
-    }
-#endif
+    ddf_sys_prefer_huge(memory, size);
     return memory;
+}
+
+void *ddf_sys_reserve(size_t size) {
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
 }
 
 void ddf_sys_memory_free(void *memory, size_t size) { (void)munmap(memory, size); }
@@ -56,8 +67,11 @@ void ddf_sys_reuse_freed(size_t size) {
 int ddf_sys_open(const char *path) {
     int fd;
     do {
-        fd = open(path, O_RDONLY | O_CLOEXEC);
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     } while (fd < 0 && errno == EINTR);
+    if (fd >= 0) {
+        (void)fcntl(fd, F_SETFL, 0); /* io_uring would not wait for a disk */
+    }
     return fd < 0 ? -errno : fd;
 }
 

@@ -11,12 +11,18 @@
 void *ddf_sys_memory(size_t size);
 void ddf_sys_memory_free(void *memory, size_t size);
 
+/* The same without huge pages: memory of which only the pages that are written to are used. */
+void *ddf_sys_reserve(size_t size);
+
+/* Request huge pages for memory that is about to be written as a whole, from 2 MiB on. */
+void ddf_sys_prefer_huge(void *memory, size_t size);
+
 /* Make malloc keep freed blocks of up to `size` bytes for reuse, as it does in any program that has freed a block of
  * that size before. Otherwise glibc returns the memory of each large sample to the system, and gets fresh pages for the
  * next. */
 void ddf_sys_reuse_freed(size_t size);
 
-/* Open for reading, close-on-exec. Returns the descriptor. */
+/* Open for reading, close-on-exec, without waiting for the other end of a pipe. Returns the descriptor. */
 int ddf_sys_open(const char *path);
 void ddf_sys_close(int fd);
 

@@ -71,3 +71,21 @@ ddf_slice ddf_column_bytes(const ddf_table *table, const ddf_column *column, siz
     uint64_t offset = (uint64_t)view->as.ref.buffer * DDF_WINDOW + (uint64_t)view->as.ref.offset;
     return (ddf_slice){table->region.data + offset, (uint64_t)view->len};
 }
+
+void ddf_column_ends(const ddf_column *column, size_t first, ptrdiff_t step, size_t n, uint64_t *ends) {
+    const ddf_view *views = column->data;
+    uint64_t end = 0;
+    for (size_t i = 0; i < n; i++) {
+        end += (uint64_t)views[(ptrdiff_t)first + step * (ptrdiff_t)i].len;
+        ends[i] = end;
+    }
+}
+
+void ddf_column_join(const ddf_table *table, const ddf_column *column, size_t first, ptrdiff_t step, size_t n,
+                     uint8_t *out) {
+    for (size_t i = 0; i < n; i++) {
+        ddf_slice value = ddf_column_bytes(table, column, (size_t)((ptrdiff_t)first + step * (ptrdiff_t)i));
+        memcpy(out, value.data, value.size);
+        out += value.size;
+    }
+}

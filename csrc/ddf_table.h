@@ -9,7 +9,7 @@
 #include "ddf_common.h"
 
 /* Distinct field names of one batch. With more, or if the product of names and samples is many times the size of
- * the input, a batch is refused with DDF_E_FIELDS. */
+ * the input, a batch has no columns. */
 #define DDF_MAX_FIELDS 4096
 
 /* Step from one window of the region to the next, see ddf_view. */
@@ -62,6 +62,7 @@ typedef struct ddf_table {
     uint64_t nbytes; /* of all samples together */
     int selected;    /* names were given */
     int raw;         /* made by ddf_table_raw */
+    int crowded;     /* too many columns, see DDF_MAX_FIELDS: there are none */
     int odd_names;   /* a sample has a field whose name is not a str; such fields are in no column */
     int reserved;    /* a sample has a field named b"nd" or b"complex": only decoding determines whether it is a map.
                       * All columns are DDF_COLUMN_OBJECT then, and `at` is undefined for such a sample. */
@@ -87,5 +88,11 @@ ddf_slice ddf_column_value(const ddf_table *table, const ddf_column *column, siz
 
 /* The bytes of item `i` of a DDF_COLUMN_STR or DDF_COLUMN_BYTES. */
 ddf_slice ddf_column_bytes(const ddf_table *table, const ddf_column *column, size_t i);
+
+/* As ddf_table_ends and ddf_table_join, for the items `first`, `first + step`, ... of a DDF_COLUMN_STR or
+ * DDF_COLUMN_BYTES. */
+void ddf_column_ends(const ddf_column *column, size_t first, ptrdiff_t step, size_t n, uint64_t *ends);
+void ddf_column_join(const ddf_table *table, const ddf_column *column, size_t first, ptrdiff_t step, size_t n,
+                     uint8_t *out);
 
 #endif

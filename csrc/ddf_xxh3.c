@@ -110,7 +110,8 @@ static uint64_t hash_to_240(const uint8_t *data, size_t size) {
 
 typedef uint64_t lanes[LANES];
 
-#define LAST_KEY (SECRET + sizeof SECRET - STRIPE)
+#define LAST_KEY (SECRET + sizeof SECRET - STRIPE) /* of a scramble */
+#define END_KEY (LAST_KEY - 7)                     /* of the last stripe */
 
 static inline void add_stripe(lanes acc, const uint8_t *data, const uint8_t *key) {
     for (size_t i = 0; i < LANES; i++) {
@@ -126,13 +127,20 @@ static inline void scramble(lanes acc) {
     }
 }
 
-/* Blocks of 16 stripes, each followed by a scramble. */
-static void add_blocks(lanes acc, const uint8_t *data, size_t blocks) {
+/* Whole blocks of 16 stripes, each followed by a scramble; then `rest` bytes, 0 or what ends the data: its last stripe
+ * may begin before them, so that memory must begin a stripe earlier if `rest` is less. */
+static void add_portably(lanes acc, const uint8_t *data, size_t blocks, size_t rest) {
     for (; blocks > 0; blocks--, data += BLOCK) {
         for (size_t n = 0; n < BLOCK_STRIPES; n++) {
             add_stripe(acc, data + n * STRIPE, SECRET + n * KEY_STEP);
         }
         scramble(acc);
+    }
+    if (rest > 0) {
+        for (size_t n = 0; n < (rest - 1) / STRIPE; n++) {
+            add_stripe(acc, data + n * STRIPE, SECRET + n * KEY_STEP);
+        }
+        add_stripe(acc, data + rest - STRIPE, END_KEY);
     }
 }
 
@@ -143,18 +151,27 @@ static void add_blocks(lanes acc, const uint8_t *data, size_t blocks) {
 
 AVX512 static inline __m512i load_512(const void *p) { return _mm512_loadu_si512(p); }
 
-AVX512 static void add_blocks_avx512(lanes acc, const uint8_t *data, size_t blocks) {
-    __m512i sum = load_512(acc);
+AVX512 static inline __m512i add_stripe_512(__m512i sum, const uint8_t *data, const uint8_t *key) {
+    __m512i value = load_512(data), mixed = _mm512_xor_si512(value, load_512(key));
+    __m512i product = _mm512_mul_epu32(mixed, _mm512_srli_epi64(mixed, 32));
+    return _mm512_add_epi64(sum, _mm512_add_epi64(product, _mm512_shuffle_epi32(value, _MM_PERM_BADC)));
+}
+
+AVX512 static void add_avx512(lanes acc, const uint8_t *data, size_t blocks, size_t rest) {
+    __m512i sum = load_512(acc), prime = _mm512_set1_epi64(P32_1);
     for (; blocks > 0; blocks--, data += BLOCK) {
         for (size_t n = 0; n < BLOCK_STRIPES; n++) {
-            __m512i value = load_512(data + n * STRIPE), mixed = _mm512_xor_si512(value, load_512(SECRET + n * KEY_STEP));
-            __m512i product = _mm512_mul_epu32(mixed, _mm512_srli_epi64(mixed, 32));
-            sum = _mm512_add_epi64(sum, _mm512_add_epi64(product, _mm512_shuffle_epi32(value, _MM_PERM_BADC)));
+            sum = add_stripe_512(sum, data + n * STRIPE, SECRET + n * KEY_STEP);
         }
         __m512i mixed = _mm512_xor_si512(_mm512_xor_si512(sum, _mm512_srli_epi64(sum, 47)), load_512(LAST_KEY));
-        __m512i prime = _mm512_set1_epi64(P32_1);
         __m512i high = _mm512_mul_epu32(_mm512_srli_epi64(mixed, 32), prime);
         sum = _mm512_add_epi64(_mm512_mul_epu32(mixed, prime), _mm512_slli_epi64(high, 32));
+    }
+    if (rest > 0) {
+        for (size_t n = 0; n < (rest - 1) / STRIPE; n++) {
+            sum = add_stripe_512(sum, data + n * STRIPE, SECRET + n * KEY_STEP);
+        }
+        sum = add_stripe_512(sum, data + rest - STRIPE, END_KEY);
     }
     _mm512_storeu_si512(acc, sum);
 }
@@ -163,17 +180,20 @@ AVX512 static void add_blocks_avx512(lanes acc, const uint8_t *data, size_t bloc
 
 AVX2 static inline __m256i load_256(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
 
-AVX2 static void add_blocks_avx2(lanes acc, const uint8_t *data, size_t blocks) {
+AVX2 static inline void add_stripe_256(__m256i sum[2], const uint8_t *data, const uint8_t *key) {
+    for (size_t i = 0; i < 2; i++) {
+        __m256i value = load_256(data + 32 * i), mixed = _mm256_xor_si256(value, load_256(key + 32 * i));
+        __m256i product = _mm256_mul_epu32(mixed, _mm256_srli_epi64(mixed, 32));
+        __m256i swapped = _mm256_shuffle_epi32(value, _MM_SHUFFLE(1, 0, 3, 2));
+        sum[i] = _mm256_add_epi64(sum[i], _mm256_add_epi64(product, swapped));
+    }
+}
+
+AVX2 static void add_avx2(lanes acc, const uint8_t *data, size_t blocks, size_t rest) {
     __m256i sum[2] = {load_256(acc), load_256(acc + 4)}, prime = _mm256_set1_epi64x(P32_1);
     for (; blocks > 0; blocks--, data += BLOCK) {
         for (size_t n = 0; n < BLOCK_STRIPES; n++) {
-            for (size_t i = 0; i < 2; i++) {
-                __m256i value = load_256(data + n * STRIPE + 32 * i);
-                __m256i mixed = _mm256_xor_si256(value, load_256(SECRET + n * KEY_STEP + 32 * i));
-                __m256i product = _mm256_mul_epu32(mixed, _mm256_srli_epi64(mixed, 32));
-                __m256i swapped = _mm256_shuffle_epi32(value, _MM_SHUFFLE(1, 0, 3, 2));
-                sum[i] = _mm256_add_epi64(sum[i], _mm256_add_epi64(product, swapped));
-            }
+            add_stripe_256(sum, data + n * STRIPE, SECRET + n * KEY_STEP);
         }
         for (size_t i = 0; i < 2; i++) {
             __m256i mixed = _mm256_xor_si256(sum[i], _mm256_srli_epi64(sum[i], 47));
@@ -182,21 +202,27 @@ AVX2 static void add_blocks_avx2(lanes acc, const uint8_t *data, size_t blocks) 
             sum[i] = _mm256_add_epi64(_mm256_mul_epu32(mixed, prime), _mm256_slli_epi64(high, 32));
         }
     }
+    if (rest > 0) {
+        for (size_t n = 0; n < (rest - 1) / STRIPE; n++) {
+            add_stripe_256(sum, data + n * STRIPE, SECRET + n * KEY_STEP);
+        }
+        add_stripe_256(sum, data + rest - STRIPE, END_KEY);
+    }
     _mm256_storeu_si256((__m256i *)(void *)acc, sum[0]);
     _mm256_storeu_si256((__m256i *)(void *)(acc + 4), sum[1]);
 }
 
-static void add_blocks_fast(lanes acc, const uint8_t *data, size_t blocks) {
+static void add(lanes acc, const uint8_t *data, size_t blocks, size_t rest) {
     if (__builtin_cpu_supports("avx512f")) {
-        add_blocks_avx512(acc, data, blocks);
+        add_avx512(acc, data, blocks, rest);
     } else if (__builtin_cpu_supports("avx2")) {
-        add_blocks_avx2(acc, data, blocks);
+        add_avx2(acc, data, blocks, rest);
     } else {
-        add_blocks(acc, data, blocks);
+        add_portably(acc, data, blocks, rest);
     }
 }
 #else
-#define add_blocks_fast add_blocks
+#define add add_portably
 #endif
 
 static uint64_t merge(const lanes acc, size_t size) {
@@ -209,20 +235,11 @@ static uint64_t merge(const lanes acc, size_t size) {
 
 #define FIRST_LANES {P32_3, P64_1, P64_2, P64_3, P64_4, P32_2, P64_5, P32_1}
 
-/* What follows the whole blocks of `size` bytes: `rest` bytes, in memory that begins a stripe earlier if that is less. */
-static uint64_t finish_long(lanes acc, const uint8_t *data, size_t rest, size_t size) {
-    for (size_t n = 0; n < (rest - 1) / STRIPE; n++) {
-        add_stripe(acc, data + n * STRIPE, SECRET + n * KEY_STEP);
-    }
-    add_stripe(acc, data + rest - STRIPE, LAST_KEY - 7);
-    return merge(acc, size);
-}
-
 static uint64_t hash_long(const uint8_t *data, size_t size) {
     lanes acc = FIRST_LANES;
     size_t blocks = (size - 1) / BLOCK;
-    add_blocks_fast(acc, data, blocks);
-    return finish_long(acc, data + blocks * BLOCK, size - blocks * BLOCK, size);
+    add(acc, data, blocks, size - blocks * BLOCK);
+    return merge(acc, size);
 }
 
 uint64_t ddf_xxh3(const uint8_t *data, size_t size) {
@@ -271,10 +288,10 @@ static uint64_t hash_long_joined(const ddf_slice *places, size_t n, size_t size)
         uint64_t whole = places[i].size < at ? 0 : (places[i].size - at) / BLOCK;
         size_t blocks = whole < left ? (size_t)whole : left;
         if (blocks > 0) {
-            add_blocks_fast(acc, places[i].data + at, blocks);
+            add(acc, places[i].data + at, blocks, 0);
         } else if (places[i].size > at) {
             gather(places + i, at, copy, BLOCK);
-            add_blocks_fast(acc, copy, blocks = 1);
+            add(acc, copy, blocks = 1, 0);
         }
         left -= blocks;
         at += blocks * BLOCK;
@@ -284,7 +301,8 @@ static uint64_t hash_long_joined(const ddf_slice *places, size_t n, size_t size)
     }
     size_t lead = done == 0 ? 0 : STRIPE;
     gather(places, done - lead, copy, lead + size - done);
-    return finish_long(acc, copy + lead, size - done, size);
+    add(acc, copy + lead, 0, size - done);
+    return merge(acc, size);
 }
 
 uint64_t ddf_xxh3_joined(const ddf_slice *places, size_t n) {

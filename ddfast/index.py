@@ -1,5 +1,6 @@
 """Read and write the index files of a dataset."""
 
+from ddfast.format.digests import load_digests
 from ddfast.format.index import (
     SUFFIX_CHECKSUMS,
     SUFFIX_FILTER,
@@ -44,6 +45,7 @@ __all__ = [
     "legacy_index_len",
     "legacy_load_index",
     "load_checksums",
+    "load_digests",
     "load_filter",
     "load_key_hashes",
     "load_keys",

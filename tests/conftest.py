@@ -13,6 +13,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+import stuck_storage
 
 import ddfast
 
@@ -67,5 +68,17 @@ def run_python(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
             env=env,
             timeout=120,
         )
+
+    return run
+
+
+@pytest.fixture
+def run_with_stuck_storage(tmp_path: Path, run_python: Callable[..., Any]) -> Callable[..., None]:
+    """``run(script, *arguments)`` runs Python on storage that can be stuck, see `stuck_storage`."""
+    library = stuck_storage.build(tmp_path)
+
+    def run(script: str, *arguments: object) -> None:
+        done = run_python("-c", stuck_storage.AGAIN, str(library), script, *map(str, arguments))
+        assert done.returncode == 0, done.stderr
 
     return run

@@ -110,4 +110,4 @@ def test_source_folder_without_compiled_modules_says_what_to_do(tmp_path):
     )
     assert run.returncode == 1
     assert "ImportError" in run.stderr
-    assert "Change to another folder, or compile" in run.stderr
+    assert f"Run the program in another folder, or run `{sys.executable} -m pip install -e .`" in run.stderr

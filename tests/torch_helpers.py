@@ -1,11 +1,15 @@
 """What tests of ddfast.torch share; importable in worker processes, and without torch."""
 
+import pickle
+import warnings
+
 
 class FakeInfo:
     """What torch tells a worker about itself."""
 
     def __init__(self, number, workers):
         self.id = number
+        self.seed = 1000 + number
         self.num_workers = workers
 
 
@@ -54,3 +58,19 @@ def wait_for(process, seconds=60):
         process.join()
         raise AssertionError(f"{process} hangs")
     return process.exitcode
+
+
+class Copied:
+    """A dataset that is unpickled where it is used."""
+
+    def __init__(self, pickled):
+        self.pickled = pickled
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, _):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            list(pickle.loads(self.pickled))
+        return {"warnings": [str(warning.message) for warning in caught]}

@@ -44,6 +44,7 @@ cdef extern from "ddf_columns.h":
         uint64_t nbytes
         int selected
         int raw
+        int crowded
         int odd_names
         int reserved
 
@@ -56,6 +57,9 @@ cdef extern from "ddf_columns.h":
     void ddf_table_join(const ddf_table *table, size_t first, ptrdiff_t step, size_t n, uint8_t *out) nogil
     ddf_slice ddf_column_value(const ddf_table *table, const ddf_column *column, size_t i) nogil
     ddf_slice ddf_column_bytes(const ddf_table *table, const ddf_column *column, size_t i) nogil
+    void ddf_column_ends(const ddf_column *column, size_t first, ptrdiff_t step, size_t n, uint64_t *ends) nogil
+    void ddf_column_join(
+        const ddf_table *table, const ddf_column *column, size_t first, ptrdiff_t step, size_t n, uint8_t *out) nogil
     uint32_t ddf_dtype_size(const uint8_t *type, size_t len) nogil
 
 

@@ -31,6 +31,9 @@ class Table:
     def selected(self) -> bool:
         """Whether columns were selected by name."""
     @property
+    def crowded(self) -> bool:
+        """Whether there are no columns, because there would be too many."""
+    @property
     def odd_names(self) -> bool:
         """Whether a sample has a field whose name is not a str; such fields are in no column of the table."""
     @property
@@ -79,6 +82,9 @@ class Table:
 
     def view_buffers(self, column: int) -> tuple[memoryview, list[memoryview]]:
         """A ``str`` or ``bytes`` column in Arrow's layout: 16-byte views, and the buffers they point into."""
+
+    def join_values(self, column: int, rows: range) -> tuple[bytes, npt.NDArray[np.uint64]]:
+        """These values of a ``str`` or ``bytes`` column one after the other, and their ``len(rows) + 1`` offsets."""
 
 class Column(Generic[T_co]):
     """A sequence of a batch's values that are made on access. Slices share memory."""
@@ -132,5 +138,5 @@ def build_table(
         raw: check nothing and make no columns.
 
     Raises:
-        KernelError: a sample is damaged (``item`` is its number, ``pos`` the position), or there are too many fields.
+        KernelError: a sample is damaged; ``item`` is its number, ``pos`` the position.
     """

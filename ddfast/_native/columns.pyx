@@ -90,6 +90,10 @@ cdef class Table:
         return self.ptr.selected != 0
 
     @property
+    def crowded(self):
+        return self.ptr.crowded != 0
+
+    @property
     def odd_names(self):
         return self.ptr.odd_names != 0
 
@@ -205,15 +209,38 @@ cdef class Table:
         return values
 
     def view_buffers(self, size_t column):
-        cdef ddf_column *it = column_of(self, column)
+        cdef ddf_column *it = strings_of(self, column)
         cdef uint64_t at, size = self.ptr.region.size
-        if it.kind != DDF_COLUMN_STR and it.kind != DDF_COLUMN_BYTES:
-            raise ValueError("only str and bytes columns have view buffers")
         windows = [
             view(self.arena, self.ptr.region.data + at, min(size - at, 3 * <uint64_t>DDF_WINDOW))
             for at in range(0, size, <uint64_t>DDF_WINDOW)
         ]
         return view(self.arena, it.data, self.ptr.n * sizeof(ddf_view)), windows
+
+    def join_values(self, size_t column, rows):
+        cdef ddf_column *it = strings_of(self, column)
+        cdef size_t n = len(rows), first = rows.start
+        cdef ptrdiff_t step = rows.step
+        cdef uint8_t *data
+        offsets = np.zeros(n + 1, np.uint64)
+        if n == 0:
+            return b"", offsets
+        sample_of(self, rows[0]), sample_of(self, rows[n - 1])  # the rows in between are within
+        cdef uint64_t[::1] ends = offsets[1:]
+        with nogil:
+            ddf_column_ends(it, first, step, n, &ends[0])
+        joined = PyBytes_FromStringAndSize(NULL, ends[n - 1])
+        data = <uint8_t *>PyBytes_AS_STRING(joined)
+        with nogil:
+            ddf_column_join(self.ptr, it, first, step, n, data)
+        return joined, offsets
+
+
+cdef ddf_column *strings_of(Table table, size_t column) except NULL:
+    cdef ddf_column *it = column_of(table, column)
+    if it.kind != DDF_COLUMN_STR and it.kind != DDF_COLUMN_BYTES:
+        raise ValueError("only str and bytes columns have values to view or to join")
+    return it
 
 
 cdef ddf_column *column_of(Table table, size_t column) except NULL:

@@ -2,6 +2,9 @@ from typing import Any
 
 from typing_extensions import Buffer
 
+# Number of the keys of one map that are neither str, bytes, int, float, bool, None nor ExtType.
+MAX_RARE_KEYS: int
+
 class Decoder:
     """Turns msgpack messages into the objects that ``datadings.tools.msgpack.unpackb`` gives for them.
 

@@ -32,6 +32,10 @@ cdef extern from "Python.h":
     PyObject *PyFloat_FromDouble(double) except NULL
     PyObject *PyBytes_FromStringAndSize(const char *, Py_ssize_t) except NULL
     bint PyBytes_Check(PyObject *)
+    bint PyLong_CheckExact(PyObject *)
+    bint PyFloat_CheckExact(PyObject *)
+    bint PyBool_Check(PyObject *)
+    bint PyUnicode_CheckExact(PyObject *)
     Py_ssize_t PyBytes_GET_SIZE(PyObject *)
     const char *PyBytes_AS_STRING(PyObject *)
     PyObject *PyUnicode_DecodeUTF8(const char *, Py_ssize_t, const char *)
@@ -55,6 +59,11 @@ cdef extern from "ddf_common.h":
 cdef enum:
     KEY_LIMIT = 64  # longest key in bytes that is remembered
     INTERN_LIMIT = 4096  # strings that one decoder interns; some versions of Python never free them
+    # Keys of one map that are neither str, bytes, int, float, bool, None nor ExtType. Anybody can make complex numbers
+    # or times whose hashes are equal, and a dict of n of them takes n**2 steps.
+    RARE_KEYS = 1024
+
+MAX_RARE_KEYS = RARE_KEYS
 
 # An array or a map that is not complete yet.
 cdef struct frame:
@@ -64,6 +73,7 @@ cdef struct frame:
     const uint8_t *key_at
     uint32_t left
     uint32_t filled
+    uint32_t rare_keys
     bint is_map
     bint special  # it has a key of msgpack-numpy's maps
 
@@ -238,6 +248,7 @@ cdef PyObject *open_container(builder *b, const ddf_token *token, const uint8_t 
     top.at = b.at
     top.left = token.len
     top.filled = 0
+    top.rare_keys = 0
     top.special = False
     b.depth += 1
     return NULL
@@ -257,7 +268,8 @@ cdef bint attach(Decoder self, builder *b, PyObject **value) except -1:
         elif top.key == NULL:
             top.key = value[0]
             top.key_at = b.at
-            top.special = top.special or (PyBytes_Check(value[0]) and names_special(value[0]))
+            if not PyUnicode_CheckExact(value[0]):
+                note_key(b, top)
             return False
         else:
             set_item(b, top, value[0])
@@ -270,6 +282,19 @@ cdef bint attach(Decoder self, builder *b, PyObject **value) except -1:
         if top.special:
             value[0] = convert(self, value[0])
     return True
+
+
+cdef int note_key(builder *b, frame *top) except -1:
+    """Look at a key that is not a str: whether it marks numpy values, and how many others may have its hash."""
+    cdef PyObject *key = top.key
+    if PyBytes_Check(key):
+        top.special = top.special or names_special(key)
+    elif not (PyLong_CheckExact(key) or PyFloat_CheckExact(key) or PyBool_Check(key) or key == Py_None
+              or type(<object>key) is ExtType):
+        top.rare_keys += 1
+        if top.rare_keys > RARE_KEYS:
+            raise ValueError(f"a map has more than {RARE_KEYS:,} keys that are complex numbers, numpy scalars or times")
+    return 0
 
 
 cdef inline int set_item(builder *b, frame *top, PyObject *value) except -1:

@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t, uint64_t
 from ddfast._native.arena cimport Arena, Pool, ddf_arena, ddf_pool
 from ddfast._native.columns cimport ddf_table
 from ddfast._native.engine cimport Engine, ddf_engine, ddf_job
+from ddfast._native.offsets cimport ddf_span
 from ddfast._native.order cimport Order, ddf_order
 from ddfast._native.shards cimport Shards, ddf_shards
 from ddfast._native.status cimport ddf_err, ddf_slice
@@ -26,6 +27,7 @@ cdef extern from "ddf_fetch.h":
         size_t names_n
         uint64_t max_gap
         uint64_t max_read
+        uint64_t max_bytes
     ctypedef struct ddf_fetch_cost:
         uint64_t bytes
         uint64_t reads
@@ -39,6 +41,7 @@ cdef extern from "ddf_fetch.h":
     ddf_fetch_cost ddf_fetch_get_cost(const ddf_fetch *fetch) nogil
     size_t ddf_fetch_batches(const ddf_fetch *fetch) nogil
     ddf_table *ddf_fetch_table(const ddf_fetch *fetch, size_t b, const ddf_err **err) nogil
+    ddf_span ddf_fetch_span(const ddf_fetch *fetch, size_t sample) nogil
     int64_t *ddf_fetch_indices(const ddf_fetch *fetch) nogil
     ddf_arena *ddf_fetch_arena(const ddf_fetch *fetch) nogil
 

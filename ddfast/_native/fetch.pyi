@@ -26,6 +26,7 @@ class Fetch:
         tables: False to make no columns and check no samples.
         max_gap: the coalescing distance: samples at most this many bytes apart in the file share a read.
         max_read: maximum size of one read in bytes.
+        max_bytes: a fetch of more bytes of data fails before it reads; 0 for no limit.
     """
 
     first: int
@@ -47,6 +48,7 @@ class Fetch:
         tables: bool = True,
         max_gap: int,
         max_read: int,
+        max_bytes: int = 0,
     ) -> None: ...
     def submit(self) -> None:
         """Submit the fetch to the engine.
@@ -84,8 +86,8 @@ class Fetch:
         """Raise the error that made the whole fetch fail, if there is one.
 
         Raises:
-            KernelError: a file was truncated or changed (`item` is the shard, `pos` the position in its data file), or
-                the fetch was cancelled.
+            KernelError: a file was truncated or changed (`item` is the shard, `pos` the position in its data file), the
+                fetch has more than `max_bytes`, or it was cancelled.
             OSError: a file cannot be read; with `item` and `pos` as above.
             RuntimeError: it is not done yet.
         """
@@ -95,6 +97,12 @@ class Fetch:
         Raises:
             KernelError: a sample of the batch is damaged; `item` is its number in the batch, `pos` the byte in it. Or
                 as `check`.
+        """
+    def span(self, sample: int) -> tuple[int, int]:
+        """Start and stop of a sample, given by its number in the fetch, in the data files one after the other.
+
+        Raises:
+            KernelError: as `table`.
         """
     def indices(self, batch: int) -> NDArray[np.int64]:
         """Indices of the samples of one batch, in their order; known even if reading them failed.

@@ -21,7 +21,8 @@ cnp.import_array()
 cdef class Fetch:
     def __cinit__(self, Engine engine not None, Shards shards not None, Pool pool not None, *,
                   indices=None, Order order=None, uint64_t first=0, uint64_t stride=0, size_t count=0,
-                  size_t batch_size=0, columns=None, bint tables=True, uint64_t max_gap, uint64_t max_read):
+                  size_t batch_size=0, columns=None, bint tables=True, uint64_t max_gap, uint64_t max_read,
+                  uint64_t max_bytes=0):
         cdef ddf_fetch_request request
         cdef const int64_t[::1] wanted
         request.shards, request.pool = shards.ptr, pool.ptr
@@ -35,7 +36,7 @@ cdef class Fetch:
         if count == 0 or batch_size == 0 or max_read == 0 or (indices is None and order is None):
             raise ValueError("a fetch needs at least one sample, from either indices or an order")
         request.first, request.stride, request.count, request.batch_size = first, stride, count, batch_size
-        request.tables, request.max_gap, request.max_read = tables, max_gap, max_read
+        request.tables, request.max_gap, request.max_read, request.max_bytes = tables, max_gap, max_read, max_bytes
         self.engine, self.shards, self.order = engine, shards, order
         self.count, self.batch_size, self.first, self.stride = count, batch_size, first, stride
         names = None if columns is None else [name.encode() for name in columns]
@@ -107,6 +108,13 @@ cdef class Fetch:
         if table == NULL:
             check(err.code, err)
         return Table.wrap(table, self.own_arena())
+
+    def span(self, size_t sample):
+        self.table(sample // self.batch_size)
+        if sample >= self.count:  # in the last batch
+            raise IndexError(f"sample {sample} out of range: the fetch has {self.count}")
+        cdef ddf_span span = ddf_fetch_span(self.ptr, sample)
+        return span.start, span.stop
 
     def indices(self, size_t batch):
         self.require_done()

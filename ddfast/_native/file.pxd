@@ -25,6 +25,7 @@ cdef extern from "ddf_file.h":
     void ddf_file_retain(ddf_file *file) nogil
     void ddf_file_release(ddf_file *file) nogil
     uint64_t ddf_file_size(const ddf_file *file) nogil
+    int ddf_file_fd(const ddf_file *file) nogil
     int ddf_file_check(const ddf_file *file, ddf_err *err) nogil
     int ddf_file_can_be_ready(const ddf_file *file) nogil
     const uint8_t *ddf_file_view(ddf_file *file, size_t len, uint64_t offset) nogil

@@ -17,6 +17,8 @@ class File:
     @property
     def size(self) -> int:
         """Bytes the file had when it was opened."""
+    def fileno(self) -> int:
+        """Its descriptor; negative if it is remote."""
     def check_unchanged(self) -> None:
         """Raise KernelError (E_CHANGED) if the file has another size now."""
     def read(self, offset: int, size: int) -> bytes:

@@ -6,6 +6,8 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 
 from ddfast._native.status cimport check
 
+from ddfast._native.content import failed_to_open
+
 
 # Passed instead of a path.
 cdef object REMOTE = object()
@@ -21,7 +23,7 @@ cdef class File:
         with nogil:
             status = ddf_file_open(c_name, &self.ptr)
         if status < 0:
-            raise OSError(-status, os.strerror(-status), os.fspath(path))
+            raise failed_to_open(path, -status)
 
     @staticmethod
     def remote(uint64_t size):
@@ -35,6 +37,9 @@ cdef class File:
     @property
     def size(self):
         return ddf_file_size(self.ptr)
+
+    def fileno(self):
+        return ddf_file_fd(self.ptr)
 
     cpdef check_unchanged(self):
         cdef ddf_err err

@@ -1,6 +1,7 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
+from ddfast._native.content cimport Content
 from ddfast._native.status cimport ddf_err
 
 
@@ -49,6 +50,7 @@ cdef class KeyTable:
 
 cdef class PackedStrings:
     cdef Py_buffer buffer
+    cdef Content content         # None if all of it is in memory
     cdef const uint8_t *data
     cdef size_t size
     cdef ddf_kind kind

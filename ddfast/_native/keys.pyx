@@ -6,6 +6,7 @@ from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.string cimport memcpy, memset
 
 from ddfast._native.arrays cimport empty
+from ddfast._native.content cimport Content, ddf_content_memory
 from ddfast._native.status cimport check
 
 cdef extern from "Python.h":
@@ -15,6 +16,9 @@ cdef extern from "Python.h":
 # Strings that are processed at a time, so that bulk calls need little memory.
 cdef enum:
     CHUNK = 1024
+
+# Bytes of a file that have the number of its strings.
+cdef size_t HEADER = 5
 
 
 cdef int read_salt(bytes salt, uint8_t *out) except -1:
@@ -79,6 +83,8 @@ def bloom_add(uint8_t[::1] filter not None, uint64_t probes, list keys not None)
             ddf_keys_bloom_add(&filter[0], bits, probes, first, second, count)
 
 
+# What it owns refers to nothing, and __dealloc__ needs it: the collector must not clear it before.
+@cython.no_gc
 cdef class KeyTable:
     def __cinit__(self, buffer, unsigned slot_size=0):
         PyObject_GetBuffer(buffer, &self.buffer, PyBUF_SIMPLE)
@@ -127,9 +133,13 @@ cdef list decode(const ddf_slice *texts, size_t count):
 cdef class PackedStrings:
     def __cinit__(self, buffer, bint pairs=False):
         cdef ddf_err err
-        PyObject_GetBuffer(buffer, &self.buffer, PyBUF_SIMPLE)
-        self.data = <const uint8_t *>self.buffer.buf
-        self.size = self.buffer.len
+        if isinstance(buffer, Content):
+            self.content, self.size = buffer, len(buffer)
+            self.data = ddf_content_memory(self.content.ptr)
+            self.content.hold(0, min(self.size, HEADER))
+        else:
+            PyObject_GetBuffer(buffer, &self.buffer, PyBUF_SIMPLE)
+            self.data, self.size = <const uint8_t *>self.buffer.buf, self.buffer.len
         self.kind = DDF_MAP if pairs else DDF_ARRAY
         self.n = check(ddf_strings_count(self.data, self.size, self.kind, &err), &err)
 
@@ -140,6 +150,8 @@ cdef class PackedStrings:
         return self.n
 
     def scan(self):
+        if self.content is not None:
+            self.content.hold(0, self.size)
         held = empty(self.n, "uint64")
         cdef uint64_t[::1] starts = held
         values = empty(self.n if self.kind == DDF_MAP else 0, "uint64")

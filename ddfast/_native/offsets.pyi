@@ -4,14 +4,16 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Buffer
 
+from ddfast._native.content import Content
+
 class OffsetTable:
     """The position of each sample of a data file.
 
-    Entries are read on use, so a table over a mapped file takes only the memory of the pages that are used.
-    The table keeps the buffer exported: a mapping cannot be closed while the table lives.
+    Entries are read on use, so a table over the content of a file takes only the memory of the parts that are used.
 
     Parameters:
-        buffer: big-endian uint64 entries, one more than samples; any contiguous buffer.
+        buffer: big-endian uint64 entries, one more than samples: a `Content`, or any contiguous buffer, which stays
+            exported while the table lives.
         file_size: bytes of the data file.
 
     Raises:
@@ -20,8 +22,9 @@ class OffsetTable:
 
     entries: int
     file_size: int
+    content: Content | None
 
-    def __init__(self, buffer: Buffer | NDArray[Any], file_size: int) -> None: ...
+    def __init__(self, buffer: Content | Buffer | NDArray[Any], file_size: int) -> None: ...
     def __len__(self) -> int:
         """Number of samples."""
     def check_ends(self) -> None:

@@ -16,6 +16,7 @@ cdef extern from "ddf_plan.h":
         pass
     uint64_t DDF_LANDING_ALIGN
     int64_t ddf_plan_reads(const ddf_span *spans, size_t n, uint64_t max_gap, uint64_t align,
-                           ddf_read *reads, uint64_t *landing, uint64_t *total, ddf_plan_item *scratch, const ddf_plan_item **sorted, ddf_err *err) nogil
+                           ddf_read *reads, uint64_t *landing, uint64_t *total, ddf_plan_item *scratch, const ddf_plan_item **sorted,
+                           int *overlaps, ddf_err *err) nogil
     size_t ddf_plan_cut(const ddf_read *reads, size_t n, uint64_t max_read, const uint64_t *ends, size_t n_ends,
                         ddf_read *pieces) nogil

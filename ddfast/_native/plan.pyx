@@ -14,11 +14,13 @@ def plan_reads(const uint64_t[:, ::1] spans, uint64_t max_gap, uint64_t max_read
     cdef uint64_t[::1] land = landing, temporary = scratch
     cdef uint64_t total = 0
     cdef int64_t count
+    cdef int overlaps
     cdef const ddf_plan_item *sorted
     cdef ddf_err err
     with nogil:
         count = ddf_plan_reads(<const ddf_span *>&spans[0, 0] if n else NULL, n, max_gap, DDF_LANDING_ALIGN,
-                               <ddf_read *>&out[0, 0], &land[0], &total, <ddf_plan_item *>&temporary[0], &sorted, &err)
+                               <ddf_read *>&out[0, 0], &land[0], &total, <ddf_plan_item *>&temporary[0], &sorted, &overlaps,
+                               &err)
     check(count, &err)
     pieces = np.empty((ddf_plan_cut(<ddf_read *>&out[0, 0], count, max_read, NULL, 0, NULL) + 1, 3), np.uint64)
     cdef uint64_t[:, ::1] cut = pieces

@@ -6,6 +6,7 @@ from libc.errno cimport EINVAL
 from libc.stdint cimport uint8_t
 from libc.stdlib cimport calloc, free
 
+from ddfast._native.content cimport Content, ddf_content
 from ddfast._native.offsets cimport OffsetTable
 from ddfast._native.status cimport check
 from ddfast._native.xxh3 cimport ChecksumTable
@@ -39,8 +40,12 @@ cdef class Shards:
         cdef Shards self = Shards.__new__(Shards, [])
         ddf_shards_release(self.ptr)
         self.ptr = NULL
+        cdef ddf_shard_table table, sums_table
+        table.memory, table.content = offsets.table, content_of(offsets.content)
+        sums_table.memory = sums_of(sums, len(offsets))
+        sums_table.content = NULL if sums is None else content_of(sums.content)
         self.held, self.is_one = (offsets, sums), True
-        check(ddf_shards_of(file.ptr, offsets.table, offsets.entries, sums_of(sums, len(offsets)), &self.ptr), NULL)
+        check(ddf_shards_of(file.ptr, table, offsets.entries, sums_table, &self.ptr), NULL)
         return self
 
     def __dealloc__(self):
@@ -55,7 +60,7 @@ cdef class Shards:
         cdef ddf_found found
         cdef ddf_err err
         cdef int status
-        if self.is_one:
+        if self.is_one and not ddf_shards_may_wait(self.ptr):
             status = ddf_shards_find(self.ptr, index, &found, &err)
         else:
             with nogil:
@@ -77,15 +82,28 @@ cdef int fill(ddf_shard_spec *out, tuple held) except -1:
     if path is not None:
         out.path = <const char *>path
     if isinstance(offsets, OffsetTable):
+        (<OffsetTable>offsets).hold(0, (<OffsetTable>offsets).entries)
         out.offsets = (<OffsetTable>offsets).table
         if (<OffsetTable>offsets).entries != out.samples + 1:
             raise ValueError(f"the offset table has {len(offsets):,} samples, not {out.samples:,}")
+        hold_sums(sums)
         out.sums = sums_of(sums, out.samples)
     else:
         out.offsets_path = <const char *>offsets
         if sums is not None:
             out.sums_path = <const char *>sums
     return 0
+
+
+cdef int hold_sums(ChecksumTable table) except -1:
+    """Read the whole file of a table, which may be None."""
+    if table is not None and table.content is not None:
+        table.content.hold(0, 8 * table.count)
+    return 0
+
+
+cdef ddf_content *content_of(Content content) noexcept:
+    return NULL if content is None else content.ptr
 
 
 cdef const uint8_t *sums_of(ChecksumTable table, uint64_t samples) except? NULL:

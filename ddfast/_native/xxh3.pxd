@@ -1,6 +1,7 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint64_t
 
+from ddfast._native.content cimport Content
 from ddfast._native.status cimport ddf_err, ddf_slice
 
 
@@ -13,4 +14,6 @@ cdef extern from "ddf_xxh3.h":
 
 cdef class ChecksumTable:
     cdef Py_buffer buffer
+    cdef readonly Content content  # None if the table is in memory
+    cdef uint64_t count
     cdef const uint8_t *table

@@ -2,17 +2,22 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Buffer
 
+from ddfast._native.content import Content
+
 class ChecksumTable:
-    """The checksums of all samples, over memory of the caller. Entries are read on use.
+    """The checksums of all samples. Entries are read on use.
 
     Parameters:
-        buffer: one big-endian uint64 per sample; stays exported while the table lives.
+        buffer: one big-endian uint64 per sample, in a `Content` or in memory, which stays exported while the table
+            lives.
 
     Raises:
         ValueError: the length of the buffer is not a multiple of 8 bytes.
     """
 
-    def __init__(self, buffer: Buffer) -> None: ...
+    content: Content | None
+
+    def __init__(self, buffer: Content | Buffer) -> None: ...
     def __len__(self) -> int:
         """Number of samples."""
 

@@ -1,23 +1,32 @@
 """Checksums of samples."""
 
+cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 
 from ddfast._native.arrays cimport empty
+from ddfast._native.content cimport Content, ddf_content_memory
 from ddfast._native.status cimport check
 
 
+# What it owns refers to nothing, and __dealloc__ needs it: the collector must not clear it before.
+@cython.no_gc
 cdef class ChecksumTable:
     def __cinit__(self, buffer):
-        PyObject_GetBuffer(buffer, &self.buffer, PyBUF_SIMPLE)
-        if self.buffer.len % 8:
-            raise ValueError(f"a checksum table has a multiple of 8 bytes, not {self.buffer.len:,}")
-        self.table = <const uint8_t *>self.buffer.buf
+        if isinstance(buffer, Content):
+            self.content = buffer
+            self.table, size = ddf_content_memory(self.content.ptr), len(buffer)
+        else:
+            PyObject_GetBuffer(buffer, &self.buffer, PyBUF_SIMPLE)
+            self.table, size = <const uint8_t *>self.buffer.buf, self.buffer.len
+        if size % 8:
+            raise ValueError(f"a checksum table has a multiple of 8 bytes, not {size:,}")
+        self.count = size // 8
 
     def __dealloc__(self):
         PyBuffer_Release(&self.buffer)
 
     def __len__(self):
-        return self.buffer.len // 8
+        return self.count
 
 
 def checksum(const uint8_t[::1] data):

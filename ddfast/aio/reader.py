@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -13,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from ddfast._native.fetch import Fetch
+from ddfast._util.event_loop import require_event_loop
 from ddfast._util.signatures import OptionsSignature
 from ddfast.aio.streams import BatchStream, SampleStream
 from ddfast.aio.waiting import FetchNotifier, run_in_thread
 from ddfast.batch import Batch
 from ddfast.dataset.base import BaseDataset
-from ddfast.dataset.location import DatasetLocation, is_plain, name_of
+from ddfast.dataset.location import DatasetLocation, absolute_location, is_plain, name_of
 from ddfast.dataset.open import open_dataset
 from ddfast.errors import ClosedError
 from ddfast.loading.batched import BatchedReader
@@ -70,6 +70,7 @@ class AsyncReader(BatchedReader[BatchStream]):
         DatasetNotFoundError: there is no data file, or no index, or no file matches the pattern.
         IndexFileError: the index is damaged or belongs to another data file.
         ChecksumsNotFoundError: samples are to be verified, and there are no checksums.
+        EventLoopError: from ``async with``: no event loop of asyncio is running, for example because trio is.
     """
 
     __signature__ = OptionsSignature(ReadOptions)
@@ -77,7 +78,7 @@ class AsyncReader(BatchedReader[BatchStream]):
     def __init__(self, path: DatasetLocation, **arguments: Unpack[ReadArguments]) -> None:
         self._options = read_options(**arguments)
         self._policy = ErrorPolicy(self._options.on_error)
-        self._location = path if isinstance(path, str | os.PathLike) else [os.fspath(item) for item in path]
+        self._location = absolute_location(path)
         self.path = name_of(self._location, self._location if isinstance(self._location, list) else [])
         self._fetcher: Fetcher | None = None
         self._notifier: FetchNotifier | None = None
@@ -87,6 +88,7 @@ class AsyncReader(BatchedReader[BatchStream]):
     async def __aenter__(self) -> AsyncReader:
         if self._fetcher is not None:
             raise ClosedError(f"the reader of {self.path} is already open")
+        require_event_loop("AsyncReader", "MsgpackReader")
         dataset = await self._open_dataset()
         self._policy.counters.add_transfers(dataset.transfers)
         self._fetcher = Fetcher(dataset, self._options, self._policy)
@@ -196,13 +198,15 @@ class AsyncReader(BatchedReader[BatchStream]):
         fetcher = self._open()
         positions = fetcher.dataset.positions(indices)
         if len(positions) == 0:
-            return Batch.empty(fetcher.dataset)
+            return fetcher.known.empty(fetcher.dataset, columns, not tables)
         fetch = fetcher.fetch(positions, columns, tables)
         fetch.submit()
         await self._wait(fetcher, fetch)
         fetcher.count_reads(fetch)
         batch = fetcher.batch(fetch)
         self._policy.counters.add_batch(batch)
+        if tables:
+            fetcher.known.note(batch, columns)
         return batch
 
     # -- streams

@@ -10,7 +10,7 @@ from typing import Any
 from ddfast._native.fetch import Fetch
 from ddfast.batch import Batch
 from ddfast.dataset.base import BaseDataset
-from ddfast.errors import DdfastError
+from ddfast.errors import DdfastError, SharedPositionError
 from ddfast.loading.on_error import ErrorPolicy
 from ddfast.loading.stream import Stream
 
@@ -65,13 +65,13 @@ class SampleStream(AsyncIterator[Any]):
         self._dataset = dataset
         self._batch: Batch | None = None
         self._at = 0
+        self._is_waiting = False
 
     async def __anext__(self) -> Any:
         while True:
             while self._batch is None or self._at == len(self._batch):
-                self._batch = None
-                self._batch = await self._batches.__anext__()
-                self._at = 0
+                await self._next_batch()
+            assert self._batch is not None
             position = self._at
             self._at += 1
             if self._raw:
@@ -80,6 +80,18 @@ class SampleStream(AsyncIterator[Any]):
                 return self._batch.decode(position)
             except DdfastError as error:
                 self._policy.pass_over(error, self._dataset, int(self._batch.indices[position]))
+
+    async def _next_batch(self) -> None:
+        if self._is_waiting:
+            raise SharedPositionError(
+                "two tasks take samples of one stream at the same time, so both would miss samples. Call `samples` in "
+                "each task, with `rank` and `world_size` to share a pass"
+            )
+        self._is_waiting, self._batch = True, None
+        try:
+            self._batch, self._at = await self._batches.__anext__(), 0
+        finally:
+            self._is_waiting = False
 
     async def aclose(self) -> None:
         """End the stream and cancel reads ahead."""

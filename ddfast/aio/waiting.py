@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from ddfast._native.engine import Engine
 from ddfast._native.fetch import Fetch
+from ddfast._util.event_loop import require_event_loop
 
 __all__ = ["FetchNotifier", "run_in_thread"]
 
@@ -25,7 +26,7 @@ class FetchNotifier:
 
     async def wait(self, fetch: Fetch, seconds: float) -> None:
         """Wait until any fetch completes, for `seconds` at most. Returns immediately if this one is complete."""
-        loop = asyncio.get_running_loop()
+        loop = require_event_loop("AsyncReader", "MsgpackReader")
         waiter: asyncio.Future[None] = loop.create_future()
         if not self._waiters:
             loop.add_reader(self._engine.fileno(), self.notify)
@@ -55,7 +56,7 @@ def _wake(waiter: asyncio.Future[None]) -> None:
 
 async def run_in_thread(work: Callable[[], T]) -> T:
     """Run blocking work in a separate thread."""
-    loop = asyncio.get_running_loop()
+    loop = require_event_loop("AsyncReader", "MsgpackReader")
     result: asyncio.Future[T] = loop.create_future()
 
     def settle(value: T | None, error: BaseException | None) -> None:

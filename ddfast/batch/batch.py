@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
-import html
 import operator
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
@@ -14,13 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ddfast._native.arena import Pool
-from ddfast._native.columns import (
-    Column,
-    ObjectColumn,
-    Table,
-    build_table,
-)
+from ddfast._native.columns import Column, ObjectColumn, Table, build_table
+from ddfast._native.status import E_FIELDS
+from ddfast._util.brief import brief, shortened
+from ddfast.batch.empty import OBJECT, ColumnKind, empty_column, similar_name
 from ddfast.batch.origin import DetachedOrigin, Origin
+from ddfast.batch.show import batch_html, batch_text, too_many_fields
 from ddfast.errors import ColumnNameError, DdfastError, KernelError, PickleRefusedError
 
 if TYPE_CHECKING:
@@ -32,7 +29,7 @@ __all__ = ["Batch"]
 Values = npt.NDArray[Any] | Column[Any]
 Indices = npt.NDArray[np.int64]
 
-MAX_SHOWN_COLUMNS = 12  # in the repr of a batch
+LISTED = 1000  # characters of names of columns in an error
 
 
 class Batch(Sequence[Any]):
@@ -58,6 +55,7 @@ class Batch(Sequence[Any]):
         "_columns",
         "_indices",
         "_keys",
+        "_kinds",
         "_names",
         "_origin",
         "_rows",
@@ -72,13 +70,24 @@ class Batch(Sequence[Any]):
         self._whole: Batch | None = None  # the batch of which this one is a slice
         self._rows = range(len(table))
         self._names: dict[Any, int] | None = None
+        self._kinds: dict[Any, ColumnKind] | None = None  # of a batch without samples
         self._columns: dict[Any, Values] = {}
         self._keys: list[str] | None = None
 
     @classmethod
-    def empty(cls, origin: Origin) -> Batch:
-        """A batch without samples."""
-        return cls(build_table([]), np.empty(0, np.int64), origin)
+    def empty(cls, origin: Origin, kinds: Mapping[Any, ColumnKind] | None = None, raw: bool = False) -> Batch:
+        """A batch without samples.
+
+        Parameters:
+            origin: the dataset.
+            kinds: its columns; None for no columns.
+            raw: see `Batch`.
+        """
+        batch = cls(build_table([], raw=raw), np.empty(0, np.int64), origin)
+        batch._kinds = {} if kinds is None or raw else dict(kinds)
+        batch._names = dict.fromkeys(batch._kinds, -1)
+        batch._columns = {name: empty_column(kind) for name, kind in batch._kinds.items()}
+        return batch
 
     @classmethod
     def of(
@@ -207,7 +216,9 @@ class Batch(Sequence[Any]):
         return sum(len(self._table.packed(row)) for row in self._rows)
 
     def copy(self) -> Batch:
-        """The same samples in their own memory. The kinds of columns are determined again."""
+        """The same samples in their own memory. The kinds of columns are determined again, if there are samples."""
+        if not self._rows:
+            return Batch.empty(self._origin, self._column_kinds(), self._table.raw)
         samples = [self._table.packed(row) for row in self._rows]
         table = build_table(samples, self._selection(), raw=self._table.raw)
         return Batch(table, self._indices.copy(), self._origin)
@@ -219,6 +230,8 @@ class Batch(Sequence[Any]):
         except (DdfastError, OSError):
             keys = None
         origin = DetachedOrigin(keys, self._indices, self._origin.decoder.allow_pickle)
+        if not samples:
+            return Batch.empty, (origin, self._column_kinds(), self._table.raw)
         return _restore, (samples, self._selection(), self._table.raw, np.array(self._indices), origin)
 
     # -- columns
@@ -249,25 +262,33 @@ class Batch(Sequence[Any]):
 
         return {name: as_tensor(column) for name, column in self.to_dict().items()}
 
-    def to_arrow(self) -> pa.RecordBatch:
-        """A record batch of all columns; numbers, str, bytes and stacked arrays share the memory of the batch.
+    def to_arrow(self, *, views: bool = False) -> pa.RecordBatch:
+        """A record batch of all columns; numbers and stacked arrays share the memory of the batch.
 
-        str and bytes become ``string_view`` and ``binary_view``, stacked arrays become fixed-shape tensors, and pyarrow
-        infers the type of object columns.
+        str and bytes become ``string`` and ``binary`` (``large_string`` and ``large_binary`` from 2 GiB on), stacked
+        arrays become fixed-shape tensors, and pyarrow infers the type of object columns.
+
+        Parameters:
+            views: make ``string_view`` and ``binary_view`` of str and bytes, which share the memory of the batch too.
+                Many functions of pyarrow do not support these types.
 
         Raises:
-            TypeError: a column cannot be converted; the message names it.
+            TypeError: a column cannot be converted, or its nested values would take much more memory than they do
+                here; the message names the column.
             ImportError: pyarrow is not installed.
         """
         from ddfast.batch.convert import record_batch
 
-        return record_batch(self._table, self._column_numbers(), self.to_dict(), self._rows)
+        return record_batch(self._table, self._column_numbers(), self.to_dict(), self._rows, views)
 
     def _column_numbers(self) -> dict[Any, int]:
         """Number of the table's column by name; -1 for columns of decoded values."""
         if self._whole is not None:
             return self._whole._column_numbers()
         if self._names is None:
+            if self._table.crowded:
+                error = KernelError(E_FIELDS, too_many_fields(len(self)), 0, 0)
+                raise self._origin.explain(error, int(self._indices[0]))
             self._names = {name: i for i, name in enumerate(self._table.names)}
             if self._table.reserved or self._table.odd_names:
                 self._names = self._decoded_columns(self._names)
@@ -311,16 +332,16 @@ class Batch(Sequence[Any]):
 
     def _no_column(self, name: Any) -> str:
         if self._table.raw:
-            return f"no column {name!r}: a raw batch has no columns; read it without raw=True"
+            return f"no column {brief(name)}: a raw batch has no columns; read it without raw=True"
         names = [str(known) for known in self.columns]
-        others = [field for field in self._fields_of_first() if field not in names]
-        close = difflib.get_close_matches(str(name), [*names, *others], n=1)
-        hint = f"; did you mean {close[0]!r}?" if close and close[0] != name else "."
-        left_out = f" (columns=... left out {', '.join(others)})" if others else ""
-        return f"no column {name!r}{hint} The columns are: {', '.join(names) or 'none'}{left_out}"
+        others = [field for field in self.fields_of_first() if field not in names]
+        hint = similar_name(name, [*names, *others])
+        left_out = f" (columns=... left out {shortened(', '.join(others), LISTED)})" if others else ""
+        listed = shortened(", ".join(names), LISTED) or "none"
+        return f"no column {brief(name)}{hint} The columns are: {listed}{left_out}"
 
-    def _fields_of_first(self) -> list[str]:
-        """The fields of the first sample, for a message; none if it cannot be decoded."""
+    def fields_of_first(self) -> list[str]:
+        """The fields of the first sample, for messages; none if it cannot be decoded."""
         try:
             return [str(field) for field in self._decoded(0)] if len(self) else []
         except (DdfastError, TypeError):
@@ -351,29 +372,28 @@ class Batch(Sequence[Any]):
     def _selection(self) -> list[str] | None:
         return self._table.names if self._table.selected else None
 
-    def _kind(self, name: Any) -> str:
-        number = self._column_numbers()[name]
-        kind, dtype, shape = ("object", None, ()) if number < 0 else self._table.describe(number)
-        return f"{dtype}{list(shape) or ''}" if kind == "array" else kind
+    def _column_kinds(self) -> dict[Any, ColumnKind]:
+        """The kinds of all columns; none if there are too many."""
+        if self._table.crowded:
+            return {}
+        whole = self if self._whole is None else self._whole
+        empty = whole._kinds or {}
+        numbers = self._column_numbers()
+        return {n: empty.get(n, OBJECT) if i < 0 else self._table.describe(i) for n, i in numbers.items()}
+
+    def known_kinds(self) -> dict[str, ColumnKind]:
+        """The kinds of the columns that are known without decoding samples."""
+        return {name: self._table.describe(i) for i, name in enumerate(self._table.names)}
 
     def __repr__(self) -> str:
         if self._table.raw:
             return f"Batch({len(self)} raw samples, {self.nbytes:,} bytes)"
-        names = self.columns
-        shown = [f"{name} {self._kind(name)}" for name in names[:MAX_SHOWN_COLUMNS]]
-        if len(names) > MAX_SHOWN_COLUMNS:
-            shown.append(f"{len(names) - MAX_SHOWN_COLUMNS} more")
-        return f"Batch({len(self)} samples: {', '.join(shown) or 'no columns'})"
+        if self._table.crowded:
+            return f"Batch({len(self)} samples: too many columns)"
+        return batch_text(len(self), self._column_kinds())
 
     def _repr_html_(self) -> str:
-        """Columns, their kinds and first values, for notebooks."""
-        rows = (
-            (name, self._kind(name), ", ".join(repr(value)[:40] for value in self[:3]._column(name)))
-            for name in self.columns
-        )
-        cells = "".join(f"<tr>{''.join(f'<td>{html.escape(str(c))}</td>' for c in row)}</tr>" for row in rows)
-        head = "<tr><th>column</th><th>kind</th><th>first values</th></tr>"
-        return f"<p>{len(self)} samples, {self.nbytes:,} bytes</p><table>{head}{cells}</table>"
+        return batch_html(len(self), self.nbytes, self._column_kinds(), self[:3]._column)
 
 
 def _value(table: Table, origin: Origin, indices: Indices, column: int, row: int) -> Any:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddfast._native.decode import Decoder
-from ddfast.errors import CorruptSampleError, DdfastError, KernelError, PickleRefusedError
+from ddfast._native.status import E_FIELDS
+from ddfast.errors import CorruptSampleError, DdfastError, KernelError, PickleRefusedError, TooManyFieldsError
 
 __all__ = ["DetachedOrigin", "Origin"]
 
@@ -48,4 +49,6 @@ class DetachedOrigin:
     def explain(self, error: KernelError | PickleRefusedError, index: int) -> Exception:
         if isinstance(error, PickleRefusedError):
             return PickleRefusedError(f"sample {index}: {error}")
+        if error.code == E_FIELDS:
+            return TooManyFieldsError(error.reason)
         return CorruptSampleError(f"sample {index} is damaged at byte {error.pos}: {error.reason}")

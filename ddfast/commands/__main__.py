@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ddfast import __version__
 from ddfast.commands import _run
+from ddfast.storage.urls import shown
 
 
 def summaries() -> dict[str, str]:
@@ -41,7 +42,7 @@ def main(argv: list[str]) -> int:
         return 0
     name, *rest = argv
     if name not in summaries():
-        print(f"ddfast: unknown command {name!r}\n\n{usage()}", file=sys.stderr)
+        print(f"ddfast: unknown command {shown(name)!r}\n\n{usage()}", file=sys.stderr)
         return 2
     command = importlib.import_module(f"ddfast.commands.{name.replace('-', '_')}")
     return _run.run(command, f"ddfast {name}", rest)

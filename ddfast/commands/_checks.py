@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ddfast.commands._files import SUFFIX_MD5, byte_bar, index_files, listed_digests
+from ddfast.commands._files import SUFFIX_MD5, SUFFIXES, byte_bar, listed_digests
 from ddfast.commands._places import Place
 from ddfast.errors import DdfastError, IndexFileError
 from ddfast.index import (
@@ -31,6 +31,7 @@ from ddfast.index import (
 )
 from ddfast.scan import Damage, Run, check_samples, find_samples
 from ddfast.tools import hash_md5hex, hash_string, path_append
+from ddfast.tools.messages import brief
 from ddfast.writer.digest import Digest
 
 # Findings of one kind that are listed; further ones are counted.
@@ -67,7 +68,7 @@ class Finding:
     def __str__(self) -> str:
         where = []
         if self.sample is not None:
-            where.append(f"sample {self.sample}" + ("" if self.key is None else f" ({self.key!r})"))
+            where.append(f"sample {self.sample}" + ("" if self.key is None else f" ({brief(self.key)})"))
         if self.position is not None:
             where.append(f"byte {self.position:,}")
         return f"{self.file}: {''.join(f'{place}: ' for place in where)}{self.problem}. {self.remedy}"
@@ -158,7 +159,7 @@ class Check:
 
     def _legacy_index(self) -> tuple[list[str] | None, NDArray[np.uint64] | None]:
         try:
-            keys, offsets = legacy_load_index(self._base)
+            keys, offsets = legacy_load_index(self._base, self.size)
         except DdfastError as error:
             self.add(self.file(SUFFIX_LEGACY_INDEX), _reason(error), REBUILD)
             return None, None
@@ -168,6 +169,9 @@ class Check:
 
     def _offsets(self) -> NDArray[np.uint64] | None:
         path = self.file(SUFFIX_OFFSETS)
+        if path.exists() and not path.is_file():
+            self.add(path, "it is not a file", REBUILD)
+            return None
         try:
             offsets = np.fromfile(path, ">u8").astype(np.uint64)
         except FileNotFoundError:
@@ -338,7 +342,7 @@ class Check:
             if key is not None and key != name:
                 self.add(
                     self.file(SUFFIX_KEYS),
-                    f"the sample has the key {key!r}",
+                    f"the sample has the key {brief(key)}",
                     REBUILD,
                     "samples with another key",
                     sample=run.first + at,
@@ -359,25 +363,28 @@ class Check:
         if listed is None:
             self.add(md5, "not found", REBUILD)
             return
-        files = [
-            file for file in index_files(self._base) if file.suffix != SUFFIX_CHECKSUMS or file.name in listed
-        ]
-        found = {self._base.name: digest, **{file.name: hash_md5hex(file) for file in files}}
-        for name in sorted(found.keys() | listed.keys()):
-            file, remedy = self._base.with_name(name), RESTORE if name == self._base.name else REBUILD
-            if name not in found:
-                if not file.exists():
-                    self.add(file, f"not found, but {md5.name} lists it", remedy)
-            elif name not in listed:
-                self.add(md5, f"it does not list {name}", remedy)
-            elif found[name] != listed[name]:
-                self.add(file, f"its MD5 is {found[name]}, but {md5.name} has {listed[name]}", remedy)
-        if (
-            any(finding.kind == "checksum" for finding in self.findings)
-            and listed.get(self._base.name) == digest
-        ):
+        found = {"": digest}
+        for suffix in (*SUFFIXES, SUFFIX_MD5):
+            file = self.file(suffix)
+            if suffix in listed or (suffix not in (SUFFIX_CHECKSUMS, SUFFIX_MD5) and file.exists()):
+                found[suffix] = hash_md5hex(file) if file.exists() else ""
+        for suffix, each in sorted(found.items()):
+            self._digest(suffix, each, listed.get(suffix))
+        wrong = any(finding.kind == "checksum" for finding in self.findings)
+        if wrong and listed.get("") == digest:
             problem = "its checksums are wrong: the MD5 of the data file is correct"
             self.add(self.file(SUFFIX_CHECKSUMS), problem, REHASH)
+
+    def _digest(self, suffix: str, found: str, listed: str | None) -> None:
+        """Compare the digest of a file, empty if it does not exist, with the one in the MD5 file."""
+        file, md5 = path_append(self._base, suffix), self.file(SUFFIX_MD5)
+        remedy = REBUILD if suffix else RESTORE
+        if not found:
+            self.add(file, f"not found, but {md5.name} lists it", remedy)
+        elif listed is None:
+            self.add(md5, f"it does not list {file.name}", remedy)
+        elif found != listed:
+            self.add(file, f"its MD5 is {found}, but {md5.name} has {listed}", remedy)
 
 
 def _reason(error: Exception) -> str:

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ddfast.errors import DatasetNotFoundError, IndexFileError
+from ddfast.errors import DatasetNotFoundError
+from ddfast.index import load_digests
+from ddfast.recovery import find_unfinished
 from ddfast.storage import expand, is_url
-from ddfast.storage.urls import shown
-from ddfast.tools import ProgressPrinter, load_md5file, make_printer, path_append, query_user
+from ddfast.storage.urls import expand_ranges, has_range, shown
+from ddfast.tools import ProgressPrinter, make_printer, path_append, query_user
 
 SUFFIX_MD5 = ".md5"
-REMAKE = "Remove it and rebuild it with `ddfast index`."
 SUFFIXES = (".offsets", ".keys", ".key_hashes", ".filter", ".index", ".xxh3")
 
 
@@ -29,6 +30,19 @@ def datasets(names: Iterable[str]) -> list[Path]:
     for name in names:
         found.update(dict.fromkeys(_expand(name)))
     return list(found)
+
+
+def without_index_files(names: Iterable[str]) -> list[str]:
+    """Names without those of index files whose data file is one of the names, as a shell expands ``train*``."""
+    names = list(names)
+    given = set(names)
+    return [
+        name
+        for name in names
+        if not any(
+            name.removesuffix(suffix) in given for suffix in (*SUFFIXES, SUFFIX_MD5) if name.endswith(suffix)
+        )
+    ]
 
 
 def sources(names: Iterable[str], storage_options: Mapping[str, Any]) -> list[Path | str]:
@@ -59,11 +73,27 @@ def _expand(name: str) -> list[Path]:
         raise ValueError(f"{name} is an index file. Name the data file, {path.with_suffix('')}")
     if path.exists():
         return [path]
+    if has_range(name):
+        return [path for each in expand_ranges(name) for path in _expand(each)]
     paths = sorted(Path(text) for text in glob.glob(name, recursive=True))  # noqa: PTH207  # takes any path
     paths = [path for path in paths if path.is_file() and path.suffix not in (*SUFFIXES, SUFFIX_MD5)]
     if not paths:
-        raise DatasetNotFoundError(f"{name} not found")
+        raise DatasetNotFoundError(f"{name} not found{_hint_of_draft(path)}")
     return paths
+
+
+def _hint_of_draft(path: Path) -> str:
+    """What to do if a writer has started the dataset and not finished it; empty if none has."""
+    try:
+        left = find_unfinished(path)
+    except OSError:
+        return ""
+    if left is None:
+        return ""
+    return (
+        ". A writer has started it: wait until it is finished. If the writer was stopped, "
+        f"`ddfast recover {path}` makes a dataset of the samples written so far"
+    )
 
 
 def index_files(path: Path) -> list[Path]:
@@ -72,18 +102,15 @@ def index_files(path: Path) -> list[Path]:
 
 
 def listed_digests(path: Path) -> dict[str, str] | None:
-    """The digests by file name in the MD5 file of a data file; None if it has no MD5 file.
+    """The digests in the MD5 file of a data file by suffix, as `load_digests`; None if it has no MD5 file.
 
     Raises:
         IndexFileError: the MD5 file is damaged.
     """
-    md5 = path_append(path, SUFFIX_MD5)
     try:
-        return load_md5file(md5)
+        return load_digests(path)
     except FileNotFoundError:
         return None
-    except ValueError:
-        raise IndexFileError(f"{md5} is damaged: it has lines other than 'digest  name'. {REMAKE}") from None
 
 
 def confirm_overwrite(question: str) -> None:

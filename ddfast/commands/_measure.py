@@ -15,11 +15,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tqdm import tqdm
-
 from ddfast import AsyncReader, MsgpackReader
 from ddfast.commands._sources import FileOptions, open_files
 from ddfast.reader import Reader
+from ddfast.tools import make_printer
 
 if TYPE_CHECKING:
     from ddfast.stats import ReaderStats
@@ -153,7 +152,7 @@ class Meter:
 
 def progress(desc: str, total: float, unit: str, show: bool) -> Any:
     """A progress bar on stderr; hidden if stderr is not a terminal."""
-    return tqdm(
+    return make_printer(
         total=total, desc=desc, unit=unit, unit_scale=True, leave=False, disable=None if show else True
     )
 

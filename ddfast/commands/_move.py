@@ -6,12 +6,12 @@ import argparse
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ddfast import Batch, MsgpackReader, RawWriter
+from ddfast.commands._places import Options, data_size, is_remote, local_path, shown_name, without_query
 from ddfast.errors import InvalidSampleError, KernelError
 from ddfast.recovery import discard_unfinished, find_unfinished
 
@@ -27,23 +27,31 @@ PREFETCH_BYTES = 128 << 20
 QUEUE_DEPTH = 32
 
 
-def open_reader(infile: StrPath, together: int = 1) -> MsgpackReader:
-    """A reader of a dataset; `together` readers share the memory for reading ahead."""
+def open_reader(infile: StrPath, options: Options, together: int = 1) -> MsgpackReader:
+    """A reader of a dataset.
+
+    Parameters:
+        infile: path or URL of the data file.
+        options: storage options for a URL.
+        together: number of readers that share the memory for reading ahead.
+    """
     return MsgpackReader(
         infile,
         prefetch_bytes=max(1, PREFETCH_BYTES // together),
         queue_depth=max(2, QUEUE_DEPTH // together),
+        storage_options=options,
     )
 
 
-def batch_size(infiles: Iterable[StrPath], samples: int) -> int:
+def batch_size(infiles: Iterable[StrPath], samples: int, options: Options) -> int:
     """Number of samples to copy at a time: about 2 MiB.
 
     Parameters:
-        infiles: data files.
+        infiles: data files; paths or URLs.
         samples: total number of their samples.
+        options: storage options for URLs.
     """
-    mean = sum(Path(path).stat().st_size for path in infiles) / max(1, samples)
+    mean = sum(data_size(path, options) for path in infiles) / max(1, samples)
     return max(1, min(BATCH_SAMPLES, int(BATCH_BYTES / max(1.0, mean))))
 
 
@@ -55,14 +63,24 @@ def refuse_same(infiles: Sequence[StrPath], outfiles: Sequence[StrPath]) -> None
     """
     for i, outfile in enumerate(outfiles):
         if any(_same(infile, outfile) for infile in infiles):
-            raise ValueError(f"{outfile} is also the input. Write to another file")
+            raise ValueError(f"{shown_name(outfile)} is also the input. Write to another file")
         if any(_same(other, outfile) for other in outfiles[:i]):
-            raise ValueError(f"{outfile} is given twice as output. Use a different name for each output")
+            raise ValueError(
+                f"{shown_name(outfile)} is given twice as output. Use a different name for each output"
+            )
 
 
 @contextmanager
-def open_writer(outfile: StrPath, total: int, overwrite: bool) -> Iterator[RawWriter]:
+def open_writer(
+    outfile: StrPath, total: int, overwrite: bool, options: Options = None
+) -> Iterator[RawWriter]:
     """A writer that shows its progress on a terminal, and leaves nothing behind after an error.
+
+    Parameters:
+        outfile: path or URL of the data file.
+        total: expected number of samples.
+        overwrite: replace an existing dataset without asking.
+        options: storage options for a URL.
 
     Raises:
         FileExistsError: the user wants to keep the existing file.
@@ -70,15 +88,19 @@ def open_writer(outfile: StrPath, total: int, overwrite: bool) -> Iterator[RawWr
         OSError: the file system refuses to write.
     """
     try:
-        writer = RawWriter(outfile, overwrite=overwrite, total=total, disable=None)
+        own = options if is_remote(outfile) else None
+        writer = RawWriter(outfile, overwrite=overwrite, total=total, disable=None, storage_options=own)
     except EOFError:
         raise ValueError(
-            f"{outfile} exists, and there is no terminal to ask whether to overwrite it. Use --no-confirm to overwrite"
+            f"{shown_name(outfile)} exists, and there is no terminal to ask whether to overwrite it. Use --no-confirm "
+            "to overwrite"
         ) from None
     try:
         with writer:
             yield writer
     except OSError as error:
+        if is_remote(outfile):  # an upload leaves nothing
+            raise
         found = find_unfinished(outfile)
         if found is None or found.is_complete or not isinstance(error.__cause__, OSError):
             raise
@@ -143,8 +165,10 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
 
 
 def _same(one: StrPath, other: StrPath) -> bool:
-    """Whether two paths name the same existing or future file."""
+    """Whether two paths or URLs name the same existing or future file."""
+    if is_remote(one) or is_remote(other):
+        return is_remote(one) and is_remote(other) and without_query(one) == without_query(other)
+    one, other = local_path(one), local_path(other)
     if os.path.realpath(one) == os.path.realpath(other):
         return True
-    one, other = Path(one), Path(other)
     return one.exists() and other.exists() and one.samefile(other)  # hard links

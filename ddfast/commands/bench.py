@@ -24,7 +24,8 @@ import json
 import os
 import sys
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ddfast import MsgpackReader
@@ -36,7 +37,9 @@ from ddfast.commands._places import add_storage_arguments, storage_options
 from ddfast.commands._plot import require_matplotlib
 from ddfast.commands._result import Result, draw, report
 from ddfast.commands._sources import FileOptions, is_dataset, open_files
+from ddfast.errors import TooManyFieldsError
 from ddfast.storage import SequentialReader, is_url
+from ddfast.storage.urls import shown
 
 RAW_SECONDS = 1.0
 
@@ -184,6 +187,19 @@ def job_of(args: argparse.Namespace, path: Path | str) -> Job:
     return dataclasses.replace(job, files=files, blocking=True)
 
 
+@contextmanager
+def _advising(job: Job) -> Iterator[None]:
+    """Name the options of this command in the error of a batch with too many columns."""
+    try:
+        yield
+    except TooManyFieldsError as error:
+        path = shown(job.path) if isinstance(job.path, str) else job.path
+        raise TooManyFieldsError(
+            f"{path} has more different field names in a batch than columns are possible. Measure with --samples or "
+            "--raw, choose some with --columns, or use a smaller --batch-size"
+        ) from error
+
+
 def main(args: argparse.Namespace) -> int:
     """Measure and print the result. Returns the exit code."""
     if args.plot:
@@ -191,6 +207,7 @@ def main(args: argparse.Namespace) -> int:
     name = args.file or "demo.msgpack"
     job = job_of(args, name if is_url(name) else Path(name))
     with ExitStack() as stack:
+        stack.enter_context(_advising(job))
         if args.file is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ddfast-bench-"))
             job = dataclasses.replace(job, path=write_demo(Path(folder)))

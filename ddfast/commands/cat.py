@@ -29,6 +29,9 @@ from ddfast.reader import MsgpackReader
 
 MAXSTRING = 40
 
+# Readers refuse more than 1,024 levels of nesting; each takes a few calls, in `plain` and in `json`.
+RECURSION = 10_000
+
 
 class Short(reprlib.Repr):
     """Abbreviations of `reprlib.Repr`, computed without processing all of a long ``bytes``."""
@@ -63,9 +66,20 @@ def cat(
     short = Short()
     short.maxstring = maxstring
     short.maxdict = sys.maxsize
-    with _opened(infile, storage_options) as reader:
+    with _opened(infile, storage_options) as reader, deep_enough():
         for sample in reader.slice(start, stop):
             print(json.dumps(plain(sample), ensure_ascii=False) if as_json else short.repr(sample))
+
+
+@contextmanager
+def deep_enough() -> Iterator[None]:
+    """Python's limit of recursion is high enough to print samples of any depth that readers accept."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, RECURSION))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def cat_keys(

@@ -2,7 +2,7 @@
 
 The sizes of all samples are taken from the index. The fields of samples, with types and shapes, are
 determined from --samples samples, evenly distributed. Several files are treated as the shards of
-one dataset.
+one dataset; those that cannot be read are named and left out.
 
 Example:
   ddfast info 'data/train-*.msgpack' --samples 100
@@ -16,21 +16,25 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
+from itertools import islice
 from typing import Any
 
 from ddfast.commands import _run
-from ddfast.commands._files import sources
+from ddfast.commands._files import sources, without_index_files
 from ddfast.commands._options import positive
 from ddfast.commands._places import add_storage_arguments, placed, storage_options
-from ddfast.commands._survey import Kind, Shard, Survey, survey
+from ddfast.commands._survey import Each, Kind, Shard, Survey, survey
 
 BAR = 40
+FIELDS_SHOWN = 200
 
 
 def info(
     paths: Iterable[str | os.PathLike[str]],
     samples: int = 1000,
     storage_options: Mapping[str, Any] | None = None,
+    each: Each = map,
 ) -> Survey:
     """Examine the shards of a dataset.
 
@@ -38,13 +42,15 @@ def info(
         paths: data files; paths or URLs.
         samples: number of samples to decode for the fields.
         storage_options: options for URLs, see `ddfast.storage.open_storage`.
+        each: as that of `survey`.
 
     Raises:
         DatasetNotFoundError: a file or its index is missing.
         IndexFileError: an index is damaged.
     """
     with ExitStack() as stack:
-        return survey([stack.enter_context(placed(path, storage_options)) for path in paths], samples)
+        places = list(each(lambda path: stack.enter_context(placed(path, storage_options)), paths))
+        return survey(places, samples, each)
 
 
 def report(found: Survey) -> str:
@@ -94,11 +100,13 @@ def _fields(found: Survey) -> Iterator[str]:
         return
     yield ""
     yield f"fields of {found.sampled:,} of {found.samples:,} samples:"
-    width = max(map(len, found.fields), default=0)
-    for name, kinds in found.fields.items():
+    width = max(map(len, islice(found.fields, FIELDS_SHOWN)), default=0)
+    for name, kinds in islice(found.fields.items(), FIELDS_SHOWN):
         for number, kind in enumerate(kinds):
             share = "all" if kind.count == found.sampled else f"{kind.count:,}"
             yield f"  {name if number == 0 else '':<{width}}  {share:>{len(f'{found.sampled:,}')}}  {describe(kind)}"
+    if len(found.fields) > FIELDS_SHOWN:
+        yield f"  and {len(found.fields) - FIELDS_SHOWN:,} more fields; --json lists all"
     if found.unreadable:
         yield f"  {len(found.unreadable):,} cannot be decoded; first error: {found.unreadable[0]}"
 
@@ -135,9 +143,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Print a description. Returns the exit code."""
     options = storage_options(args)
-    found = info(sources(args.files, options), args.samples, options)
-    _run.say(json.dumps(found.to_dict(), indent=2) if args.json else report(found))
-    return 0
+    several = _run.Several(args.prog)
+    paths = several.expand(without_index_files(args.files), partial(sources, storage_options=options))
+    found = info(paths, args.samples, options, several.each)
+    if found.shards:
+        _run.say(json.dumps(found.to_dict(), indent=2) if args.json else report(found))
+    return several.status
 
 
 def entry() -> None:

@@ -39,8 +39,10 @@ from ddfast.commands._move import (
     stretch,
     write,
 )
+from ddfast.commands._places import Options, add_storage_arguments, shown_name, storage_options
 from ddfast.errors import DuplicateKeyError
 from ddfast.reader import Shuffler
+from ddfast.tools.messages import brief
 
 Sample = tuple[str, Any]  # key and packed message
 
@@ -52,15 +54,17 @@ def merge_concat(
     *,
     overwrite: bool = False,
     seed: int | None = None,
+    storage_options: Options = None,
 ) -> None:
     """Write datasets one after the other.
 
     Parameters:
-        infiles: the datasets.
+        infiles: the datasets; paths or URLs.
         outfile: data file of the result; the user is asked if it exists.
         shuffle: shuffle each dataset.
         overwrite: replace an existing file without asking.
         seed: seed of the shuffles; None for orders that depend only on the lengths of the datasets.
+        storage_options: options for URLs, see `ddfast.storage.open_storage`.
 
     Raises:
         DuplicateKeyError: two datasets have the same key.
@@ -69,11 +73,12 @@ def merge_concat(
     """
     refuse_same(infiles, [outfile])
     rand = None if seed is None else random.Random(seed)
-    total = check_keys(infiles)
-    with open_writer(outfile, total, overwrite) as writer:
+    total = check_keys(infiles, storage_options)
+    with open_writer(outfile, total, overwrite, storage_options) as writer:
         for infile in infiles:
-            with open_reader(infile) as reader:
-                copy(batches_of(reader, batch_size([infile], len(reader)), shuffle, rand), writer)
+            with open_reader(infile, storage_options) as reader:
+                size = batch_size([infile], len(reader), storage_options)
+                copy(batches_of(reader, size, shuffle, rand), writer)
 
 
 def merge_random(
@@ -83,6 +88,7 @@ def merge_random(
     *,
     overwrite: bool = False,
     seed: int | None = None,
+    storage_options: Options = None,
 ) -> None:
     """Merge datasets by choosing the dataset of each next sample at random.
 
@@ -92,14 +98,16 @@ def merge_random(
     """
     refuse_same(infiles, [outfile])
     rand = None if seed is None else random.Random(seed)
-    if check_keys(infiles) == 0:
+    if check_keys(infiles, storage_options) == 0:
         raise ValueError("zero samples found in the datasets to merge")
     with ExitStack() as stack:
-        readers = [stack.enter_context(open_reader(infile, len(infiles))) for infile in infiles]
+        readers = [
+            stack.enter_context(open_reader(infile, storage_options, len(infiles))) for infile in infiles
+        ]
         lens = [len(reader) for reader in readers]
-        size = batch_size(infiles, sum(lens))
+        size = batch_size(infiles, sum(lens), storage_options)
         samples = [samples_of(batches_of(reader, size, shuffle, rand)) for reader in readers]
-        writer = stack.enter_context(open_writer(outfile, sum(lens), overwrite))
+        writer = stack.enter_context(open_writer(outfile, sum(lens), overwrite, storage_options))
         for choices in choose(lens, size, random.random if rand is None else rand.random):
             write_chosen(choices, readers, samples, writer)
 
@@ -113,7 +121,7 @@ def batches_of(
     return Shuffler(reader, seed=None if rand is None else rand.randrange(2**32)).batches(size, raw=True)
 
 
-def check_keys(infiles: Sequence[StrPath]) -> int:
+def check_keys(infiles: Sequence[StrPath], storage_options: Options = None) -> int:
     """Check that all keys are different. Returns the number of samples in all datasets.
 
     Raises:
@@ -121,13 +129,13 @@ def check_keys(infiles: Sequence[StrPath]) -> int:
     """
     owners: dict[str, StrPath] = {}
     for infile in infiles:
-        with open_reader(infile) as reader:
+        with open_reader(infile, storage_options) as reader:
             keys = dict.fromkeys(reader.keys()[:], infile)
         if not owners.keys().isdisjoint(keys):
             key = next(key for key in keys if key in owners)
             raise DuplicateKeyError(
-                f"{owners[key]} and {infile} both have a sample with the key {key!r}. Keys must be unique in "
-                "the result. Leave one of the datasets out, or write it again with other keys"
+                f"{shown_name(owners[key])} and {shown_name(infile)} both have a sample with the key {brief(key)}. "
+                "Keys must be unique in the result. Leave one of the datasets out, or write it again with other keys"
             )
         owners.update(keys)
     return len(owners)
@@ -220,13 +228,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shuffle", action="store_true", help="shuffle each dataset first")
     add_no_confirm(parser)
     add_seed(parser)
+    add_storage_arguments(parser)
 
 
 def main(args: argparse.Namespace) -> int:
     """Merge datasets. Returns the exit code."""
     merge = merge_random if args.strategy == "random" else merge_concat
     with keeping_what_exists():
-        merge(args.infile, args.outfile, args.shuffle, overwrite=args.no_confirm, seed=args.seed)
+        merge(
+            args.infile,
+            args.outfile,
+            args.shuffle,
+            overwrite=args.no_confirm,
+            seed=args.seed,
+            storage_options=storage_options(args),
+        )
     return 0
 
 

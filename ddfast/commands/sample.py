@@ -29,6 +29,7 @@ from ddfast.commands._move import (
     refuse_same,
     stretch,
 )
+from ddfast.commands._places import Options, add_storage_arguments, shown_name, storage_options
 from ddfast.reader import Shuffler
 
 
@@ -40,16 +41,18 @@ def sample(
     *,
     overwrite: bool = False,
     seed: int | None = None,
+    storage_options: Options = None,
 ) -> None:
     """Write some samples of a dataset to another.
 
     Parameters:
-        infile: the dataset.
+        infile: the dataset; a path or a URL.
         outfile: data file of the result; the user is asked if it exists.
         number: number of samples. If the dataset has fewer, all are written, with a warning.
         strategy: ``"random"`` or ``"sequential"``.
         overwrite: replace an existing file without asking.
         seed: seed of the random choice; None for a choice that depends only on the length of the dataset.
+        storage_options: options for URLs, see `ddfast.storage.open_storage`.
 
     Raises:
         ValueError: the number is negative, or both files are the same.
@@ -58,13 +61,13 @@ def sample(
     if number < 0:
         raise ValueError(f"the number of samples is {number}, but must not be negative")
     refuse_same([infile], [outfile])
-    with open_reader(infile) as reader:
+    with open_reader(infile, storage_options) as reader:
         n = len(reader)
         if number > n:
-            print(f"{infile} has only {n:,} samples, not {number:,}", file=sys.stderr)
+            print(f"{shown_name(infile)} has only {n:,} samples, not {number:,}", file=sys.stderr)
             number = n
-        size = batch_size([infile], n)
-        with open_writer(outfile, number, overwrite) as writer:
+        size = batch_size([infile], n, storage_options)
+        with open_writer(outfile, number, overwrite, storage_options) as writer:
             if strategy == "random":
                 copy(first(number, Shuffler(reader, seed=seed).batches(size, raw=True)), writer)
             else:
@@ -102,13 +105,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_no_confirm(parser)
     add_seed(parser)
+    add_storage_arguments(parser)
 
 
 def main(args: argparse.Namespace) -> int:
     """Extract samples. Returns the exit code."""
     with keeping_what_exists():
         sample(
-            args.infile, args.outfile, args.number, args.strategy, overwrite=args.no_confirm, seed=args.seed
+            args.infile,
+            args.outfile,
+            args.number,
+            args.strategy,
+            overwrite=args.no_confirm,
+            seed=args.seed,
+            storage_options=storage_options(args),
         )
     return 0
 

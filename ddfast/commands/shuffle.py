@@ -29,6 +29,7 @@ from ddfast.commands._move import (
     open_writer,
     refuse_same,
 )
+from ddfast.commands._places import add_storage_arguments, storage_options
 from ddfast.reader import QuasiShuffler, Shuffler
 
 Number = TypeVar("Number", int, float)
@@ -41,20 +42,21 @@ def shuffle(infile: StrPath, outfile: StrPath, args: argparse.Namespace) -> None
     """Shuffle a dataset.
 
     Parameters:
-        infile: the dataset.
+        infile: the dataset; a path or a URL.
         outfile: data file of the result; the user is asked if it exists.
         args: ``true_shuffle``, ``buf_size``, ``chunk_size`` and ``no_confirm`` as in `add_arguments`, and
-            optionally ``seed``.
+            optionally ``seed`` and ``storage_option``.
 
     Raises:
         ValueError: both files are the same.
         FileExistsError: the user wants to keep the existing file.
     """
     refuse_same([infile], [outfile])
-    with open_reader(infile) as reader:
+    options = storage_options(args)
+    with open_reader(infile, options) as reader:
         shuffler = shuffled(reader, args)
-        with open_writer(outfile, len(reader), args.no_confirm) as writer:
-            copy(shuffler.batches(batch_size([infile], len(reader)), raw=True), writer)
+        with open_writer(outfile, len(reader), args.no_confirm, options) as writer:
+            copy(shuffler.batches(batch_size([infile], len(reader), options), raw=True), writer)
 
 
 def shuffled(reader: MsgpackReader, args: argparse.Namespace) -> Shuffler | QuasiShuffler:
@@ -110,6 +112,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"samples per chunk; larger chunks are faster and mix worse (default: {CHUNK_SIZE})",
     )
     add_seed(parser)
+    add_storage_arguments(parser)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -14,10 +14,11 @@ Example:
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ddfast.commands import _run
 from ddfast.commands._move import (
@@ -31,31 +32,42 @@ from ddfast.commands._move import (
     refuse_same,
     stretch,
 )
+from ddfast.commands._places import Options, add_storage_arguments, is_remote, local_path, storage_options
+from ddfast.errors import UnsupportedIOError
+from ddfast.storage.urls import HTTP, file_name, scheme_of, shown
 
 
 def split_dataset(
-    infile: StrPath, outfiles: Sequence[StrPath], splits: Sequence[int], overwrite: bool = False
+    infile: StrPath,
+    outfiles: Sequence[StrPath],
+    splits: Sequence[int],
+    overwrite: bool = False,
+    storage_options: Options = None,
 ) -> None:
     """Split a dataset.
 
     Parameters:
-        infile: the dataset.
+        infile: the dataset; a path or a URL.
         outfiles: data files of the parts. The user is asked about each existing file; parts whose file is kept
             are not written.
         splits: index of the first sample of every part except the first, in ascending order.
         overwrite: replace existing files without asking.
+        storage_options: options for URLs, see `ddfast.storage.open_storage`.
 
     Raises:
         ValueError: the splits are not ascending or are outside of the dataset, or their number is not one less than
             that of outfiles.
     """
     refuse_same([infile], outfiles)
-    with open_reader(infile) as reader:
+    with open_reader(infile, storage_options) as reader:
         n = len(reader)
         check_splits(splits, len(outfiles), n)
-        size = batch_size([infile], n)
+        size = batch_size([infile], n, storage_options)
         for outfile, (start, stop) in zip(outfiles, pairwise([0, *splits, n]), strict=True):
-            with keeping_what_exists(), open_writer(outfile, stop - start, overwrite) as writer:
+            with (
+                keeping_what_exists(),
+                open_writer(outfile, stop - start, overwrite, storage_options) as writer,
+            ):
                 copy(stretch(reader, start, stop, size), writer)
 
 
@@ -75,10 +87,26 @@ def check_splits(splits: Sequence[int], files: int, n: int) -> None:
         )
 
 
-def outfiles_of(infile: StrPath, parts: int) -> list[Path]:
-    """Default names of the parts: ``train-0.msgpack``, ``train-1.msgpack``, ..."""
-    path = Path(infile)
+def outfiles_of(infile: StrPath, parts: int) -> list[Path] | list[str]:
+    """Default names of the parts: ``train-0.msgpack``, ``train-1.msgpack``, ..., in the folder of the dataset.
+
+    Raises:
+        UnsupportedIOError: the folder cannot be written, because it is on a web server or in an archive.
+    """
+    if is_remote(infile):
+        return _urls_of(os.fspath(infile), parts)
+    path = local_path(infile)
     return [path.with_name(f"{path.stem}-{i}{path.suffix}") for i in range(parts)]
+
+
+def _urls_of(url: str, parts: int) -> list[str]:
+    if "::" in url or scheme_of(url) in HTTP:
+        raise UnsupportedIOError(
+            f"{shown(url)} is in a place that cannot be written. Name the datasets to write with -o"
+        )
+    name = PurePosixPath(file_name(url))
+    folder = url[: -len(name.name)]
+    return [f"{folder}{name.stem}-{i}{name.suffix}" for i in range(parts)]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,12 +121,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="datasets to write (default: infile-0, infile-1, ...)",
     )
     add_no_confirm(parser)
+    add_storage_arguments(parser)
 
 
 def main(args: argparse.Namespace) -> int:
     """Split a dataset. Returns the exit code."""
     outfiles = args.outfiles or outfiles_of(args.infile, len(args.split) + 1)
-    split_dataset(args.infile, outfiles, args.split, args.no_confirm)
+    split_dataset(args.infile, outfiles, args.split, args.no_confirm, storage_options(args))
     return 0
 
 

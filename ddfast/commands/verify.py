@@ -18,11 +18,12 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ddfast.commands import _run
 from ddfast.commands._checks import SHOWN, Check
-from ddfast.commands._files import sources
+from ddfast.commands._files import sources, without_index_files
 from ddfast.commands._places import add_storage_arguments, placed, storage_options
 
 
@@ -99,13 +100,15 @@ def main(args: argparse.Namespace) -> int:
     """Check datasets and print the result. Returns the exit code."""
     checks = []
     options = storage_options(args)
-    for path in sources(args.files, options):
-        checks.append(verify(path, args.quick, options))
+    several = _run.Several(args.prog)
+    paths = several.expand(without_index_files(args.files), partial(sources, storage_options=options))
+    for check in several.each(lambda path: verify(path, args.quick, options), paths):
+        checks.append(check)
         if not args.json:
-            _run.say(report(checks[-1]))
+            _run.say(report(check))
     if args.json:
         print(json.dumps([to_dict(check) for check in checks], indent=2))
-    return 0 if all(check.sound for check in checks) else _run.FAILED
+    return several.status if all(check.sound for check in checks) else _run.FAILED
 
 
 def entry() -> None:

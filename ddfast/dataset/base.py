@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from ddfast._native.decode import Decoder
 from ddfast._native.samples import Samples
 from ddfast._native.shards import Shards
+from ddfast._util.brief import brief
 from ddfast._util.once import Once
+from ddfast.dataset.lookup import key_text, not_a_string
 from ddfast.errors import DdfastError, KernelError, PickleRefusedError, SampleIndexError, SampleKeyError
 
 if TYPE_CHECKING:
@@ -106,11 +108,7 @@ class BaseDataset(ABC):
 
     @abstractmethod
     def search(self, key: str) -> int:
-        """Index of the sample with this key, or -1.
-
-        Raises:
-            TypeError: the key is not a string.
-        """
+        """Index of the sample with this key, or -1. The key is a plain `str` without lone surrogates."""
 
     @abstractmethod
     def key_at(self, index: int) -> str:
@@ -135,20 +133,33 @@ class BaseDataset(ABC):
     def place(self, index: int) -> tuple[str, str | None]:
         """The path that a sample is read from, and its key; None if the key cannot be read."""
         try:
-            return os.fspath(self.path), self.key_at(index)
+            return self.file_of(index), self.key_at(index)
         except (DdfastError, OSError):
-            return os.fspath(self.path), None
+            return self.file_of(index), None
+
+    def file_of(self, index: int) -> str:
+        """The path of the data file that a sample is in, or its URL without secrets."""
+        return os.fspath(self.path)
 
     def find_index(self, key: str) -> int:
         """Index of the sample with this key.
 
         Raises:
             SampleKeyError: no sample has this key.
+            TypeError: the key is not a string.
         """
-        index = self.search(key)
+        if not isinstance(key, str):
+            raise not_a_string(key)
+        text = key_text(key)
+        index = -1 if text is None else self.search(text)
         if index < 0:
-            raise SampleKeyError(f"{self.path} has no sample with key {key!r}")
+            raise SampleKeyError(f"{self.path} has no sample with key {brief(key)}")
         return index
+
+    def has_key(self, key: object) -> bool:
+        """Whether a sample has this key."""
+        text = key_text(key)
+        return text is not None and self.search(text) >= 0
 
     def position(self, index: Any) -> int:
         """A sample index as a number from 0; negative indices count from the end.

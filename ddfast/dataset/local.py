@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import time
 import warnings
@@ -11,6 +10,7 @@ from pathlib import Path
 from struct import pack
 from typing import TYPE_CHECKING
 
+from ddfast._native.content import Content, explained
 from ddfast._native.decode import Decoder
 from ddfast._native.file import File
 from ddfast._native.keys import KeyTable
@@ -19,10 +19,12 @@ from ddfast._native.samples import Samples
 from ddfast._native.shards import Shards
 from ddfast._native.status import E_CANCELLED, E_CHANGED, E_CHECKSUM, E_EOF, E_FIELDS, E_INDEX, E_SPAN
 from ddfast._native.xxh3 import ChecksumTable
+from ddfast._util.brief import brief
 from ddfast._util.caller import level_of_caller
 from ddfast._util.once import Once, lazy
+from ddfast._util.paths import absolute
 from ddfast.dataset.base import BaseDataset, ReadFailure, Verify, check_verify
-from ddfast.dataset.messages import RESTORE, too_many_fields
+from ddfast.dataset.messages import RESTORE, folder_given
 from ddfast.errors import (
     ChecksumsNotFoundError,
     ClosedError,
@@ -35,6 +37,7 @@ from ddfast.errors import (
     KernelError,
     PickleRefusedError,
     ReadError,
+    TooManyFieldsError,
 )
 from ddfast.format.files import (
     SUFFIX_CHECKSUMS,
@@ -42,11 +45,10 @@ from ddfast.format.files import (
     SUFFIX_KEYS,
     SUFFIX_LEGACY_INDEX,
     SUFFIX_OFFSETS,
-    map_file,
     path_append,
 )
 from ddfast.format.keys import Keys
-from ddfast.format.mapped import no_checksums, open_checksums, open_key_table, open_offsets
+from ddfast.format.tables import no_checksums, open_checksums, open_key_table, open_offsets
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,12 +62,18 @@ REPLACED_SECONDS = 10.0
 MISSING_SECONDS = 0.3
 PAUSE_SECONDS = 0.005
 
+# Reasons that kernels give if an index file cannot be read.
+INDEX_FAILURES = {
+    "the offsets file cannot be read": SUFFIX_OFFSETS,
+    "the checksums file cannot be read": SUFFIX_CHECKSUMS,
+}
+
 
 class LocalDataset(BaseDataset):
     """The files of a dataset, shared by all its readers. Safe to use from several threads.
 
-    Opening reads the first and the last page of the offsets file and a few bytes of the keys file; everything else is
-    read when it is used.
+    Opening reads both ends of the offsets file and the start of the keys file; everything else is read when it is
+    used.
 
     Parameters:
         path: the data file.
@@ -92,7 +100,7 @@ class LocalDataset(BaseDataset):
         first: int | None = None,
         verify: Verify | None = None,
     ) -> None:
-        self.path = Path(path)
+        self.path = Path(absolute(path))
         self._verify = check_verify(verify)
         self.key_table_once: Once[KeyTable] = Once()
         self._first = first
@@ -114,16 +122,15 @@ class LocalDataset(BaseDataset):
     def _open_whole(self) -> None:
         """Open files that all belong to one dataset, even if it is replaced at the same time."""
         begin = last_change = time.monotonic()
-        identity = self._identity()
         while True:
             failure = self._try_to_open()
-            before, identity = identity, self._identity()
-            if identity == before and failure is None:
+            is_current = self._is_current()
+            if is_current and failure is None:
                 return
             for name in ("keys", "_legacy", "samples"):  # they may belong to two datasets
                 self.__dict__.pop(name, None)
             now = time.monotonic()
-            if identity != before:
+            if not is_current:
                 last_change = now
             elif failure and (not self._lacks_offsets(failure) or now > last_change + MISSING_SECONDS):
                 raise failure
@@ -135,20 +142,29 @@ class LocalDataset(BaseDataset):
 
     def _try_to_open(self) -> DdfastError | None:
         try:
+            self.file = File(self.path)
+        except FileNotFoundError:
+            from ddfast.dataset.location import pattern_hint
+
+            raise DatasetNotFoundError(f"{self.path} not found{pattern_hint(str(self.path))}") from None
+        except IsADirectoryError:
+            raise DatasetNotFoundError(folder_given(str(self.path))) from None
+        try:
             self._open()
         except (IndexFileError, DatasetNotFoundError, ChecksumsNotFoundError) as error:
             return error
         return None
 
-    def _identity(self) -> tuple[int, int]:
-        """Device and inode of the file that currently has this path."""
+    def _is_current(self) -> bool:
+        """Whether the open data file is the one that has this path.
+
+        A path alone does not tell: if the dataset is replaced twice, the second file can have the number of the first.
+        The number of an open file is not used again.
+        """
         try:
-            status = self.path.stat()
+            return os.path.samestat(os.fstat(self.file.fileno()), self.path.stat())
         except FileNotFoundError:
-            is_pattern = any(character in str(self.path) for character in "*?[")
-            hint = ". ShardedReader and AsyncReader read all files of a pattern" if is_pattern else ""
-            raise DatasetNotFoundError(f"{self.path} not found{hint}") from None
-        return status.st_dev, status.st_ino
+            return False
 
     def _lacks_offsets(self, error: DdfastError) -> bool:
         """Whether only the offsets or the checksums are missing, which may be temporary."""
@@ -156,15 +172,14 @@ class LocalDataset(BaseDataset):
         return missing and self._suffixed(SUFFIX_KEYS).exists()
 
     def _open(self) -> None:
-        """Open the data first and the offsets last.
+        """Open the index files of the open data file, the offsets last.
 
         A writer that replaces a dataset removes its offsets first and adds the new ones last. If there are offsets, all
         files that were opened before belong to them, or the data file has changed since.
         """
-        self.file = File(self.path)
         count = self._count_keys()
-        self._hashes = self._map(SUFFIX_KEY_HASHES)
-        sums = None if self._verify is None else self._map(SUFFIX_CHECKSUMS)
+        self._hashes = self._content(SUFFIX_KEY_HASHES)
+        sums = None if self._verify is None else self._content(SUFFIX_CHECKSUMS)
         self.offsets = self._open_offsets()
         if count is not None and count != len(self.offsets):
             raise IndexFileError(
@@ -229,16 +244,16 @@ class LocalDataset(BaseDataset):
                 f"{path} not found, so samples have no keys. Create it with `ddfast index`"
             ) from error
 
-    def _checksums(self, content: mmap.mmap | bytes | None) -> ChecksumTable:
+    def _checksums(self, content: Content | None) -> ChecksumTable:
         path = self._suffixed(SUFFIX_CHECKSUMS)
         if content is None:
             raise no_checksums(path)
         return open_checksums(path, len(self.offsets), content)
 
-    def _map(self, suffix: str) -> mmap.mmap | bytes | None:
-        # Mapped now although it is used later, because the file may be replaced until then.
+    def _content(self, suffix: str) -> Content | None:
+        # Opened now although it is used later, because the file may be replaced until then.
         try:
-            return map_file(self._suffixed(suffix))
+            return Content(self._suffixed(suffix))
         except FileNotFoundError:
             return None
 
@@ -264,16 +279,12 @@ class LocalDataset(BaseDataset):
         return open_key_table(self._suffixed(SUFFIX_KEY_HASHES), len(self), self._hashes)
 
     def search(self, key: str) -> int:
-        """Index of the sample with this key, or -1.
-
-        Raises:
-            TypeError: the key is not a string.
-        """
+        """Index of the sample with this key, or -1."""
         self.check_unchanged()
         return self.key_table.find(key)
 
     def check_unchanged(self) -> None:
-        """Check that the data file was not truncated: accessing truncated mapped index files would crash the process.
+        """Check that the data file was not truncated: its index would be wrong.
 
         Raises:
             DatasetChangedError: its size has changed.
@@ -314,6 +325,8 @@ class LocalDataset(BaseDataset):
             self.check_unchanged()  # a truncated file causes many errors; report this reason
         except ReadError as changed:
             return changed
+        if (suffix := INDEX_FAILURES.get(getattr(error, "reason", ""))) is not None:
+            return explained(self._suffixed(suffix), error)
         if isinstance(error, OSError):
             return ReadError(
                 error.errno, f"{error.strerror}: cannot read {self._named(index)}", str(self.path)
@@ -366,7 +379,7 @@ class LocalDataset(BaseDataset):
 
     def _corrupt(self, error: KernelError, index: int | None) -> Exception:
         if error.code == E_FIELDS:
-            return too_many_fields(self._named(index), error)
+            return TooManyFieldsError(f"{self.path}: {error.reason}")
         if error.code == E_CHECKSUM and index is not None:
             start, stop = self.offsets.span(index)
             return CorruptSampleError(
@@ -384,6 +397,6 @@ class LocalDataset(BaseDataset):
             return str(self.path)
         of_all = "" if self._first is None else f", {self._first + index} of all shards"
         try:
-            return f"{self.path}: sample {index}{of_all} ({self.keys[index]!r})"
+            return f"{self.path}: sample {index}{of_all} ({brief(self.keys[index])})"
         except (DdfastError, OSError):
             return f"{self.path}: sample {index}{of_all}"

@@ -35,3 +35,6 @@ class RemoteOptions(NamedTuple):
     prefetch_bytes: int = PREFETCH_BYTES
     queue_depth: int | None = None
     timeout: float = READ_TIMEOUT
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"  # without secrets in `storage_options`

@@ -18,7 +18,7 @@ from ddfast._native.status import E_CANCELLED, E_CHECKSUM, E_FIELDS, E_INDEX, E_
 from ddfast._native.xxh3 import ChecksumTable
 from ddfast._util.once import Once
 from ddfast.dataset.base import BaseDataset, ReadFailure, Server, TransferSource
-from ddfast.dataset.messages import RESTORE, too_many_fields
+from ddfast.dataset.messages import RESTORE
 from ddfast.dataset.shard_keys import ShardKeys, ShardKeyTable
 from ddfast.errors import (
     ClosedError,
@@ -28,6 +28,7 @@ from ddfast.errors import (
     KernelError,
     PickleRefusedError,
     ReadError,
+    TooManyFieldsError,
 )
 
 __all__ = ["RemoteDataset", "RemoteShard", "Session"]
@@ -50,15 +51,18 @@ class RemoteShard:
     sums: ChecksumTable | None = None
 
 
-class Session(TransferSource, Protocol):
+class Session(Protocol):
     """Reads the storage of a remote dataset; `ddfast.storage.transfer.session.TransferSession` does.
 
     Attributes:
+        transfers: counts what it has read.
         max_gap: samples that are at most this many bytes apart share a request.
         max_read: size limit of a request in bytes.
         read_timeout: time limit of a read in seconds, successful or not.
     """
 
+    @property
+    def transfers(self) -> TransferSource: ...
     @property
     def max_gap(self) -> int: ...
     @property
@@ -170,7 +174,7 @@ class RemoteDataset(BaseDataset):
     @property
     def transfers(self) -> TransferSource:  # type: ignore[override]
         """See `BaseDataset`."""
-        return self._session
+        return self._session.transfers
 
     def serve(self, engine: Any) -> Server:
         """See `BaseDataset`."""
@@ -203,6 +207,10 @@ class RemoteDataset(BaseDataset):
             return keys.take(indices)
         return [keys[i] for i in np.asarray(indices).tolist()]
 
+    def file_of(self, index: int) -> str:
+        """See `BaseDataset`."""
+        return self._list[int(np.searchsorted(self._firsts, index, "right")) - 1].name
+
     # -- errors
 
     def explain(self, error: ReadFailure, index: int | None = None) -> Exception:
@@ -222,7 +230,7 @@ class RemoteDataset(BaseDataset):
                 "Restore the offsets file from a copy, or write the dataset again."
             )
         if error.code == E_FIELDS:
-            return too_many_fields(name, error)
+            return TooManyFieldsError(f"{self.path}: {error.reason}")
         if error.code == E_CHECKSUM:
             return CorruptSampleError(
                 f"{name} is damaged: its bytes do not match the stored checksum. {RESTORE}"

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddfast.dataset.base import Verify, check_verify
+from ddfast.dataset.location import is_remote, pattern_hint
 from ddfast.dataset.options import RemoteOptions
 from ddfast.dataset.remote import RemoteDataset, RemoteShard
 from ddfast.dataset.shard_keys import ShardKeys, ShardKeyTable
@@ -24,7 +25,7 @@ from ddfast.format.files import (
 )
 from ddfast.format.index import salt_and_hashes
 from ddfast.format.keys import Keys
-from ddfast.format.mapped import checksum_table, no_checksums, offset_table
+from ddfast.format.tables import checksum_table, no_checksums, offset_table
 from ddfast.storage.base import Storage
 from ddfast.storage.cache.cached import CachedStorage
 from ddfast.storage.open import open_storages
@@ -32,7 +33,7 @@ from ddfast.storage.transfer.io_thread import IOThread
 from ddfast.storage.transfer.link import MOST
 from ddfast.storage.transfer.retry import RetryPolicy
 from ddfast.storage.transfer.session import TransferSession
-from ddfast.storage.urls import is_object, scheme_of
+from ddfast.storage.urls import file_name, is_object, scheme_of
 
 __all__ = ["open_remote"]
 
@@ -61,6 +62,7 @@ def open_remote(
 
     Raises:
         DatasetNotFoundError: a data file, or its offsets, is missing.
+        StorageNotFoundError: a URL has no file name.
         IndexFileError: an index file is damaged or belongs to another data file.
         ChecksumsNotFoundError: samples are to be verified, and a file has no checksums.
         StorageError: a file could not be read.
@@ -72,6 +74,8 @@ def open_remote(
         raise TypeError(
             f"retry is {retry!r}, not a ddfast.storage.RetryPolicy such as RetryPolicy(retries=3)"
         )
+    for url in filter(is_remote, urls):
+        file_name(url)
     storages = _open_storages(urls, remote, retry)
     session = TransferSession(storages, retry, remote.queue_depth or MOST, remote.prefetch_bytes)
     try:
@@ -140,7 +144,9 @@ def _checked(storage: Storage, suffix: str, found: Any) -> Any:
                 f"legacy {SUFFIX_LEGACY_INDEX} file cannot be read from a URL: run `ddfast convert-index` on a local "
                 "copy"
             ) from found
-        raise DatasetNotFoundError(str(found)) from found
+        raise DatasetNotFoundError(
+            str(found).rstrip(".") + (pattern_hint(storage.url.partition("?")[0]) or ".")
+        ) from found
     raise found
 
 

@@ -255,11 +255,7 @@ class ShardKeyTable:
             self._table = self._without_repeats(content, keys)
 
     def find(self, key: str) -> int:
-        """Index of the first sample with this key, or -1.
-
-        Raises:
-            TypeError: the key is not a string.
-        """
+        """Index of the first sample with this key, or -1."""
         position = self._table.find(key)
         if self._odd and key in self._odd:
             return self._odd[key]

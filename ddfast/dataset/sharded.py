@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 from pathlib import Path
+from stat import S_ISDIR
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,12 +21,21 @@ from numpy.typing import ArrayLike, NDArray
 from ddfast._native.decode import Decoder
 from ddfast._native.samples import Samples
 from ddfast._native.shards import Shards
-from ddfast._native.status import E_CANCELLED
+from ddfast._native.status import E_CANCELLED, E_FIELDS
 from ddfast._util.once import Once
+from ddfast._util.paths import absolute
 from ddfast.dataset.base import BaseDataset, ReadFailure, Verify, check_verify
 from ddfast.dataset.local import LocalDataset
+from ddfast.dataset.messages import folder_given
 from ddfast.dataset.shard_keys import LocalShard, ShardKeys, ShardKeyTable
-from ddfast.errors import ClosedError, DdfastError, KernelError, ReadError
+from ddfast.errors import (
+    ClosedError,
+    DatasetNotFoundError,
+    DdfastError,
+    KernelError,
+    ReadError,
+    TooManyFieldsError,
+)
 from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIX_OFFSETS, damaged
 from ddfast.format.index import check_checksums_size, no_checksums
 
@@ -71,7 +81,7 @@ class ShardedDataset(BaseDataset):
         self.key_table_once: Once[ShardKeyTable] = Once()
         self.decoder = Decoder(allow_pickle=allow_pickle)
         self._verify = check_verify(verify)
-        self._list = _measure_all([os.fspath(path) for path in paths], self._verify)
+        self._list = _measure_all([absolute(path) for path in paths], self._verify)
         self._firsts = np.cumsum([0, *(shard.samples for shard in self._list)], dtype=np.int64)
         self._size = sum(shard.size for shard in self._list)
         self.keys: ShardKeys = ShardKeys(self._list, self._firsts)
@@ -127,12 +137,18 @@ class ShardedDataset(BaseDataset):
         """Keys of these samples."""
         return self.keys.take(indices)
 
+    def file_of(self, index: int) -> str:
+        """See `BaseDataset`."""
+        return self._list[int(np.searchsorted(self._firsts, index, "right")) - 1].path
+
     # -- errors
 
     def explain(self, error: ReadFailure, index: int | None = None) -> Exception:
         """The error to raise for a failure at sample `index`; None if no single sample failed."""
         if index is None or not 0 <= index < len(self):
             return self._explain_no_sample(error, index)
+        if isinstance(error, KernelError) and error.code == E_FIELDS:
+            return TooManyFieldsError(f"{self.path}: {error.reason}")
         number = int(np.searchsorted(self._firsts, index, "right")) - 1
         local = index - int(self._firsts[number])
         dataset = self._open_shard(number, error, f" (while reading sample {local}, {index} of all shards)")
@@ -217,6 +233,8 @@ def _measure(path: str, verify: Verify | None) -> LocalShard:
         size = os.stat(path + SUFFIX_OFFSETS).st_size  # noqa: PTH116
     except FileNotFoundError:
         return _measure_opened(path, verify)
+    if S_ISDIR(status.st_mode):
+        raise DatasetNotFoundError(folder_given(path))
     if size == 0 or size % 8:
         raise damaged(
             Path(path + SUFFIX_OFFSETS), size, "an offset table has 8 bytes per entry and at least one entry"

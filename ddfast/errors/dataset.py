@@ -14,12 +14,14 @@ __all__ = [
     "DatasetBusyError",
     "DatasetChangedError",
     "DatasetNotFoundError",
+    "EventLoopError",
     "IndexFileError",
     "PickleRefusedError",
     "ReadError",
     "SampleFileNotFoundError",
     "SampleIndexError",
     "SampleKeyError",
+    "SharedPositionError",
     "TooManyFieldsError",
     "UnevenBatchesError",
     "UnfinishedDatasetError",
@@ -85,6 +87,14 @@ class UnsupportedIOError(DdfastError, OSError):
 
 class ClosedError(DdfastError, ValueError):
     """A reader, a stream or a writer was used after it was closed."""
+
+
+class EventLoopError(DdfastError, RuntimeError):
+    """An asynchronous reader or writer is used without an event loop of asyncio."""
+
+
+class SharedPositionError(DdfastError, RuntimeError):
+    """Two threads use the position of one reader, of one augment, or of one iterator over batches."""
 
 
 class UnfinishedDatasetError(DdfastError, OSError):

@@ -7,6 +7,7 @@ from ddfast.errors.dataset import SampleKeyError
 
 __all__ = [
     "BackgroundError",
+    "CallbackError",
     "DownloadError",
     "EncryptedMemberError",
     "EscapingPathError",
@@ -68,7 +69,7 @@ class TextFileError(DdfastError, ValueError):
 
 
 class EscapingPathError(DdfastError, ValueError):
-    """A list of files names a file outside of ``root_dir``."""
+    """A list of files, or a symbolic link, names a file outside of ``root_dir``."""
 
 
 class MissingLabelError(DdfastError, ValueError):
@@ -101,6 +102,10 @@ class DownloadError(DdfastError, OSError):
 
 class BackgroundError(DdfastError, RuntimeError):
     """A generator in another thread or process failed without an exception that can be passed on."""
+
+
+class CallbackError(DdfastError, RuntimeError):
+    """A function of the program, such as ``on_error``, would end a loop early, or calls itself without end."""
 
 
 class TransformError(DdfastError, ValueError, TypeError):

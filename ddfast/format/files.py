@@ -1,12 +1,14 @@
-"""The files of a dataset: their names, and how index files are mapped."""
+"""The files of a dataset: their names, and how they are opened."""
 
 from __future__ import annotations
 
 import errno
-import mmap
 import os
+import stat
+from io import FileIO
 from pathlib import Path
 
+from ddfast._native.content import failed_to_open
 from ddfast.errors import IndexFileError
 
 SUFFIX_LEGACY_INDEX = ".index"
@@ -79,20 +81,25 @@ def draft_path(path: Path) -> Path:
     return hidden_path(real_path(path), ".draft")
 
 
-def map_file(path: Path) -> mmap.mmap | bytes:
-    """The content of a file as read-only memory. If the file system permits, pages are read when they are first used.
+def open_file(path: str | os.PathLike[str]) -> FileIO:
+    """Open a file of a dataset for reading, without a buffer. Does not wait for the other end of a pipe.
 
-    The mapping and its file descriptor are released with the last reference.
+    Raises:
+        ReadError: it is a pipe, a socket or a device.
+        OSError: it cannot be opened.
     """
-    with path.open("rb") as file:
-        if os.fstat(file.fileno()).st_size == 0:
-            return b""  # cannot be mapped
-        try:
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except OSError as error:
-            if error.errno not in (errno.ENODEV, errno.EINVAL):
-                raise
-            return file.read()  # some network file systems map nothing
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+        if not stat.S_ISREG(mode):
+            raise failed_to_open(path, errno.EINVAL)
+        os.set_blocking(descriptor, True)
+        return FileIO(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def damaged(path: Path | str, size: int, reason: str, remedy: str = RESTORE) -> IndexFileError:

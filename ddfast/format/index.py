@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from simplebloom import BloomFilter  # type: ignore[import-untyped]
 
+from ddfast._native.content import Content
 from ddfast._native.keys import KeyTable, PackedStrings, bloom_add, hash_key
 from ddfast._native.keys import hash_keys as bulk_hashes
 from ddfast._native.offsets import OffsetTable
@@ -28,11 +29,11 @@ from ddfast.format.files import (
     SUFFIX_LEGACY_INDEX,
     SUFFIX_OFFSETS,
     damaged,
-    map_file,
+    open_file,
     path_append_suffix,
 )
 from ddfast.format.keys import Keys
-from ddfast.format.mapped import (
+from ddfast.format.tables import (
     CHECKSUMS_REMEDY,
     SALT_SIZE,
     check_checksums_size,
@@ -100,7 +101,7 @@ def load_keys(path: Path) -> Sequence[str]:
 def load_key_hashes(path: Path) -> tuple[bytes, NDArray[np.uint64]]:
     """Salt (8 bytes) and hashes (uint64, one a key) of the key hashes file."""
     path = path_append_suffix(path, SUFFIX_KEY_HASHES)
-    return salt_and_hashes(path, path.read_bytes())
+    return salt_and_hashes(path, memoryview(Content(path)))
 
 
 def salt_and_hashes(name: Path | str, content: bytes | memoryview) -> tuple[bytes, NDArray[np.uint64]]:
@@ -112,7 +113,7 @@ def salt_and_hashes(name: Path | str, content: bytes | memoryview) -> tuple[byte
 def load_filter(path: Path) -> BloomFilter:
     """The Bloom filter of all keys."""
     path = path_append_suffix(path, SUFFIX_FILTER)
-    with path.open("rb") as file:
+    with open_file(path) as file:
         size = file.seek(0, 2)
         file.seek(0)
         _check_filter_header(path, size, file.read(FILTER_HEADER.size))
@@ -129,7 +130,7 @@ def load_offsets(path: Path) -> NDArray[np.uint64]:
     The first is 0 and the last the size of the data file.
     """
     path = path_append_suffix(path, SUFFIX_OFFSETS)
-    content = path.read_bytes()
+    content = memoryview(Content(path))
     check_offsets_size(path, len(content))
     offsets = np.frombuffer(content, BIG_ENDIAN)
     _check_order(path, len(content), offsets, int(offsets[-1]))
@@ -139,7 +140,7 @@ def load_offsets(path: Path) -> NDArray[np.uint64]:
 def load_checksums(path: Path) -> NDArray[np.uint64]:
     """XXH3-64 of all samples; uint64, one a sample."""
     path = path_append_suffix(path, SUFFIX_CHECKSUMS)
-    content = path.read_bytes()
+    content = memoryview(Content(path))
     if len(content) % BIG_ENDIAN.itemsize:
         raise damaged(path, len(content), "a checksums file has 8 bytes a sample", CHECKSUMS_REMEDY)
     return np.frombuffer(content, BIG_ENDIAN).astype(np.uint64)
@@ -150,13 +151,13 @@ def legacy_index_len(path: Path) -> int:
     return len(_open_legacy(path_append_suffix(path, SUFFIX_LEGACY_INDEX)))
 
 
-def legacy_load_index(path: Path) -> tuple[list[str], list[int]]:
+def legacy_load_index(path: Path, data_size: int | None = None) -> tuple[list[str], list[int]]:
     """Keys and offsets of the legacy index file, as `load_keys` and `load_offsets` return them.
 
-    The last offset is the size of the data file, which must exist.
+    The last offset is the size of the data file, which must exist, unless `data_size` is given.
     """
     path = path_append_suffix(path, SUFFIX_LEGACY_INDEX)
-    data_size = path.with_suffix("").stat().st_size
+    data_size = path.with_suffix("").stat().st_size if data_size is None else data_size
     strings = _open_legacy(path)
     size = path.stat().st_size
     try:
@@ -320,7 +321,7 @@ def _check_filter_header(path: Path, size: int, header: bytes) -> None:
 
 
 def _open_legacy(path: Path) -> PackedStrings:
-    content = map_file(path)
+    content = Content(path)
     try:
         return PackedStrings(content, pairs=True)
     except KernelError as error:

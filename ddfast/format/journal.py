@@ -35,6 +35,7 @@ from ddfast.format.lock import OWNER_BYTES, close_locked, open_locked
 MAGIC = b"ddfast journal 1\n"
 HEADER_BYTES = OWNER_BYTES
 FRAME = struct.Struct(">QQ")
+LARGEST = (1 << 63) - 1  # size of a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class JournalState:
         keys: of all samples.
         sizes: bytes of each sample.
         sums: XXH3-64 of each sample.
+        size: bytes of all samples.
         publication: the files to rename if the dataset is complete.
         end: position after the last intact record.
         damaged: whether more than one incomplete record follows.
@@ -70,6 +72,7 @@ class JournalState:
     keys: list[str] = dataclasses.field(default_factory=list)
     sizes: array[int] = dataclasses.field(default_factory=lambda: array("Q"))
     sums: array[int] = dataclasses.field(default_factory=lambda: array("Q"))
+    size: int = 0
     publication: Publication | None = None
     end: int = 0
     damaged: bool = False
@@ -80,25 +83,39 @@ class JournalState:
         Raises:
             ValueError, TypeError: it is not a valid record.
         """
+        if not isinstance(record, list) or not record:
+            raise ValueError("no list that begins with a kind")
         kind, *values = record
         if kind == "samples":
-            keys, sizes, sums = values
-            if not len(keys) * 8 == len(sizes) == len(sums) or set(map(type, keys)) - {str}:
-                raise ValueError("invalid samples")
-            self.keys += keys
-            self.sizes.extend(np.frombuffer(sizes, ">u8").tolist())
-            self.sums.extend(np.frombuffer(sums, ">u8").tolist())
+            self._add_samples(*values)
         elif kind == "kept":
-            del self.keys[values[0] :], self.sizes[values[0] :], self.sums[values[0] :]
+            (count,) = values
+            if type(count) is not int or not 0 <= count <= len(self.keys):
+                raise ValueError("not a number of samples")
+            self.size -= sum(self.sizes[count:])
+            del self.keys[count:], self.sizes[count:], self.sums[count:]
         elif kind == "complete":
             suffixes, data, replaces, name = values
-            if set(suffixes) - set(SUFFIXES):
+            if type(suffixes) is not list or set(suffixes) - set(SUFFIXES) or type(name) is not str:
                 raise ValueError("unknown files")
-            self.publication = Publication(tuple(suffixes), bool(data), bool(replaces), str(name))
-        elif kind == "named":
-            self.publication = None
-        else:
+            self.publication = Publication(tuple(suffixes), bool(data), bool(replaces), name)
+        elif values or kind != "named":
             raise ValueError("unknown kind of record")
+        else:
+            self.publication = None
+
+    def _add_samples(self, keys: list[str], sizes: bytes, sums: bytes) -> None:
+        if type(keys) is not list or type(sizes) is not bytes or type(sums) is not bytes:
+            raise TypeError("invalid samples")
+        if not len(keys) * 8 == len(sizes) == len(sums) or set(map(type, keys)) - {str}:
+            raise ValueError("invalid samples")
+        more = np.frombuffer(sizes, ">u8").tolist()
+        if self.size + sum(more) > LARGEST:
+            raise ValueError("samples larger than any file")
+        self.size += sum(more)
+        self.keys += keys
+        self.sizes.extend(more)
+        self.sums.extend(np.frombuffer(sums, ">u8").tolist())
 
 
 class Journal:
@@ -107,15 +124,16 @@ class Journal:
     Parameters:
         path: of the journal.
         create: create the journal if it does not exist.
+        mode: of a new journal, without the bits of the umask.
 
     Raises:
         DatasetBusyError: another writer has locked it.
-        OSError: it cannot be opened.
+        OSError: it cannot be opened, or is not a regular file.
     """
 
-    def __init__(self, path: Path, create: bool = True) -> None:
+    def __init__(self, path: Path, create: bool = True, mode: int = 0o666) -> None:
         self.path = path
-        self._file = open_locked(path, create)
+        self._file = open_locked(path, create, mode)
         os.lseek(self._file, 0, os.SEEK_END)
 
     def read(self) -> JournalState:

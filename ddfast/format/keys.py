@@ -5,13 +5,13 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from ddfast._native.content import Content
 from ddfast._native.keys import PackedStrings
 from ddfast._native.status import E_INDEX
 from ddfast.errors import IndexFileError, KernelError, SampleIndexError
-from ddfast.format.files import SUFFIX_KEYS, damaged, map_file, path_append_suffix
+from ddfast.format.files import SUFFIX_KEYS, damaged, path_append_suffix
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,8 +24,8 @@ RUN = 4096
 class Keys(Sequence[str]):
     """Read-only sequence of the keys in a ``.keys`` file.
 
-    The file is mapped. Its first bytes give the length; access to the first key scans the file once, which checks it
-    and takes 8 bytes of memory a key.
+    The first bytes of the file give the length. Access to the first key reads the file and scans it once, which checks
+    it and takes 8 bytes of memory a key.
 
     Parameters:
         path: path to the data or keys file; the suffix is appended if it is missing.
@@ -39,7 +39,7 @@ class Keys(Sequence[str]):
     def __init__(self, path: str | os.PathLike[str], content: bytes | memoryview | None = None) -> None:
         self.path = path_append_suffix(path, SUFFIX_KEYS) if content is None else os.fspath(path)
         self._content = content
-        packed = map_file(Path(self.path)) if content is None else content
+        packed = Content(self.path) if content is None else content
         self._size = len(packed)
         try:
             self._strings = PackedStrings(packed)

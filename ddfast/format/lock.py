@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from ddfast.errors import DatasetBusyError
+from ddfast.format.drafts import not_regular, require_regular
 
 # File systems without locks: writers work there, but a second one is not refused.
 NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
@@ -18,24 +19,29 @@ MAX_TRIES = 100
 OWNER_BYTES = 64
 
 
-def open_locked(path: Path, create: bool) -> int:
+def open_locked(path: Path, create: bool, mode: int = 0o666) -> int:
     """Open a file for reading and writing, and lock it against all other processes.
 
     Parameters:
-        path: of the file; a symbolic link is refused.
+        path: of the file, which must be a regular one; a link is not followed.
         create: create the file if it does not exist.
+        mode: of a new file, without the bits of the umask.
 
     Returns:
         Its descriptor.
 
     Raises:
         DatasetBusyError: another process holds the lock.
-        OSError: the file cannot be opened.
+        OSError: the file cannot be opened, or is not a regular file.
     """
-    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if create else 0)
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | (os.O_CREAT if create else 0)
     for _ in range(MAX_TRIES):
-        file = os.open(path, flags, 0o666)
         try:
+            file = os.open(path, flags, mode)
+        except OSError as error:
+            raise (not_regular(path) if error.errno == errno.ELOOP else error) from None
+        try:
+            require_regular(file, path)
             _lock(file, path)
             if _is_at(file, path):
                 return file
@@ -60,7 +66,7 @@ def _lock(file: int, path: Path) -> None:
         raise _busy(path, os.pread(file, OWNER_BYTES, 0)) from None
     except OSError as error:
         if error.errno not in NO_LOCKS:
-            raise
+            raise OSError(error.errno, f"{error.strerror}: cannot lock it", str(path)) from error
 
 
 def _is_at(file: int, path: Path) -> bool:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from pathlib import Path
 
 from ddfast.errors import DatasetBusyError, UnfinishedDatasetError
+from ddfast.format.drafts import not_regular, open_regular, status_of
 from ddfast.format.files import (
-    SUFFIX_CHECKSUMS,
     SUFFIX_LEGACY_INDEX,
     SUFFIX_OFFSETS,
+    SUFFIXES,
     draft_path,
     hidden_path,
     journal_path,
@@ -18,6 +20,9 @@ from ddfast.format.files import (
     real_path,
 )
 from ddfast.format.journal import Journal, Publication, parse
+
+# The files that say where samples are; readers use the first one only if there is no second one.
+OFFSETS = (SUFFIX_LEGACY_INDEX, SUFFIX_OFFSETS)
 
 READ_ONLY = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -40,30 +45,36 @@ def steps(path: Path, publication: Publication) -> list[Step]:
     """The order in which files are renamed, so that no reader finds data with the offsets of another dataset.
 
     A reader needs data and offsets. Old offsets are removed first and new ones are renamed last, so there is no dataset
-    in between; a dataset under a new name appears with its data file, after all other files.
+    in between; a dataset under a new name appears with its data file, after all other files. No file of an old dataset
+    remains beside new data.
     """
     draft = hidden_path(path, ".draft")
     data: list[Step] = [(draft_path(path), real_path(path))] if publication.data else []
-    last = [(path_append(draft, SUFFIX_OFFSETS), path_append(path, SUFFIX_OFFSETS))]
-    others = [suffix for suffix in publication.suffixes if suffix != SUFFIX_OFFSETS]
-    removed = []
-    if publication.data:
-        removed.append(SUFFIX_LEGACY_INDEX)
-    if publication.replaces or not publication.data:
-        removed.append(SUFFIX_OFFSETS)
-    if publication.data and SUFFIX_CHECKSUMS not in others:
-        removed.append(SUFFIX_CHECKSUMS)
+    renamed = [suffix for suffix in publication.suffixes if suffix not in OFFSETS]
+    last = [suffix for suffix in publication.suffixes if suffix in OFFSETS]
+    removed = [suffix for suffix in SUFFIXES if publication.data and suffix not in publication.suffixes]
+    removed += last if publication.replaces or not publication.data else []
+    offsets: list[Step] = [(path_append(draft, suffix), path_append(path, suffix)) for suffix in last]
     return [
-        *((None, path_append(path, suffix)) for suffix in removed),
-        *((path_append(draft, suffix), path_append(path, suffix)) for suffix in others),
-        *([*data, *last] if publication.replaces else [*last, *data]),
+        *((None, path_append(path, suffix)) for suffix in sorted(removed, key=_removed_as)),
+        *((path_append(draft, suffix), path_append(path, suffix)) for suffix in renamed),
+        *([*data, *offsets] if publication.replaces else [*offsets, *data]),
     ]
 
 
+def _removed_as(suffix: str) -> int:
+    """The legacy index is used if there are no offsets, so it goes first; then the offsets, then all others."""
+    return OFFSETS.index(suffix) if suffix in OFFSETS else len(OFFSETS)
+
+
 def rename_files(path: Path, publication: Publication) -> None:
-    """Rename all files, except those that have their final names already."""
+    """Rename all files, except those that have their final names already.
+
+    Raises:
+        OSError: a file cannot be renamed; or one of them is a link or the like, and none is renamed.
+    """
     todo = steps(path, publication)
-    done = {final for draft, final in todo if draft is not None and not draft.exists()}
+    done = {final for draft, final in todo if draft is not None and not _is_draft(draft)}
     for draft, final in todo:
         if final in done:
             continue
@@ -73,6 +84,19 @@ def rename_files(path: Path, publication: Publication) -> None:
             draft.replace(final)
     for folder in {final.parent for _, final in todo}:
         sync(folder)
+
+
+def model_of(path: Path, suffix: str = "") -> os.stat_result | None:
+    """The status of the file whose access rights a new file of a dataset gets; None if there is no such file.
+
+    That is the file that is replaced, or else the data file, or else its draft.
+
+    Parameters:
+        path: of the dataset.
+        suffix: of an index file; empty for the data file.
+    """
+    own = [path_append(path, suffix)] if suffix else []
+    return status_of(*own, real_path(path), draft_path(path))
 
 
 def finish(path: Path, journal: Journal) -> bool:
@@ -115,7 +139,9 @@ def open_journal(path: Path) -> Journal:
         DatasetBusyError: another writer is writing the dataset.
         UnfinishedDatasetError: as `finish`.
     """
-    journal = Journal(journal_path(path))
+    model = model_of(path)
+    private = 0o666 if model is None else model.st_mode & 0o666 | stat.S_IRUSR | stat.S_IWUSR
+    journal = Journal(journal_path(path), mode=private)
     try:
         finish(path, journal)
     except BaseException:
@@ -155,7 +181,7 @@ def finish_for_reader(path: Path) -> bool:
 
 def hint_of_draft(path: Path) -> str:
     """The hint in the error of a reader that has found a draft but no dataset; empty if there is no draft."""
-    if not draft_path(path).exists():
+    if status_of(draft_path(path)) is None:
         return ""
     return (
         "A writer has started it: wait until it is finished. If the writer was stopped, "
@@ -172,15 +198,30 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def _is_draft(path: Path) -> bool:
+    """Whether a file that is to be renamed exists.
+
+    Raises:
+        OSError: it is a link or the like, which a writer does not make.
+    """
+    if status_of(path) is not None:
+        return True
+    if os.path.lexists(path):
+        raise not_regular(path)
+    return False
+
+
 def _name_in_journal(path: Path) -> str:
-    """The name of a dataset relative to the folder of its data file."""
-    return os.path.relpath(path, real_path(path).parent)
+    """The name of a dataset relative to the folder of its data file, as text that UTF-8 can hold."""
+    name = os.path.relpath(path, real_path(path).parent)
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _may_be_complete(journal: Path) -> bool:
     """Whether a journal that cannot be locked records a complete dataset."""
     try:
-        return parse(journal.read_bytes()).publication is not None
+        with open_regular(journal) as file:
+            return parse(file.readall()).publication is not None
     except OSError:
         return False
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Literal, NoReturn
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from ddfast._native.scan import scan_run, scan_spans
 from ddfast._native.status import E_TRUNCATED
 from ddfast._native.xxh3 import checksums as checksums_of
+from ddfast._util.brief import brief
 from ddfast.errors import (
     CorruptSampleError,
     DatasetChangedError,
@@ -143,12 +143,12 @@ def check_samples(
 
 
 def scan_checksums(
-    path: str | os.PathLike[str], offsets: NDArray[np.uint64], on_data: OnData | None = None
+    path: str | os.PathLike[str] | SequentialFile, offsets: NDArray[np.uint64], on_data: OnData | None = None
 ) -> NDArray[np.uint64]:
     """Checksums of all samples of a data file, as `ddfast.index.load_checksums` gives them.
 
     Parameters:
-        path: the data file.
+        path: the data file, or an open file, which is closed at the end.
         offsets: of all samples, as `ddfast.index.load_offsets` gives them.
         on_data: called with all bytes of the file, in order and piece by piece.
 
@@ -183,12 +183,12 @@ def _windows(
 
 
 def scan_index(
-    path: str | os.PathLike[str], on_data: OnData | None = None
+    path: str | os.PathLike[str] | SequentialFile, on_data: OnData | None = None
 ) -> tuple[list[str], NDArray[np.uint64], NDArray[np.uint64]]:
     """The index of a data file, made from its samples: keys, offsets and checksums.
 
     Parameters:
-        path: the data file.
+        path: the data file, or an open file, which is closed at the end.
         on_data: called with all bytes of the file, in order and piece by piece.
 
     Raises:
@@ -197,19 +197,19 @@ def scan_index(
         DuplicateKeyError: two samples have the same key.
         ReadError: the file cannot be read, or was truncated meanwhile.
     """
-    path = Path(path)
+    name = os.fspath(path) if isinstance(path, str | os.PathLike) else path.name
     seen: dict[str, None] = {}
     offsets = [np.zeros(1, np.uint64)]
     sums = [np.empty(0, np.uint64)]
     for run in find_samples(path, on_data):
         if run.damage is not None:
-            _refuse_damage(path, run.damage)
+            _refuse_damage(name, run.damage)
         if run.faults:
-            _refuse_fault(path, run, min(run.faults))
+            _refuse_fault(name, run, min(run.faults))
         before = len(seen)
         seen.update(dict.fromkeys(run.keys))  # type: ignore[arg-type]
         if len(seen) != before + len(run):
-            _refuse_double(path, run, list(seen)[:before])
+            _refuse_double(name, run, list(seen)[:before])
         offsets.append(run.offsets[1:])
         if run.data is not None:
             sums.append(checksums_of(run.data, np.diff(run.offsets)))
@@ -266,30 +266,30 @@ def _of_file(error: KernelError) -> str:
     return "the file ends within the sample" if error.code == E_TRUNCATED else error.reason
 
 
-def _refuse_damage(path: Path, damage: Damage) -> NoReturn:
+def _refuse_damage(name: str, damage: Damage) -> NoReturn:
     raise CorruptSampleError(
-        f"{path}: sample {damage.index} is damaged at byte {damage.position - damage.start:,} (file position "
+        f"{name}: sample {damage.index} is damaged at byte {damage.position - damage.start:,} (file position "
         f"{damage.position:,}): {damage.reason}. The {damage.index:,} samples before it, {damage.start:,} bytes, are "
         "intact. Restore the data file from a copy, or write the dataset again."
     )
 
 
-def _refuse_fault(path: Path, run: Run, at: int) -> NoReturn:
+def _refuse_fault(name: str, run: Run, at: int) -> NoReturn:
     raise InvalidSampleError(
-        f"{path}: sample {run.first + at} (file position {int(run.offsets[at]):,}) cannot be indexed: "
+        f"{name}: sample {run.first + at} (file position {int(run.offsets[at]):,}) cannot be indexed: "
         f"{run.faults[at]}. The {run.first + at:,} samples before it are intact. Each sample needs a unique "
         "string under 'key': write the dataset again with keys."
     )
 
 
-def _refuse_double(path: Path, run: Run, before: Sequence[str]) -> NoReturn:
+def _refuse_double(name: str, run: Run, before: Sequence[str]) -> NoReturn:
     first = {key: index for index, key in enumerate(before)}
     for index, key in enumerate(run.keys, len(before)):
         assert key is not None  # see scan_index
         if first.setdefault(key, index) != index:
             raise DuplicateKeyError(
-                f"{path}: sample {index} (file position {int(run.offsets[index - len(before)]):,}) has the key "
-                f"{key!r} of sample {first[key]}. The {index:,} samples before it are intact. Keys must be unique: "
-                "write the dataset again with longer keys, or without one of these samples."
+                f"{name}: sample {index} (file position {int(run.offsets[index - len(before)]):,}) has the key "
+                f"{brief(key)} of sample {first[key]}. The {index:,} samples before it are intact. Keys must be "
+                "unique: write the dataset again with longer keys, or without one of these samples."
             )
     raise AssertionError("no two keys are equal")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ddfast.errors import DatasetChangedError, ReadError
+from ddfast.format.files import open_file
 
 OnData = Callable[[memoryview], object]
 
@@ -35,7 +36,7 @@ class LocalFile:
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)
-        self._file = path.open("rb", 0)
+        self._file = open_file(path)
         self.size = os.fstat(self._file.fileno()).st_size
 
     def read(self, size: int) -> memoryview:

@@ -18,7 +18,9 @@ from ddfast._native.engine import Engine
 from ddfast._native.fetch import Fetch
 from ddfast.batch import Batch
 from ddfast.dataset.base import BaseDataset, Server
+from ddfast.dataset.location import shown_name
 from ddfast.errors import ClosedError, KernelError, StorageTimeoutError, UnsupportedIOError
+from ddfast.loading.known import KnownColumns
 from ddfast.loading.on_error import ErrorPolicy
 from ddfast.loading.options import IO, ReadOptions
 from ddfast.loading.order import Order, Part
@@ -38,6 +40,9 @@ class Fetcher:
             least that of a read of the remote storage, whose errors are more specific.
         policy: handles samples that cannot be delivered, and has the counters.
 
+    Attributes:
+        known: the columns of the batches so far.
+
     Raises:
         UnsupportedIOError: ``options.io`` is ``"uring"``, and the system does not allow this process to use io_uring.
     """
@@ -45,6 +50,7 @@ class Fetcher:
     def __init__(self, dataset: BaseDataset, options: ReadOptions, policy: ErrorPolicy) -> None:
         self.dataset = dataset
         self.policy = policy
+        self.known = KnownColumns(shown_name(str(dataset.path)))
         self.prefetch_bytes = options.prefetch_bytes
         self.pool = Pool(options.prefetch_bytes)
         self._shards = dataset.shards
@@ -69,8 +75,10 @@ class Fetcher:
 
     # -- batches
 
-    def fetch(self, indices: NDArray[np.int64], columns: Sequence[str] | None, tables: bool) -> Fetch:
-        """One batch of these samples."""
+    def fetch(
+        self, indices: NDArray[np.int64], columns: Sequence[str] | None, tables: bool, max_bytes: int = 0
+    ) -> Fetch:
+        """One batch of these samples; if it has more than `max_bytes`, unless that is 0, it fails with ``E_LIMIT``."""
         self._require_open()
         return Fetch(
             self.engine,
@@ -82,6 +90,7 @@ class Fetcher:
             tables=tables,
             max_gap=self.dataset.max_gap,
             max_read=self.dataset.max_read,
+            max_bytes=max_bytes,
         )
 
     def fetch_part(

@@ -6,7 +6,8 @@ Every reader accepts ``on_error``:
 ``"raise"``     raise the error (the default)
 ``"skip"``      leave the sample out
 a function      is called with a `BadSample`, in the order of the samples. It returns None to leave the sample
-                out, or raises an exception, such as ``bad.error``
+                out, or raises an exception, such as ``bad.error``. It may not start a pass over the same data
+                with itself as ``on_error``
 ==============  ==============================================================================================
 
 Which errors can be skipped
@@ -27,7 +28,8 @@ What remains the same
   and ``get_many`` ask for specific samples and always raise.
 - The other samples keep their order, and positions also count the samples that are left out. A batch becomes shorter;
   it is delivered even if it is empty, so that all ranks have equally many batches and ``start=`` resumes a pass exactly
-  where it was interrupted.
+  where it was interrupted. An empty batch has the columns that were asked for; their kinds are those of the first batch
+  with samples, or object.
 - What is delivered depends on the data alone, not on how it is read ahead.
 - The kind of a column is determined by the samples that remain.
 - A batch leaves out the samples that fail its check. A valid sample that cannot be decoded, such as a refused pickle,
@@ -39,11 +41,14 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from ddfast._util.paths import absolute
 from ddfast.errors import (
+    CallbackError,
     CorruptSampleError,
     DatasetChangedError,
     DatasetReplacedError,
@@ -138,6 +143,16 @@ def is_of_storage(error: BaseException) -> bool:
     return isinstance(error, StorageError) and (error.passing or isinstance(error, lasting))
 
 
+class _Calls(threading.local):
+    """The calls of `on_error` that are running in this thread: function, and path or reader of the sample."""
+
+    def __init__(self) -> None:
+        self.running: list[tuple[Any, str | int]] = []
+
+
+_calls = _Calls()
+
+
 class ErrorPolicy:
     """How one reader handles samples that it cannot deliver, and the samples left out so far.
 
@@ -182,6 +197,8 @@ class ErrorPolicy:
 
         Raises:
             TypeError: the function given as `on_error` does not return None.
+            CallbackError: it raises StopIteration or StopAsyncIteration, which would end the pass as if it were
+                complete; or it is called within itself, because it reads the same data.
         """
         if error is None:
             self.counters.local.listed += 1
@@ -191,13 +208,32 @@ class ErrorPolicy:
         path, key = source.place(index)
         bad = BadSample(path, index, key, _bare(error))
         if callable(self.on_error):
-            answer: object = self.on_error(bad)
-            if answer is not None:
-                raise TypeError(
-                    f"on_error returned {answer!r} for sample {index}; it must return None to leave it out, or raise"
-                )
+            self._ask(self.on_error, bad)
         self._found.setdefault(index, bad)
         self.counters.local.skipped += 1
+
+    def _ask(self, on_error: Callable[[BadSample], object], bad: BadSample) -> None:
+        call = on_error, bad.path or id(self)
+        sample = f"sample {bad.index}" + (f" of {bad.path}" if bad.path else "")
+        if call in _calls.running:
+            raise CallbackError(
+                f"on_error was called for {sample} while it was running: it reads the same data with the same "
+                'function. Use `get`, which raises errors, or open another reader with on_error="skip" in it'
+            )
+        _calls.running.append(call)
+        try:
+            answer = on_error(bad)
+        except (StopIteration, StopAsyncIteration) as error:
+            raise CallbackError(
+                f"on_error raised {type(error).__name__} for {sample}, which would end the pass as if it were "
+                "complete. Raise another exception, such as `bad.error`"
+            ) from error
+        finally:
+            _calls.running.pop()
+        if answer is not None:
+            raise TypeError(
+                f"on_error returned {answer!r} for sample {bad.index}; it must return None to leave it out, or raise"
+            )
 
     def listed(self, source: SampleSource, count: int) -> list[int]:
         """Which of `count` samples are left out without reading them; sorted."""
@@ -220,7 +256,8 @@ class Quarantine:
 
     Pass it as ``on_error``. The list is a text file with one JSON object per line: path, index, key and reason. A
     sample is listed if path, index and key match, so that several datasets can share one list, and the samples of a
-    dataset that was rewritten in another order are read. Remove a line, or the file, to read samples again.
+    dataset that was rewritten in another order are read. The path is that of the data file, or its URL without secrets.
+    Remove a line, or the file, to read samples again.
 
     Several processes can write to one list. Samples that are added take effect from the next run on.
 
@@ -232,7 +269,7 @@ class Quarantine:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = Path(absolute(path))
         self._entries: dict[tuple[str, int], Any] = _load(self.path)
         self._written = set(self._entries)
 
@@ -264,6 +301,12 @@ class Quarantine:
 
 
 def _absolute(path: str) -> str:
+    """The absolute path; a URL, which messages show without secrets, and an empty path as they are."""
+    if "://" in path:
+        from ddfast.storage.urls import is_url
+
+        if is_url(path):
+            return path
     return os.path.abspath(path) if path else path  # noqa: PTH100  # keeps symlinks
 
 

@@ -12,6 +12,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, cast, get_args
 
 from ddfast._util.caller import level_of_caller
+from ddfast._util.paths import absolute
 from ddfast.dataset.base import Verify, check_verify
 from ddfast.dataset.options import CACHE_BYTES, PREFETCH_BYTES, READ_TIMEOUT, RemoteOptions
 from ddfast.loading.on_error import OnError
@@ -62,6 +63,9 @@ class ReadOptions(NamedTuple):
     cache_bytes: int = CACHE_BYTES
     retry: RetryPolicy | None = None
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"  # without secrets in `storage_options`
+
     @property
     def remote(self) -> RemoteOptions:
         """The options that apply to URLs."""
@@ -99,7 +103,8 @@ def read_options(**arguments: Unpack[ReadArguments]) -> ReadOptions:
     if options.io not in get_args(IO):
         raise ValueError(f"io is {options.io!r}, not 'auto', 'threads', 'uring' or 'direct'")
     check_verify(options.verify)
-    return options._replace(columns=check_columns(options.columns))
+    cache = None if options.cache is None else absolute(options.cache)
+    return options._replace(columns=check_columns(options.columns), cache=cache)
 
 
 def _check_numbers(options: ReadOptions) -> None:

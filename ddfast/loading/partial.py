@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ddfast._native.arena import Pool
 from ddfast.batch import Batch, Origin
 from ddfast.errors import DdfastError
+from ddfast.loading.known import KnownColumns
 from ddfast.loading.on_error import ErrorPolicy, SamplePlace
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def batch_of_checked(
     *,
     columns: Sequence[str] | None,
     raw: bool,
+    known: KnownColumns,
     pool: Pool | None = None,
 ) -> Batch:
     """A batch of those samples that could be read.
@@ -47,6 +49,7 @@ def batch_of_checked(
         origin: the dataset.
         policy: handles the errors, in the order of the samples.
         columns, raw, pool: as those of `Batch.of`.
+        known: has the columns of a batch of which no sample is left.
 
     Raises:
         Exception: the error of a sample that `policy` does not leave out.
@@ -59,6 +62,8 @@ def batch_of_checked(
         else:
             kept.append(i)
             samples.append(outcome)
+    if not samples:
+        return known.empty(origin, columns, raw)
     return Batch.of(samples, indices[kept], origin, columns=columns, raw=raw, pool=pool)
 
 
@@ -70,6 +75,7 @@ def batch_of_unchecked(
     *,
     columns: Sequence[str] | None,
     raw: bool,
+    known: KnownColumns,
     pool: Pool | None = None,
 ) -> Batch:
     """As `batch_of_checked`, but checks the samples first, unless they stay packed."""
@@ -82,7 +88,9 @@ def batch_of_unchecked(
                 raise
     if not raw:
         outcomes = [_checked(outcome, indices[i : i + 1], origin) for i, outcome in enumerate(outcomes)]
-    return batch_of_checked(outcomes, indices, origin, policy, columns=columns, raw=raw, pool=pool)
+    return batch_of_checked(
+        outcomes, indices, origin, policy, columns=columns, raw=raw, known=known, pool=pool
+    )
 
 
 def _checked(outcome: Outcome, index: NDArray[np.int64], origin: Origin) -> Outcome:

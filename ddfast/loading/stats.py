@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from threading import get_ident
 from typing import NamedTuple, Protocol
 
 from ddfast.dataset.base import TransferSource
 
-__all__ = ["Counters", "ReaderStats", "ThreadCounters"]
+__all__ = ["Counters", "ReaderStats", "ThreadCounters", "with_transfers"]
 
 # Fields of `ReaderStats` that count transfers from remote storage, by their name in the counters of the storage.
 TRANSFER_FIELDS = {
@@ -58,6 +59,12 @@ class ReaderStats(NamedTuple):
     hedged: int = 0
     throttled: int = 0
     seconds_storage: float = 0.0
+
+
+def with_transfers(stats: ReaderStats, others: Iterable[ReaderStats]) -> ReaderStats:
+    """Counters to which the transfers of other readers are added."""
+    readers = [stats, *others]
+    return stats._replace(**{name: sum(getattr(each, name) for each in readers) for name in TRANSFER_FIELDS})
 
 
 class ThreadCounters:

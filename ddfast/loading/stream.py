@@ -116,6 +116,9 @@ class Stream:
         batch = self._next() if self._recovery is None else self._recovered(self._recovery)
         if batch is not None:
             self._counters.add_batch(batch)
+            if self._tables:
+                self.fetcher.known.note(batch, self._columns)
+                self.fetcher.known.warn_of_missing(batch, self._columns)
         return batch
 
     def _next(self) -> Batch | None:
@@ -127,7 +130,7 @@ class Stream:
         if fetch is None:
             self._in_flight.popleft()
             self._counters.local.listed += listed
-            return Batch.empty(self.fetcher.dataset)
+            return self.fetcher.known.empty(self.fetcher.dataset, self._columns, not self._tables)
         if not fetch.done:
             return None
         if self._failed_as_whole(fetch):

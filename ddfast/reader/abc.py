@@ -9,11 +9,13 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, overload
 
+from ddfast._util.iteration import not_at_end
 from ddfast.loading.batched import BatchedReader
 from ddfast.loading.on_error import BadSample, ErrorPolicy, OnError, SamplePlace
 from ddfast.loading.options import BatchOptions, check_columns
 from ddfast.loading.stats import ReaderStats
 from ddfast.reader.contract import PackedSource, SampleForm
+from ddfast.reader.position import PositionUse
 
 # Not imported before the first batch: importing numpy would take most of the time to the first sample.
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ class Reader(BatchedReader["Batches"]):
 
     def __init__(self, *, on_error: OnError = "raise") -> None:
         self._i = 0
+        self._use = PositionUse()
         self._policy = ErrorPolicy(on_error)
         self.getitem_max_slice_length = 512
         self.getitem_chunk_size = 64
@@ -97,6 +100,7 @@ class Reader(BatchedReader["Batches"]):
         """A reader of the same samples with its own position."""
         reader = self.__class__.__new__(self.__class__)
         reader.__dict__.update((k, v) for k, v in self.__dict__.items() if k not in self._do_not_copy)
+        reader._use = PositionUse()
         return reader
 
     @abstractmethod
@@ -125,6 +129,7 @@ class Reader(BatchedReader["Batches"]):
         position = index + n if index < 0 else index
         if not 0 <= position < n:
             raise IndexError(f"index {index} out of range for length {n} reader")
+        self._use.end(self._use.begin(self))
         self._i = position
 
     def seek(self, index: int) -> None:
@@ -182,15 +187,18 @@ class Reader(BatchedReader["Batches"]):
 
     def _advance(self, raw: bool) -> Any:
         n = len(self)
-        if self._policy.is_strict:
+        use = self._use.begin(self)
+        try:
             if self._i >= n:
                 raise StopIteration
-            sample = self.get(self._i, raw=raw)
+            if self._policy.is_strict:
+                sample = not_at_end(self.get, self._i, raw=raw)
+            else:
+                sample = next(self._advancing(self._i, n, 1, SampleForm(raw=raw)))
             self._i += 1
             return sample
-        sample = next(self._advancing(self._i, n, 1, SampleForm(raw=raw)))
-        self._i += 1
-        return sample
+        finally:
+            self._use.end(use)
 
     @overload
     def __getitem__(self, index: SupportsIndex) -> Any: ...
@@ -218,6 +226,10 @@ class Reader(BatchedReader["Batches"]):
     ) -> Iterator[Any]:
         """Iterate over samples; the position advances with each.
 
+        All iterators of a reader move its one position, so that two of them without `start` in one loop share the
+        samples. In several threads at a time, use iterators with `start`: each delivers all of its samples, and only
+        one of them moves the position.
+
         Parameters:
             start: index of the first sample. None for the position, or for 0 if the position is at the end.
             stop: index after the last sample, as in a slice.
@@ -226,22 +238,30 @@ class Reader(BatchedReader["Batches"]):
 
         Raises:
             IndexError: `start` is out of range.
+            SharedPositionError: `start` is None, and another thread uses the position.
         """
         n = len(self)
-        if start is None:
-            if self._i >= n > 0:
-                self.seek_index(0)
-            start = self._i
-        elif not -n <= start < n:
+        if start is not None and not -n <= start < n:
             raise IndexError(f"index {start} out of range for length {n} reader")
-        start, stop, _ = slice(start, stop).indices(n)
-        if self._policy.is_strict:
-            samples = self._iter_impl(start, stop, yield_key, raw, copy, chunk_size)
-        else:
-            samples = self._advancing(start, stop, chunk_size, SampleForm(yield_key, raw, copy))
-        for sample in samples:
-            self._i += 1
-            yield sample
+        use = self._use.begin(self) if start is None else self._use.begin_if_free()
+        if use is None:
+            yield from self.slice(*slice(start, stop).indices(n)[:2], yield_key, raw, copy)
+            return
+        try:
+            if start is None:
+                if self._i >= n > 0:
+                    self.seek_index(0)
+                start = self._i
+            start, stop, _ = slice(start, stop).indices(n)
+            if self._policy.is_strict:
+                samples = self._iter_impl(start, stop, yield_key, raw, copy, chunk_size)
+            else:
+                samples = self._advancing(start, stop, chunk_size, SampleForm(yield_key, raw, copy))
+            for sample in samples:
+                self._i += 1
+                yield sample
+        finally:
+            self._use.end(use)
 
     def _advancing(self, start: int, stop: int, chunk_size: int, form: SampleForm) -> Iterator[Any]:
         """The samples that are not left out; the position advances past the others."""
@@ -278,14 +298,19 @@ class Reader(BatchedReader["Batches"]):
         """
         from ddfast.batch import Batch
         from ddfast.dataset.positions import check_positions
+        from ddfast.loading.known import KnownColumns
         from ddfast.reader.origin import ReaderOrigin
 
         positions = check_positions(indices, len(self), repr(self))
         samples = [self.get(i, raw=True, copy=False) for i in positions.tolist()]
-        return Batch.of(samples, positions, ReaderOrigin(self), columns=check_columns(columns), raw=raw)
+        selection = check_columns(columns)
+        if not samples:
+            return KnownColumns(repr(self)).empty(ReaderOrigin(self), selection, raw)
+        return Batch.of(samples, positions, ReaderOrigin(self), columns=selection, raw=raw)
 
     def _open_batches(self, options: BatchOptions) -> Batches:
         from ddfast.dataset.positions import check_positions
+        from ddfast.loading.known import KnownColumns
         from ddfast.loading.order import plan_pass
         from ddfast.reader.batches import OnDemandBatches
         from ddfast.reader.error_handling import batch_at
@@ -293,5 +318,6 @@ class Reader(BatchedReader["Batches"]):
         n = len(self)
         positions = partial(check_positions, n=n, name=repr(self))
         order, part = plan_pass(options, n, n * TYPICAL_BYTES, positions)
-        read = partial(batch_at, self, columns=options.columns, raw=options.raw)
+        known = KnownColumns(repr(self))
+        read = partial(batch_at, self, columns=options.columns, raw=options.raw, known=known)
         return OnDemandBatches(order, part, read)

@@ -114,7 +114,7 @@ class DatasetReader(Reader):
         return self._dataset.find_index(key)
 
     def __contains__(self, key: object) -> bool:
-        return self._dataset.search(key) >= 0  # type: ignore[arg-type]
+        return self._dataset.has_key(key)
 
     # -- samples
 
@@ -204,16 +204,17 @@ class DatasetReader(Reader):
     ) -> Batch:
         fetcher = self._own_fetcher()
         positions = self._dataset.positions(indices)
+        selection = self._selection(check_columns(columns))
         if len(positions) == 0:
-            from ddfast.batch import Batch
-
-            return Batch.empty(self._dataset)
-        fetch = fetcher.fetch(positions, self._selection(check_columns(columns)), not raw)
+            return fetcher.known.empty(self._dataset, selection, raw)
+        fetch = fetcher.fetch(positions, selection, not raw)
         if not fetch.run(0):
             fetcher.wait(fetch)
         fetcher.count_reads(fetch)
         batch = fetcher.batch(fetch)
         self._policy.counters.add_batch(batch)
+        if not raw:
+            fetcher.known.note(batch, selection)
         return batch
 
     def _open_batches(self, options: BatchOptions) -> Batches:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from ddfast.dataset.location import is_remote, path_of, shown_name
 from ddfast.errors import UnsupportedIOError
+from ddfast.format.digests import load_digests
 from ddfast.format.files import SUFFIX_MD5, SUFFIXES, UNLISTED, path_append
-from ddfast.tools import hash_md5hex, load_md5file
+from ddfast.tools import hash_md5hex
 
 __all__ = ["verify_data", "verify_index"]
 
@@ -28,21 +29,20 @@ def path_to_hash(name: str) -> Path:
 def verify_data(name: str, read_size: int, progress: bool) -> bool:
     """Whether the hash of a data file matches its md5 file."""
     path = path_to_hash(name)
-    return load_md5file(path_append(path, SUFFIX_MD5)).get(path.name) == hash_md5hex(
-        path, read_size, progress
-    )
+    return load_digests(path).get("") == hash_md5hex(path, read_size, progress)
 
 
 def verify_index(name: str, read_size: int, progress: bool) -> bool:
     """Whether all index files that exist, and all that the md5 file lists, match the md5 file."""
     path = path_to_hash(name)
-    hashes = load_md5file(path_append(path, SUFFIX_MD5))
+    listed = load_digests(path)
     files = {suffix: path_append(path, suffix) for suffix in SUFFIXES if suffix != SUFFIX_MD5}
-    wanted = [
-        file
+    wanted = {
+        suffix: file
         for suffix, file in files.items()
-        if file.name in hashes or (suffix not in UNLISTED and file.exists())
-    ]
+        if suffix in listed or (suffix not in UNLISTED and file.exists())
+    }
     return all(
-        file.exists() and hashes.get(file.name) == hash_md5hex(file, read_size, progress) for file in wanted
+        file.exists() and listed.get(suffix) == hash_md5hex(file, read_size, progress)
+        for suffix, file in wanted.items()
     )

@@ -10,10 +10,12 @@ from itertools import chain
 from pathlib import PurePath
 from typing import Any
 
-from ddfast.errors import EscapingPathError, ReadError, SampleFileNotFoundError
+from ddfast._util.paths import working_folder
+from ddfast.errors import EscapingPathError
 from ddfast.loading.on_error import OnError, SamplePlace
 from ddfast.reader.file_patterns import LABEL, files, is_file, matcher
 from ddfast.reader.list import Labels, ListReader, Sample, noop, text_lines
+from ddfast.reader.sample_file import load_file
 
 StrPath = str | os.PathLike[str]
 # (key, path, label, further columns)
@@ -68,7 +70,7 @@ def yield_file(infile: StrPath, prefix: str, separator: str) -> Iterator[FileEnt
 
 
 def glob_pattern(pattern: str, prefix: str) -> Iterator[FileEntry]:
-    """Files that match a pattern, in the order of `glob.iglob(pattern, recursive=True)`.
+    """Files that match a pattern, those of `glob.iglob(pattern, recursive=True)`, in natural order folder by folder.
 
     Parameters:
         pattern: a glob pattern, in which a component ``{LABEL}`` stands for the label.
@@ -149,7 +151,8 @@ class DirectoryReader(ListReader):
     after the label become ``"_additional_info"``.
 
     Keys are paths from ``{LABEL}`` on; without it, or for listed files, whole paths. With several patterns, their
-    common prefix is removed. Files are in the order in which their folders list them, as with `glob`.
+    common prefix is removed. Files that match a pattern are in natural order, folder by folder, on every file
+    system: equal folders give equal samples. Listed files are in the order of the list.
 
     Parameters:
         patterns: one pattern or several.
@@ -159,14 +162,15 @@ class DirectoryReader(ListReader):
         include: fnmatch patterns; a path must match one of them, if there are any.
         exclude: fnmatch patterns; a path must match none of them.
         separator: separates the columns of a list of files.
-        root_dir: the folder of relative paths; it is not part of keys and of paths that `include` matches. Listed files
-            must be in it; without it, a list can name any file.
+        root_dir: the folder of relative paths; it is not part of keys and of paths that `include` matches. Files
+            must be in it, also if their names are symbolic links; without it, a list or a link can name any file.
         on_error: as that of `ListReader`; missing files can be left out too.
 
     Raises:
         DuplicateKeyError, MissingLabelError: see `ListReader`.
         TextFileError: a list of files is not UTF-8.
-        EscapingPathError: a list of files names a file outside of `root_dir`.
+        EscapingPathError: a list of files names a file outside of `root_dir`; when a sample is loaded: a symbolic link
+            leads out of it.
         ReadError: a folder cannot be listed.
 
     Attributes:
@@ -187,33 +191,21 @@ class DirectoryReader(ListReader):
         *,
         on_error: OnError = "raise",
     ) -> None:
+        self._folder = working_folder()  # of relative paths, also after `os.chdir`
         patterns = as_patterns(patterns)
         samples = collect(patterns, _sources(patterns, separator), selection(include, exclude), root_dir)
         super().__init__(samples, labels, numeric_labels, initfun, convertfun, on_error=on_error)
+        self._root = os.fspath(root_dir)
         self.bytes_read = 0
 
     def _place(self, index: int) -> SamplePlace:
         sample = self._samples[index]
-        return os.fspath(sample["path"]), sample["key"]
+        return self._path_of(sample), sample["key"]
+
+    def _path_of(self, sample: Sample) -> str:
+        return os.path.join(self._folder, sample["path"])  # noqa: PTH118  # a Path costs more
 
     def _convert(self, sample: Sample) -> None:
-        sample["data"] = data = _load(sample)
+        sample["data"] = data = load_file(sample["path"], sample["key"], self._folder, self._root)
         self.bytes_read += len(data)
         super()._convert(sample)
-
-
-def _load(sample: Sample) -> bytes:
-    path = sample["path"]
-    try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # a Path costs more than the call
-            return file.readall()
-    except FileNotFoundError as error:
-        raise SampleFileNotFoundError(
-            error.errno,
-            f"sample {sample['key']!r} does not exist: it was removed, or its path is wrong",
-            path,
-        ) from error
-    except OSError as error:
-        raise ReadError(
-            error.errno, f"{error.strerror}: cannot read sample {sample['key']!r}", path
-        ) from error

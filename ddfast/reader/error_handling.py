@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ddfast.batch import Batch
 from ddfast.errors import DdfastError
+from ddfast.loading.known import KnownColumns
 from ddfast.loading.on_error import is_of_a_sample
 from ddfast.loading.partial import batch_of_unchecked
 from ddfast.reader.contract import SampleForm, SampleReader
@@ -96,16 +97,26 @@ def samples_at_indices(reader: SampleReader, indices: NDArray[np.int64], form: S
 
 
 def batch_at(
-    reader: SampleReader, indices: NDArray[np.int64], *, columns: Sequence[str] | None, raw: bool
+    reader: SampleReader,
+    indices: NDArray[np.int64],
+    *,
+    columns: Sequence[str] | None,
+    raw: bool,
+    known: KnownColumns,
 ) -> Batch:
-    """The batch of these samples in a stream, which may leave some of them out."""
+    """The batch of these samples in a stream, which may leave some of them out; `known` are the columns so far."""
     origin = ReaderOrigin(reader)
     batch = _whole_batch(reader, indices, origin, columns, raw)
     if batch is None:
         listed = set(reader._policy.listed(origin, len(reader)))
         outcomes = [None if i in listed else _packed_or_error(reader, i) for i in indices.tolist()]
-        batch = batch_of_unchecked(outcomes, indices, origin, reader._policy, columns=columns, raw=raw)
+        batch = batch_of_unchecked(
+            outcomes, indices, origin, reader._policy, columns=columns, raw=raw, known=known
+        )
     reader._policy.counters.add_batch(batch)
+    if not raw:
+        known.note(batch, columns)
+        known.warn_of_missing(batch, columns)
     return batch
 
 

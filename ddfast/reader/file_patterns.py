@@ -1,4 +1,4 @@
-"""The files that match a pattern: those of `glob.iglob(pattern, recursive=True)`, in the same order.
+"""The files that match a pattern: those of `glob.iglob(pattern, recursive=True)`, with the names of each folder sorted.
 
 Unlike `glob`, this calls `stat` only for files whose kind is not in the folder's listing, which are few.
 """
@@ -19,6 +19,7 @@ from ddfast.errors import ReadError
 LABEL = "{LABEL}"
 ANY_DEPTH = "**"
 SPECIAL = re.compile("[*?[]")
+NUMBER = re.compile("0*([0-9]+)")
 
 # Error numbers that mean that a file does not exist. Ignoring others would leave out existing files.
 MISSING = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
@@ -58,8 +59,8 @@ def files(pattern: str) -> Found:
             ``{LABEL}`` matches like ``*``.
 
     Returns:
-        Pairs of the path and the name that ``{LABEL}`` matched, None without it. Files are in the order in which their
-        folders list them, those of a subfolder in its place. Symlinks are followed, except for those to a folder that
+        Pairs of the path and the name that ``{LABEL}`` matched, None without it. The names in each folder are in
+        natural order, the files of a subfolder in its place. Symlinks are followed, except for those to a folder that
         contains them.
 
     Raises:
@@ -149,10 +150,21 @@ def _prefix(folder: str) -> str:
     return folder if not folder or folder.endswith("/") else folder + "/"
 
 
+def natural_order(name: str) -> str:
+    """The text by which names sort naturally, ``a2`` before ``a10``. Different names have different texts."""
+    return f"{NUMBER.sub(_with_length, name)}\0{name}"  # a1 and a01 differ behind the zero only
+
+
+def _with_length(number: re.Match[str]) -> str:
+    """A number with its length in front, so that shorter numbers sort before longer ones."""
+    return f"0{chr(len(number[1]))}{number[1]}"
+
+
 def _entries(folder: str) -> Sequence[os.DirEntry[str]]:
+    """What a folder contains, in natural order: file systems list equal folders in different orders."""
     try:
         with os.scandir(folder or os.curdir) as entries:
-            return list(entries)
+            return sorted(entries, key=lambda entry: natural_order(entry.name))
     except PermissionError as error:
         warnings.warn(f"{folder}: {error.strerror}; its files are left out", stacklevel=2)
     except OSError as error:

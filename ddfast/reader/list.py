@@ -11,6 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ddfast._util.brief import brief
+from ddfast._util.iteration import not_at_end
+from ddfast.dataset.lookup import bytes_hint
 from ddfast.errors import (
     DuplicateKeyError,
     MissingLabelError,
@@ -146,7 +149,10 @@ class ListReader(Reader):
         return f"<{type(self).__name__}: {len(self):,} samples>"
 
     def __contains__(self, key: object) -> bool:
-        return key in self._index
+        try:
+            return key in self._index
+        except TypeError:  # it is not hashable
+            return False
 
     def find_key(self, index: int) -> Any:
         return self._samples[self._position(index)]["key"]
@@ -154,8 +160,8 @@ class ListReader(Reader):
     def find_index(self, key: Any) -> int:
         try:
             return self._index[key]
-        except KeyError:
-            raise SampleKeyError(f"{self!r} has no sample with key {key!r}") from None
+        except (KeyError, TypeError):
+            raise SampleKeyError(f"{self!r} has no sample with key {brief(key)}{bytes_hint(key)}") from None
 
     def _position(self, index: int) -> int:
         n = len(self._samples)
@@ -170,7 +176,7 @@ class ListReader(Reader):
         if self._numeric_labels and "label" in sample:
             sample["_label"] = sample["label"]
             sample["label"] = self._number(position, sample)
-        self._convert(sample)
+        not_at_end(self._convert, sample)
         result = _pack(position, sample) if raw else sample
         return (sample["key"], result) if yield_key else result
 
@@ -215,7 +221,7 @@ def _index_keys(samples: Sequence[Sample], initfun: Callable[[Sample], Any]) -> 
         key = sample.get("key", i)
         first = index.setdefault(key, i)
         if first != i:
-            raise DuplicateKeyError(f"duplicate key {key!r}: samples {first} and {i} have it")
+            raise DuplicateKeyError(f"duplicate key {brief(key)}: samples {first} and {i} have it")
         sample["key"] = key
     return index
 
@@ -248,4 +254,4 @@ def _packs(value: Any) -> bool:
 
 
 def _name(position: int, sample: Sample) -> str:
-    return f"sample {position} ({sample.get('key', position)!r})"
+    return f"sample {position} ({brief(sample.get('key', position))})"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ddfast._util.signatures import OptionsSignature
 from ddfast.dataset.base import BaseDataset
+from ddfast.dataset.location import absolute_file
 from ddfast.dataset.open import open_file
 from ddfast.loading.options import ReadArguments, ReadOptions, read_options
 from ddfast.reader.dataset import DatasetReader
@@ -60,7 +61,7 @@ class MsgpackReader(DatasetReader):
     def __init__(
         self, path: str | os.PathLike[str], buffering: int = 0, **arguments: Unpack[ReadArguments]
     ) -> None:
-        super().__init__(os.fspath(path), read_options(**arguments))
+        super().__init__(absolute_file(path), read_options(**arguments))
 
     def _open_dataset(self) -> BaseDataset:
         options = self._options

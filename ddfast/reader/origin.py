@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from ddfast._native.decode import Decoder
 from ddfast._native.status import E_FIELDS
-from ddfast.dataset.messages import too_many_fields
-from ddfast.errors import CorruptSampleError, KernelError, PickleRefusedError
+from ddfast._util.brief import brief
+from ddfast.errors import CorruptSampleError, KernelError, PickleRefusedError, TooManyFieldsError
 from ddfast.loading.on_error import SamplePlace
 from ddfast.reader.contract import SampleReader
 
@@ -32,9 +32,9 @@ class ReaderOrigin:
 
     def explain(self, error: KernelError | PickleRefusedError, index: int) -> Exception:
         """The error to raise for a sample that cannot be decoded."""
-        name = f"{self._reader!r}: sample {index} ({self._reader.find_key(index)!r})"
+        name = f"{self._reader!r}: sample {index} ({brief(self._reader.find_key(index))})"
         if isinstance(error, PickleRefusedError):
             return PickleRefusedError(f"{name}: {error}")
         if error.code == E_FIELDS:
-            return too_many_fields(name, error)
+            return TooManyFieldsError(f"{self._reader!r}: {error.reason}")
         return CorruptSampleError(f"{name} is damaged at byte {error.pos:,}: {error.reason}")

@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
+from ddfast._util.brief import brief
 from ddfast._util.signatures import OptionsSignature
 from ddfast.batch import Batch
 from ddfast.dataset.base import BaseDataset, Verify
-from ddfast.dataset.location import is_remote, list_shards, name_of
+from ddfast.dataset.location import absolute_file, is_remote, list_shards, name_of
+from ddfast.dataset.lookup import bytes_hint
 from ddfast.dataset.open import open_files
 from ddfast.errors import SampleIndexError, SampleKeyError
 from ddfast.loading.on_error import SamplePlace
 from ddfast.loading.options import BatchOptions, ReadArguments, ReadOptions, read_options
+from ddfast.loading.stats import ReaderStats, with_transfers
 from ddfast.reader.abc import Reader
 from ddfast.reader.batches import Batches
 from ddfast.reader.contract import PackedSource, SampleForm
@@ -73,9 +76,12 @@ class ShardedReader(Reader):
         members = list_shards(shards, options.remote)  # type: ignore[arg-type]
         for member in members:
             if not isinstance(member, str | os.PathLike | Reader):
-                raise ValueError(f"a shard must be the path of a msgpack file or a Reader, not {member!r}")
+                raise ValueError(
+                    f"a shard must be the path of a msgpack file or a Reader, not of type {type(member).__name__}"
+                )
+        members = [item if isinstance(item, Reader) else absolute_file(item) for item in members]
         self._inner: FileShards | ReaderShards = _open_shards(shards, members, options)
-        self._inner._policy = self._policy
+        self._policy = self._inner._policy  # which has counted since the shards were opened
 
     def __copy__(self) -> ShardedReader:
         reader = super().__copy__()
@@ -96,6 +102,9 @@ class ShardedReader(Reader):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._inner.__exit__(exc_type, exc, traceback)
+
+    def stats(self) -> ReaderStats:
+        return self._inner.stats()
 
     def _place(self, index: int) -> SamplePlace:
         return self._inner._place(index)
@@ -223,7 +232,8 @@ class ReaderShards(Reader):
     """Shards of which some need readers of their own."""
 
     def __init__(self, members: Sequence[Member], options: ReadOptions) -> None:
-        super().__init__()
+        super().__init__(on_error=options.on_error)
+        self._closed_stats: list[ReaderStats] = []  # of readers that were opened here; at most one
         self._options = options._replace(on_error="raise")  # errors are handled here, for all shards
         self._open = OrderedDict[int, MsgpackReader]()
         self._members = members
@@ -249,8 +259,18 @@ class ReaderShards(Reader):
         reader = self._open.pop(number, None) or MsgpackReader(member, **self._options._asdict())
         self._open[number] = reader
         if len(self._open) > MAX_OPEN:
-            self._open.popitem(last=False)[1].close()
+            self._close_oldest()
         return reader
+
+    def _close_oldest(self) -> None:
+        reader = self._open.popitem(last=False)[1]
+        reader.close()
+        self._closed_stats = [with_transfers(reader.stats(), self._closed_stats)]
+
+    def stats(self) -> ReaderStats:
+        """Counters, with the transfers of all readers but those in the list, which have counters of their own."""
+        opened = [reader.stats() for reader in tuple(self._open.values())]
+        return with_transfers(super().stats(), [*self._closed_stats, *opened])
 
     def __copy__(self) -> ReaderShards:
         reader = super().__copy__()
@@ -269,7 +289,7 @@ class ReaderShards(Reader):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         while self._open:
-            self._open.popitem()[1].close()
+            self._close_oldest()
         for member in self._members:
             if isinstance(member, Reader):
                 member.__exit__(exc_type, exc, traceback)
@@ -310,7 +330,7 @@ class ReaderShards(Reader):
             reader = self._reader(i)
             if key in reader:
                 return self._first(i) + reader.find_index(key)
-        raise SampleKeyError(f"none of {self.name} has a sample with key {key!r}")
+        raise SampleKeyError(f"none of {self.name} has a sample with key {brief(key)}{bytes_hint(key)}")
 
     def __contains__(self, key: object) -> bool:
         return any(key in self._reader(i) for i in range(len(self._members)))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, Protocol
 from zipfile import ZipInfo
 
+from ddfast._util.paths import absolute
 from ddfast.loading.on_error import OnError, SamplePlace
 from ddfast.reader.archive import Archive
 from ddfast.reader.directory import FileEntry, StrPath, as_patterns, collect, selection, yield_file
@@ -99,7 +99,7 @@ class ZipFileReader(ListReader):
         *,
         on_error: OnError = "raise",
     ) -> None:
-        self._archive = Archive(os.fspath(path))
+        self._archive = Archive(absolute(path))
         patterns = as_patterns(patterns)
         samples = collect(patterns, _sources(self._archive, patterns, separator), selection(include, exclude))
         super().__init__(samples, labels, numeric_labels, initfun, convertfun, on_error=on_error)

@@ -1,4 +1,5 @@
-from .salvage import LostSamples, Salvage
+from .salvage import Salvage
+from .search import LostSamples
 from .unfinished import UnfinishedDataset, discard_unfinished, find_unfinished, finish_unfinished
 
 __all__ = [

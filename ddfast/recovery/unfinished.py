@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ddfast._util.moved import warn_renamed
+from ddfast._util.paths import absolute
 from ddfast.format.files import SUFFIX_OFFSETS, draft_path, journal_path
 from ddfast.format.publication import open_journal
 from ddfast.writer.index_files import IndexFiles, release, remove_files
@@ -55,7 +56,7 @@ def find_unfinished(path: str | os.PathLike[str]) -> UnfinishedDataset | None:
     Parameters:
         path: the data file of the dataset.
     """
-    path = Path(path)
+    path = Path(absolute(path))
     draft = draft_path(path)
     journal = read_journal(path)
     if not draft.exists() and journal.publication is None:
@@ -75,7 +76,7 @@ def finish_unfinished(path: str | os.PathLike[str]) -> bool:
         DatasetBusyError: the writer is alive.
         UnfinishedDatasetError: the files cannot be renamed.
     """
-    path = Path(path)
+    path = Path(absolute(path))
     if not journal_path(path).exists():
         return False
     found = find_unfinished(path)
@@ -92,7 +93,7 @@ def discard_unfinished(path: str | os.PathLike[str]) -> bool:
     Raises:
         DatasetBusyError: the writer is alive.
     """
-    path = Path(path)
+    path = Path(absolute(path))
     draft, index = draft_path(path), IndexFiles(path, checksums=True)
     if not any(file.exists() for file in (journal_path(path), draft, index.path(SUFFIX_OFFSETS))):
         return False

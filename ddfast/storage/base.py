@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import mmap
 import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from ddfast.errors import ClosedError, DatasetReplacedError
+from ddfast._util.secrets import Secrets
+from ddfast.errors import ClosedError, DatasetReplacedError, StorageError
 from ddfast.storage.urls import shown
 
 if TYPE_CHECKING:
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 Span = tuple[int, int]  # [start, stop), in bytes
 
 T = TypeVar("T")
+
+# From this size on, memory comes from the system directly.
+LARGE = 1 << 20
 
 
 class Stat(NamedTuple):
@@ -59,6 +64,11 @@ class Storage(ABC):
     def name(self) -> str:
         """The URL without secrets (passwords and query), for messages."""
         return self._name
+
+    @property
+    def secrets(self) -> Secrets:
+        """The secrets of its URL and options, which messages must not contain."""
+        return Secrets(self.url, self.options)
 
     @property
     def seen(self) -> Stat | None:
@@ -118,21 +128,21 @@ class Storage(ABC):
             into: as many writable buffers of bytes.
         """
         hull = spans[0][0], spans[-1][1]
-        whole = memoryview(bytearray(hull[1] - hull[0]))
+        whole = memory_for(hull[1] - hull[0], self.name)
         await self.read_async([hull], [whole])
         scatter(whole, hull[0], spans, into)
 
     def read_all(self) -> memoryview:
         """The whole object, in read-only memory, by one request where the storage can. Errors as `read`."""
-        whole = bytearray(self.stat().size)
-        self.read([(0, len(whole))], [memoryview(whole)])
-        return memoryview(whole).toreadonly()
+        whole = memory_for(self.stat().size, self.name)
+        self.read([(0, len(whole))], [whole])
+        return whole.toreadonly()
 
     async def read_all_async(self) -> memoryview:
         """As `read_all`."""
-        whole = bytearray((await self.stat_async()).size)
-        await self.read_async([(0, len(whole))], [memoryview(whole)])
-        return memoryview(whole).toreadonly()
+        whole = memory_for((await self.stat_async()).size, self.name)
+        await self.read_async([(0, len(whole))], [whole])
+        return whole.toreadonly()
 
     @abstractmethod
     def beside(self, suffix: str) -> Self:
@@ -202,6 +212,23 @@ class Storage(ABC):
 
 def _open_again(kind: type[Storage], url: str, options: dict[str, Any]) -> Storage:
     return kind(url, **options)
+
+
+def memory_for(size: int, name: str) -> memoryview:
+    """Memory for bytes of an object. A large one takes none before it is written to: its size may be wrong.
+
+    Raises:
+        StorageError: there is not enough memory.
+    """
+    if size < LARGE:
+        return memoryview(bytearray(size))
+    try:
+        return memoryview(mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANON))
+    except (OSError, OverflowError, ValueError) as error:
+        reason = (
+            f"{size:,} bytes of {name} do not fit into memory. Check that the server reports its correct size"
+        )
+        raise StorageError(reason, url=name) from error
 
 
 def scatter(whole: memoryview, first: int, spans: Sequence[Span], into: Sequence[memoryview]) -> None:

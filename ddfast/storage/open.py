@@ -9,12 +9,24 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import quote
 
+from ddfast._util.ranges import expand_ranges
+from ddfast._util.secrets import Secrets, calling
 from ddfast.errors import StorageOptionError, UnsupportedIOError
 from ddfast.storage.backends.failures import of_any
 from ddfast.storage.backends.files import AnyStorage, LocalStorage, open_file_system, path_of
 from ddfast.storage.backends.objects import ObjectStorage, list_keys
 from ddfast.storage.base import Storage
-from ddfast.storage.urls import HTTP, WILDCARDS, Location, is_object, is_pattern, scheme_of, shown, split_url
+from ddfast.storage.urls import (
+    HTTP,
+    WILDCARDS,
+    Location,
+    is_object,
+    is_pattern,
+    refuse_mangled,
+    scheme_of,
+    shown,
+    split_url,
+)
 
 __all__ = ["expand", "matches", "open_storage", "open_storages"]
 
@@ -37,8 +49,9 @@ def open_storage(url: str | os.PathLike[str], **options: Any) -> Storage:
     if scheme_of(name) in (None, "file"):
         if options:
             raise StorageOptionError(
-                f"{name} is a file, which has no options such as {', '.join(sorted(options))}"
+                f"{shown(name)} is a file, which has no options such as {', '.join(sorted(options))}"
             )
+        refuse_mangled(name)
         return LocalStorage(name)
     return ObjectStorage(name, **options) if is_object(name) else AnyStorage(name, **options)
 
@@ -70,16 +83,22 @@ def expand(url: str, **options: Any) -> list[str]:
 
     Parameters:
         url: with wildcards ``*``, ``?`` and ``[...]``, which do not match ``/``, and ``**`` for any number of
-            folders; not in the name of a bucket or host.
+            folders; not in the name of a bucket or host. A range such as ``{000..127}`` stands for URLs that need not
+            be listed, in this order; it is the only pattern that URLs of web servers have.
         options: as for `open_storage`.
 
     Raises:
+        ValueError: ranges stand for more than 100,000 URLs.
         UnsupportedIOError: the URL is of a web server, which cannot list its objects.
         StorageError: the store could not be listed.
     """
+    names = _expand_ranges(url)
+    if names != [url]:
+        return [each for name in names for each in expand(name, **options)]
     if scheme_of(url) in HTTP and "*" in split_url(url).key:
         raise UnsupportedIOError(
-            f"{shown(url)} is a pattern, but web servers cannot list their objects. Give the URLs of all files"
+            f"{shown(url)} is a pattern, but web servers cannot list their objects. Give the URLs of all files, or a "
+            "range such as {000..127}"
         )
     if not is_pattern(url):
         return [url]
@@ -87,6 +106,13 @@ def expand(url: str, **options: Any) -> list[str]:
         paths = glob.glob(str(path_of(url)), recursive=True)  # noqa: PTH207  # Path.glob takes no whole paths
         return sorted(f"file://{quote(path)}" for path in paths)
     return sorted(_matching_keys(url, options) if is_object(url) else _matching_paths(url, options))
+
+
+def _expand_ranges(url: str) -> list[str]:
+    if scheme_of(url) not in HTTP or not is_object(url):
+        return expand_ranges(url)
+    location = split_url(url)  # whose query is kept as it is
+    return [f"{each}{location.query}" for each in expand_ranges(str(location._replace(query="")))]
 
 
 def _matching_keys(url: str, options: dict[str, Any]) -> list[str]:
@@ -99,10 +125,10 @@ def _matching_keys(url: str, options: dict[str, Any]) -> list[str]:
 
 def _matching_paths(url: str, options: dict[str, Any]) -> list[str]:
     file_system, pattern = open_file_system(url, options)
-    try:
-        paths = file_system.glob(pattern)
-    except Exception as error:
-        raise of_any(error, shown(url), None) from error
+    paths = calling(
+        lambda: file_system.glob(pattern),
+        lambda error: of_any(error, shown(url), None, Secrets(url, options)),
+    )
     scheme, _, rest = url.partition("://")
     chain = "::" + rest.partition("::")[2] if "::" in rest else ""
     return [f"{scheme}://{path.lstrip('/') if chain else path}{chain}" for path in paths]

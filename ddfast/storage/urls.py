@@ -5,14 +5,40 @@ from __future__ import annotations
 import os
 import re
 from typing import NamedTuple
+from urllib.parse import unquote
+
+from ddfast._util.ranges import expand_ranges, has_range
+from ddfast._util.secrets import CHAIN, HTTP, Secrets, shown
+from ddfast.errors import StorageNotFoundError
+
+__all__ = [
+    "AZURE",
+    "HTTP",
+    "OBSTORE_SCHEMES",
+    "WILDCARDS",
+    "WITH_CREDENTIALS",
+    "Location",
+    "Secrets",
+    "expand_ranges",
+    "file_name",
+    "has_range",
+    "is_object",
+    "is_pattern",
+    "is_url",
+    "lengthened",
+    "refuse_mangled",
+    "scheme_of",
+    "shown",
+    "split_url",
+]
 
 # As in RFC 3986, but with at least two letters: "c:" is a drive. fsspec chains schemes with "::".
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?=://|::)")
+MANGLED = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)")
 WILDCARDS = re.compile(r"[*?[]")
 
 # Schemes that obstore reads; all others are left to fsspec.
 AZURE = ("az", "azure", "adl", "abfs", "abfss")
-HTTP = ("http", "https")
 WITH_CREDENTIALS = ("s3", "s3a", "gs", *AZURE)
 OBSTORE_SCHEMES = (*WITH_CREDENTIALS, *HTTP, "memory")
 
@@ -69,20 +95,43 @@ def split_url(url: str) -> Location:
     return Location(scheme.lower(), root, key, mark + query)
 
 
+def refuse_mangled(path: str | os.PathLike[str]) -> None:
+    """Refuse a path that was made from a URL, such as ``http:/host/x`` of `pathlib`.
+
+    Raises:
+        StorageNotFoundError: the path is one, and no file has this name.
+    """
+    name = os.fspath(path)
+    if isinstance(name, str) and MANGLED.match(name) and not os.path.exists(name):  # noqa: PTH110
+        raise StorageNotFoundError(
+            f"{shown(name)} is a URL that has become a path and has lost a slash. Give the URL as a str, not as a Path"
+        )
+
+
 def lengthened(url: str, suffix: str) -> str:
-    """The URL with a suffix added to the name of the object."""
-    if scheme_of(url) not in HTTP:
-        return url + suffix
-    location = split_url(url)
-    return str(location._replace(key=location.key + suffix))
+    """The URL with a suffix added to the name of the object; in a chain of file systems, to the first name."""
+    links = CHAIN.split(url)
+    number = next((number for number, link in enumerate(links) if "://" in link), len(links) - 1)
+    link = links[number]
+    if scheme_of(link) in HTTP:
+        location = split_url(link)
+        links[number] = str(location._replace(key=location.key + suffix))
+    else:
+        links[number] = link + suffix
+    return "::".join(links)
 
 
-def shown(url: str) -> str:
-    """The URL for messages, without secrets: passwords and the query, which may hold a signature."""
-    if "://" not in url:
-        return url
-    location = split_url(url)
-    # the container of abfs://container@account is no secret
-    user, at, host = location.root.rpartition("@")
-    root = f"{user.partition(':')[0]}{at}{host}" if ":" in user else location.root
-    return str(location._replace(root=root, query="?..." if location.query else ""))
+def file_name(url: str) -> str:
+    """The last part of the name of an object, without escapes; in a chain of file systems, of the first name.
+
+    Raises:
+        StorageNotFoundError: the URL ends in a slash, or the part cannot be the name of a file.
+    """
+    link = next((link for link in CHAIN.split(url) if "://" in link), url)
+    key = split_url(link).key
+    name = (unquote(key) if scheme_of(link) in HTTP else key).rpartition("/")[2]
+    if name in ("", ".", "..") or "\0" in name:
+        raise StorageNotFoundError(
+            f"{shown(url)} names a folder, not a data file. Append the name of the file"
+        )
+    return name

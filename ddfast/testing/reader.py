@@ -38,6 +38,7 @@ FLAGS = [
     for copied in (False, True)
 ]
 CHUNK_SIZES = [1, 2, 3, 7, 1000]
+IMPOSSIBLE = ["int", "none", "bytes", "list", "surrogate"]
 NO_KEY = "no sample has this key"
 
 
@@ -366,6 +367,19 @@ class ReaderTests(BatchTests):
         assert key not in reader
         with pytest.raises(KeyError):
             reader.find_index(key)
+
+    @pytest.mark.parametrize("key", [10**9, None, b"key", [], "\ud800"], ids=IMPOSSIBLE)
+    def test_what_cannot_be_a_key_is_not_found(self, reader: Reader, key: Any) -> None:
+        assert key not in reader
+        with pytest.raises((KeyError, TypeError)):
+            reader.find_index(key)
+
+    def test_keys_may_be_of_a_subclass_of_str(self, reader: Reader, keys: Sequence[str]) -> None:
+        key = np.array(keys)[3]
+        assert key in reader
+        assert reader.find_index(key) == 3
+        reader.seek_key(key)
+        self.assert_same(reader.next(), reader.get(3))
 
     def test_known_keys_are_contained(self, reader: Reader, keys: Sequence[str]) -> None:
         assert all(key in reader for key in keys)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -18,9 +19,10 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
+from ddfast._util.secrets import Secrets, calling, shown
 from ddfast.errors import ChecksumError, DownloadError, MissingPackageError
 from ddfast.format.files import path_append
 from ddfast.tools.hashing import hash_md5hex
@@ -29,6 +31,8 @@ from ddfast.tools.progress import DOWNLOAD_BAR, make_printer
 if TYPE_CHECKING:
     import requests
     import tenacity
+
+E = TypeVar("E", bound=Exception)
 
 CHUNK = 64 * 1024  # bytes that are written at a time
 ATTEMPTS = 6  # consecutive failures without a complete chunk
@@ -157,14 +161,17 @@ def _from_drive(url: str, part: Path) -> Path:
     try:
         import gdown
     except ImportError as error:
-        raise MissingPackageError(f"Downloading {url} needs gdown: pip install ddfast[download]") from error
+        message = f"Downloading {shown(url)} needs gdown: pip install ddfast[download]"
+        raise MissingPackageError(message) from error
     target = path_append(part, ".drive")
-    try:
-        gdown.download(url, str(target), timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), retries=ATTEMPTS - 1)
-    except Exception as error:  # errors of gdown, of requests, or of the system
-        raise DownloadError(f"{url} could not be downloaded: {error}") from error
+    calling(  # errors of gdown, of requests, or of the system
+        lambda: gdown.download(
+            url, str(target), timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), retries=ATTEMPTS - 1
+        ),
+        lambda error: _explained(DownloadError, f"{shown(url)} could not be downloaded: ", error, url),
+    )
     if not target.is_file():
-        raise DownloadError(f"{url} could not be downloaded: gdown wrote no file")
+        raise DownloadError(f"{shown(url)} could not be downloaded: gdown wrote no file")
     return target
 
 
@@ -205,7 +212,9 @@ class _Download:
                 except _Interrupted as error:
                     if self.size() < before + CHUNK:
                         advice = f". The next attempt continues from {self.part}" if self.size() else ""
-                        raise DownloadError(f"{self.url} could not be downloaded: {error}{advice}") from error
+                        raise DownloadError(
+                            f"{shown(self.url)} could not be downloaded: {error}{advice}"
+                        ) from error
 
     def attempt(self, session: requests.Session) -> None:
         """Request the missing bytes and write them.
@@ -232,7 +241,9 @@ class _Download:
                 total = _number(response.headers.get("Content-Length"))
             else:
                 error = _Interrupted if code in _TEMPORARY else DownloadError
-                raise error(f"the server answered {code} {response.reason} to a request for {self.url}")
+                raise error(
+                    f"the server answered {code} {response.reason} to a request for {shown(self.url)}"
+                )
             self.write(response, total)
 
     def write(self, response: requests.Response, total: int | None) -> None:
@@ -247,12 +258,15 @@ class _Download:
             initial=self.size(), bar_format=DOWNLOAD_BAR, total=total, unit_scale=True, unit="B"
         )
         with printer, self.part.open("ab") as file:
+            interrupted: _Interrupted | None = None
             try:
                 for chunk in response.raw.stream(CHUNK, decode_content=False):
                     file.write(chunk)
                     printer.update(len(chunk))
             except urllib3.exceptions.HTTPError as error:
-                raise _Interrupted(f"the connection was interrupted: {error}") from error
+                interrupted = _explained(_Interrupted, "the connection was interrupted: ", error, self.url)
+            if interrupted is not None:
+                raise interrupted
         if total is not None and self.size() != total:
             raise _Interrupted(f"the connection ended after {self.size():,} of {total:,} bytes")
 
@@ -264,7 +278,7 @@ class _Download:
         """Version of the file that the partial file belongs to, if known."""
         try:
             origin = json.loads(self.origin.read_text())
-            version = origin["version"] if origin["url"] == self.url else None
+            version = origin["version"] if origin["url"] == _digest(self.url) else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return version if isinstance(version, str) and version.isprintable() else None
@@ -272,7 +286,7 @@ class _Download:
     def reset(self, version: str | None) -> None:
         """Start again with another version of the file."""
         self.part.open("wb").close()  # first, because an empty part is valid for every version
-        self.origin.write_text(json.dumps({"url": self.url, "version": version}))
+        self.origin.write_text(json.dumps({"url": _digest(self.url), "version": version}))
 
 
 def _origin_of(part: Path) -> Path:
@@ -283,14 +297,31 @@ def _get(session: requests.Session, url: str, headers: dict[str, str]) -> reques
     """Request a file; raises `DownloadError` for permanent errors and `_Interrupted` for temporary ones."""
     import requests
 
-    try:
-        return session.get(url, headers=headers, stream=True, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))
-    except requests.exceptions.SSLError as error:
-        raise DownloadError(f"{url} could not be downloaded: no secure connection: {error}") from error
-    except (requests.ConnectionError, requests.Timeout) as error:
-        raise _Interrupted(str(error)) from error
-    except requests.RequestException as error:
-        raise DownloadError(f"{url} could not be downloaded: {error}") from error
+    def explain(error: Exception) -> Exception:
+        if isinstance(error, requests.exceptions.SSLError):
+            what = f"{shown(url)} could not be downloaded: no secure connection: "
+            return _explained(DownloadError, what, error, url)
+        if isinstance(error, requests.ConnectionError | requests.Timeout):
+            return _explained(_Interrupted, "", error, url)
+        return _explained(DownloadError, f"{shown(url)} could not be downloaded: ", error, url)
+
+    return calling(
+        lambda: session.get(url, headers=headers, stream=True, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT)),
+        explain,
+    )
+
+
+def _explained(kind: type[E], what: str, error: Exception, url: str) -> E:
+    """An error with the text of another, which becomes its cause, without the secrets of the URL."""
+    secrets = Secrets(url)
+    explained = kind(what + secrets.hide(str(error)))
+    explained.__cause__ = secrets.removed_from(error)
+    return explained
+
+
+def _digest(url: str) -> str:
+    """Identifies a URL, without its secrets."""
+    return hashlib.sha256(url.encode()).hexdigest()
 
 
 def _version(headers: Mapping[str, str]) -> str | None:

@@ -6,6 +6,8 @@ import hashlib
 import os
 from pathlib import Path
 
+from ddfast.format.files import open_file
+
 
 def hash_md5hex(path: str | os.PathLike[str], read_size: int = 64 * 1024, progress: bool = False) -> str:
     """MD5 of a file, in hexadecimal digits.
@@ -25,7 +27,7 @@ def hash_md5hex(path: str | os.PathLike[str], read_size: int = 64 * 1024, progre
     printer = make_printer(
         bar_format=DOWNLOAD_BAR, total=size, unit="B", unit_scale=True, disable=not progress
     )
-    with Path(path).open("rb", 0) as file, printer:
+    with open_file(path) as file, printer:
         while data := file.read(read_size):
             md5.update(data)
             printer.update(len(data))

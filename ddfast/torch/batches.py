@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import IterableDataset
 
 from ddfast.batch import Batch, Column, ViewsColumn
 from ddfast.errors import UnevenBatchesError
 from ddfast.order import Part, Shuffle
+from ddfast.torch.counted import CountedDataset
+from ddfast.torch.epochs import Pass
 from ddfast.torch.place import this_rank, this_worker
 
 
-class BatchDataset(IterableDataset):
+class BatchDataset(CountedDataset):
     """Batches of ``reader.batches`` for a DataLoader: columns instead of samples, without collating in Python.
 
     A batch is a dict from field to a tensor, or to a list if the values do not form one tensor::
@@ -28,15 +29,17 @@ class BatchDataset(IterableDataset):
                 batch["image"]  # list of bytes
 
     The threads of the reader read ahead and decode, so workers are useful only if `transform` is expensive, for example
-    if it decodes images. Then use ``num_workers=4, persistent_workers=True``.
+    if it decodes images.
 
-    In each step of the order, each worker of each rank takes one batch. With one rank, the order of batches does not
-    depend on the number of workers. The workers share the last step evenly, so it may have several short batches.
+    Each rank delivers the batches of ``reader.batches(rank=rank, world_size=world_size)``. Its workers take them in
+    turn, so the batches and their order do not depend on the number of workers. ``len`` is the number of batches of
+    this rank in a whole pass.
 
     A batch without any sample left by the reader's `on_error` is skipped; with several ranks it raises
     `UnevenBatchesError`.
 
-    Each worker counts epochs, from one iteration to the next, as in `ddfast.torch.IterableDataset`.
+    The dataset counts epochs: each pass over it, or over a DataLoader with any workers, is the next epoch. The count is
+    shared with the workers. `set_epoch` changes it.
 
     Parameters:
         reader: any reader with ``batches``.
@@ -45,7 +48,7 @@ class BatchDataset(IterableDataset):
         seed: see ``reader.batches``.
         epoch: the first epoch, from 0.
         columns: names of the columns to deliver; None for all.
-        drop_last: skip the last step if it is not full.
+        drop_last: skip the last step of all ranks if it is not full.
         transform: function that changes each batch in the worker. Its argument is the dict that ``Batch.to_torch``
             returns, in which columns of str, bytes and others are views of the memory that was read. If it returns a
             dict, such columns in it are converted to lists, because views cannot be sent to another process.
@@ -57,6 +60,8 @@ class BatchDataset(IterableDataset):
         world_size: number of ranks.
 
     Raises:
+        UnevenBatchesError: from iteration: some ranks would deliver more batches than others, or a batch has no sample
+            left; also a `RuntimeError`.
         ValueError: `batch_size` is below 1.
     """
 
@@ -77,82 +82,78 @@ class BatchDataset(IterableDataset):
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.seed = seed
-        self.epoch = epoch
         self.columns = columns
         self.drop_last = drop_last
         self.transform = transform
         self.rank, self.world_size = this_rank(group)
-        self._start = 0  # position at which the next pass starts
-        self._at: tuple[int, int] | None = None  # epoch and position of an unfinished pass
-        self._part(0, 1)  # checks batch_size
+        self._part(0)  # checks batch_size
+        super().__init__(epoch)
 
-    def count(self, num_workers: int = 0) -> int:
-        """Number of batches that a DataLoader with `num_workers` workers delivers on this rank in a whole pass."""
-        return self._count(self.rank, max(1, num_workers), 0)
-
-    def __iter__(self) -> Iterator[Any]:
-        """The batches of this process in one epoch, or in the rest of it after `load_state_dict`.
-
-        Raises:
-            UnevenBatchesError: some ranks would deliver more batches than others, or a batch has no sample
-                left; also a `RuntimeError`.
-        """
-        worker, workers = this_worker()
-        epoch, start = self.epoch, self._start
-        self._require_even_batches(workers, start)
-        self.epoch, self._start, self._at = epoch + 1, 0, (epoch, start)
-        part = self._part(self.rank * workers + worker, workers, start)
-        batches = self.reader.batches(
-            self.batch_size,
-            shuffle=self.shuffle,
-            seed=self.seed,
-            epoch=epoch,
-            start=start,
-            rank=part.rank,
-            world_size=part.world_size,
-            drop_last=self.drop_last,
-            columns=self.columns,
-        )
-        for number, batch in enumerate(batches, 1):
-            self._at = epoch, min(part.n, start + number * part.stride)
-            if len(batch):
-                yield self._delivered(batch)
-            elif self.world_size > 1:
-                raise self._no_samples(number - 1)
-        self._at = None
-
-    def state_dict(self) -> dict[str, int]:
-        """State of this process: the epoch, and the position in its order after the delivered batches."""
-        epoch, position = self._at or (self.epoch, self._start)
-        return {"epoch": epoch, "position": position}
+    def __len__(self) -> int:
+        """Number of batches that this rank delivers in a whole pass, with any number of workers."""
+        return len(self._part(0))
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
-        """Make the next iteration continue from a state.
+        """Make the next pass continue from a state, with any number of workers.
 
-        The state of a dataset without workers is valid for any batch size and number of ranks. The state of
-        a worker is valid only for the same worker, batch size and number of ranks.
+        The state is valid for any batch size and number of ranks. After `k` batches on each rank, also of a DataLoader
+        with workers, the position is ``k * batch_size * world_size``. The state of a worker is valid only for the same
+        worker, batch size and number of ranks.
 
         Raises:
             ValueError: the position is outside of the dataset.
         """
-        self._part(0, 1, state["position"])
-        self.epoch, self._start, self._at = state["epoch"], state["position"], None
+        self._part(state["position"])
+        super().load_state_dict(state)
 
-    def _part(self, number: int, workers: int, start: int = 0) -> Part:
-        parts = self.world_size * workers
-        return Part(len(self.reader), self.batch_size, start, number, parts, self.drop_last)
+    def _part(self, start: int, rank: int | None = None) -> Part:
+        """The batches of a rank from a position on."""
+        rank = self.rank if rank is None else rank
+        return Part(len(self.reader), self.batch_size, start, rank, self.world_size, self.drop_last)
 
-    def _count(self, rank: int, workers: int, start: int) -> int:
-        return sum(len(self._part(rank * workers + worker, workers, start)) for worker in range(workers))
-
-    def _require_even_batches(self, workers: int, start: int) -> None:
-        most, least = (self._count(rank, workers, start) for rank in (0, self.world_size - 1))
+    def _check(self, begun: Pass) -> None:
+        most, least = (len(self._part(begun.start, rank)) for rank in (0, self.world_size - 1))
         if most != least:
             raise UnevenBatchesError(
-                f"{len(self.reader) - start:,} samples in batches of {self.batch_size}: rank 0 would have {most} "
+                f"{len(self.reader) - begun.start:,} samples in batches of {self.batch_size}: rank 0 would have {most} "
                 f"batches, but rank {self.world_size - 1} only {least}, so rank 0 would wait for ever. Use "
-                "drop_last=True, or change num_workers, batch_size, or world_size"
+                "drop_last=True, or change batch_size or world_size"
             )
+
+    def _items(self, begun: Pass) -> Iterator[tuple[int, Any]]:
+        stride = self._part(begun.start).stride * this_worker()[1]
+        for number, batch in enumerate(self._batches(begun), 1):
+            if len(batch):
+                yield min(len(self.reader), begun.start + number * stride), self._delivered(batch)
+            elif self.world_size > 1:
+                raise self._no_samples(number - 1)
+
+    def _batches(self, begun: Pass) -> Iterator[Batch]:
+        """Every batch of this rank of which the number is that of this worker, modulo the number of workers."""
+        worker, workers = this_worker()
+        if workers == 1:
+            yield from self._read(begun, begun.start, self.rank, 1, self.drop_last)
+            return
+        part = self._part(begun.start)
+        yield from self._read(begun, begun.start, worker * self.world_size + self.rank, workers, True)
+        last = (part.n - begun.start) // (part.stride * workers) * workers + worker
+        if last < len(part):
+            start = begun.start + last * part.stride
+            yield next(self._read(begun, start, self.rank, 1, self.drop_last))
+
+    def _read(self, begun: Pass, start: int, rank: int, workers: int, drop_last: bool) -> Iterator[Batch]:
+        batches: Iterator[Batch] = self.reader.batches(
+            self.batch_size,
+            shuffle=self.shuffle,
+            seed=self.seed,
+            epoch=begun.epoch,
+            start=start,
+            rank=rank,
+            world_size=self.world_size * workers,
+            drop_last=drop_last,
+            columns=self.columns,
+        )
+        return batches
 
     def _no_samples(self, number: int) -> UnevenBatchesError:
         return UnevenBatchesError(

@@ -7,10 +7,11 @@ from itertools import islice
 from typing import Any
 
 from torch.utils.data import Dataset as _Dataset
-from torch.utils.data import IterableDataset as _IterableDataset
 
-from ddfast.errors import MissingFieldError, UnevenBatchesError
+from ddfast.errors import CallbackError, MissingFieldError, UnevenBatchesError
 from ddfast.torch.compose import Compose
+from ddfast.torch.counted import CountedDataset
+from ddfast.torch.epochs import Pass
 from ddfast.torch.place import this_rank, this_worker
 
 Transforms = Mapping[str, Callable[[Any, Any], Any]] | Callable[[Any], Any]
@@ -54,6 +55,12 @@ class DatasetBase:
     def __len__(self) -> int:
         return len(self.reader)
 
+    def _transformed(self, sample: Any) -> Any:
+        try:
+            return self.transform(sample)
+        except StopIteration as error:  # would end a pass as if it were complete
+            raise CallbackError("a transform raised StopIteration. Raise another exception") from error
+
     def _transform(self, sample: dict[str, Any]) -> dict[str, Any]:
         params = self._rng(sample)
         sample["__params__"] = params
@@ -96,47 +103,52 @@ class Dataset(DatasetBase, _Dataset):
     """
 
     def __getitem__(self, index: int) -> Any:
-        return self.transform(self.reader.get(index))
+        return self._transformed(self.reader.get(index))
 
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
         """Several samples; the DataLoader requests the samples of a batch."""
         if not hasattr(self.reader, "get_many"):
             return [self[index] for index in indices]
-        return list(map(self.transform, self.reader.get_many(indices, columns=())))
+        return [self._transformed(sample) for sample in self.reader.get_many(indices, columns=())]
 
 
-class IterableDataset(DatasetBase, _IterableDataset):
+class IterableDataset(DatasetBase, CountedDataset):
     """Samples in the reader's order; each worker of each rank delivers its part.
 
     The samples are divided into ``world_size * num_workers`` parts. In each epoch, every rank takes the next
     part, so that all ranks see all samples::
 
         dataset = IterableDataset(MsgpackReader("train.msgpack"), batch_size=256)
-        loader = DataLoader(dataset, batch_size=256, num_workers=4, persistent_workers=True)
+        loader = DataLoader(dataset, batch_size=256, num_workers=4)
         for epoch in range(3):
             for image, label in dict2tuple(loader):
                 ...
 
-    The dataset of each worker counts epochs: each iteration is one epoch. Without ``persistent_workers=True``, each
-    pass has new workers, which start at `epoch` again; set ``dataset.epoch`` before each pass in this case.
+    The dataset counts epochs: each pass over it, or over a DataLoader with any workers, is the next epoch. The count is
+    shared with the workers. `set_epoch` changes it.
 
-    The last batch of a worker may be smaller. If it would be empty for some workers and not for others, iteration
-    raises `UnevenBatchesError`, because ranks with more batches would wait for the other ranks for ever.
+    The last batch of each worker may be smaller, so a DataLoader with workers may deliver more batches than its
+    ``len``, which torch computes from the number of samples. If some ranks would deliver more batches than others,
+    iteration raises `UnevenBatchesError`, because these ranks would wait for the others for ever.
 
     Parameters:
         reader: a reader, or an augment, of which each pass is an epoch. It stays open.
         transforms: see `DatasetBase`.
         rng: see `DatasetBase`.
-        batch_size: batch size of the DataLoader; None to skip the check for empty last batches.
+        batch_size: batch size of the DataLoader; None to skip the check for equal numbers of batches.
         epoch: the first epoch, from 0.
         copy: whether samples are copies; False allows the reader to deliver views.
         chunk_size: number of samples that a reader reads at once; ignored for augments.
         group: process group whose ranks share the reader; None for the default one.
+        drop_last: whether the DataLoader drops batches that are not full; used by the same check.
 
     Attributes:
         epoch: the next epoch.
         rank: rank of the process that made the dataset.
         world_size: number of ranks.
+
+    Raises:
+        UnevenBatchesError: from iteration: some ranks would deliver more batches than others; also a `RuntimeError`.
     """
 
     def __init__(
@@ -149,58 +161,78 @@ class IterableDataset(DatasetBase, _IterableDataset):
         copy: bool = True,
         chunk_size: int = 16,
         group: Any = None,
+        *,
+        drop_last: bool = False,
     ) -> None:
-        super().__init__(reader, transforms, rng)
+        DatasetBase.__init__(self, reader, transforms, rng)
         self.rank, self.world_size = this_rank(group)
         self.batch_size = batch_size
-        self.epoch = epoch
         self.copy = copy
         self.chunk_size = chunk_size
+        self.drop_last = drop_last
+        CountedDataset.__init__(self, epoch)
 
     def __len__(self) -> int:
-        """Number of samples that this process delivers in the next epoch."""
-        start, stop = self._start_stop()
+        """Number of samples in the part of this process in the next epoch; without workers, of this rank."""
+        start, stop = self._start_stop(self.epoch)
         return stop - start
 
-    def __iter__(self) -> Iterator[Any]:
-        """One epoch of this process.
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        """Make the next pass continue from a state.
+
+        The position is the number of samples that each process has delivered of its part. A state is valid only for the
+        same number of workers and ranks.
 
         Raises:
-            UnevenBatchesError: the last batch would be empty for some workers; also a `RuntimeError`.
+            ValueError: the position is negative.
         """
-        self._require_even_batches()
-        samples = self._samples(*self._start_stop())
-        self.epoch += 1
-        yield from map(self.transform, samples)
+        if state["position"] < 0:
+            raise ValueError(f"position is {state['position']}, and must be at least 0")
+        super().load_state_dict(state)
 
-    def _start_stop(self) -> tuple[int, int]:
-        """The positions of the epoch that this worker delivers."""
+    def _start_stop(self, epoch: int) -> tuple[int, int]:
+        """The positions of an epoch that this worker delivers."""
         worker, workers = this_worker()
-        parts = self.world_size * workers
-        part = ((self.rank + self.epoch) * workers + worker) % parts
-        size = len(self.reader) / parts
+        part = (self.rank + epoch) * workers + worker
+        return self._bounds(part % (self.world_size * workers), workers)
+
+    def _bounds(self, part: int, workers: int) -> tuple[int, int]:
+        size = len(self.reader) / (self.world_size * workers)
         return round(size * part), round(size * (part + 1))
 
-    def _require_even_batches(self) -> None:
-        if self.batch_size is None:
+    def _check(self, begun: Pass) -> None:
+        if self.batch_size is None or self.world_size == 1:
             return
-        n, parts = len(self.reader), self.world_size * this_worker()[1]
-        left = n % (parts * self.batch_size)
-        if 0 < left < parts:
+        workers = this_worker()[1]
+        counts = [self._batches_of(rank, workers, begun.start) for rank in range(self.world_size)]
+        if len(set(counts)) > 1:
             raise UnevenBatchesError(
-                f"{n:,} samples in {parts} parts: {left} samples remain after the batches of {self.batch_size}, fewer "
-                "than one for each part, so the last batch of some workers would be empty. Change num_workers, "
-                "batch_size, or world_size"
+                f"{len(self.reader):,} samples in batches of {self.batch_size}, for {self.world_size} ranks with "
+                f"{workers} workers each: some ranks would have {max(counts)} batches, but others only {min(counts)}, "
+                "for which they would wait for ever. Change num_workers, batch_size, or world_size"
             )
 
-    def _samples(self, start: int, stop: int) -> Iterator[Any]:
+    def _batches_of(self, rank: int, workers: int, position: int) -> int:
+        """Number of batches that the workers of a rank deliver from a position of their parts on."""
+        bounds = (self._bounds(part, workers) for part in range(rank * workers, (rank + 1) * workers))
+        sizes = (max(0, stop - start - position) for start, stop in bounds)
+        batch_size = self.batch_size or 1
+        partial = 0 if self.drop_last else batch_size - 1
+        return sum((size + partial) // batch_size for size in sizes)
+
+    def _items(self, begun: Pass) -> Iterator[tuple[int, Any]]:
+        start, stop = self._start_stop(begun.epoch)
+        samples = self._samples(min(start + begun.start, stop), stop, begun.epoch)
+        return enumerate(map(self._transformed, samples), begun.start + 1)
+
+    def _samples(self, start: int, stop: int, epoch: int) -> Iterator[Any]:
         if start == stop:
             return iter(())
         if hasattr(self.reader, "slice"):
             samples: Iterator[Any] = self.reader.iter(start, stop, copy=self.copy, chunk_size=self.chunk_size)
             return samples
         # An augment: positions continue from epoch to epoch.
-        self.reader.seek(self.epoch * len(self.reader) + start)
+        self.reader.seek(epoch * len(self.reader) + start)
         return islice(self.reader.iter(copy=self.copy), stop - start)
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiofiles
 
+from ddfast._util.event_loop import require_event_loop
 from ddfast.batch import Batch
+from ddfast.errors import EventLoopError
 from ddfast.writer.base import BaseWriter
-from ddfast.writer.samples import PackedSamples
+from ddfast.writer.index_files import IndexFile
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -30,6 +31,9 @@ class AsyncWriter(BaseWriter):
 
     The question whether to overwrite is asked in the constructor, and blocks the loop until it is answered. Servers
     should pass ``overwrite=True``, or check for an existing dataset first.
+
+    Without a running event loop of asyncio, for example on trio, ``async with``, ``close`` and ``discard`` raise
+    `EventLoopError`.
     """
 
     _closing = False
@@ -37,6 +41,12 @@ class AsyncWriter(BaseWriter):
     _opening: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
+        self._is_managed = True
+        try:
+            self._require_event_loop()
+        except EventLoopError:
+            self._abandon()
+            raise
         try:
             await self._open()
         except BaseException:
@@ -59,6 +69,11 @@ class AsyncWriter(BaseWriter):
         A cancelled call has still added its sample.
         """
 
+    async def flush(self) -> None:
+        """Write all samples to the draft now. See ``Writer.flush``."""
+        await self._require_open()
+        await self._wait_for_chunk(await self._start_chunk(flush=True))
+
     async def close(self) -> None:
         """Write the remaining samples and the index, and give all files their names. Does nothing the second time.
 
@@ -68,6 +83,7 @@ class AsyncWriter(BaseWriter):
         """
         if self._closing:
             return
+        self._require_event_loop()
         await self._raise_failure()
         if self._end is not None:
             return
@@ -81,6 +97,7 @@ class AsyncWriter(BaseWriter):
 
     async def discard(self) -> None:
         """Remove what was written. Does nothing after ``close``."""
+        self._require_event_loop()
         await _complete(self._stop_tasks(self._remove))
 
     async def _write(self, key: Any, sample: Any) -> None:
@@ -101,6 +118,11 @@ class AsyncWriter(BaseWriter):
         if self._samples.add_many(keys, samples):
             await self._advance()
 
+    def _require_event_loop(self) -> None:
+        """Raise EventLoopError before a coroutine is made that could not be awaited."""
+        name = type(self).__name__
+        require_event_loop(name, name.removeprefix("Async"))
+
     async def _require_open(self) -> None:
         if self._closing or self._end is not None:
             await self._raise_failure()
@@ -117,28 +139,38 @@ class AsyncWriter(BaseWriter):
     async def _advance(self) -> None:
         self._show_progress()
         if self._samples.is_full:
-            await self._flush()
+            await self._start_chunk()
 
-    async def _flush(self) -> None:
-        """Start to write a chunk, and wait for the one before it."""
-        before, self._last = self._last, asyncio.create_task(self._put(self._last, self._samples.take()))
+    async def _start_chunk(self, flush: bool = False) -> asyncio.Task[None]:
+        """Start to write a chunk, and wait for the one before it. With `flush`, it is then flushed."""
+        self._require_event_loop()
+        self._unwritten.take()
+        before, last = self._last, asyncio.create_task(self._put(self._last, flush))
+        self._last = last
         if before is not None:
-            try:
-                await _wait(before)
-            except Exception:
-                await self._give_up()
-                raise
+            await self._wait_for_chunk(before)
+        return last
 
-    async def _put(self, before: asyncio.Task[None] | None, chunk: PackedSamples) -> None:
+    async def _wait_for_chunk(self, chunk: asyncio.Task[None]) -> None:
+        try:
+            await _wait(chunk)
+        except Exception:
+            await self._give_up()
+            raise
+
+    async def _put(self, before: asyncio.Task[None] | None, flush: bool) -> None:
         if before is not None:
             await before
         if self._end is None:
-            await asyncio.to_thread(self._write_chunk, chunk)
+            await asyncio.to_thread(self._write_chunks)
+            if flush:
+                await asyncio.to_thread(self._flush_destination)
 
     async def _open(self) -> None:
         """Restore the samples of an earlier writer, or append to a dataset, unless that is done."""
         if not self._is_ready:
             if self._opening is None:
+                self._require_event_loop()
                 self._opening = asyncio.create_task(self._restore())
             await _wait(self._opening)
 
@@ -148,7 +180,8 @@ class AsyncWriter(BaseWriter):
         while (found := await asyncio.to_thread(next, old, None)) is not None:
             self._samples.add_many(*found)
             if self._samples.is_full:
-                await asyncio.to_thread(self._write_chunk, self._samples.take())
+                self._unwritten.take()
+                await asyncio.to_thread(self._write_chunks)
         self._is_ready = True
 
     async def _prepare(self) -> None:
@@ -156,7 +189,8 @@ class AsyncWriter(BaseWriter):
         await self._open()
         if self._last is not None:
             await self._last
-        await asyncio.to_thread(self._write_chunk, self._samples.take())
+        self._unwritten.take()
+        await asyncio.to_thread(self._write_chunks)
         try:
             await _write_files(self._index_files())
         except OSError as error:
@@ -194,12 +228,11 @@ class AsyncRawWriter(AsyncWriter):
         await self._write_many(keys, samples)
 
 
-async def _write_files(files: Iterator[tuple[Path, bytes | bytearray]]) -> None:
+async def _write_files(files: Iterator[IndexFile]) -> None:
     """Write small files one after the other; their contents are made in a thread."""
     while (found := await asyncio.to_thread(next, files, None)) is not None:
-        path, content = found
-        async with aiofiles.open(path, "wb") as file:
-            await file.write(content)
+        async with aiofiles.open(found.path, "wb", opener=found.create) as file:
+            await file.write(found.content)
 
 
 async def _complete(work: Coroutine[Any, Any, T]) -> T:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from math import inf
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ddfast._util.terminal import is_hidden
 from ddfast.errors import ClosedError, StorageOptionError
 from ddfast.storage import is_url
 from ddfast.writer.destination import Destination
 from ddfast.writer.digest import Digest
+from ddfast.writer.index_files import IndexFile
 from ddfast.writer.local import LocalDestination
-from ddfast.writer.samples import PackedSamples, SampleBuffer
+from ddfast.writer.samples import SampleBuffer
+from ddfast.writer.unclosed import UnwrittenSamples, keep_unclosed
 
 if TYPE_CHECKING:
     from ddfast.tools import ProgressPrinter
@@ -55,7 +56,9 @@ class BaseWriter(ABC):
             self._destination.keep()
             raise
         self._digest = Digest()
-        self._cleanup = weakref.finalize(self, self._destination.keep if resume else self._destination.remove)
+        self._unwritten = UnwrittenSamples(self._samples)
+        self._is_managed = False  # whether a `with` statement ends the writer
+        self._cleanup = weakref.finalize(self, keep_unclosed, self._destination, self._unwritten)
         _open_writers.add(self)
         self._start()
 
@@ -87,15 +90,23 @@ class BaseWriter(ABC):
         with self._stopping_on_error():
             self._destination.begin(self._samples, self._digest)
 
-    def _write_chunk(self, chunk: PackedSamples) -> None:
-        """Write samples taken from the buffer. May wait."""
-        with self._stopping_on_error():  # it is unknown how much of the chunk is in the file
-            if chunk.keys:
+    def _write_chunks(self) -> None:
+        """Write all samples taken from the buffer, in order. May wait."""
+        with self._stopping_on_error(), self._unwritten.lock:
+            chunks = self._unwritten.chunks
+            while chunks:
+                chunk = chunks[0][1]
                 self._digest.update(chunk.buffers)
                 self._destination.write(chunk)
+                chunks.popleft()
 
-    def _index_files(self) -> Iterator[tuple[Path, bytes | bytearray]]:
-        """Complete the data file. Yields path and content of each index file, for the caller to write; then syncs."""
+    def _flush_destination(self) -> None:
+        """Wait until all samples taken from the buffer stay if the process is killed."""
+        with self._stopping_on_error():
+            self._destination.flush()
+
+    def _index_files(self) -> Iterator[IndexFile]:
+        """Complete the data file. Yields name and content of each index file, for the caller to write; then syncs."""
         self._destination.finish()
         yield from self._destination.index_files(self._samples, self._digest.hexdigest())
         self._destination.sync()
@@ -111,14 +122,26 @@ class BaseWriter(ABC):
         """Stop without a dataset: remove what was written; or with ``resume``, write all samples to the draft."""
         if self._end is not None:
             return
-        if self._resume and self._destination.is_open:
-            with contextlib.suppress(OSError):
-                self._write_chunk(self._samples.take())
-                self._destination.finish()
+        self._end = "its dataset was discarded"
+        self._samples.native.is_closed = True
+        self._cleanup.detach()
+        if self._resume:
+            with self._unwritten.lock:
+                self._destination.keep_unclosed(self._unwritten.behind)
+            self._digest.close()
+        else:
+            self._stop(self._end)
+            self._destination.remove()
+        self._progress.close(self.written, finished=False)
+
+    def _keep_unclosed(self) -> None:
+        """Stop after an interrupt: write all samples to the draft, and say so."""
         if self._end is None:
-            self._stop("its dataset was discarded")
-            self._cleanup()
+            self._end = "it was interrupted"
+            self._samples.native.is_closed = True
             self._progress.close(self.written, finished=False)
+            self._cleanup()
+            self._digest.close()
 
     def _remove(self) -> None:
         """Stop and remove what was written."""
@@ -139,13 +162,16 @@ class BaseWriter(ABC):
 
     @contextlib.contextmanager
     def _stopping_on_error(self) -> Iterator[None]:
-        """Stop after an error; see `_fail` for one of the storage."""
+        """Stop after an error; see `_fail` for one of the storage. An interrupt outside of a block discards nothing."""
         try:
             yield
         except OSError as error:
             self._fail(error)
         except BaseException:
-            self._abandon()
+            if self._is_managed:
+                self._abandon()
+            else:
+                self._keep_unclosed()
             raise
 
     def _fail(self, error: OSError) -> NoReturn:
@@ -205,7 +231,7 @@ class Progress:
 
     def __init__(self, name: str, options: dict[str, Any]) -> None:
         self._silent = options.get("disable", False)
-        self._printer = None if self._silent or _is_hidden(options) else _make_printer(name, options)
+        self._printer = None if is_hidden(**options) else _make_printer(name, options)
         self._shown = 0
         self.due = 0.0
 
@@ -223,12 +249,6 @@ class Progress:
             self._printer.close()
         if finished and not self._silent:
             print(f"{written} samples written")
-
-
-def _is_hidden(options: dict[str, Any]) -> bool:
-    """Whether the progress is for terminals only, and there is none."""
-    stream = options.get("file") or sys.stderr
-    return options.get("disable", False) is None and not (hasattr(stream, "isatty") and stream.isatty())
 
 
 def _make_printer(name: str, options: dict[str, Any]) -> ProgressPrinter:
@@ -262,6 +282,10 @@ def open_destination(
                     )
             return RemoteDestination(url, checksums, storage_options)
         outfile = path_of(url)
+    elif ":/" in os.fspath(outfile):
+        from ddfast.storage.urls import refuse_mangled
+
+        refuse_mangled(outfile)
     if storage_options:
         names = ", ".join(sorted(storage_options))
         raise StorageOptionError(

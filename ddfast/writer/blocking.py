@@ -20,7 +20,9 @@ class Writer(BaseWriter):
 
     Use it in a ``with`` statement. The files get their names when the block ends; until then they have temporary
     names, and an existing dataset of that name is unchanged. If the block raises, what was written is removed. If
-    the program dies or the disk is full, a writer with ``resume=True`` continues with the samples written so far.
+    the program dies or the disk is full, a writer with ``resume=True`` continues with the samples written so far, apart
+    from the last ones, which are in memory (see `flush`). A writer that is never closed keeps all of its samples, and
+    prints on standard error what to do with them.
 
     If the file exists and ``overwrite`` is false, the user is asked, and may
 
@@ -42,7 +44,8 @@ class Writer(BaseWriter):
 
     Raises:
         DatasetBusyError: another writer is writing the dataset; for a URL, ``close`` raises it.
-        ValueError: a URL with ``resume`` or ``append``.
+        ValueError: a URL with ``resume`` or ``append``; or a name that is not UTF-8 or that of an index file.
+        OSError: a name that is too long, or a link in place of a file of an unfinished dataset.
         StorageError: the storage refused; all methods that write may raise it.
     """
 
@@ -58,12 +61,14 @@ class Writer(BaseWriter):
                 raise
 
     def __enter__(self) -> Self:
+        self._is_managed = True
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
+            self._is_managed = False
             self.close()
         else:
             self._abandon()
@@ -79,6 +84,23 @@ class Writer(BaseWriter):
             OSError: the file system refused. Samples written so far are kept for ``resume=True``.
         """
 
+    def flush(self) -> None:
+        """Write all samples to the draft now: if the process is killed, none of them is lost.
+
+        Without it, the last samples, up to about 16 MiB or one chunk more, are in memory. A power failure can still
+        lose what the system has not written to the disk. Under a URL, it does nothing: nothing of an upload is
+        kept.
+
+        Raises:
+            ClosedError: the writer is closed.
+            OSError: the file system refused. Samples written so far are kept for ``resume=True``.
+        """
+        if self._end is not None:
+            raise self._closed()
+        self._unwritten.take()
+        self._write_chunks()
+        self._flush_destination()
+
     def close(self) -> None:
         """Write the remaining samples and the index, and give all files their names. Does nothing the second time.
 
@@ -87,10 +109,11 @@ class Writer(BaseWriter):
                 complete, and the message says that they cannot be renamed.
         """
         if self._end is None:
-            self._write_chunk(self._samples.take())
+            self._unwritten.take()
+            self._write_chunks()
             with self._stopping_on_error():
-                for path, content in self._index_files():
-                    path.write_bytes(content)
+                for file in self._index_files():
+                    file.write()
             self._publish()
 
     def discard(self) -> None:
@@ -120,7 +143,8 @@ class Writer(BaseWriter):
 
     def _advance(self) -> None:
         if self._samples.is_full:
-            self._write_chunk(self._samples.take())
+            self._unwritten.take()
+            self._write_chunks()
         self._show_progress()
 
 

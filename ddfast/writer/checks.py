@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from msgpack import ExtType  # type: ignore[import-untyped]
+
+from ddfast._native.decode import MAX_RARE_KEYS
 from ddfast._util.nd import stands_for_value
 from ddfast.tools.msgpack import packb, unpackb
 
 # Keys of exactly these types are hashable when read back, and equal only if they were equal before.
 _SAFE_KEYS = {str, bytes, int, bool, float, type(None)}
+_COMMON_KEYS = {*_SAFE_KEYS, ExtType}  # readers limit the number of all others
 
 # Where a value is in a sample: the place of its container, and the subscript there.
 _Place = tuple[Any, str] | None
@@ -31,14 +35,19 @@ def find_unpackable(sample: Any) -> str | None:
 
 
 def find_changed(sample: Any) -> str | None:
-    """Which value of a sample would be read back as something else, and why; None if there is none."""
+    """Why a sample would not be read back unchanged, and what to do; None if it would."""
     stack: list[tuple[_Place, Any]] = [(None, sample)]
     while stack:
         place, value = stack.pop()
         if isinstance(value, dict):
             reason = _changed_map(value)
             if reason is not None:
-                return f"{_name(place)} {reason}"
+                return f"would be read back as something else: {_name(place)} {reason}. Rename the key"
+            if sum(type(key) not in _COMMON_KEYS for key in value) > MAX_RARE_KEYS:
+                return (
+                    f"could not be read back: {_name(place)} has more than {MAX_RARE_KEYS:,} keys that are complex "
+                    "numbers, numpy scalars or times. Use strings as keys"
+                )
             items: Any = value.items()
         else:
             items = enumerate(value)

@@ -7,12 +7,14 @@ import errno
 import fcntl
 import mmap
 import os
+import stat
 from collections.abc import Callable, Iterable
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ddfast._native.file import is_local, start_writeback
+from ddfast.format.drafts import create, open_regular, set_access
 from ddfast.writer.digest import SerialWorker
 
 if TYPE_CHECKING:
@@ -36,15 +38,22 @@ class DataFile:
     """A file that is appended to by a thread.
 
     Parameters:
-        path: of the file.
+        path: of the file; a link is not followed.
         resume: append to an existing file; otherwise the file is created.
+        model: status of the file whose access rights the file gets, if there is one.
 
     Attributes:
         is_open: whether more bytes can be written.
+
+    Raises:
+        OSError: the file cannot be opened, or is not a regular file.
     """
 
-    def __init__(self, path: Path, resume: bool = False) -> None:
-        self._file = path.open("r+b" if resume else "x+b", 0)
+    def __init__(self, path: Path, resume: bool = False, model: os.stat_result | None = None) -> None:
+        self._model = model
+        self._file = open_regular(path, write=True) if resume else FileIO(create(path, model), "r+b")
+        if resume and model is not None:
+            set_access(self._file.fileno(), model, stat.S_IWUSR)
         self._worker = SerialWorker("ddfast-write")
         self._size = self._sent = self._file.seek(0, os.SEEK_END)
         self._direct: DirectWriter | None = None
@@ -63,6 +72,11 @@ class DataFile:
         """
         self._worker.put(self._write, buffers, before)
 
+    def flush(self) -> None:
+        """Wait until all bytes are handed to the file system. Errors as those of `write`."""
+        self._worker.put(self._flush)
+        self._worker.wait()
+
     def finish(self) -> None:
         """Wait until all bytes are written; no more can be. Errors as those of `write`."""
         if self.is_open:
@@ -70,8 +84,14 @@ class DataFile:
             self._worker.put(self._finish)
             self._worker.wait()
 
+    def leave_thread(self) -> None:
+        """Wait until all bytes are written; later ones are written by the caller. Errors as those of `write`."""
+        self._worker.leave_thread()
+
     def start_sync(self) -> None:
-        """Start to flush the file to the disk, in the thread; `wait` waits for it."""
+        """Give the file its access rights and start to flush it to the disk, in the thread; `wait` waits for it."""
+        if self._model is not None:
+            set_access(self._file.fileno(), self._model)
         self._worker.put(os.fsync, self._file.fileno())
 
     def wait(self) -> None:
@@ -95,6 +115,10 @@ class DataFile:
             write_all(self._file, buffer)
             self._size += memoryview(buffer).nbytes
             self._start_writeback()
+
+    def _flush(self) -> None:
+        if self._direct is not None:
+            self._direct.flush()
 
     def _finish(self) -> None:
         if self._direct is not None:  # only the thread knows: it may have been set by the last job
@@ -152,6 +176,20 @@ class DirectWriter:
             if self._fill == BUFFER_BYTES:
                 self._write(BUFFER_BYTES)
                 self._fill = 0
+
+    def flush(self) -> None:
+        """Write the bytes in the buffer; those of an incomplete block are written again later."""
+        if not self._fill:
+            return
+        end = self._file.tell() + self._fill
+        flags = fcntl.fcntl(self._file, fcntl.F_GETFL)
+        self.finish()
+        if flags & os.O_DIRECT:
+            rest = end % ALIGNMENT
+            self._file.seek(end - rest)
+            self._fill = self._file.readinto(memoryview(self._buffer)[:rest]) or 0
+            self._file.seek(end - rest)
+            fcntl.fcntl(self._file, fcntl.F_SETFL, flags)
 
     def finish(self) -> None:
         """Write the bytes in the buffer, and end direct writes."""

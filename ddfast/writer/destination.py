@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
 
 from ddfast.errors import DdfastError, NoTerminalError
 from ddfast.tools import query_user
 from ddfast.writer.digest import Digest
+from ddfast.writer.index_files import IndexFile
 from ddfast.writer.samples import PackedSamples, SampleBuffer
+
+CLOSE = "Use writers in a `with` statement, or call close()"
 
 
 class Destination(ABC):
@@ -64,13 +66,16 @@ class Destination(ABC):
             OSError: these or earlier samples could not be written.
         """
 
+    def flush(self) -> None:  # noqa: B027  # remote storage keeps nothing after a kill
+        """Wait until all samples are where they stay if the process is killed. Errors as those of `write`."""
+
     @abstractmethod
     def finish(self) -> None:
         """Wait until all samples are written, if that is known here. Errors as those of `write`."""
 
     @abstractmethod
-    def index_files(self, samples: SampleBuffer, digest: str) -> Iterator[tuple[Path, bytes | bytearray]]:
-        """Path and content of each index file, for the caller to write.
+    def index_files(self, samples: SampleBuffer, digest: str) -> Iterator[IndexFile]:
+        """Name and content of each index file, for the caller to write.
 
         Parameters:
             samples: all samples.
@@ -107,6 +112,19 @@ class Destination(ABC):
     @abstractmethod
     def keep(self) -> None:
         """Keep the samples written so far for a later writer, if that is possible here."""
+
+    @abstractmethod
+    def keep_unclosed(self, unwritten: Callable[[int], Iterable[PackedSamples]]) -> str:
+        """End writing, and keep all samples of a writer that was never closed, if that is possible here.
+
+        No thread is started: the interpreter may be exiting.
+
+        Parameters:
+            unwritten: all samples that are not among the first ones, whose number is given.
+
+        Returns:
+            What happened to the samples, for the user; empty if there were none.
+        """
 
     @abstractmethod
     def remove(self) -> None:

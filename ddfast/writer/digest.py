@@ -26,10 +26,18 @@ class SerialWorker:
         self._thread = ThreadPoolExecutor(1, name)
         self._queued: deque[Future[None]] = deque()
         self._failed = False
+        self._has_thread = True
 
     def put(self, job: Callable[..., object], *args: Any) -> None:
         """Add a job. Waits while the queue is full, and raises the error of an earlier job."""
-        self._queued.append(self._thread.submit(self._run, job, *args))
+        if self._has_thread:
+            try:
+                self._queued.append(self._thread.submit(self._run, job, *args))
+            except RuntimeError:  # the interpreter is exiting
+                self.leave_thread()
+        if not self._has_thread:
+            self._run(job, *args)
+            return
         while len(self._queued) > MAX_QUEUED or (self._queued and self._queued[0].done()):
             self._queued.popleft().result()
 
@@ -37,6 +45,11 @@ class SerialWorker:
         """Wait until all jobs are done. Raises the error of one of them."""
         while self._queued:
             self._queued.popleft().result()
+
+    def leave_thread(self) -> None:
+        """Wait until all jobs are done, and run later ones in the calling thread. Raises the error of a job."""
+        self._has_thread = False
+        self.wait()
 
     def close(self) -> None:
         """End the thread after the current job; jobs in the queue are not run."""

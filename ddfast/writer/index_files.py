@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ddfast.format.drafts import create, set_access, status_of
 from ddfast.format.files import (
     SUFFIX_CHECKSUMS,
     SUFFIX_FILTER,
@@ -24,11 +28,42 @@ from ddfast.format.files import (
 )
 from ddfast.format.index import pack_checksums, pack_filter, pack_key_hashes, pack_keys, pack_offsets
 from ddfast.format.journal import Journal, Publication
-from ddfast.format.publication import open_journal, publication_of, rename_files, sync
+from ddfast.format.publication import model_of, open_journal, publication_of, rename_files, steps, sync
 
 INDEX_SUFFIXES = (SUFFIX_OFFSETS, SUFFIX_KEYS, SUFFIX_KEY_HASHES, SUFFIX_FILTER)
 
 Offsets = Sequence[int] | NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexFile:
+    """An index file that is to be written under its temporary name.
+
+    Parameters:
+        path: of the file.
+        content: of the file.
+        model: status of the file whose access rights the file gets, if there is one.
+    """
+
+    path: Path
+    content: bytes | bytearray
+    model: os.stat_result | None
+
+    def create(self, path: str, flags: int) -> int:  # the arguments of an opener
+        """Create the file, for the ``opener`` of ``open``. What has its name is removed; a link is not followed."""
+        file = create(self.path, self.model)
+        if self.model is not None:
+            set_access(file, self.model)
+        return file
+
+    def write(self) -> None:
+        """Write the file.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        with open(self.path, "wb", opener=self.create) as file:  # pathlib has no opener
+            file.write(self.content)
 
 
 class IndexFiles:
@@ -37,14 +72,16 @@ class IndexFiles:
     Parameters:
         path: the data file.
         checksums: whether a checksums file is one of them.
+        name: of the data file in the MD5 file, if it is not that of `path`.
 
     Attributes:
         suffixes: of the files.
     """
 
-    def __init__(self, path: Path, checksums: bool) -> None:
+    def __init__(self, path: Path, checksums: bool, name: str | None = None) -> None:
         self.suffixes = (*INDEX_SUFFIXES, SUFFIX_MD5, *([SUFFIX_CHECKSUMS] if checksums else []))
-        self._name = path.name
+        self._path = path
+        self._name = name or path.name
         self._temporary = hidden_path(path, ".draft")
 
     def path(self, suffix: str) -> Path:
@@ -63,7 +100,7 @@ class IndexFiles:
         digests: Iterable[tuple[str, str]],
         sums: ArrayLike | None = None,
         order: Sequence[str] = INDEX_SUFFIXES,
-    ) -> Iterator[tuple[Path, bytes | bytearray]]:
+    ) -> Iterator[IndexFile]:
         """Name and content of each file, for the caller to write.
 
         Parameters:
@@ -79,11 +116,15 @@ class IndexFiles:
             lines[suffix] = (
                 f"{hashlib.md5(content, usedforsecurity=False).hexdigest()}  {self._name}{suffix}\n"
             )
-            yield self.path(suffix), content
+            yield self.file(suffix, content)
         text = "".join([*(f"{digest}  {name}\n" for name, digest in digests), *map(lines.__getitem__, order)])
-        yield self.path(SUFFIX_MD5), text.encode()
+        yield self.file(SUFFIX_MD5, text.encode())
         if sums is not None:
-            yield self.path(SUFFIX_CHECKSUMS), pack_checksums(sums)
+            yield self.file(SUFFIX_CHECKSUMS, pack_checksums(sums))
+
+    def file(self, suffix: str, content: bytes | bytearray) -> IndexFile:
+        """A file with a content."""
+        return IndexFile(self.path(suffix), content, model_of(self._path, suffix))
 
     def remove(self) -> None:
         """Remove all temporary files that exist, those of earlier writers with other options, too."""
@@ -126,10 +167,10 @@ def write_index(
     journal = open_journal(path)
     index = IndexFiles(path, checksums=sums is not None)
     try:
-        for file, content in index.contents(keys, offsets, digests, sums, order):
-            file.write_bytes(content)
-        for file in index.paths:
-            sync(file)
+        for file in index.contents(keys, offsets, digests, sums, order):
+            file.write()
+        for temporary in index.paths:
+            sync(temporary)
     except BaseException:
         index.remove()
         release(path, journal)
@@ -151,9 +192,10 @@ def write_sums(path: Path, sums: NDArray[np.uint64]) -> Path:
     """
     final = path_append(path, SUFFIX_CHECKSUMS)
     journal = open_journal(path)
-    temporary = IndexFiles(path, checksums=True).path(SUFFIX_CHECKSUMS)
+    index = IndexFiles(path, checksums=True)
+    temporary = index.path(SUFFIX_CHECKSUMS)
     try:
-        temporary.write_bytes(pack_checksums(sums))
+        index.file(SUFFIX_CHECKSUMS, pack_checksums(sums)).write()
         sync(temporary)
         temporary.replace(final)
         sync(final.parent)
@@ -167,6 +209,7 @@ def publish(path: Path, publication: Publication, journal: Journal) -> None:
     """Rename the files of a complete dataset, and close its journal.
 
     Raises:
+        FileNotFoundError: a file is not where it was written; none is renamed.
         OSError: a file cannot be renamed; the message says how to finish.
         KeyboardInterrupt: only after all files are renamed.
     """
@@ -178,6 +221,11 @@ def publish(path: Path, publication: Publication, journal: Journal) -> None:
         else:
             journal.add("named")  # the journal also lists the samples of another writer's draft
 
+    try:
+        _require_drafts(path, publication)
+    except OSError:
+        journal.close()
+        raise
     try:
         journal.add(
             "complete", publication.suffixes, publication.data, publication.replaces, publication.name
@@ -192,6 +240,15 @@ def publish(path: Path, publication: Publication, journal: Journal) -> None:
         journal.close()
 
 
+def _require_drafts(path: Path, publication: Publication) -> None:
+    """Raise FileNotFoundError if a file that is to be renamed does not exist."""
+    for draft, _ in steps(path, publication):
+        if draft is not None and status_of(draft) is None:
+            reason = f"{draft.name} was removed, or the path was changed, while the dataset was written. "
+            reason += "Find the file under the old path, rename its folder back, and run `ddfast recover`"
+            raise FileNotFoundError(errno.ENOENT, reason, str(path))
+
+
 def release(path: Path, journal: Journal) -> None:
     """Close the journal of a dataset; remove it if there is no draft."""
     if journal.is_open and not draft_path(path).exists():
@@ -202,7 +259,12 @@ def release(path: Path, journal: Journal) -> None:
 def uninterrupted(work: Callable[[], None]) -> None:
     """Call a function that Ctrl-C does not interrupt; KeyboardInterrupt is raised when it has returned."""
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(work).result()
+        try:
+            done = thread.submit(work)
+        except RuntimeError:  # the interpreter is exiting
+            work()
+        else:
+            done.result()
 
 
 def remove_files(files: Iterable[Path]) -> None:

@@ -6,24 +6,25 @@ import contextlib
 import os
 import warnings
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
 from ddfast._util.caller import level_of_caller
 from ddfast.dataset.local import LocalDataset
 from ddfast.errors import DdfastError, ResumeError
-from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIXES, draft_path, path_append, real_path
+from ddfast.format.drafts import make_writable, not_regular, open_regular, status_of
+from ddfast.format.files import SUFFIX_CHECKSUMS, draft_path, real_path
 from ddfast.format.journal import JournalState
-from ddfast.format.publication import open_journal, publication_of, sync
+from ddfast.format.publication import model_of, open_journal, publication_of, sync
 from ddfast.tools import make_printer
 from ddfast.writer.data_file import DataFile
-from ddfast.writer.destination import Destination, ask_to_overwrite, check_size
+from ddfast.writer.destination import CLOSE, Destination, ask_to_overwrite, check_size
 from ddfast.writer.digest import Digest
-from ddfast.writer.index_files import IndexFiles, publish, release, remove_files
+from ddfast.writer.index_files import IndexFile, IndexFiles, publish, release, remove_files
+from ddfast.writer.names import check_path
 from ddfast.writer.restore import intact_samples
 from ddfast.writer.samples import PackedSamples, SampleBuffer
 
@@ -48,7 +49,7 @@ class LocalDestination(Destination):
     Raises:
         DatasetBusyError: another writer is writing the dataset.
         UnfinishedDatasetError: another writer died while it renamed its files, and they cannot be renamed now.
-        IsADirectoryError, ValueError: as `check_name`.
+        IsADirectoryError, ValueError: as `check_path`.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class LocalDestination(Destination):
         checksums: bool,
         silent: bool | None = False,
     ) -> None:
-        self.path = check_name(outfile)
+        self.path = check_path(outfile)
         super().__init__(self.path.name, str(self.path))
         self._resume, self._append, self._silent = resume, append, silent
         self._draft = draft_path(self.path)
@@ -77,12 +78,16 @@ class LocalDestination(Destination):
 
     def claim(self, overwrite: bool) -> bool:
         """Look for a draft, and ask whether an existing dataset may be overwritten."""
-        left = self._draft.stat().st_size if self._draft.exists() else 0
+        draft = status_of(self._draft)
+        left = 0 if draft is None else draft.st_size
+        if self._resume and draft is None and os.path.lexists(self._draft):
+            raise not_regular(self._draft)
         if left and self._resume:
             self._earlier = self._journal.read()
             return True
         if not overwrite and not self._append and self.path.exists():
-            ask_to_overwrite(self.name, self.path)
+            leads_to = f", a link to {real_path(self.path)}," if self.path.is_symlink() else ""
+            ask_to_overwrite(f"{self.name}{leads_to}", self.path)
         if left:
             warnings.warn(
                 f"{self.path}: the draft of a writer that was stopped is removed ({left:,} bytes). "
@@ -94,12 +99,13 @@ class LocalDestination(Destination):
     def begin(self, samples: SampleBuffer, digest: Digest) -> None:
         """Create the draft, or continue an existing one."""
         if self._earlier is None:
-            self._draft.unlink(missing_ok=True)
+            remove_files([self._draft])
             self._index.remove()
             self._journal.begin()
         else:
+            make_writable(self._draft)
             self._restore(self._earlier, samples, digest)
-        self.data = DataFile(self._draft, resume=self._earlier is not None)
+        self.data = DataFile(self._draft, self._earlier is not None, model_of(self.path))
         self._earlier = None
 
     def _restore(self, journal: JournalState, samples: SampleBuffer, digest: Digest) -> None:
@@ -107,7 +113,7 @@ class LocalDestination(Destination):
         unlisted: list[PackedSamples] = []
         bar = make_printer(
             desc=f"{self.name}: reading the draft",
-            total=self._draft.stat().st_size,
+            total=self._draft.lstat().st_size,
             unit="B",
             unit_scale=True,
             leave=False,
@@ -121,7 +127,8 @@ class LocalDestination(Destination):
                 self._sums.frombytes(chunk.checksums().tobytes())
                 digest.update(chunk.buffers)
                 bar.update(int(chunk.sizes.sum()))
-        os.truncate(self._draft, samples.size)
+        with open_regular(self._draft, write=True) as file:
+            file.truncate(samples.size)
         self._repair_journal(journal, len(samples))
         self._list_samples(unlisted, len(journal.keys))
 
@@ -180,15 +187,20 @@ class LocalDestination(Destination):
         self._journal.add_samples(chunk.keys, chunk.sizes, sums)
         self._sums.frombytes(sums.tobytes())
 
+    def flush(self) -> None:
+        """Wait until all samples are in the draft, apart from the system's own delay in writing to the disk."""
+        assert self.data is not None
+        self.data.flush()
+
     def finish(self) -> None:
         """Wait until all samples are in the draft."""
         assert self.data is not None
         self.data.finish()
 
-    def index_files(self, samples: SampleBuffer, digest: str) -> Iterator[tuple[Path, bytes | bytearray]]:
-        """Path and content of each index file. The draft is flushed to the disk meanwhile."""
+    def index_files(self, samples: SampleBuffer, digest: str) -> Iterator[IndexFile]:
+        """Name and content of each index file. The draft is flushed to the disk meanwhile."""
         assert self.data is not None
-        check_size(self.where, self._draft.stat().st_size, samples, self._sums)
+        check_size(self.where, self._draft.lstat().st_size, samples, self._sums)
         self.data.start_sync()
         sums = self._sums if SUFFIX_CHECKSUMS in self._index.suffixes else None
         yield from self._index.contents(samples.keys, samples.offsets, [(self.name, digest)], sums)
@@ -197,8 +209,12 @@ class LocalDestination(Destination):
         """Flush all files and folders to the disk."""
         assert self.data is not None
         paths = [*self._index.paths, *{self._draft.parent, self.path.parent}]
-        with ThreadPoolExecutor(len(paths)) as threads:  # a file system flushes several files at once
-            list(threads.map(sync, paths))
+        try:
+            with ThreadPoolExecutor(len(paths)) as threads:  # a file system flushes several files at once
+                list(threads.map(sync, paths))
+        except RuntimeError:  # the interpreter is exiting
+            for path in paths:
+                sync(path)
         self.data.wait()
 
     def publish(self) -> None:
@@ -219,6 +235,33 @@ class LocalDestination(Destination):
         if os.getpid() == self._owner:
             release(self.path, self._journal)
 
+    def keep_unclosed(self, unwritten: Callable[[int], Iterable[PackedSamples]]) -> str:
+        """Keep the draft with all samples, or remove it if there is none."""
+        if os.getpid() != self._owner:
+            return ""
+        if self.data is None:
+            self.keep()
+            return ""
+        reason = ""
+        try:
+            self.data.leave_thread()
+            for chunk in unwritten(len(self._sums)):
+                self.write(chunk)
+            self.data.finish()
+        except OSError as error:
+            reason = f" ({error.strerror or error})"
+        count = len(self._sums)
+        self.data.close()
+        if not count and not reason:
+            self.remove()
+            return ""
+        self.keep()
+        return (
+            f"the writer of {self.path} was not closed, so there is no new dataset. Its samples are kept ({count:,})"
+            f"{reason}: `ddfast recover {self.path}` makes a dataset of them, or removes them with --discard; "
+            f"resume=True continues. {CLOSE}"
+        )
+
     def remove(self) -> None:
         """Remove all temporary files."""
         if os.getpid() == self._owner and self._journal.is_open:
@@ -231,7 +274,7 @@ class LocalDestination(Destination):
         if isinstance(error, DdfastError):
             return error
         try:
-            written = self._draft.stat().st_size
+            written = self._draft.lstat().st_size
         except OSError:
             written = 0
         reason = (
@@ -242,25 +285,3 @@ class LocalDestination(Destination):
         if error.errno is None:
             return type(error)(f"{self.path}: {reason}")
         return OSError(error.errno, reason, str(self.path))
-
-
-def check_name(outfile: str | os.PathLike[str]) -> Path:
-    """Check that a dataset can have a name, and create its folder.
-
-    Raises:
-        IsADirectoryError: a folder has the name.
-        ValueError: an index file would have the name of the data file, or it is a link to another dataset.
-    """
-    path = Path(outfile)
-    if path.suffix in SUFFIXES:
-        raise ValueError(f"{path} has the name of an index file. Give the data file another suffix")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder. Give the path of a file in it")
-    real = real_path(path)
-    if real.name != path.name and any(path_append(real, suffix).exists() for suffix in SUFFIXES):
-        raise ValueError(
-            f"{path} is a link to {real}, which has its own index: writing through the link would leave {real} with a "
-            f"wrong index. Write to {real}, or remove the link"
-        )
-    return path

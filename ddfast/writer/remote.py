@@ -5,22 +5,26 @@ from __future__ import annotations
 import contextlib
 import os
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from ddfast.errors import DatasetBusyError, StorageError
-from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIX_LEGACY_INDEX, SUFFIX_OFFSETS, SUFFIXES
+from ddfast.format.files import SUFFIX_CHECKSUMS, SUFFIX_LEGACY_INDEX, SUFFIX_OFFSETS
 from ddfast.storage import ObjectGroup, Stat, Upload, open_group
-from ddfast.storage.urls import shown, split_url
-from ddfast.writer.destination import Destination, ask_to_overwrite, check_size
+from ddfast.storage.urls import shown
+from ddfast.writer.destination import CLOSE, Destination, ask_to_overwrite, check_size
 from ddfast.writer.digest import Digest
-from ddfast.writer.index_files import IndexFiles, uninterrupted
+from ddfast.writer.index_files import IndexFile, IndexFiles, uninterrupted
+from ddfast.writer.names import LONGEST, check_url
 from ddfast.writer.samples import PackedSamples, SampleBuffer
 
 E = TypeVar("E", bound=StorageError)
+
+# Every file system can have files whose names have so many bytes, and few can have files with longer names.
+SHORT_NAME_BYTES = 255
 
 UNCHANGED = (
     "Nothing of the new dataset is visible, and an existing dataset is unchanged. Write it again; or write it to a "
@@ -41,13 +45,13 @@ class RemoteDestination(Destination):
         options: those of `ddfast.storage.open_upload`.
 
     Raises:
-        ValueError: the URL has no name, or the name of an index file.
+        ValueError: as `check_url`.
         UnsupportedIOError: the URL is of a web server, which does not accept files.
         StorageOptionError, MissingPackageError: as of `ddfast.storage.open_storage`.
     """
 
     def __init__(self, url: str, checksums: bool, options: Mapping[str, Any]) -> None:
-        super().__init__(_name_of(url), shown(url))
+        super().__init__(check_url(url), shown(url))
         self._objects = open_group(url, **options)
         self._checksums = checksums
         self._folder: TemporaryDirectory[str] | None = None
@@ -66,6 +70,8 @@ class RemoteDestination(Destination):
     def claim(self, overwrite: bool) -> bool:
         """Note what exists, and ask whether a dataset may be overwritten."""
         self._seen = {suffix: self._objects.stat(suffix) for suffix in ("", SUFFIX_OFFSETS)}
+        if len(self.name.encode()) + len(LONGEST) > SHORT_NAME_BYTES:
+            self._objects.stat(LONGEST)  # raises an error if the file system cannot have the file
         if self._seen[""] is not None and not overwrite:
             ask_to_overwrite(self.name, self.where)
         return False
@@ -85,12 +91,12 @@ class RemoteDestination(Destination):
         """Accept no more samples. The last part is uploaded when the dataset is published."""
         self._is_stopped = True
 
-    def index_files(self, samples: SampleBuffer, digest: str) -> Iterator[tuple[Path, bytes | bytearray]]:
-        """Path in the temporary folder and content of each index file."""
+    def index_files(self, samples: SampleBuffer, digest: str) -> Iterator[IndexFile]:
+        """Name in the temporary folder and content of each index file."""
         assert self._upload is not None
         check_size(self.where, self._upload.size, samples, self._sums)
         self._folder = TemporaryDirectory(prefix="ddfast-")
-        self._index = IndexFiles(Path(self._folder.name, self.name), self._checksums)
+        self._index = IndexFiles(Path(self._folder.name, "index"), self._checksums, self.name)
         sums = self._sums if self._checksums else None
         yield from self._index.contents(samples.keys, samples.offsets, [(self.name, digest)], sums)
 
@@ -112,6 +118,17 @@ class RemoteDestination(Destination):
     def keep(self) -> None:
         """The same as `remove`: an upload cannot be continued."""
         self.remove()
+
+    def keep_unclosed(self, unwritten: Callable[[int], Iterable[PackedSamples]]) -> str:
+        """Abort the upload, which cannot be continued."""
+        if os.getpid() != self._owner:
+            return ""
+        has_samples = bool(self._sums) or any(unwritten(0))
+        self._is_stopped = True
+        self.remove()
+        if not has_samples:
+            return ""
+        return f"the writer of {self.where} was not closed, so its samples are lost. {UNCHANGED}. {CLOSE}"
 
     def remove(self) -> None:
         """Abort the upload, so that the store deletes its parts."""
@@ -264,14 +281,3 @@ def with_advice(error: E, advice: str) -> E:
     new = type(error)(f"{str(error).rstrip('.')}. {advice}")
     new.__dict__.update(error.__dict__)
     return new
-
-
-def _name_of(url: str) -> str:
-    """The last part of a URL."""
-    key = split_url(url).key
-    name = PurePosixPath(key).name
-    if not name or key.endswith("/"):
-        raise ValueError(f"{shown(url)} has no name for the data file. Append a name to the URL")
-    if PurePosixPath(name).suffix in SUFFIXES:
-        raise ValueError(f"{shown(url)} has the name of an index file. Give the data file another suffix")
-    return name

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ddfast._native.xxh3 import checksums
+from ddfast.format.drafts import open_regular
 from ddfast.format.files import journal_path
 from ddfast.format.journal import JournalState, parse
 from ddfast.format.scan import find_samples
@@ -32,7 +33,7 @@ def intact_samples(draft: Path, journal: JournalState) -> Iterator[PackedSamples
     ends = np.cumsum(sizes, dtype=np.uint64)
     sums = np.array(journal.sums, np.uint64)
     first, done = 0, 0
-    with draft.open("rb", 0) as file:
+    with open_regular(draft) as file:
         while first < len(sizes):
             stop = int(np.searchsorted(ends, done + CHUNK_BYTES, "right"))
             stop = min(max(stop, first + 1), first + CHUNK_SAMPLES)
@@ -51,9 +52,14 @@ def intact_samples(draft: Path, journal: JournalState) -> Iterator[PackedSamples
 
 
 def read_journal(path: Path) -> JournalState:
-    """The journal of a dataset, which may be locked by its writer; without samples if it does not exist."""
+    """The journal of a dataset, which may be locked by its writer; without samples if it does not exist.
+
+    Raises:
+        OSError: it cannot be read, or is not a regular file.
+    """
     try:
-        return parse(journal_path(path).read_bytes())
+        with open_regular(journal_path(path)) as file:
+            return parse(file.readall())
     except FileNotFoundError:
         return JournalState(damaged=True)
 

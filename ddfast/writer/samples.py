@@ -203,7 +203,7 @@ class SampleBuffer:
         except Exception as error:
             raise self._invalid(f"cannot be written: {explain(error, sample)}", key) from error
         if (reason := find_changed(sample)) is not None:
-            raise self._invalid(f"would be read back as something else: {reason}. Rename the key", key)
+            raise self._invalid(reason, key)
         return self.native.add_checked(key, packed) == FLUSH_DUE
 
     def _join(self, keys: list[str], samples: Sequence[Any]) -> tuple[bytes, NDArray[np.uint64]]:

@@ -17,7 +17,6 @@ from ddfast.errors import (
     DdfastError,
     SampleIndexError,
     SampleKeyError,
-    StorageTimeoutError,
 )
 from ddfast.testing import assert_same_sample
 
@@ -177,18 +176,24 @@ def test_a_bad_shard_costs_its_batches_alone(arun, paths, change):
     arun(main())
 
 
-def test_a_shard_that_cannot_be_opened_in_time_is_given_up(arun, paths):
-    async def main():
-        async with AsyncReader(paths, timeout=0.1) as reader:
-            paths[3].unlink()
-            os.mkfifo(paths[3])  # opening it waits for somebody who writes
-            for _ in range(2):
-                for read in (reader.get(20), reader.get_many([20, 0]), anext(reader.batches(60))):
-                    with pytest.raises(StorageTimeoutError, match=r"no read has completed for 0\.1 s"):
-                        await read
-            assert_same_sample(await reader.get(0), SAMPLES[0])
-            writer = os.open(paths[3], os.O_RDWR)
-            paths[3].unlink()
-            os.close(writer)
+STUCK = """
+import asyncio, os, sys
+import pytest
+from ddfast import AsyncReader
+from ddfast.errors import StorageTimeoutError
+paths = sys.argv[1:]
+async def main():
+    async with AsyncReader(paths, timeout=0.1) as reader:
+        open(paths[3] + ".stuck", "w").close()
+        for _ in range(2):
+            for read in (reader.get(20), reader.get_many([20, 0]), anext(reader.batches(60))):
+                with pytest.raises(StorageTimeoutError, match=r"no read has completed for 0\\.1 s"):
+                    await read
+        assert (await reader.get(0))["key"] == (await reader.get_many([0]))[0]["key"]
+        os.unlink(paths[3] + ".stuck")
+asyncio.run(main())
+"""
 
-    arun(main())
+
+def test_a_shard_that_cannot_be_opened_in_time_is_given_up(paths, run_with_stuck_storage):
+    run_with_stuck_storage(STUCK, *paths)

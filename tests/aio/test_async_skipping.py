@@ -5,11 +5,12 @@ import shutil
 import subprocess
 import threading
 
+import numpy as np
 import pytest
 from datasets import damage, offsets_of, some_samples, write
 
 from ddfast import AsyncReader, MsgpackReader
-from ddfast.errors import CorruptSampleError
+from ddfast.errors import CallbackError, CorruptSampleError
 from ddfast.policy import Quarantine
 
 N = 120
@@ -208,3 +209,63 @@ def test_an_unreadable_sample_costs_its_neighbours_nothing(tmp_path, shim, run_p
     path = write(tmp_path / "x.msgpack", [{"key": str(i), "x": bytes(50)} for i in range(20)])
     offsets = offsets_of(path)
     assert unreadable(run_python, shim, path, offsets[7], offsets[8]) == "(19, [7])"
+
+
+ASYNC_PASSES = {
+    "batches": lambda reader: reader.batches(4),
+    "shuffled": lambda reader: reader.batches(4, shuffle=True),
+    "samples": lambda reader: reader.samples(),
+    "raw batches": lambda reader: reader.batches(4, columns=()),
+}
+
+
+@pytest.mark.parametrize("ends", [StopIteration, StopAsyncIteration])
+@pytest.mark.parametrize("name", list(ASYNC_PASSES))
+def test_an_on_error_that_raises_the_end_of_an_iterator_does_not_end_the_pass(arun, path, name, ends):
+    def on_error(bad):
+        raise ends
+
+    async def main():
+        async with AsyncReader(path, on_error=on_error) as reader:
+            with pytest.raises(
+                CallbackError, match=f"on_error raised {ends.__name__} for sample .* complete"
+            ):
+                async for _ in ASYNC_PASSES[name](reader):
+                    pass
+
+    arun(main())
+
+
+@pytest.mark.parametrize("ends", [StopIteration, StopAsyncIteration])
+def test_an_on_error_for_a_refused_pickle_does_not_end_the_samples(arun, tmp_path, ends):
+    """Samples are well-formed, and refused only when they are decoded."""
+    samples = [{"key": str(i), "i": i} for i in range(5)]
+    samples[2]["i"] = np.array([{}], object)
+    path = write(tmp_path / "pickle.msgpack", samples)
+
+    def on_error(bad):
+        raise ends
+
+    async def main():
+        async with AsyncReader(path, on_error=on_error) as reader:
+            with pytest.raises(CallbackError, match=f"on_error raised {ends.__name__} for sample 2"):
+                async for _ in reader.samples():
+                    pass
+
+    arun(main())
+
+
+def test_an_on_error_that_starts_a_pass_is_refused(arun, path):
+    def on_error(bad):
+        with MsgpackReader(path, on_error=on_error) as reader:
+            list(reader)
+
+    async def main():
+        async with AsyncReader(path, on_error=on_error) as reader:
+            with pytest.raises(
+                CallbackError, match=r"on_error was called for sample 0 of .* while it was running"
+            ):
+                async for _ in reader.batches(4):
+                    pass
+
+    arun(main())

@@ -162,6 +162,50 @@ static void samples_are_joined_from_where_they_lie(void) {
     free((void *)(uintptr_t)samples[0].data);
 }
 
+static void values_are_joined_in_any_order(void) {
+    static const char LONG[] = "\x81\xa1x\xd9\x28" "0123456789012345678901234567890123456789";
+    ddf_slice samples[2];
+    built b = build_two(SLICE(LONG), SLICE("\x81\xa1x\xa2hi"), samples);
+    assert(b.status == 0 && b.table->columns_n == 1 && b.table->columns[0].kind == DDF_COLUMN_STR);
+    const ddf_column *column = &b.table->columns[0];
+    uint64_t ends[2];
+    ddf_column_ends(column, 1, -1, 2, ends);
+    assert(ends[0] == 2 && ends[1] == 42);
+    uint8_t *joined = malloc(42);
+    assert(joined != NULL);
+    ddf_column_join(b.table, column, 1, -1, 2, joined);
+    assert(memcmp(joined, "hi0123456789", 12) == 0 && joined[41] == '9');
+    ddf_column_ends(column, 0, 1, 0, ends);
+    ddf_column_join(b.table, column, 0, 1, 0, joined);
+    free(joined);
+    drop(b);
+    free((void *)(uintptr_t)samples[0].data);
+}
+
+static void too_many_names_make_no_columns(void) {
+    enum { NAMES = DDF_MAX_FIELDS + 1, SIZE = 3 + 4 * NAMES };
+    uint8_t *packed = malloc(SIZE);
+    assert(packed != NULL);
+    memcpy(packed, "\xde\x10\x01", 3); /* a map of 4,097 pairs: names of two bytes, and 0 */
+    for (size_t i = 0; i < NAMES; i++) {
+        memcpy(packed + 3 + 4 * i, "\xa2  \x00", 4);
+        packed[3 + 4 * i + 1] = (uint8_t)(' ' + i / 80);
+        packed[3 + 4 * i + 2] = (uint8_t)(' ' + i % 80);
+    }
+    ddf_slice sample = {packed, SIZE}, name = {packed + 4, 2};
+    built b = build(sample, &sample, 1, NULL, 0);
+    assert(b.status == 0 && b.table->crowded && b.table->columns_n == 0 && b.table->n == 1);
+    drop(b);
+    b = build(sample, &sample, 1, &name, 1);
+    assert(b.status == 0 && !b.table->crowded && b.table->columns_n == 1);
+    drop(b);
+    packed[SIZE - 1] = 0xc1; /* damage after the last name that has room */
+    b = build(sample, &sample, 1, NULL, 0);
+    assert(b.status == DDF_E_RESERVED && b.err.pos == SIZE - 1);
+    drop(b);
+    free(packed);
+}
+
 int main(void) {
     samples_are_joined_from_where_they_lie();
     kinds_follow_from_the_values();
@@ -171,5 +215,7 @@ int main(void) {
     a_table_keeps_the_names_of_its_columns();
     raw_tables_look_at_nothing();
     views_reach_all_of_a_large_region();
+    values_are_joined_in_any_order();
+    too_many_names_make_no_columns();
     return 0;
 }

@@ -50,7 +50,10 @@ static void hold(atomic_int *here, const atomic_int *while_set) {
 }
 
 /* Callers that wait may do this task. */
-static void task_may_be_helped(task *t) { assert(ddf_shards_of(t->opened, NULL, 0, NULL, &t->job.shards) == 0); }
+static void task_may_be_helped(task *t) {
+    const ddf_shard_table none = {NULL, NULL};
+    assert(ddf_shards_of(t->opened, none, 0, none, &t->job.shards) == 0);
+}
 
 static int task_prepare(ddf_job *job, ddf_engine *engine) {
     task *t = (task *)job;

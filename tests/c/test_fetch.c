@@ -84,8 +84,9 @@ static bench bench_of(void) {
     if (sharded) {
         assert(ddf_shards_new(specs, SHARDS, 8, &b.shards) == 0);
     } else {
+        ddf_shard_table offsets_table = {offsets, NULL}, sums_table = {verified ? sums : NULL, NULL};
         assert(ddf_file_open(path, &file) == 0);
-        assert(ddf_shards_of(file, offsets, COUNT + 1, verified ? sums : NULL, &b.shards) == 0);
+        assert(ddf_shards_of(file, offsets_table, COUNT + 1, sums_table, &b.shards) == 0);
         ddf_file_release(file);
     }
     assert(ddf_pool_new((uint64_t)64 << 20, &b.pool) == 0);
@@ -271,6 +272,50 @@ static void a_flipped_bit_fails_its_batch_alone(void) {
     flip_bit_of(bad);
 }
 
+/* Fetch these samples in batches of 4 from a table whose entry 101 is that of the first sample. */
+static ddf_fetch *overlapping_fetch(bench b, const int64_t *wanted, size_t count, uint64_t max_bytes) {
+    ddf_fetch_request request = {
+        .shards = b.shards,
+        .pool = b.pool,
+        .indices = wanted,
+        .count = count,
+        .batch_size = 4,
+        .tables = 1,
+        .max_gap = 4096,
+        .max_read = 1 << 20,
+        .max_bytes = max_bytes,
+    };
+    ddf_fetch *fetch;
+    assert(ddf_fetch_new(&request, &fetch) == 0 && ddf_fetch_run(fetch, b.engine, TIMEOUT_MS) == 0);
+    return fetch;
+}
+
+static void samples_that_overlap_are_refused(void) {
+    uint8_t kept[16];
+    const ddf_err *err;
+    int64_t wanted[] = {5, 6, 7, 5, 0, 1, 2, 100, 200, 201, 202, 203};
+    memcpy(kept, offsets + 8 * 100, sizeof kept);
+    ddf_store64(offsets + 8 * 100, 0);
+    ddf_store64(offsets + 8 * 101, SAMPLE); /* sample 100 is sample 0 */
+    bench b = bench_of();
+    ddf_fetch *fetch = overlapping_fetch(b, wanted, 12, 0);
+    assert(ddf_fetch_job(fetch)->status == 0 && ddf_fetch_batches(fetch) == 3);
+    assert(ddf_fetch_table(fetch, 0, &err) != NULL && ddf_fetch_table(fetch, 2, &err) != NULL);
+    assert(ddf_fetch_table(fetch, 1, &err) == NULL && err->code == DDF_E_SPAN && err->item == 3);
+    ddf_span span = ddf_fetch_span(fetch, 9);
+    assert(span.start == 201 * SAMPLE && span.stop == 202 * SAMPLE);
+    ddf_fetch_release(fetch, b.engine);
+
+    fetch = overlapping_fetch(b, wanted + 7, 1, 0); /* alone */
+    assert(ddf_fetch_table(fetch, 0, &err) != NULL && ddf_fetch_span(fetch, 0).stop == SAMPLE);
+    ddf_fetch_release(fetch, b.engine);
+    fetch = overlapping_fetch(b, wanted + 7, 1, SAMPLE / 2);
+    assert(ddf_fetch_job(fetch)->status == DDF_E_LIMIT && ddf_fetch_held(fetch) == 0);
+    ddf_fetch_release(fetch, b.engine);
+    bench_end(b);
+    memcpy(offsets + 8 * 100, kept, sizeof kept);
+}
+
 static void *release_thread(void *arg) {
     bench b = *(bench *)arg;
     unsigned seed = (unsigned)(uintptr_t)&b;
@@ -324,6 +369,9 @@ int main(void) {
         all();
     }
     a_missing_shard_fails_the_batches_that_need_it();
+    sharded = verified = 0;
+    io = DDF_IO_THREADS;
+    samples_that_overlap_are_refused();
     unlink(path);
     for (size_t i = 0; i < SHARDS; i++) {
         unlink(shard_paths[i][0]);

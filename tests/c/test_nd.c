@@ -95,6 +95,19 @@ static void data_must_fill_the_shape_exactly(void) {
     assert(ddf_nd_fits(&nd, 4));
 }
 
+static void arrays_without_bytes_have_a_bounded_number_of_rows(void) {
+    ddf_nd nd = {.ndim = 3, .shape = {0, 1080, 1920}};
+    assert(ddf_nd_fits(&nd, 1) && ddf_nd_bytes(&nd, 8) == 0);
+    nd = (ddf_nd){.ndim = 3, .shape = {8192, 8192, 0}};
+    assert(DDF_ND_MAX_ROWS == 8192 * 8192 && ddf_nd_fits(&nd, 16));
+    nd = (ddf_nd){.ndim = 4, .shape = {8192, 8193, 0, 0}};
+    assert(!ddf_nd_fits(&nd, 1) && ddf_nd_bytes(&nd, 1) == UINT64_MAX);
+    nd = (ddf_nd){.ndim = 2, .shape = {0, (uint64_t)1 << 60}};
+    assert(ddf_nd_fits(&nd, 4) && !ddf_nd_fits(&nd, 8));
+    nd = (ddf_nd){.ndim = 3, .shape = {0, (uint64_t)1 << 62, 4}};
+    assert(!ddf_nd_fits(&nd, 1));
+}
+
 static void dtypes_that_are_not_numbers_have_no_size(void) {
     static const char *const GOOD[] = {"|b1", "|i1", "|u1", "<i2", ">u4", "<f2", "<f8", "<c8", ">c16"};
     static const char *const BAD[] = {"", "|", "|b", "|b2", "|f1", "|i4", "=i4", "<i1", "<i3", "<f16", "<f1", "<c4",
@@ -114,6 +127,7 @@ int main(void) {
     dimensions_are_limited();
     no_cut_form_is_read();
     data_must_fill_the_shape_exactly();
+    arrays_without_bytes_have_a_bounded_number_of_rows();
     dtypes_that_are_not_numbers_have_no_size();
     return 0;
 }

@@ -16,6 +16,7 @@ static ddf_span spans[N];
 static ddf_read reads[N];
 static uint64_t landing[N];
 static ddf_plan_item scratch[2 * N];
+static int overlaps;
 
 static void any_spans_land_inside_their_reads(void) {
     for (int round = 0; round < 2000; round++) {
@@ -27,7 +28,7 @@ static void any_spans_land_inside_their_reads(void) {
             spans[i].stop = spans[i].start + random_below(3) * random_below(2000);
         }
         const ddf_plan_item *sorted;
-        int64_t count = ddf_plan_reads(spans, n, gap, align, reads, landing, &total, scratch, &sorted, NULL);
+        int64_t count = ddf_plan_reads(spans, n, gap, align, reads, landing, &total, scratch, &sorted, &overlaps, NULL);
         for (size_t i = 0; i < n; i++) {
             size_t before = i - (i > 0);
             assert(spans[sorted == NULL ? before : sorted[before].number].start <=
@@ -81,13 +82,32 @@ static void the_first_bad_span_is_named(void) {
     ddf_err err;
     uint64_t total;
     const ddf_plan_item *sorted;
-    assert(ddf_plan_reads(bad, 3, 0, DDF_LANDING_ALIGN, reads, landing, &total, scratch, &sorted, &err) == DDF_E_SPAN && err.item == 1);
+    assert(ddf_plan_reads(bad, 3, 0, DDF_LANDING_ALIGN, reads, landing, &total, scratch, &sorted, &overlaps, &err) == DDF_E_SPAN && err.item == 1);
     ddf_span largest[] = {{0, INT64_MAX}, {0, 1 + (uint64_t)INT64_MAX}};
-    assert(ddf_plan_reads(largest, 1, 0, 4096, reads, landing, &total, scratch, &sorted, &err) == 1 && total >= INT64_MAX);
-    assert(ddf_plan_reads(largest, 2, 0, 4096, reads, landing, &total, scratch, &sorted, &err) == DDF_E_SPAN && err.item == 1);
+    assert(ddf_plan_reads(largest, 1, 0, 4096, reads, landing, &total, scratch, &sorted, &overlaps, &err) == 1 && total >= INT64_MAX);
+    assert(ddf_plan_reads(largest, 2, 0, 4096, reads, landing, &total, scratch, &sorted, &overlaps, &err) == DDF_E_SPAN && err.item == 1);
+}
+
+static int do_overlap(ddf_span one, ddf_span other, ddf_span third) {
+    ddf_span three[] = {one, other, third};
+    uint64_t total;
+    const ddf_plan_item *sorted;
+    overlaps = -1;
+    assert(ddf_plan_reads(three, 3, 100, DDF_LANDING_ALIGN, reads, landing, &total, scratch, &sorted, &overlaps, NULL) >= 0);
+    return overlaps;
+}
+
+static void overlaps_are_noticed(void) {
+    assert(do_overlap((ddf_span){0, 5}, (ddf_span){5, 5}, (ddf_span){5, 9}) == 0);
+    assert(do_overlap((ddf_span){0, 5}, (ddf_span){5, 9}, (ddf_span){6, 6}) == 1);
+    assert(do_overlap((ddf_span){20, 25}, (ddf_span){5, 9}, (ddf_span){0, 5}) == 0);
+    assert(do_overlap((ddf_span){20, 25}, (ddf_span){5, 9}, (ddf_span){8, 10}) == 1);
+    assert(do_overlap((ddf_span){0, 25}, (ddf_span){5, 9}, (ddf_span){25, 30}) == 1);
+    assert(do_overlap((ddf_span){0, 5}, (ddf_span){9, 12}, (ddf_span){0, 5}) == 1);
 }
 
 int main(void) {
+    overlaps_are_noticed();
     any_spans_land_inside_their_reads();
     pieces_cover_their_reads();
     pieces_end_where_samples_do();

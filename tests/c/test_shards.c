@@ -8,13 +8,14 @@
 
 #define SHARDS ((size_t)40)
 #define SAMPLE ((uint64_t)100)
+#define NO_TABLE ((ddf_shard_table){NULL, NULL})
 
 static char folder[32];
 static char paths[SHARDS][3][64];
 static ddf_shard_spec specs[SHARDS];
 static int64_t total;
 
-/* Shards of different lengths, every fifth empty, two with offsets that are large enough to be mapped. */
+/* Shards of different lengths, every fifth empty, two with offsets of more than one window. */
 static uint64_t samples_of(size_t i) { return i % 5 == 3 ? 0 : i % 20 == 1 ? 9000 : i % 7 + 1; }
 
 static void write_file(const char *path, const void *data, size_t size) {
@@ -383,7 +384,7 @@ static void one_open_file_is_one_shard(void) {
     ddf_shards *shards;
     uint8_t table[16] = {0};
     ddf_store64(table + 8, SAMPLE);
-    assert(ddf_file_open(paths[0][0], &file) == 0 && ddf_shards_of(file, table, 2, NULL, &shards) == 0);
+    assert(ddf_file_open(paths[0][0], &file) == 0 && ddf_shards_of(file, (ddf_shard_table){table, NULL}, 2, NO_TABLE, &shards) == 0);
     assert(first_byte(shards, 0, &err) == 0 && first_byte(shards, 1, &err) == DDF_E_INDEX);
     assert(ddf_shards_acquire_file(shards, 0, &taken, &err) == 0 && taken == file);
     ddf_shards_release_file(shards, taken);
@@ -428,7 +429,7 @@ static void one_remote_file_is_one_shard(void) {
     ddf_file *file;
     ddf_shards *shards;
     ddf_err err;
-    assert(ddf_file_remote(SAMPLE, &file) == 0 && ddf_shards_of(file, table, 2, NULL, &shards) == 0);
+    assert(ddf_file_remote(SAMPLE, &file) == 0 && ddf_shards_of(file, (ddf_shard_table){table, NULL}, 2, NO_TABLE, &shards) == 0);
     ddf_file_release(file);
     assert(ddf_shards_are_remote(shards) && ddf_shards_check(shards, &err) == 0);
     assert(!ddf_shards_can_be_ready(shards) && !ddf_shards_may_wait(shards));

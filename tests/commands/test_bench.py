@@ -193,6 +193,20 @@ def test_missing_dataset_is_named(tmp_path, capsys):
     assert "none.msgpack" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("face", ["--sync", "--async"])
+def test_too_many_columns_are_told_with_options_of_the_command(tmp_path, capsys, face):
+    path = tmp_path / "x.msgpack"
+    with FileWriter(path, disable=True) as writer:
+        for i in range(100):
+            writer.write({"key": f"{i}", **{f"f{i}_{j}": j for j in range(50)}})
+    assert run(str(path), face, "--epochs", "1") == 1
+    error = capsys.readouterr().err
+    assert f"{path} has more different field names in a batch" in error
+    for options in ["--samples", "--raw", "--columns=f0_1", "--batch-size=50"]:
+        assert options.partition("=")[0] in error
+        assert run(str(path), face, "--epochs", "1", options) == 0
+
+
 @pytest.mark.parametrize("option", [["--raw"], ["--samples"]], ids=" ".join)
 def test_columns_exclude_what_has_no_columns(dataset, option, capsys):
     assert run(dataset, "--columns", "label", *option) == 1

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from ddfast.commands import __main__ as command
 from ddfast.commands.cat import Short, cat, plain
+from ddfast.writer import RawWriter
 
 SAMPLES = [
     *some_samples(12),
@@ -126,6 +127,25 @@ def test_json_describes_what_it_cannot_hold():
         "list": [None, True, {"a": [1]}],
         "7": "seven",
     }
+
+
+@pytest.mark.parametrize("start", [b"\x91", b"\x81\xa1a", b"\x92\x91\xc0"])
+def test_samples_of_any_depth_are_printed(tmp_path, capsys, start):
+    inner = 1022 * start + b"\xc0"
+    with RawWriter(tmp_path / "x", disable=True) as writer:
+        writer.write("k", b"\x82\xa3key\xa1k\xa1x" + inner)
+    limit = sys.getrecursionlimit()
+    assert run("--json", tmp_path / "x") == run(tmp_path / "x") == 0
+    assert sys.getrecursionlimit() == limit
+    assert capsys.readouterr().out.count("null") >= 1
+
+
+def test_characters_that_the_terminal_lacks_are_escaped(tmp_path, monkeypatch):
+    path = write(tmp_path / "x", [{"key": "a", "text": "ß"}])
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert run(path) == 0
+    assert terminal.buffer.getvalue() == b"{'key': 'a', 'text': '\\xdf'}\n"
 
 
 def test_reader_of_the_output_may_leave_early(tmp_path, run_python):

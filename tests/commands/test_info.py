@@ -9,7 +9,7 @@ import pytest
 from datasets import beside, damage, offsets_of, some_samples, write, write_checksums, write_legacy
 
 from ddfast.commands import __main__ as command
-from ddfast.commands.info import info
+from ddfast.commands.info import FIELDS_SHOWN, info
 
 SAMPLES = some_samples(300)
 
@@ -130,6 +130,52 @@ def test_shards_are_summed(tmp_path, capsys):
     assert lines[3] == "together: 3 files, 3 samples, 48 bytes"
     found = info(sorted(tmp_path.glob("*.msgpack")))
     assert kinds(found, "only 2") == [("int", 2, None, None)]
+
+
+def test_kinds_of_all_shards_are_merged(tmp_path):
+    values = [[1, "a" * 3, np.zeros((2, 5))], ["a" * 9, 7, np.zeros((3, 4))], [None]]
+    for i, shard in enumerate(values):
+        write(tmp_path / f"{i}.msgpack", [{"key": f"{i}{j}", "x": x} for j, x in enumerate(shard)])
+    assert kinds(info(sorted(tmp_path.glob("*.msgpack"))), "x") == [
+        ("int", 2, None, None),
+        ("str", 2, (3,), (9,)),
+        ("ndarray float64", 2, (2, 4), (3, 5)),
+        ("None", 1, None, None),
+    ]
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_shards_that_cannot_be_read_are_named_and_left_out(tmp_path, capsys, options):
+    for i in range(4):
+        write(tmp_path / f"{i}.msgpack", [{"key": f"{i}{j}"} for j in range(4)])
+    beside(tmp_path / "1.msgpack", ".offsets").write_bytes(b"odd")
+    beside(tmp_path / "2.msgpack", ".offsets").unlink()
+    assert run(tmp_path / "nowhere", tmp_path / "*.msgpack", *options) == 1
+    out, err = capsys.readouterr()
+    assert "together: 2 files, 8 samples" in out or json.loads(out)["samples"] == 8
+    for name, line in zip(["nowhere", "1.msgpack", "2.msgpack"], err.splitlines(), strict=True):
+        assert str(tmp_path / name) in line
+    assert run(tmp_path / "nowhere", *options) == 1
+    assert capsys.readouterr().out == ""
+
+
+def test_samples_of_many_different_fields_are_described(tmp_path, capsys):
+    path = write(tmp_path / "x", [{"key": f"{i}", **{f"f{i}_{j}": j for j in range(50)}} for i in range(100)])
+    assert run(path) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == f"  and {5001 - FIELDS_SHOWN:,} more fields; --json lists all"
+    assert run(path, "--json") == 0
+    assert len(json.loads(capsys.readouterr().out)["fields"]) == 5001
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_long_names_are_shortened(tmp_path, capsys, options):
+    path = write(tmp_path / "x", [{"key": "k" * 10**6, "n" * 10**6: "x" * 10**6}], "ddfast")
+    assert run(path, *options) == 0
+    out = capsys.readouterr().out
+    assert len(out) < 3000
+    assert "kk...(1,000,000 characters)...kk" in out
+    assert "nn...(1,000,000 characters)...nn" in out
 
 
 def test_empty_dataset_has_neither_sizes_nor_fields(tmp_path, capsys):

@@ -63,7 +63,35 @@ def test_samples_that_did_not_arrive_are_told(left, capsys):
         file.truncate(file.seek(0, 2) - 1)
     status, out, _ = run(capsys, left)
     assert (status, len(keys(left))) == (1, 9)
+    assert "9 samples recovered, 1 lost" in out
     assert "1 samples from index 9 on were not completely written" in out
+
+
+def test_number_of_lost_samples_is_that_of_samples_and_not_of_stretches(left, capsys):
+    os.truncate(left.with_name(".x.draft"), left.with_name(".x.draft").stat().st_size // 2)
+    status, out, _ = run(capsys, left, "--json")
+    report = json.loads(out[out.index("{") :])
+    assert status == 1
+    assert report["samples"] + report["lost_samples"] == 10
+    assert 4 <= report["lost_samples"] <= 6
+    assert len(report["lost"]) == 1
+
+
+def test_report_on_a_draft_says_what_cannot_be_counted(left, capsys):
+    _, out, _ = run(capsys, left)
+    assert (
+        "not counted: the last samples of a killed writer, up to about 16 MiB since its last flush()" in out
+    )
+
+
+@pytest.mark.parametrize("command", ["info", "verify", "cat"])
+def test_commands_that_find_only_a_draft_name_the_command_that_recovers_it(left, command, run_python):
+    done = run_python("-m", "ddfast", command, str(left))
+    assert done.returncode != 0
+    assert (
+        f"A writer has started it: wait until it is finished. If the writer was stopped, `ddfast recover {left}`"
+        in done.stderr
+    )
 
 
 def test_draft_without_a_whole_sample_is_removed(left, capsys):
@@ -192,14 +220,17 @@ def test_flipped_bit_within_a_value_is_told_by_the_checksum(path, capsys):
     assert saved == keys_of(SAMPLES[:5] + SAMPLES[6:])
 
 
-def test_sample_with_another_key_is_lost_unless_its_checksum_is_right(path, capsys):
+def test_sample_with_another_key_is_lost_unless_its_checksum_or_the_hash_of_its_key_is_right(path, capsys):
     write(path, SAMPLES, "ddfast")
     keys_file = beside(path, ".keys")
     keys_file.write_bytes(keys_file.read_bytes().replace(b"\xa3k77", b"\xa3k7x"))
     assert save(path, capsys) == ([], keys_of(SAMPLES))
     for saved in path.parent.glob("saved*"):
         saved.unlink()
-    lost, _ = save(path, capsys, ".xxh3")
+    assert save(path, capsys, ".xxh3") == ([], keys_of(SAMPLES))
+    for saved in path.parent.glob("saved*"):
+        saved.unlink()
+    lost, _ = save(path, capsys, ".key_hashes")
     assert "contains the key 'k77' of another sample" in lost[0]["reason"]
 
 

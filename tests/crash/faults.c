@@ -2,8 +2,10 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -80,6 +82,20 @@ int ftruncate64(int fd, off_t size) {
 int rename(const char *from, const char *to) {
     may_die(is_ours(from));
     return NEXT(int, rename, const char *, const char *)(from, to);
+}
+
+int open64(const char *path, int flags, ...) {
+    may_die(is_ours(path));
+    va_list more;
+    va_start(more, flags);
+    int mode = flags & O_CREAT ? va_arg(more, int) : 0;
+    va_end(more);
+    return NEXT(int, open64, const char *, int, ...)(path, flags, mode);
+}
+
+int fchmod(int fd, mode_t mode) {
+    may_die(fd_is_ours(fd));
+    return NEXT(int, fchmod, int, mode_t)(fd, mode);
 }
 
 int unlink(const char *path) {

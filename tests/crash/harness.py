@@ -3,11 +3,15 @@
     python tests/crash/harness.py --kills 1000
 
 Each trial writes a dataset in a child process: a new one, one that replaces another (by a blocking or an asynchronous
-writer), one that appends to another, or one that continues after a killed writer. The child is killed at a random time,
-or before its n-th system call on the dataset's files, or its n-th write fails or writes only half. Afterwards,
+writer), one that appends to another, or one that continues after a killed writer; by a writer that flushes, by a
+program that changes its working folder, or by a writer that is never closed. The child is killed at a random time, or
+before its n-th system call on the dataset's files, or its n-th write fails or writes only half. Afterwards,
 
 - the name has the complete old or the complete new dataset;
-- all samples that are complete in the draft can be restored;
+- all samples that are complete in the draft can be restored, and all that were flushed;
+- a writer that was never closed has kept all samples;
+- files that replace private ones are private, finished or not;
+- a file that symbolic links in the place of unfinished index files lead to is unchanged;
 - a writer with ``resume=True`` writes the same bytes as one that was not stopped, and no other file remains.
 """
 
@@ -17,6 +21,7 @@ import argparse
 import asyncio
 import collections
 import ctypes
+import io
 import json
 import os
 import random
@@ -29,8 +34,11 @@ import time
 from pathlib import Path
 
 FAULTS = ["none", "kill", "full", "broken", "short"]
-MODES = ["new", "replace", "async", "append", "resume"]
-REPLACING = ("replace", "async", "append")
+MODES = ["new", "replace", "async", "append", "resume", "flush", "chdir", "unclosed"]
+REPLACING = ("replace", "async", "append", "chdir", "unclosed")
+PRIVATE = 0o600  # mode of the datasets that are replaced
+PER_FLUSH = 15
+LINKS = (".offsets", ".keys", ".md5", ".xxh3")
 SUFFIXES = ["", ".offsets", ".keys", ".key_hashes", ".filter", ".md5", ".xxh3"]
 OLD, NEW = 40, 120
 
@@ -64,11 +72,53 @@ def write(path: Path, mode: str, resume: bool = False, until: int = NEW) -> None
     if mode == "async":
         asyncio.run(write_async(path, resume, until))
         return
+    if mode in ("flush", "chdir", "unclosed") and not resume:
+        {"flush": write_flushing, "chdir": write_elsewhere, "unclosed": write_unclosed}[mode](path)
+        return
     resume = resume or mode == "resume"
     with FileWriter(path, overwrite=True, append=mode == "append", resume=resume, disable=True) as writer:
         for sample in some_samples(0, until):
             if sample["key"] not in writer:
                 writer.write(sample)
+
+
+def write_flushing(path: Path) -> None:
+    """Flush now and then, and note each time in a file that there was one more flush."""
+    from ddfast import FileWriter
+
+    with FileWriter(path, disable=True) as writer, flushes(path).open("ab", 0) as notes:
+        for i, sample in enumerate(some_samples(0, NEW)):
+            writer.write(sample)
+            if i % PER_FLUSH == PER_FLUSH - 1:
+                writer.flush()
+                notes.write(b"x")
+
+
+def flushes(path: Path) -> Path:
+    """A file with one byte for each flush."""
+    return path.parent.with_name(f"flushes-of-{path.parent.name}")
+
+
+def write_elsewhere(path: Path) -> None:
+    """Write to a relative path, and change the working folder meanwhile."""
+    from ddfast import FileWriter
+
+    os.chdir(path.parent)
+    with FileWriter(path.name, overwrite=True, disable=True) as writer:
+        for i, sample in enumerate(some_samples(0, NEW)):
+            if i % 40 == 20:
+                os.chdir(Path.cwd().parent)
+            writer.write(sample)
+
+
+def write_unclosed(path: Path) -> None:
+    """Forget to close the writer."""
+    from ddfast import FileWriter
+
+    sys.stderr = io.StringIO()
+    writer = FileWriter(path, overwrite=True, disable=True)
+    for sample in some_samples(0, NEW):
+        writer.write(sample)
 
 
 async def write_async(path: Path, resume: bool, until: int) -> None:
@@ -173,6 +223,8 @@ class Harness:
         self.figures: collections.Counter[str] = collections.Counter()
         shrink()
         self._zygote = Zygote(folder)
+        self._victim = folder / "victim"
+        self._victim.write_text("precious")
         self._old = folder / "old" / "x"
         with FileWriter(self._old, disable=True) as writer:
             for sample in old_samples():
@@ -189,17 +241,23 @@ class Harness:
         path = self.prepare(mode)
         status, calls = self._zygote.run(path, mode, fault, at=1 << 40)
         assert status == 0, status
-        assert contents(path) == self.wanted[mode]
+        assert contents(path) == (self.old if mode == "unclosed" else self.wanted[mode])
         return calls
 
     def trial(self, mode: str, fault: str, at: int = 0, delay: float | None = None) -> None:
         """One fault, and all checks."""
+        from ddfast.recovery import find_unfinished
+
         path = self.prepare(mode)
         status, _ = self._zygote.run(path, mode, fault, at, delay)
         name = f"{mode}, {'SIGKILL at a random time' if delay is not None else fault}"
         assert status in (0, signal.SIGKILL, 3 << 8), (name, at, status)
         assert fault in ("full", "broken") or status != 3 << 8, (name, at)
         self.figures[name] += 1
+        if mode == "unclosed" and status == 0 and fault not in ("full", "broken"):
+            left = find_unfinished(path)
+            assert left is not None, (name, at)
+            assert sum(len(chunk.keys) for chunk in left.chunks()) == NEW, (name, at)
         self.check(path, mode, f"{name} {at} {delay}")
         shutil.rmtree(path.parent)
 
@@ -217,15 +275,28 @@ class Harness:
         found = contents(path)
         assert found in (old, wanted), (trial, sorted(path.parent.iterdir()))
         left = find_unfinished(path)
+        flushed = 0
+        if flushes(path).exists() and found != wanted:
+            flushed = flushes(path).stat().st_size * PER_FLUSH
         if left is not None:
-            self._check_draft(left, wanted, trial)
+            self._check_draft(left, wanted, trial, flushed)
+        assert left is not None or not flushed, trial
+        self._check_access(path, mode, trial)
         write(path, mode, resume=True)
+        self._check_access(path, mode, trial)
         # If the new dataset had its name already, it is replaced.
         assert contents(path) == wanted, trial
         names = sorted(file.name for file in path.parent.iterdir())
         assert names == sorted(f"x{suffix}" for suffix in SUFFIXES), (trial, names)
 
-    def _check_draft(self, left: object, wanted: dict[str, bytes | None], trial: str) -> None:
+    def _check_access(self, path: Path, mode: str, trial: str) -> None:
+        """Private files stay private, and no link was followed."""
+        for file in path.parent.iterdir():
+            if mode in REPLACING and not file.is_symlink():
+                assert file.stat().st_mode & 0o777 == PRIVATE, (trial, file)
+        assert self._victim.read_text() == "precious", trial
+
+    def _check_draft(self, left: object, wanted: dict[str, bytes | None], trial: str, flushed: int) -> None:
         import numpy as np
 
         draft = left.draft.read_bytes() if left.draft.exists() else b""  # type: ignore[attr-defined]
@@ -237,7 +308,7 @@ class Harness:
         )
         whole = int((ends <= same).sum())
         restored = sum(len(chunk.keys) for chunk in left.chunks()) if draft else 0  # type: ignore[attr-defined]
-        assert restored >= whole, (trial, restored, whole)
+        assert restored >= max(whole, flushed), (trial, restored, whole, flushed)
         self.figures["samples whole in drafts"] += whole
         self.figures["of those restored"] += min(restored, whole)
 
@@ -249,9 +320,13 @@ class Harness:
         if mode in REPLACING:
             for suffix in SUFFIXES:
                 shutil.copyfile(f"{self._old}{suffix}", f"{path}{suffix}")
+                Path(f"{path}{suffix}").chmod(PRIVATE)
         if mode == "resume":
             status, _ = self._zygote.run(path, "new", "kill", at=20)
             assert status == signal.SIGKILL
+        for suffix in LINKS:
+            path.with_name(f".x.draft{suffix}").unlink(missing_ok=True)
+            path.with_name(f".x.draft{suffix}").symlink_to(self._victim)
         return path
 
     def _expected(self, mode: str) -> dict[str, bytes | None]:

@@ -1,7 +1,6 @@
 """Opening a dataset: its cost, and the messages of its errors."""
 
 import errno
-import itertools
 
 import numpy as np
 import pytest
@@ -115,7 +114,6 @@ def test_keys_of_many_samples(dataset):
 
 def test_a_dataset_that_is_replaced_without_end_is_told(path, monkeypatch):
     monkeypatch.setattr("ddfast.dataset.local.REPLACED_SECONDS", 0.05)
-    inodes = itertools.count()
-    monkeypatch.setattr(LocalDataset, "_identity", lambda self: (0, next(inodes)))
+    monkeypatch.setattr(LocalDataset, "_is_current", lambda self: False)
     with pytest.raises(DatasetChangedError, match="was replaced each time"):
         LocalDataset(path)

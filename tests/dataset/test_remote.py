@@ -33,7 +33,7 @@ from ddfast.errors import (
 from ddfast.format.keys import Keys
 from ddfast.index import build_key_table, open_checksums, open_offsets
 from ddfast.reader.sharded import ShardedReader
-from ddfast.storage import TransferCounters
+from ddfast.storage.transfer.session import TransferLog
 
 SAMPLES = 400
 
@@ -52,7 +52,7 @@ class Session:
     max_gap = 1 << 16
     max_read = 1 << 18
     read_timeout = 0.0
-    counters = TransferCounters()
+    transfers = TransferLog()
 
     def __init__(
         self, files: Sequence[bytes], deal: Callable[[RemotePiece], bool] = lambda piece: False
@@ -291,9 +291,9 @@ def test_too_many_fields_are_told_as_of_files(tmp_path: Path) -> None:
         writer.write({"key": "a", **{f"field {i}": i for i in range(5000)}})
     with (
         RemoteReader(remote([path])) as reader,
-        pytest.raises(TooManyFieldsError, match=r"far/x\.msgpack: sample 0.*Choose columns="),
+        pytest.raises(TooManyFieldsError, match=r"far: the 1 samples of a batch .*Choose columns="),
     ):
-        reader.get_many([0])
+        reader.get_many([0]).to_dict()
 
 
 def test_the_error_behind_a_failed_read_is_raised(path: Path) -> None:

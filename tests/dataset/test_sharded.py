@@ -35,7 +35,6 @@ from ddfast.errors import (
     KernelError,
     SampleIndexError,
     SampleKeyError,
-    StorageTimeoutError,
 )
 from ddfast.reader import ShardedReader
 
@@ -195,21 +194,27 @@ def test_offsets_of_another_data_file_are_refused(paths):
         reader.get_many([PICKED * PER_SHARD])
 
 
-def test_a_shard_whose_storage_does_not_answer_is_given_up(paths):
-    with ShardedReader(paths, timeout=0.1) as reader:
-        assert reader.get_many([0])[0]["label"] == 0
-        paths[PICKED].unlink()
-        os.mkfifo(paths[PICKED])  # opening it waits for somebody who writes
-        for read in (lambda: reader.get_many([PICKED * PER_SHARD]), lambda: list(reader.batches(5))):
-            with pytest.raises(
-                StorageTimeoutError, match=r"00\.msgpack and 11 more shards: no read has completed"
-            ):
-                read()
-        writer = os.open(paths[PICKED], os.O_RDWR)
-        paths[PICKED].unlink()
-        os.close(writer)
-        with pytest.raises(DatasetNotFoundError, match=r"09\.msgpack not found"):
-            reader.get_many([PICKED * PER_SHARD])
+STUCK = """
+import os, sys
+import pytest
+from ddfast.reader import ShardedReader
+from ddfast.errors import DatasetNotFoundError, StorageTimeoutError
+*paths, stuck, first = sys.argv[1:]
+with ShardedReader(paths, timeout=0.1) as reader:
+    assert reader.get_many([0])[0]["label"] == 0
+    open(stuck + ".stuck", "w").close()
+    for read in (lambda: reader.get_many([int(first)]), lambda: list(reader.batches(5))):
+        with pytest.raises(StorageTimeoutError, match=r"00\\.msgpack and 11 more shards: no read has completed"):
+            read()
+    os.unlink(stuck)
+    os.unlink(stuck + ".stuck")
+    with pytest.raises(DatasetNotFoundError, match=r"09\\.msgpack not found"):
+        reader.get_many([int(first)])
+"""
+
+
+def test_a_shard_whose_storage_does_not_answer_is_given_up(paths, run_with_stuck_storage):
+    run_with_stuck_storage(STUCK, *paths, paths[PICKED], PICKED * PER_SHARD)
 
 
 def test_a_closed_reader_says_so(paths):
@@ -239,8 +244,7 @@ def test_errors_of_indices_and_keys_name_the_shards(paths):
                 reader.find_key(index)
         with pytest.raises(SampleIndexError, match="index 36 out of range"):
             reader.keys().take([0, 36])
-        with pytest.raises(TypeError):
-            _ = 3 in reader
+        assert 3 not in reader
 
 
 def test_keys_are_a_sequence(paths):
@@ -308,14 +312,14 @@ def test_an_old_index_is_read_when_shards_are_listed(tmp_path):
 def test_a_shard_that_is_replaced_while_it_is_listed_is_waited_for(paths, monkeypatch):
     """A replaced dataset lacks its offsets for a moment."""
     hidden = beside(paths[3], ".offsets").rename(paths[3].with_name("hidden"))
-    real = LocalDataset._identity
+    real = LocalDataset._is_current
 
     def appear(self):
         if hidden.exists():
             hidden.rename(beside(paths[3], ".offsets"))
         return real(self)
 
-    monkeypatch.setattr(LocalDataset, "_identity", appear)
+    monkeypatch.setattr(LocalDataset, "_is_current", appear)
     assert len(ShardedDataset(paths, "all")) == 36
 
 

@@ -62,12 +62,27 @@ static size_t spans_of(const uint8_t *table, const uint64_t *entries, uint64_t n
     return good;
 }
 
+/* Whether a span begins before the end of one that begins earlier, or at the same position. */
+static int any_overlap(const ddf_span *spans, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < n; j++) {
+            int is_first = spans[j].start < spans[i].start || (spans[j].start == spans[i].start && j < i);
+            if (is_first && spans[i].start < spans[j].stop) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
 static void planned(const ddf_span *spans, size_t n, uint64_t gap, uint64_t most) {
     ddf_read reads[MOST];
     uint64_t landing[MOST], ends[MOST], total, end = 0, read = 0;
     ddf_plan_item scratch[2 * MOST];
     const ddf_plan_item *sorted;
-    int64_t n_reads = ddf_plan_reads(spans, n, gap, DDF_LANDING_ALIGN, reads, landing, &total, scratch, &sorted, NULL);
+    int overlaps = 0;
+    int64_t n_reads = ddf_plan_reads(spans, n, gap, DDF_LANDING_ALIGN, reads, landing, &total, scratch, &sorted, &overlaps,
+                                     NULL);
     for (size_t i = 0; i < n; i++) {
         if (spans[i].stop > INT64_MAX) {
             REQUIRE(n_reads == DDF_E_SPAN);
@@ -81,6 +96,7 @@ static void planned(const ddf_span *spans, size_t n, uint64_t gap, uint64_t most
         REQUIRE(own >= landing[i] && own <= total);
         end = ends[k] = own > end ? own : end;
     }
+    REQUIRE(overlaps == any_overlap(spans, n));
     for (int64_t i = 0; i < n_reads; i++) {
         read += reads[i].length;
     }

@@ -39,6 +39,19 @@ DTYPES = [
     b"O",
     b"(9999999,)f8",
 ]
+
+
+def array_of(shape: list[int]) -> bytes:
+    """An array without bytes."""
+    return bytes(msgpack.packb({b"nd": True, b"type": "<f4", b"kind": b"", b"shape": shape, b"data": b""}))
+
+
+def colliding_map(size: int) -> bytes:
+    """A map with complex numbers as keys whose hashes are all equal."""
+    keys = ({b"complex": True, b"data": repr(complex(-1000003.0 * k, k))} for k in range(1, size + 1))
+    return b"\xde" + size.to_bytes(2, "big") + b"".join(msgpack.packb(key) + b"\xc0" for key in keys)
+
+
 NASTY = [
     b"\xc1",
     b"\x91" * 5000,
@@ -48,6 +61,15 @@ NASTY = [
         {b"nd": True, b"type": "|O", b"kind": b"O", b"shape": [1], b"data": b"cos\nsystem\n(S'x'\ntR."}
     ),
     msgpack.packb({b"complex": True, b"data": "1e999j"}),
+    b"\x82" + msgpack.packb(b"complex") + b"\xc3" + msgpack.packb(b"data") + b"\x91" * 1000 + b"\xc0",
+    b"\x82" + msgpack.packb(b"complex") + b"\xc3" + msgpack.packb(b"data") + b"\x81\xc0" * 500 + b"\xc0",
+    *(array_of(shape) for shape in ([0, 1080, 1920], [8192, 8193, 0], [2**20, 0, 2**30], [0, 2**62, 2])),
+    b"\xdc\x04\x00" + array_of([2**20, 0]) * 1024,
+    colliding_map(20),
+    colliding_map(1100),
+    b"\x81\xa1a" * 300 + b"\xc0",
+    b"\x91" * 200 + b"\xc0",
+    msgpack.packb([{f"{i}": i} for i in range(3000)]),
     b"\xdf\xff\xff\xff\xff",
     b"\xdd\xff\xff\xff\xff",
     b"\xc6\xff\xff\xff\xff",
@@ -130,10 +152,28 @@ def swap_entries(data: bytes, rng: Random) -> bytes:
     return b"".join(entries)
 
 
+def to_and_fro(data: bytes, rng: Random) -> bytes:
+    """Offsets that repeat a few of the entries: each sample may be most of the data file."""
+    entries = [data[i : i + 8] for i in range(0, len(data) - 7, 8)]
+    if not entries:
+        return data
+    few = [entries[0], entries[-1], rng.choice(entries)][: rng.choice([2, 3])]
+    inner = [few[i % len(few)] for i in range(rng.choice([1, 1, 20]) * len(entries))]
+    return b"".join([entries[0], *inner, entries[-1]])
+
+
 Mutation = Callable[[bytes, Random], bytes]
 ANY: list[Mutation] = [flip_bit, zero_stretch, fill_with_noise, cut, lengthen, insert, remove, write_over]
 DATA: list[Mutation] = [*ANY, flip_bit, lie_about_length, lie_about_length, change_dtype, write_over]
-ENTRIES: list[Mutation] = [*ANY, change_entry, change_entry, change_entry, swap_entries]
+ENTRIES: list[Mutation] = [
+    *ANY,
+    change_entry,
+    change_entry,
+    change_entry,
+    swap_entries,
+    to_and_fro,
+    to_and_fro,
+]
 MUTATIONS = {"": DATA, ".keys": [*ANY, lie_about_length], ".offsets": ENTRIES, ".key_hashes": ENTRIES}
 
 

@@ -7,12 +7,14 @@ import tracemalloc
 
 import msgpack
 import numpy as np
+import pytest
 from datadings.tools.msgpack import packb
 from decoding import DECODER, ND, failure, outcome
 
 from ddfast._native import status
-from ddfast._native.decode import Decoder
+from ddfast._native.decode import MAX_RARE_KEYS, Decoder
 from ddfast._native.msgpack import MAX_DEPTH
+from ddfast.errors import KernelError
 
 
 def test_claimed_lengths_allocate_nothing():
@@ -44,6 +46,44 @@ def test_deepest_message_decodes_on_a_small_stack():
     while isinstance(inner, list):
         depth, inner = depth + 1, inner[0]
     assert (depth, inner) == (MAX_DEPTH, 1)
+
+
+def packed_map(keys):
+    """A map of packed keys to None."""
+    return b"\xdf" + len(keys).to_bytes(4, "big") + b"".join(key + b"\xc0" for key in keys)
+
+
+# Complex numbers k whose hashes are all equal: hash(real) + 1000003 * hash(imag) is 0.
+COLLIDING = [complex(-1000003.0 * k, k) for k in range(1, MAX_RARE_KEYS + 2)]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        [packb(key) for key in COLLIDING],
+        [packb(np.float32(i)) for i in range(MAX_RARE_KEYS + 1)],
+        [packb(msgpack.Timestamp(i, 0)) for i in range(MAX_RARE_KEYS + 1)],
+    ],
+    ids=["complex", "numpy", "time"],
+)
+def test_keys_whose_hashes_anybody_can_make_equal_are_limited(keys):
+    data = packed_map(keys)
+    assert len(DECODER.unpack(packed_map(keys[:-1]))) == MAX_RARE_KEYS
+    nested = b"\x92" + packed_map(keys[:-1]) + packed_map(keys[:-1])
+    assert len(DECODER.unpack(nested)) == 2
+    code, position = failure(data)
+    assert (code, position) == (status.E_VALUE, data.rindex(keys[-1]))
+    with pytest.raises(
+        KernelError, match="more than 1,024 keys that are complex numbers, numpy scalars or times"
+    ):
+        DECODER.unpack(data)
+
+
+def test_common_keys_are_not_limited():
+    keys = [5.5 + i for i in range(2000)] + list(range(2000)) + [str(i) for i in range(2000)]
+    keys += [msgpack.ExtType(7, str(i).encode()) for i in range(2000)] + [b"%d" % i for i in range(2000)]
+    keys += [None, True]  # True replaces 1
+    assert list(DECODER.unpack(packed_map([packb(key) for key in keys]))) == list(dict.fromkeys(keys))
 
 
 def test_failures_release_what_was_built():

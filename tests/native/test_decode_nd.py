@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 from compare import assert_same
 from datadings.tools.msgpack import packb, unpackb
-from decoding import DECODER, ND, SCALAR, failure
+from decoding import DECODER, ND, SCALAR, assert_agreement, failure
+from hypothesis import given
+from strategies import plain_values
 
 from ddfast._native import status
 from ddfast._native.decode import Decoder
@@ -158,6 +160,18 @@ def test_array_cut_anywhere_is_truncated(at):
     with pytest.raises(KernelError) as scanned:
         check(data)
     assert failure(data) == (scanned.value.code, scanned.value.pos)
+
+
+@given(plain_values)
+def test_any_data_of_a_complex_number_is_read_as_datadings_reads_it(data):
+    assert_agreement(packb({b"complex": True, b"data": data}))
+
+
+@pytest.mark.parametrize("opened", [b"\x91", b"\x81\xc0"], ids=["lists", "maps"])
+@pytest.mark.parametrize("depth", [1, 500, MAX_DEPTH - 1])
+def test_nested_data_of_a_complex_number_is_an_error_of_its_value(opened, depth):
+    data = b"\x82" + packb(b"complex") + b"\xc3" + packb(b"data") + opened * depth + b"\xc0"
+    assert failure(data) == (status.E_VALUE, 0)
 
 
 def test_text_of_a_complex_number_is_checked_too():

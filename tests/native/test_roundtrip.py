@@ -53,6 +53,7 @@ def test_generated_values_are_told_apart_as_plain_recursion_does(value, encoded)
     assert is_exact(pack(value), encoded) == (marked == encoded and not odd)
 
 
+@pytest.mark.filterwarnings("ignore:an array of Python objects")
 @pytest.mark.parametrize("value", ENCODED, ids=repr)
 def test_what_the_packer_made_is_counted(value):
     packed = pack({"x": [value, {"y": value}], "z": 1})

@@ -26,7 +26,7 @@ from ddfast.errors import (
     StorageOptionError,
     UnsupportedIOError,
 )
-from ddfast.reader import ShardedReader
+from ddfast.reader import ListReader, ShardedReader
 from ddfast.storage import RetryPolicy
 
 obstore = pytest.importorskip("obstore")
@@ -91,6 +91,10 @@ def test_a_reader_gives_what_is_in_the_file(paths, urls):
         assert "sample 170 ß" not in remote
         with pytest.raises(SampleKeyError, match="no sample with key"):
             remote.find_index("nothing")
+        assert remote.find_index(np.str_("sample 17 ß")) == 17
+        assert all(key not in remote for key in (17, b"sample 17", None))
+        with pytest.raises(TypeError, match=r"use key\.decode\(\)"):
+            remote.find_index(b"sample 17")
 
 
 @pytest.mark.parametrize("shuffle", [False, True, "block"])
@@ -563,6 +567,50 @@ def test_stats_tell_what_went_over_the_wire(urls, site, arun):
     stats = arun(read())
     assert stats.retries == stats.throttled == 2
     assert stats.bytes_fetched >= size
+
+
+def count(reader, site):
+    """The counters after a pass; all requests are counted."""
+    opened = reader.stats()
+    assert opened.requests == len(site.requests) > 0
+    list(reader.batches(16))
+    stats = reader.stats()
+    assert stats.requests == len(site.requests) > opened.requests
+    assert stats.samples == len(reader)
+    return stats
+
+
+@pytest.mark.parametrize("shards", ["urls", "copy"])
+def test_stats_of_shards_count_from_their_opening(urls, site, shards):
+    with ShardedReader(urls) as reader:
+        stats = count(copy.copy(reader) if shards == "copy" else reader, site)
+    assert stats.bytes_fetched >= sum(len(site.objects[urlsplit(url).path]) for url in urls)
+    assert reader.stats() == stats  # also when it is closed
+    again = pickle.loads(pickle.dumps(reader))
+    site.requests.clear()
+    before = again.stats().requests
+    with again:
+        list(again.batches(16))
+        assert again.stats().requests - before == len(site.requests)
+
+
+def test_stats_of_mixed_shards_count_transfers(urls, site, monkeypatch):
+    monkeypatch.setattr("ddfast.reader.sharded.MAX_OPEN", 1)
+    with ShardedReader([*urls, ListReader([{"key": "one more"}])], on_error="skip") as reader:
+        stats = count(reader, site)
+        assert stats.seconds_storage > 0
+    assert reader.stats() == stats
+
+
+def test_stats_of_mixed_shards_count_skipped_samples(urls, site):
+    content = bytearray(site.objects["/0.msgpack"])
+    content[0] = 0xC1
+    site.replace("/0.msgpack", bytes(content))
+    for more in ([], [ListReader([{"key": "one more"}])]):
+        with ShardedReader([*urls, *more], on_error="skip") as reader:
+            list(reader.batches(16))
+            assert reader.stats().skipped == 1
+            assert len(reader.quarantine) == 1
 
 
 def test_verifying_digests_of_urls_names_the_command(urls):

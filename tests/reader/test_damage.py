@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pickle
 import struct
 
 import msgpack
@@ -378,11 +379,32 @@ def test_a_legacy_index_with_wild_offsets_is_refused(path):
 
 
 @pytest.mark.parametrize("on_error", ["raise", "skip"])
-def test_batch_of_more_fields_than_it_may_have_names_the_limit_and_the_way_out(tmp_path, on_error):
+def test_batch_of_more_fields_than_it_may_have_has_samples_and_no_columns(tmp_path, on_error):
     samples = [{"key": str(i), **{f"{i} {j}": j for j in range(3000)}} for i in range(2)]
     path = write(tmp_path / "x", samples)
     with MsgpackReader(path, on_error=on_error) as reader:
-        for make in (lambda: list(reader.batches(2)), lambda: reader.get_many([0, 1])):
-            with pytest.raises(TooManyFieldsError, match=r"sample 1 .* than 4,096 .* Choose columns="):
-                make()
+        for batch in (next(reader.batches(2)), reader.get_many([0, 1]), next(reader.batches(2))[::-1]):
+            assert sorted(batch, key=lambda sample: sample["key"]) == samples
+            assert repr(batch) == "Batch(2 samples: too many columns)"
+            message = r"/x: the 2 samples of a batch have more different fields .* 4,096.* Choose columns="
+            for use in (batch.to_dict, lambda batch=batch: batch["key"], lambda batch=batch: "key" in batch):
+                with pytest.raises(TooManyFieldsError, match=message):
+                    use()
+            with pytest.raises(TooManyFieldsError, match=r"^the 2 samples of a batch have"):
+                pickle.loads(pickle.dumps(batch)).to_dict()
+            assert batch[1:].copy()["key"].tolist() == [batch[1]["key"]]
+        assert reader.stats().skipped == 0
         assert len(next(reader.batches(2, columns=["key"]))) == 2
+
+
+def test_errors_with_long_keys_are_short(tmp_path):
+    key = "k" * 10**6
+    path = write(tmp_path / "x", [{"key": key, "text": "abc"}, {"key": "b"}])
+    damage(path, 0)
+    with pytest.raises(CorruptSampleError) as caught:
+        MsgpackReader(path).get(0)
+    assert "kk...(1,000,000 characters)...kk" in str(caught.value)
+    assert len(str(caught.value)) < 1000
+    with pytest.raises(KeyError) as caught:
+        MsgpackReader(path).find_index(key + "x")
+    assert len(str(caught.value)) < 1000

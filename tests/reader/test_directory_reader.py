@@ -1,9 +1,13 @@
-"""DirectoryReader finds and returns the same files as that of datadings, and its errors name the file."""
+"""DirectoryReader finds and returns the same files as that of datadings, and its errors name the file.
+
+Datadings' order is that in which the file system lists folders. Here it lists them in natural order.
+"""
 
 import errno
 import glob
 import os
 import pickle
+import random
 import shutil
 import warnings
 from pathlib import Path
@@ -13,6 +17,7 @@ import datadings.reader.directory
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from natsort import natsorted
 from reading import assert_same_reader, outcome
 
 from ddfast.errors import (
@@ -27,7 +32,7 @@ from ddfast.errors import (
 from ddfast.reader import DirectoryReader, file_patterns
 from ddfast.reader import directory as our_directory
 from ddfast.reader.directory import check_included, glob_pattern, yield_directory, yield_file
-from ddfast.reader.file_patterns import files
+from ddfast.reader.file_patterns import files, natural_order
 from ddfast.testing import ReaderTests, assert_same_sample
 
 FILES = [
@@ -61,6 +66,38 @@ def make_tree(top):
     (top / "a/to_itself").symlink_to("to_itself")
     os.mkfifo(top / "a/fifo")
     return top
+
+
+class Listing(list):
+    """What `os.scandir` returns, but for its order."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.clear()
+
+
+def listing(arrange):
+    """An `os.scandir` that lists a folder in the order that a function of the entries gives."""
+    scandir = os.scandir
+
+    def arranged(path="."):
+        with scandir(path) as entries:
+            return Listing(arrange(list(entries)))
+
+    return arranged
+
+
+def natural(entries):
+    return natsorted(entries, key=lambda entry: entry.name)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def natural_listing():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "scandir", listing(natural))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -226,6 +263,38 @@ def test_the_helpers_give_what_those_of_datadings_give(tree):
     assert list(yield_directory(patterns, ",")) == list(theirs.yield_directory(patterns, ","))
 
 
+@pytest.mark.parametrize("pattern", ["**", "{LABEL}/**", "*/*", "**/{LABEL}/1.txt", "[ab]*/**"])
+@given(seed=st.integers(0, 2**32))
+def test_the_order_does_not_depend_on_the_file_system(tree, pattern, seed):
+    expected = list(files(pattern))
+    shuffled = random.Random(seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "scandir", listing(lambda entries: shuffled.sample(entries, len(entries))))
+        assert list(files(pattern)) == expected
+
+
+NAME = st.text(st.sampled_from("019aZ_. ß"), min_size=1, max_size=12)
+
+
+@given(st.lists(NAME, unique=True))
+def test_any_names_have_one_order(names):
+    in_order = sorted(names, key=natural_order)
+    backwards = names[::-1]
+    assert sorted(backwards, key=natural_order) == in_order
+    numbers = [name for name in in_order if name.isdecimal() and name.isascii()]
+    assert list(map(int, numbers)) == sorted(map(int, numbers))
+
+
+def test_numbers_in_names_count(tmp_path):
+    names = ["a/1", "a/2", "a/02", "a/10", "a2/1", "a10/x9y10", "a10/x10y9", "a10/x010y10", "b/1" + 200 * "0"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    reader = DirectoryReader(f"{tmp_path}/{{LABEL}}/**")
+    found = [reader.find_key(i) for i in range(len(reader))]
+    assert found == ["a/1", "a/02", "a/2", *names[3:]]
+
+
 def test_the_label_is_what_stands_at_its_place_in_the_pattern(tree):
     assert dict(files("**/{LABEL}/deep.txt")) == {"a/b/c/d/deep.txt": "d"}
     assert {label for _, label in files(f"{tree.parent}//{tree.name}///{{LABEL}}//1.txt")} == {"a"}
@@ -348,6 +417,85 @@ def test_a_list_of_files_cannot_leave_its_root(tmp_path, name):
     with pytest.raises(EscapingPathError, match=rf"lists '{name}', which is not in 'photos'.*omit root_dir"):
         DirectoryReader(path, separator=",", root_dir="photos")
     assert len(DirectoryReader(path, separator=",")) == 2
+
+
+@pytest.fixture
+def stranger(tmp_path):
+    """A folder with links, some of which lead out of it."""
+    root = tmp_path / "photos"
+    (root / "a").mkdir(parents=True)
+    (tmp_path / "photos-of-others").mkdir()
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "photos-of-others/x").write_text("secret")
+    (root / "a/file").write_text("content")
+    (root / "a/link").symlink_to("../b/file")
+    (root / "b").symlink_to("a")
+    (root / "out").symlink_to("../secret")
+    (root / "a/absolute").symlink_to(tmp_path / "secret")
+    (root / "others").symlink_to("../photos-of-others")
+    (root / "up").symlink_to(tmp_path)
+    (root / "a/around").symlink_to("../../photos/a/file")
+    (root / "loop").symlink_to("loop")
+    return root
+
+
+def listed(root, *names, **options):
+    path = root.parent / "list.txt"
+    path.write_text("".join(f"{name}\tx\n" for name in names))
+    return DirectoryReader(path, **{"root_dir": root, **options})
+
+
+@pytest.mark.parametrize("name", ["out", "a/absolute", "others/x", "up/secret", "b/../out", "b/absolute"])
+@pytest.mark.parametrize("through", ["folder", "link", "relative", "slash"])
+def test_links_do_not_lead_out_of_the_root(stranger, name, through, monkeypatch):
+    root = stranger
+    if through == "link":
+        root = stranger.parent / "to_photos"
+        root.symlink_to("photos")
+    elif through == "relative":
+        monkeypatch.chdir(stranger.parent)
+        root = Path("photos")
+    reader = listed(stranger, name, "a/file", root_dir=f"{root}/" if through == "slash" else root)
+    with pytest.raises(EscapingPathError, match=r"symbolic link to .*secret|photos-of-others.*omit root_dir"):
+        reader.get(0)
+    assert reader.get(1)["data"] == b"content"
+    with pytest.raises(EscapingPathError):
+        list(pickle.loads(pickle.dumps(reader)))
+
+
+def test_links_out_of_the_root_are_not_left_out_as_damaged(stranger):
+    with pytest.raises(EscapingPathError):
+        list(listed(stranger, "out", on_error="skip"))
+
+
+@pytest.mark.parametrize(
+    "name", ["a/link", "b/file", "b/link", "a/around", "up/photos/a/file", "a/../b/file"]
+)
+def test_links_within_the_root_are_followed(stranger, name):
+    assert listed(stranger, name).get(0)["data"] == b"content"
+
+
+def test_links_in_a_matched_folder_do_not_lead_out_of_the_root(stranger):
+    (stranger / "loop").unlink()
+    (stranger / "up").unlink()
+    options = {"include": ["*/out"], "labels": [None]}
+    with pytest.raises(EscapingPathError):
+        DirectoryReader(f"{stranger}/**", root_dir=stranger, **options).get(0)
+    assert DirectoryReader(f"{stranger}/**", **options).get(0)["data"] == b"secret"
+
+
+@pytest.mark.parametrize("root_dir", [True, False])
+@pytest.mark.parametrize(
+    ("name", "reason"), [("pipe", "it is no regular file"), ("loop", "symbolic link"), ("a", "directory")]
+)
+def test_files_that_have_no_content_are_named(stranger, name, reason, root_dir):
+    os.mkfifo(stranger / "pipe")
+    reader = listed(stranger, name) if root_dir else None
+    if reader is None:
+        (stranger.parent / "list.txt").write_text(f"{stranger / name}\tx\n")
+        reader = DirectoryReader(stranger.parent / "list.txt")
+    with pytest.raises(ReadError, match=rf"(?i){reason}.*: cannot read sample '.*{name}'.*{name}'"):
+        reader.get(0)
 
 
 @pytest.mark.parametrize("as_path", [str, Path])

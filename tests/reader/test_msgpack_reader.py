@@ -13,7 +13,7 @@ from strategies import samples as any_sample
 
 from ddfast import AsyncReader
 from ddfast.errors import DatasetNotFoundError, PickleRefusedError, SampleIndexError, SampleKeyError
-from ddfast.reader import MsgpackReader
+from ddfast.reader import ListReader, MsgpackReader, ShardedReader
 from ddfast.testing import assert_same_sample
 
 SAMPLES = some_samples(50)
@@ -95,8 +95,7 @@ def test_errors_name_file_index_and_key(path, reader):
 def test_lookups_refuse_keys_that_are_no_strings(reader, key):
     with pytest.raises(TypeError):
         reader.find_index(key)
-    with pytest.raises(TypeError):
-        _ = key in reader
+    assert key not in reader
 
 
 def test_keys_are_a_sequence(reader):
@@ -254,3 +253,41 @@ def test_a_position_beyond_the_end_starts_again(reader):
     list(reader.iter(0))
     list(reader.iter(0))
     assert len(list(reader)) == 50
+
+
+@pytest.mark.parametrize(
+    ("key", "error", "hint"),
+    [
+        (b"3", TypeError, r"the key b'3'\. Keys are strings, not bytes: use key\.decode\(\)"),
+        (3, TypeError, r"the key 3\. Keys are strings, not int: use str\(key\)"),
+        ("\ud800", SampleKeyError, r"msgpack\]? has no sample with key '\\ud800'"),
+    ],
+    ids=["bytes", "int", "surrogate"],
+)
+def test_a_key_that_no_sample_can_have_comes_with_advice(path, tmp_path, arun, key, error, hint):
+    for reader in (MsgpackReader(path), ShardedReader([path]), ShardedReader(str(tmp_path / "x*.msgpack"))):
+        assert key not in reader
+        with pytest.raises(error, match=hint):
+            reader.find_index(key)
+    with pytest.raises(error, match=hint):
+        arun(find_async(path, key))
+
+
+def test_readers_of_keys_of_any_type_give_advice_about_bytes(path):
+    listed = ListReader([{"key": "3"}])
+    for reader in (listed, ShardedReader([listed, MsgpackReader(path)])):
+        with pytest.raises(
+            KeyError, match=r"with key b'3'\. Keys are strings, not bytes: use key\.decode\(\)"
+        ):
+            reader.find_index(b"3")
+
+
+async def find_async(path, key):
+    async with AsyncReader(path) as reader:
+        return await reader.find_index(key)
+
+
+def test_asynchronous_readers_find_keys_of_a_subclass_of_str(path, arun):
+    with MsgpackReader(path) as reader:
+        keys = np.array(list(reader.keys()))
+    assert [arun(find_async(path, key)) for key in keys[:3]] == [0, 1, 2]

@@ -27,6 +27,8 @@ from ddfast.reader import (
     ZipFileReader,
 )
 from ddfast.testing import assert_same_sample
+from ddfast.tools.msgpack import packb
+from ddfast.writer import RawWriter
 
 N = 120
 SAMPLES = some_samples(N)
@@ -121,7 +123,8 @@ def test_a_batch_without_any_sample_left_is_empty(path):
     with MsgpackReader(path, on_error="skip") as reader:
         batches = list(reader.batches(1))
     assert [len(batch) for batch in batches] == [int(i not in BAD) for i in range(N)]
-    assert batches[13].columns == ()
+    assert batches[0].columns == ()  # no batch before it tells the columns
+    assert batches[13].columns == batches[1].columns != ()
     assert batches[13].keys == []
 
 
@@ -409,3 +412,23 @@ def test_listed_samples_are_left_out_unread(path, tmp_path, whole, options, batc
         assert [sample["label"] for sample in reader] == GOOD
         assert (reader.stats().listed, reader.stats().skipped) == (2 * len(BAD), 0)
         assert_same_sample(reader.get(13), SAMPLES[13])
+
+
+def test_nested_data_of_a_complex_number_is_damage_of_one_sample(tmp_path):
+    nested = b"\x82" + packb(b"complex") + b"\xc3" + packb(b"data") + b"\x91" * 1000 + b"\xc0"
+    with RawWriter(tmp_path / "x.msgpack", disable=True) as writer:
+        for key in "abc":
+            writer.write(
+                key, b"\x82" + packb("key") + packb(key) + packb("v") + (nested if key == "b" else b"\x01")
+            )
+    with MsgpackReader(tmp_path / "x.msgpack", on_error="skip") as reader:
+        assert [sample["key"] for sample in reader] == ["a", "c"]
+        assert [bad.key for bad in reader.quarantine] == ["b"]
+        with pytest.raises(
+            CorruptSampleError, match=r"sample 1 \('b'\) is damaged at byte .* is not a complex number"
+        ):
+            reader.get(1)
+        (batch,) = reader.batches(3)
+        assert batch[2] == {"key": "c", "v": 1}
+        with pytest.raises(CorruptSampleError, match=r"sample 1 \('b'\)"):
+            batch["v"].tolist()

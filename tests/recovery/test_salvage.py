@@ -1,11 +1,17 @@
 """Salvage finds the intact samples of a damaged dataset, and reads no more than it needs."""
 
 import os
+import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 from datasets import beside, damage, keys_of, offsets_of, write
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ddfast.recovery import LostSamples, Salvage, salvage
+from ddfast.format.files import SUFFIX_LEGACY_INDEX, SUFFIXES
+from ddfast.recovery import LostSamples, Salvage, salvage, search
 
 SAMPLES = [{"key": f"k{i}", "x": b"\xff" * (i % 7 * 300), "meta": {"key": "inner"}} for i in range(100)]
 
@@ -45,7 +51,7 @@ def count_reads(monkeypatch):
         sizes.append(size)
         return real(file, size, start)
 
-    monkeypatch.setattr(salvage.os, "pread", pread)
+    monkeypatch.setattr(search.os, "pread", pread)
     return sizes
 
 
@@ -54,7 +60,7 @@ def count_reads(monkeypatch):
 )
 def test_file_of_nothing_but_beginnings_is_searched_without_reading_it_again(path, monkeypatch, word):
     path.write_bytes(word * 4000)
-    monkeypatch.setattr(salvage, "WINDOW", 1 << 14)
+    monkeypatch.setattr(search, "WINDOW", 1 << 14)
     sizes = count_reads(monkeypatch)
     assert not list(Salvage(path).chunks())
     assert sum(sizes) < 5 * path.stat().st_size
@@ -66,7 +72,7 @@ def test_size_that_garbage_claims_is_not_read(path, monkeypatch):
     path.write_bytes(path.read_bytes() + b"\xc1" + claim * 20_000 + b"key")
     for suffix in (".offsets", ".keys"):
         beside(path, suffix).unlink()
-    monkeypatch.setattr(salvage, "WINDOW", 1 << 14)
+    monkeypatch.setattr(search, "WINDOW", 1 << 14)
     sizes = count_reads(monkeypatch)
     chunks = list(Salvage(path).chunks())
     assert sum(len(chunk.keys) for chunk in chunks) == len(SAMPLES)
@@ -84,3 +90,107 @@ def test_samples_that_are_all_damaged_are_not_looked_at_again_and_again(path, mo
     assert not list(found.chunks())
     assert len(found.lost) == len(spans) == 5000
     assert max(spans) <= salvage.AT_ONCE + 1
+
+
+# -- damaged index files of an intact data file
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("sound") / "x", SAMPLES, "ddfast")
+
+
+def saved_samples(path):
+    """Keys and bytes of all samples that are found, and what is lost."""
+    found = Salvage(path)
+    samples = {}
+    for chunk in found.chunks():
+        data, at = b"".join(map(bytes, chunk.buffers)), 0
+        for key, size in zip(chunk.keys, chunk.sizes.tolist(), strict=True):
+            samples[key] = data[at : at + size]
+            at += size
+    return samples, found.lost
+
+
+def copied(path, folder):
+    for file in path.parent.iterdir():
+        shutil.copy(file, folder)
+    return Path(folder) / path.name
+
+
+@pytest.mark.parametrize("suffix", sorted({*SUFFIXES} - {SUFFIX_LEGACY_INDEX}))
+@given(position=st.integers(0, 1 << 20), bit=st.integers(0, 7))
+def test_no_sample_is_lost_because_of_one_flipped_bit_in_an_index_file(sound, suffix, position, bit):
+    expected, _ = saved_samples(sound)
+    assert list(expected) == keys_of(SAMPLES)
+    with tempfile.TemporaryDirectory() as folder:
+        path = copied(sound, folder)
+        content = bytearray(beside(path, suffix).read_bytes())
+        content[position % len(content)] ^= 1 << bit
+        beside(path, suffix).write_bytes(content)
+        assert saved_samples(path) == (expected, [])
+
+
+@given(
+    flips=st.lists(st.tuples(st.integers(0, 808 * 8 - 1)), min_size=1, max_size=20),
+    gone=st.sampled_from(["", ".xxh3", ".keys"]),
+)
+def test_no_sample_is_lost_because_of_many_flipped_bits_in_the_offsets(sound, flips, gone):
+    with tempfile.TemporaryDirectory() as folder:
+        path = copied(sound, folder)
+        content = bytearray(beside(path, ".offsets").read_bytes())
+        for (flip,) in flips:
+            content[flip // 8] ^= 1 << flip % 8
+        beside(path, ".offsets").write_bytes(content)
+        if gone:
+            beside(path, gone).unlink()
+        found, lost = saved_samples(path)
+        assert list(found) == keys_of(SAMPLES)
+        assert lost == []
+
+
+def test_damaged_sample_is_lost_though_the_checksums_are_damaged_too(sound, tmp_path):
+    path = copied(sound, tmp_path)
+    damage(path, 40)
+    sums = bytearray(beside(path, ".xxh3").read_bytes())
+    sums[8 * 70] ^= 1
+    beside(path, ".xxh3").write_bytes(sums)
+    found, lost = saved_samples(path)
+    assert [each.index for each in lost] == [40, 70]
+    assert len(found) == len(SAMPLES) - 2
+
+
+# -- files that are made to take long
+
+
+def crafted(kind, size):
+    """A file of about this size whose search took time in proportion to the square of it."""
+    if kind == "maps":
+        return b"\xc1" + b"\xc4\x05\xdf\x7f\xff\xff\xff" * (size // 7) + b"\xa3key"
+    if kind == "samples and others":
+        return (b"\x81\xa3key\xa1a" + b"\x81\x01\x01" * 9) * (size // 34)
+    if kind == "arrays":
+        return b"\xc1" + b"\x81\xa3key\xdd\x00\x0f\xff\xff" * (size // 10)
+    return (b"\x81\xa3key\xa1a" + b"\x81\xa3key\xc6\x00" + size.to_bytes(3, "big")) * (size // 17)
+
+
+@pytest.mark.parametrize("kind", ["maps", "samples and others", "arrays", "claims"])
+def test_search_examines_bytes_in_proportion_to_the_size_of_the_file(path, monkeypatch, kind):
+    examined = []
+    real = search.scan_run
+
+    def scan_run(data, most=0):
+        try:
+            stops, keys, faults = real(data, most)
+        except search.KernelError as error:
+            examined.append(error.pos)
+            raise
+        examined.append(int(stops[-1]))
+        return stops, keys, faults
+
+    monkeypatch.setattr(search, "scan_run", scan_run)
+    monkeypatch.setattr(search, "LARGEST_GUESS", 1 << 16)
+    monkeypatch.setattr(search, "WORK", 16)
+    path.write_bytes(crafted(kind, 60_000))
+    list(Salvage(path).chunks())
+    assert sum(examined) < 25 * path.stat().st_size

@@ -22,7 +22,7 @@ from ddfast.errors import (
 from ddfast.storage import open_storage
 from ddfast.storage.backends import failures as adapter
 from ddfast.storage.backends.stores import make_store
-from ddfast.storage.urls import split_url
+from ddfast.storage.urls import Secrets, split_url
 
 obstore = pytest.importorskip("obstore")
 
@@ -195,7 +195,7 @@ def test_failed_parts_of_uploads_have_a_number_and_attempts(bucket):
     parts = iter([bytes(6 << 20)] * 3)
     error, text = provoked(obstore.put, bucket_store(bucket), "z", parts, chunk_size=6 << 20)
     assert (text.status, text.part, text.attempts, text.passing) == (503, 2, 3, True)
-    unwritten = adapter.unwritten(error, "s3://b/z")
+    unwritten = adapter.unwritten(error, "s3://b/z", Secrets())
     assert "part 2 of s3://b/z could not be written after 3 attempts" in str(unwritten)
     assert (unwritten.attempts, unwritten.passing) == (3, True)
 

@@ -128,6 +128,17 @@ def test_upload_that_is_over_refuses_more(url, options):
             call()
 
 
+def test_file_that_replaces_another_has_its_mode(tmp_path):
+    path = tmp_path / "x"
+    path.touch()
+    path.chmod(0o440)
+    with open_upload(path) as upload:
+        upload.write(CONTENT)
+        assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o440}
+    assert path.read_bytes() == CONTENT
+    assert path.stat().st_mode & 0o777 == 0o440
+
+
 def test_web_servers_are_not_written_to():
     with pytest.raises(UnsupportedIOError, match="web servers are for reading"):
         open_upload("https://h/x")

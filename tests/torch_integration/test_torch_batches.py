@@ -1,6 +1,6 @@
 """BatchDataset: whole batches for the DataLoader, in the order of ``reader.batches``."""
 
-from itertools import chain
+from itertools import chain, zip_longest
 
 import numpy as np
 import pytest
@@ -90,7 +90,7 @@ def test_columns_and_drop_last_are_the_readers(reader):
     dataset = BatchDataset(reader, 10, columns=["label"], drop_last=True)
     batches = list(dataset)
     assert [list(batch) for batch in batches] == [["label"]] * 10
-    assert dataset.count() == 10
+    assert len(dataset) == 10
     with pytest.raises(ColumnNameError, match="no column 'image'"):
         list(
             BatchDataset(
@@ -137,7 +137,7 @@ def test_every_sample_comes_once_an_epoch_and_ranks_are_even(
                     delivered.append(labels(dataset))
                 except UnevenBatchesError:
                     delivered.append("refused")
-            counts.append(dataset.count(workers))
+            counts.append(len(dataset))
     reader.close()
     if "refused" in delivered:
         assert set(map(str, delivered)) == {"refused"}
@@ -147,9 +147,31 @@ def test_every_sample_comes_once_an_epoch_and_ranks_are_even(
     assert sum(counts) == sum(map(len, delivered))
     samples = sorted(flat(flat(delivered)))
     if drop_last:
-        assert len(samples) == len(set(samples)) == N - N % (batch_size * world_size * workers)
+        assert len(samples) == len(set(samples)) == N - N % (batch_size * world_size)
     else:
         assert samples == list(range(N))
+
+
+@settings(max_examples=60, deadline=None)
+@given(**PLACES, start=st.integers(0, N))
+def test_workers_take_the_batches_of_their_rank_in_turn(
+    path, batch_size, world_size, workers, drop_last, shuffle, start
+):
+    """The DataLoader asks its workers in turn, so that it delivers the batches of the reader in their order."""
+    with MsgpackReader(path, columns=["label"]) as reader, pytest.MonkeyPatch.context() as patch:
+        for rank in range(world_size):
+            place = {"rank": rank, "world_size": world_size, "drop_last": drop_last}
+            wanted = labels(reader.batches(batch_size, shuffle=shuffle, epoch=3, start=start, **place))
+            dataset = BatchDataset(reader, batch_size, shuffle=shuffle, drop_last=drop_last)
+            dataset.rank, dataset.world_size = rank, world_size
+            dataset._check = lambda begun: None
+            parts = []
+            for worker in range(workers):
+                on_worker(dataset, patch, worker, workers)
+                dataset.load_state_dict({"epoch": 3, "position": start})
+                parts.append(labels(dataset))
+            in_turn = [batch for step in zip_longest(*parts) for batch in step if batch is not None]
+            assert in_turn == wanted
 
 
 def test_uneven_ranks_are_refused_with_the_way_out(reader, monkeypatch):

@@ -21,12 +21,9 @@ ARRAYS = [
     np.array([b"a", b""]),
     np.array([1 + 2j]),
     np.array([True]),
-    np.zeros(2, "V5"),
     np.zeros(2, np.longdouble),
     np.zeros((), [("a", "i4")]),
     np.zeros(2, [("a", "<i4"), ("b", ">f8", (2, 3)), ("c", [("d", "S3"), ("e", "?", 2)])]),
-    np.zeros(1, np.dtype([("a", "i1"), ("b", "f8")], align=True)),
-    np.ma.array([1, 2], mask=[False, True]),
     np.rec.array([(1, 2.0)]),
     np.array([1, "a"], object),
 ]
@@ -63,11 +60,13 @@ def assert_same(ours, theirs):
         assert repr(ours) == repr(theirs)
 
 
+@pytest.mark.filterwarnings("ignore:an array of Python objects")
 @pytest.mark.parametrize("value", [*ARRAYS, *SCALARS], ids=repr)
 def test_value_packs_to_the_bytes_of_msgpack_numpy(value):
     assert pack({"x": [value]}) == msgpack.packb({"x": [value]}, default=msgpack_numpy.encode)
 
 
+@pytest.mark.filterwarnings("ignore:an array of Python objects")
 @pytest.mark.parametrize("value", [*ARRAYS, *SCALARS], ids=repr)
 def test_value_unpacks_to_what_msgpack_numpy_gives(value):
     packed = pack(value)
@@ -81,10 +80,7 @@ def test_value_unpacks_to_what_msgpack_numpy_gives(value):
 )
 def test_generated_array_comes_back_with_dtype_and_bytes(array):
     back = unpack(pack(array))
-    expected = np.ndarray(
-        array.shape, np.dtype(array.dtype.descr if array.dtype.kind == "V" else array.dtype.str)
-    )
-    assert (back.dtype, back.shape) == (expected.dtype, expected.shape)
+    assert (back.dtype, back.shape) == (array.dtype, array.shape)
     assert back.tobytes() == array.tobytes()
 
 
@@ -103,7 +99,8 @@ def test_objects_inside_a_structure_are_not_packed(dtype):
 
 
 def test_pickled_array_is_refused_unless_allowed():
-    packed = pack(np.array([{"a": 1}], object))
+    with pytest.warns(UserWarning, match=r"stored as a pickle.*allow_pickle=True; store array\.tolist\(\)"):
+        packed = pack(np.array([{"a": 1}], object))
     with pytest.raises(PickleRefusedError, match="allow_pickle=True"):
         unpack(packed)
     assert unpack(packed, allow_pickle=True)[0] == {"a": 1}
@@ -170,7 +167,8 @@ def test_older_and_odd_layouts_read_as_msgpack_numpy_reads_them(value):
         {b"shape": [0, 2**62, 2**62]},
         {b"shape": [1] * 65},
         {b"shape": [2**40, 0], b"data": b""},
-        {b"shape": [0, 1025, 1025], b"data": b""},
+        {b"shape": [8192, 8193, 0], b"data": b""},
+        {b"shape": [0, 2**40, 2**40], b"type": "V0", b"data": b""},
         {b"shape": [2**62, 2], b"type": "V0"},
         {b"shape": [2**40], b"type": [], b"kind": b"V"},
         {b"shape": [1.0]},

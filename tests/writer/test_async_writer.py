@@ -240,7 +240,7 @@ def test_disk_that_is_full_when_the_index_is_written_leaves_the_old_dataset_and_
         for sample in SAMPLES:
             await writer.write(sample)
 
-        def full(name, mode):
+        def full(name, mode, opener):
             written.append(name)
             raise OSError(errno.ENOSPC, "No space left on device")
 

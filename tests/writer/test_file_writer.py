@@ -7,6 +7,7 @@ from collections import OrderedDict, namedtuple
 
 import datadings.reader
 import datadings.writer
+import ml_dtypes
 import msgpack
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import ddfast.reader
 import ddfast.writer
 from ddfast.errors import ClosedError, DuplicateKeyError, InvalidSampleError, MissingKeyError
 from ddfast.writer import FileWriter, Writer
@@ -91,10 +93,10 @@ VALUES = [
         np.complex64(1j),
         np.longdouble(1),
     ],
-    np.ma.array([1, 2], mask=[False, True]),
 ]
 
 
+@pytest.mark.filterwarnings("ignore:an array of Python objects")
 @pytest.mark.parametrize("value", VALUES, ids=name_of)
 def test_value_is_written_as_datadings_writes_it(tmp_path, value):
     samples = [{"key": "a", "value": value}, {"key": "b", "values": {"nested": [value]}}]
@@ -199,6 +201,7 @@ def test_sample_that_is_no_dict_is_refused(writer, sample):
         writer.write(sample)
 
 
+@pytest.mark.filterwarnings("ignore:an array of Python objects")
 @pytest.mark.parametrize(
     ("value", "message"),
     [
@@ -210,7 +213,12 @@ def test_sample_that_is_no_dict_is_refused(writer, sample):
         ({"\ud800": 1}, r"sample\['x'\] key '\\ud800' is a string with a lone surrogate"),
         ({Unpackable: 1}, r"key <class .*Unpackable'> cannot be packed"),
         (np.zeros(1, [("a", "O")]), r"sample\['x'\] cannot be packed: .*addresses of Python objects"),
-        (np.datetime64("2020"), r"sample\['x'\] cannot be packed"),
+        (np.datetime64("2020"), r"sample\['x'\] cannot be packed: .*store np\.asarray\(value\)"),
+        (np.zeros(1, "i4,f8")[0], r"sample\['x'\] cannot be packed: .*store np\.asarray\(value\)"),
+        (np.ma.array([1, 2], mask=[0, 1]), r"sample\['x'\] .*its mask would be lost; store array\.filled"),
+        ({"deep": [np.ma.masked]}, r"sample\['x'\]\['deep'\]\[0\] .*its mask would be lost"),
+        (np.zeros(3, ml_dtypes.bfloat16), r"sample\['x'\] .*dtype bfloat16: .*array\.astype\(\)"),
+        (np.zeros((8192, 8193, 0)), r"sample\['x'\] .*67,117,056 rows without bytes.*length 0 first"),
         (np.array([lambda: 1], object), r"sample\['x'\] cannot be packed"),
         (endless(), r"the sample cannot be packed: recursion limit"),
     ],
@@ -249,6 +257,17 @@ def test_map_that_would_be_read_back_as_something_else_is_refused(writer, value,
         InvalidSampleError, match=rf"sample 1 \('a'\) would be read back as something else: .*{message}"
     ):
         writer.write({"key": "a", "x": value})
+
+
+def test_more_keys_of_rare_types_than_readers_accept_are_refused(writer, tmp_path):
+    values = {complex(i): i for i in range(1025)}
+    message = r"sample\['x'\]\['y'\] has more than 1,024 keys .* Use strings as keys"
+    with pytest.raises(InvalidSampleError, match=message):
+        writer.write({"key": "b", "x": {"y": values}})
+    values.popitem()
+    write(FileWriter, tmp_path / "few" / "x.msgpack", [{"key": "a", "x": values}])
+    with ddfast.reader.MsgpackReader(tmp_path / "few" / "x.msgpack") as reader:
+        assert reader.get(0)["x"] == values
 
 
 def test_real_array_does_not_hide_an_imitation(writer):

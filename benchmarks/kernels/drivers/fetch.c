@@ -45,7 +45,7 @@ static void prepare(ddf_order_kind kind, int verified) {
         .max_gap = 4096,
         .max_read = 1 << 20,
     };
-    const uint8_t *table = bench_table(all.bounds, SAMPLES + 1), *sums = verified ? sums_of(&all) : NULL;
+    ddf_shard_table table = {bench_table(all.bounds, SAMPLES + 1), NULL}, sums = {verified ? sums_of(&all) : NULL, NULL};
     assert(ddf_shards_of(file, table, SAMPLES + 1, sums, &request.shards) == 0);
     assert(ddf_pool_new((uint64_t)64 << 20, &request.pool) == 0);
     assert(ddf_engine_new(4, 1, DDF_IO_THREADS, &engine) == 0);

@@ -38,7 +38,9 @@ static void prepare_shuffled(void) {
 
 static void plan(void) {
     ddf_err err;
-    int64_t got = ddf_plan_reads(spans, SPANS, 4096, DDF_LANDING_ALIGN, reads, landing, &total, scratch, &sorted, &err);
+    int overlaps;
+    int64_t got = ddf_plan_reads(spans, SPANS, 4096, DDF_LANDING_ALIGN, reads, landing, &total, scratch, &sorted, &overlaps,
+                                 &err);
     assert(got > 0);
     n_reads = (size_t)got;
 }

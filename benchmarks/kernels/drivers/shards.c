@@ -14,7 +14,8 @@ static void prepare(void) {
     ddf_file *file;
     uint64_t state = 7;
     assert(ddf_file_open(bench_file(&all), &file) == 0);
-    assert(ddf_shards_of(file, bench_table(all.bounds, SAMPLES + 1), SAMPLES + 1, NULL, &shards) == 0);
+    ddf_shard_table table = {bench_table(all.bounds, SAMPLES + 1), NULL}, none = {NULL, NULL};
+    assert(ddf_shards_of(file, table, SAMPLES + 1, none, &shards) == 0);
     for (size_t i = 0; i < SAMPLES; i++) {
         indices[i] = (int64_t)(bench_random(&state) % SAMPLES);
     }

@@ -15,6 +15,7 @@ from ddfast.reader.augment.passes import Passes, PassOrder, ReaderPasses, sample
 from ddfast.reader.batches import Batches
 from ddfast.reader.contract import SampleForm
 from ddfast.reader.error_handling import advancing
+from ddfast.reader.position import PositionUse
 
 __all__ = ["Augment", "PositionedAugment", "check_chunk_size"]
 
@@ -32,8 +33,8 @@ class Augment(ABC):
 
     An augment has a position, from which iterators and batches continue. At the end it returns to the beginning, for
     the next pass. An iterator advances it when the next sample is requested, so that after a loop that ends early, the
-    next loop starts with the sample at which the first one ended (but see `Range`). Augments are not safe to use from
-    several threads.
+    next loop starts with the sample at which the first one ended (but see `Range`). Use an augment in one thread at a
+    time: loops in two threads raise `SharedPositionError`.
 
     Parameters:
         reader: a reader or an augment.
@@ -146,6 +147,14 @@ class PositionedAugment(Augment):
         super().__init__(reader)
         self._number = 0  # of the pass
         self._i = 0
+        self._use = PositionUse()
+
+    def __copy__(self) -> PositionedAugment:
+        """An augment of the same reader with its own position."""
+        augment = self.__class__.__new__(self.__class__)
+        augment.__dict__.update(self.__dict__)
+        augment._use = PositionUse()
+        return augment
 
     def seek(self, index: SupportsIndex) -> None:
         """Set the position, counted over all passes: ``k * len(self) + i`` is sample `i` of pass `k`.
@@ -158,6 +167,7 @@ class PositionedAugment(Augment):
             raise IndexError(
                 f"index {position} is negative; positions of a {type(self).__name__} count from its first pass"
             )
+        self._use.end(self._use.begin(self))
         self._jump(position)
 
     def iter(
@@ -166,13 +176,17 @@ class PositionedAugment(Augment):
         return self._iterate(SampleForm(yield_key, raw, copy), check_chunk_size(chunk_size))
 
     def _iterate(self, form: SampleForm, chunk_size: int) -> Iterator[Any]:
-        samples = self._samples(form, chunk_size)
-        for sample in samples if self._base._policy.is_strict else advancing(self, samples):
-            yield sample
-            sample = None  # noqa: PLW2901  # frees its memory for the next sample
-            self._i += 1
-        self._number += 1
-        self._i = 0
+        use = self._use.begin(self)
+        try:
+            samples = self._samples(form, chunk_size)
+            for sample in samples if self._base._policy.is_strict else advancing(self, samples):
+                yield sample
+                sample = None  # noqa: PLW2901  # frees its memory for the next sample
+                self._i += 1
+            self._number += 1
+            self._i = 0
+        finally:
+            self._use.end(use)
 
     def _samples(self, form: SampleForm, chunk_size: int) -> Iterator[Any]:
         """The rest of the pass, with `OMITTED` in the place of samples that are left out."""

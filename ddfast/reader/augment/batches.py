@@ -28,6 +28,7 @@ class AugmentBatches(Batches):
     """
 
     def __init__(self, augment: Passes, options: BatchOptions) -> None:
+        super().__init__()
         Part(0, options.batch_size)  # checks the size
         self._augment = augment
         self._options = options
@@ -49,7 +50,7 @@ class AugmentBatches(Batches):
             raise TypeError(f"{self._augment!r} is endless, so its batches have no length")
         return len(Part(self._left, self._batch_size, drop_last=self._options.drop_last))
 
-    def __next__(self) -> Batch:
+    def _take(self) -> Batch:
         if self._closed:
             raise StopIteration
         if self._left is not None and self._number >= len(self):

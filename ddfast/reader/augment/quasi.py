@@ -13,6 +13,7 @@ from ddfast._native.arena import Pool
 from ddfast._native.shuffle import exchange, exchange_objects
 from ddfast.batch import Batch
 from ddfast.errors import ClosedError, KernelError, PickleRefusedError
+from ddfast.loading.known import KnownColumns
 from ddfast.loading.options import BatchOptions
 from ddfast.loading.partial import batch_of_unchecked
 from ddfast.reader.abc import Reader
@@ -262,6 +263,7 @@ class _QuasiBatches(AugmentBatches):
         self._runs = _through_buffer(runs_at(augment._base, arrivals.indices, _PACKED), arrivals)
         self._waiting: list[Any] = []
         self._pool = Pool(POOL_BYTES)
+        self._known = KnownColumns(repr(augment._base))
 
     def _read(self) -> Batch:
         indices = self._order[: self._batch_size]
@@ -273,15 +275,20 @@ class _QuasiBatches(AugmentBatches):
         samples = self._waiting[: len(indices)]
         del self._waiting[: len(indices)]
         self._order = self._order[len(indices) :]
-        return batch_of_unchecked(
+        batch = batch_of_unchecked(
             [sample.error if type(sample) is FailedSample else sample for sample in samples],
             indices,
             self._packed.origin,
             self._augment._base._policy,
             columns=self._columns,
             raw=self._options.raw,
+            known=self._known,
             pool=self._pool,
         )
+        if not self._options.raw:
+            self._known.note(batch, self._columns)
+            self._known.warn_of_missing(batch, self._columns)
+        return batch
 
     def close(self) -> None:
         super().close()

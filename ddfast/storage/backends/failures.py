@@ -14,6 +14,7 @@ import errno
 import re
 from typing import Any, NamedTuple
 
+from ddfast._util.secrets import Secrets
 from ddfast.errors import (
     DdfastError,
     StorageDeniedError,
@@ -72,9 +73,8 @@ def where(url: str, span: Span | None) -> str:
 
 
 def shortened(reason: str) -> str:
-    """A reason as one line of bounded length, without the queries of URLs, which may hold signatures."""
+    """A reason as one line of bounded length."""
     line = " ".join(reason.split()).rstrip(": ")
-    line = re.sub(r"(https?://[^\s?]*)\?[^\s,)]*", r"\1?...", line)
     return line if len(line) <= LONGEST_REASON else f"{line[:LONGEST_REASON]}..."
 
 
@@ -145,18 +145,24 @@ def of_os_error(error: OSError, url: str, span: Span | None) -> StorageError:
     return failed(url, span, reason, error.errno in PASSING or isinstance(error, ConnectionError))
 
 
-def of_any(error: Exception, url: str, span: Span | None) -> StorageError:
-    """The error for an exception of any client library.
+def of_any(error: Exception, url: str, span: Span | None, secrets: Secrets) -> StorageError:
+    """The error for an exception of any client library, which becomes its cause without the secrets.
 
     Many have the status of the answer as `status` or `code` and its `headers`; those of boto have them in `response`.
     """
+    found = _of_any(error, url, span, secrets.hide(str(error)))
+    found.__cause__ = secrets.removed_from(error)
+    return found
+
+
+def _of_any(error: Exception, url: str, span: Span | None, text: str) -> StorageError:
     if isinstance(error, OSError) and error.errno is not None:
         return of_os_error(error, url, span)
     answer: Any = getattr(error, "response", None)
     answer = answer.get("ResponseMetadata", {}) if isinstance(answer, dict) else {}
     status = answer.get("HTTPStatusCode") or getattr(error, "status", None) or getattr(error, "code", None)
     headers = answer.get("HTTPHeaders") or getattr(error, "headers", None)
-    reason = f"{type(error).__name__}: {error}"
+    reason = f"{type(error).__name__}: {text}"
     if isinstance(status, int) or (isinstance(status, str) and status.isdigit()):
         return of_status(int(status), url, span, reason, retry_after(headers))
     if isinstance(error, OSError):
@@ -264,9 +270,10 @@ def is_condition_unknown(error: BaseException | None) -> bool:
 
 
 def explained(error: Exception, storage: Storage, span: Span | None) -> StorageError:
-    """The error for a read that failed with an exception of obstore."""
+    """The error for a read that failed with an exception of obstore, from which secrets are removed."""
     from obstore import exceptions
 
+    storage.secrets.removed_from(error)
     text, url = parsed(error), storage.name
     if isinstance(error, exceptions.PreconditionError | exceptions.NotModifiedError):
         return storage.replaced("another version", span)
@@ -284,16 +291,25 @@ def explained(error: Exception, storage: Storage, span: Span | None) -> StorageE
     return failed(url, span, text.reason, text.passing)
 
 
-def unwritten(error: Exception, name: str, action: str = "written") -> StorageError:
+def unwritten(error: Exception, name: str, secrets: Secrets, action: str = "written") -> StorageError:
     """The error for an object that could not be written or removed, with the part and the number of attempts.
+
+    The exception becomes its cause, without the secrets.
 
     Parameters:
         error: an exception of obstore, or of any other client library.
         name: the object, for messages.
+        secrets: of its URL and options.
         action: what could not be done, as a participle.
     """
+    failure = _unwritten(error, name, action, secrets)
+    failure.__cause__ = secrets.removed_from(error)
+    return failure
+
+
+def _unwritten(error: Exception, name: str, action: str, secrets: Secrets) -> StorageError:
     text = parsed(error)
-    reason = shortened(text.reason or type(error).__name__)
+    reason = shortened(secrets.hide(text.reason) or type(error).__name__)
     if isinstance(error, PermissionError) or text.status in (401, 403):
         return denied(name, None, reason)
     what = name if text.part is None else f"part {text.part} of {name}"
@@ -303,5 +319,5 @@ def unwritten(error: Exception, name: str, action: str = "written") -> StorageEr
         f"{what} could not be {action}{often}: {reason}",
         url=name,
         attempts=text.attempts,
-        passing=text.passing or of_any(error, name, None).passing,
+        passing=text.passing or _of_any(error, name, None, reason).passing,
     )

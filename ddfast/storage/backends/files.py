@@ -8,14 +8,24 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
+from ddfast._util.paths import absolute
+from ddfast._util.secrets import Secrets, calling
 from ddfast.errors import MissingPackageError, StorageError, StorageOptionError
-from ddfast.storage.backends.failures import REOPEN, beyond_end, failed, incomplete, of_any, of_os_error
-from ddfast.storage.base import Span, Stat, Storage, paired
-from ddfast.storage.urls import scheme_of, shown
+from ddfast.storage.backends.failures import (
+    REOPEN,
+    beyond_end,
+    failed,
+    incomplete,
+    of_any,
+    of_os_error,
+)
+from ddfast.storage.base import Span, Stat, Storage, memory_for, paired
+from ddfast.storage.urls import lengthened, scheme_of, shown
 
 __all__ = ["AnyStorage", "LocalStorage", "OpenFile", "ThreadedStorage", "open_file_system", "path_of"]
 
@@ -52,7 +62,7 @@ class ThreadedStorage(Storage):
         buffers may be in use for something else by then.
         """
         paired(spans, into)
-        own = [memoryview(bytearray(stop - start)) for start, stop in spans]
+        own = [memory_for(stop - start, self.name) for start, stop in spans]
         await self._in_thread(self.read, spans, own)
         for target, data in zip(into, own, strict=True):
             memoryview(target).cast("B")[:] = data
@@ -111,7 +121,8 @@ class LocalStorage(ThreadedStorage):
     """
 
     def __init__(self, url: str | os.PathLike[str], **options: Any) -> None:
-        super().__init__(os.fspath(url), **options)
+        name = os.fspath(url)
+        super().__init__(name if scheme_of(name) == "file" else absolute(name), **options)
         self.path = path_of(self.url)
         self._file_lock = threading.Lock()
         self._file: OpenFile | None = None
@@ -185,16 +196,16 @@ class LocalStorage(ThreadedStorage):
 
 
 def path_of(url: str) -> Path:
-    """The path of a URL ``file://...``, or a path as it is.
+    """The absolute path of a URL ``file://...`` or of a path.
 
     Raises:
         ValueError: the URL names another machine.
     """
     if scheme_of(url) != "file":
-        return Path(url)
+        return Path(absolute(url))
     host, slash, path = url.partition("://")[2].partition("/")
     if host not in ("", "localhost"):
-        raise ValueError(f"{url} names a file on the machine {host!r}. Use file:///path for a local file")
+        raise ValueError(f"{shown(url)} names a file on another machine. Use file:///path for a local file")
     return Path(unquote(slash + path))
 
 
@@ -222,22 +233,13 @@ class AnyStorage(ThreadedStorage):
     def stat(self) -> Stat:
         """Size and version, as far as the file system knows them."""
         self.check_usable()
-        try:
-            info = self._fs.info(self._path)
-            version = next((str(info[name]) for name in VERSIONS if info.get(name) is not None), None)
-            size = self._fs.size(self._path) if info.get("size") is None else info["size"]
-        except Exception as error:
-            raise of_any(error, self.name, None) from error
-        return self.note(Stat(int(size), version))
+        return self.note(self._calling(self._stat, None))
 
     def read(self, spans: Sequence[Span], into: Sequence[memoryview]) -> None:
         """Read one span after the other."""
         self.check_usable()
         for span, target in paired(spans, into):
-            try:
-                content = self._fs.cat_file(self._path, start=span[0], end=span[1])
-            except Exception as error:
-                raise of_any(error, self.name, span) from error
+            content = self._calling(partial(self._fs.cat_file, self._path, start=span[0], end=span[1]), span)
             if len(content) != span[1] - span[0]:
                 size = self.stat().size
                 if span[1] > size:
@@ -245,16 +247,21 @@ class AnyStorage(ThreadedStorage):
                 raise incomplete(self.name, span, len(content))
             target[:] = content
 
+    def _stat(self) -> Stat:
+        info = self._fs.info(self._path)
+        version = next((str(info[name]) for name in VERSIONS if info.get(name) is not None), None)
+        size = self._fs.size(self._path) if info.get("size") is None else info["size"]
+        return Stat(int(size), version)
+
+    def _calling(self, function: Callable[[], T], span: Span | None) -> T:
+        return calling(function, lambda error: of_any(error, self.name, span, self.secrets))
+
     def beside(self, suffix: str) -> AnyStorage:
         """Another object of the same file system."""
         self.check_usable()
-        if (
-            "::" in self.url
-        ):  # the suffix belongs to the first URL of the chain, so the whole chain is opened again
-            first, _, rest = self.url.partition("::")
-            url = f"{first}{suffix}::{rest}" if "://" in first else self.url + suffix
-            return type(self)(url, **self.options)
-        return type(self)(self.url + suffix, _file_system=self._fs, **self.options)
+        url = lengthened(self.url, suffix)
+        is_chain = "::" in url  # its file system depends on the name
+        return type(self)(url, _file_system=None if is_chain else self._fs, **self.options)
 
 
 def open_file_system(url: str, options: dict[str, Any]) -> tuple[Any, str]:
@@ -270,15 +277,26 @@ def open_file_system(url: str, options: dict[str, Any]) -> tuple[Any, str]:
         raise MissingPackageError(
             f"{shown(url)} is read with fsspec, which is not installed: pip install 'ddfast[remote]'"
         ) from error
-    try:
-        # Instances that fsspec caches may have been made before a fork.
-        file_system, path = url_to_fs(
-            url, **{"skip_instance_cache": True, "use_listings_cache": False, **options}
-        )
-    except ImportError as error:
-        raise MissingPackageError(f"{shown(url)} needs a package that is not installed: {error}") from error
-    except (TypeError, ValueError) as error:
-        raise StorageOptionError(f"{shown(url)} cannot be opened with these options: {error}") from error
-    except Exception as error:
-        raise of_any(error, shown(url), None) from error
+    # Instances that fsspec caches may have been made before a fork.
+    settings = {"skip_instance_cache": True, "use_listings_cache": False, **options}
+    file_system, path = calling(
+        lambda: url_to_fs(url, **settings), lambda error: _unopened(error, url, Secrets(url, options))
+    )
     return file_system, path
+
+
+def _unopened(error: Exception, url: str, secrets: Secrets) -> Exception:
+    """The error for a file system that could not be made."""
+    found: Exception
+    if isinstance(error, ImportError):
+        found = MissingPackageError(
+            f"{shown(url)} needs a package that is not installed: {secrets.hide(str(error))}"
+        )
+    elif isinstance(error, TypeError | ValueError):
+        found = StorageOptionError(
+            f"{shown(url)} cannot be opened with these options: {secrets.hide(str(error))}"
+        )
+    else:
+        return of_any(error, shown(url), None, secrets)
+    found.__cause__ = secrets.removed_from(error)
+    return found

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 from weakref import ref
 
+from ddfast._util.secrets import Secrets
 from ddfast.errors import MissingPackageError, StorageOptionError, UnsupportedIOError
 from ddfast.storage.urls import AZURE, HTTP, Location, shown
 
@@ -97,6 +98,7 @@ def make_store(location: Location, options: Mapping[str, Any], retries: bool = F
             return stores.AzureStore.from_url(f"{location.scheme}://{location.root}", **settings)
         return (stores.GCSStore if location.scheme == "gs" else stores.S3Store)(location.root, **settings)
     except (BaseError, TypeError, ValueError, OverflowError) as error:
+        Secrets(str(location), options).removed_from(error)
         reason = str(error).partition("\n")[0]
         raise StorageOptionError(
             f"{shown(str(location))} cannot be opened with these options: {reason}"
@@ -107,7 +109,7 @@ def _client_options(location: Location, options: Mapping[str, Any]) -> dict[str,
     """Options of obstore's HTTP client. Times may be numbers of seconds; URLs with http:// allow plain HTTP."""
     given = options.get("client_options") or {}
     if not isinstance(given, Mapping):
-        raise StorageOptionError(f"client_options is {given!r}, not a dict of settings")
+        raise StorageOptionError(f"client_options is of type {type(given).__name__}, not a dict of settings")
     client: dict[str, Any] = {
         name: timedelta(seconds=value)
         if name.endswith("timeout") and isinstance(value, int | float)

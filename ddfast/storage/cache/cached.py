@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ddfast._util.paths import absolute
 from ddfast.storage.base import Span, Stat, Storage, paired, run_blocking
 from ddfast.storage.cache.blocks import PAGE_BYTES, Block, BlockAddress, BlockPart, footprint
 from ddfast.storage.cache.shared import BlockCache, BlockFetch, Waits, shared_cache
@@ -111,7 +112,7 @@ class CachedStorage(Storage):
             )
         super().__init__(storage.url)
         self.storage = storage
-        self.directory = directory
+        self.directory = absolute(directory)
         self.limit_bytes = limit_bytes
         self.block_bytes = block_bytes
         self._counters = CacheCounters()

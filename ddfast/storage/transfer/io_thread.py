@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ddfast._native.remote_queue import RemoteQueue
 from ddfast.errors import ClosedError, StorageTimeoutError
 from ddfast.storage.backends.stores import pending
-from ddfast.storage.base import Span, Stat, Storage, all_of
+from ddfast.storage.base import Span, Stat, Storage, all_of, memory_for
 from ddfast.storage.transfer import retry
 from ddfast.storage.transfer.link import MOST, ConcurrencyLimiter
 from ddfast.storage.transfer.retry import LinkState, RetryPolicy
@@ -192,7 +192,7 @@ class IOThread:
         Several ranges of a large object are read at a time.
         """
         size = (await self.stat(storage)).size
-        view = memoryview(bytearray(size))
+        view = memory_for(size, storage.name)
 
         async def part(at: int) -> None:
             stop = min(size, at + RANGE)
@@ -204,13 +204,15 @@ class IOThread:
 
 async def _each(function: Callable[[S], Coroutine[Any, Any, T]], items: Sequence[S]) -> list[T]:
     """Results for all items, `AT_ONCE` at a time; if one call fails, the others are cancelled."""
-    room = asyncio.Semaphore(AT_ONCE)
+    results: dict[int, T] = {}
+    numbers = iter(range(len(items)))
 
-    async def one(item: S) -> T:
-        async with room:
-            return await function(item)
+    async def work() -> None:
+        for number in numbers:
+            results[number] = await function(items[number])
 
-    return await all_of(map(one, items))
+    await all_of(work() for _ in range(min(AT_ONCE, len(items))))
+    return [results[number] for number in range(len(items))]
 
 
 class _LoopThread:

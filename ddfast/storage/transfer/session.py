@@ -22,7 +22,7 @@ from ddfast.storage.transfer.retry import LinkState, RetryPolicy
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["SequentialReader", "TransferSession"]
+__all__ = ["SequentialReader", "TransferLog", "TransferSession"]
 
 # SequentialReader: bytes of one request, and requests ahead.
 RANGE = 4 << 20
@@ -30,6 +30,22 @@ RANGES = 8
 
 S = TypeVar("S")
 T = TypeVar("T")
+
+
+class TransferLog:
+    """The counters of all I/O threads of a session. It does not keep storages, or connections, open."""
+
+    def __init__(self) -> None:
+        self._counters: list[TransferCounters] = []
+
+    def add(self, counters: TransferCounters) -> None:
+        """Include the counters of another thread."""
+        self._counters.append(counters)
+
+    @property
+    def counters(self) -> TransferCounters:
+        """What all threads have read so far."""
+        return TransferCounters.total(tuple(self._counters))
 
 
 class TransferSession:
@@ -45,6 +61,7 @@ class TransferSession:
         budget: maximum number of bytes in flight for each engine.
 
     Attributes:
+        transfers: counts what all engines have read in this process.
         max_gap: bytes between two samples that are read with them and stay in memory beside them. The scheduler reads
             larger gaps as well, which do not stay in memory.
         max_read: maximum bytes of one request, so that several connections share large reads.
@@ -65,6 +82,7 @@ class TransferSession:
         self._retry = policy or RetryPolicy()
         self._io_thread = partial(IOThread, policy=self._retry, most=most, budget=budget)
         self._states: list[LinkState] = []
+        self.transfers = TransferLog()
         self._lock = threading.Lock()
         self._pid = os.getpid()
 
@@ -76,7 +94,7 @@ class TransferSession:
     @property
     def counters(self) -> TransferCounters:
         """What all engines have read in this process."""
-        return TransferCounters.total(state.counters for state in tuple(self._states))
+        return self.transfers.counters
 
     def serve(self, engine: Engine) -> IOThread:
         """Begin to read the pieces that an engine wants; `RemotePiece.shard` is the number of the storage."""
@@ -116,6 +134,7 @@ class TransferSession:
 
     def _counted(self, thread: IOThread) -> IOThread:
         self._states.append(thread.state)
+        self.transfers.add(thread.counters)
         return thread
 
 

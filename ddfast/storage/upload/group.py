@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import shutil
 import time
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ddfast._util.secrets import Secrets, calling
 from ddfast.errors import StorageError, StorageNotFoundError, UnsupportedIOError
 from ddfast.storage.backends.failures import (
     explained,
@@ -54,6 +56,7 @@ class ObjectGroup(ABC):
         self.url = url
         self.name = shown(url)
         self.options = options
+        self._secrets = Secrets(url, options)
 
     def upload(self, suffix: str) -> Upload:
         """Begin to write an object of the group."""
@@ -183,7 +186,7 @@ class StoreGroup(ObjectGroup):
         except FileNotFoundError:
             pass
         except Exception as error:
-            raise unwritten(error, self.name + suffix, "removed") from error
+            raise unwritten(error, self.name + suffix, self._secrets, "removed") from error
 
     def _put(self, suffix: str, content: Path | bytes, mode: PutMode) -> None:
         import obstore
@@ -192,7 +195,7 @@ class StoreGroup(ObjectGroup):
         try:
             obstore.put(*self._place(suffix), content, mode=mode, **settings)
         except Exception as error:
-            raise unwritten(error, self.name + suffix) from error
+            raise unwritten(error, self.name + suffix, self._secrets) from error
 
     def _place(self, suffix: str) -> tuple[ObjectStore, str]:
         """The store, and the key of an object, for a request."""
@@ -212,7 +215,7 @@ class FileSystemGroup(ObjectGroup):
 
     def upload(self, suffix: str) -> Upload:
         """Begin to write an object of the group."""
-        return FileUpload(self.url + suffix, self._fs, self._path + suffix)
+        return FileUpload(self.url + suffix, self._fs, self._path + suffix, self.options)
 
     def put(self, suffix: str, content: Path | bytes) -> None:
         """By an upload."""
@@ -229,13 +232,15 @@ class FileSystemGroup(ObjectGroup):
 
     def remove(self, suffix: str) -> None:
         """Checks first."""
-        try:
-            if self._fs.exists(self._path + suffix):
-                self._fs.rm_file(self._path + suffix)
-        except FileNotFoundError:
-            pass
-        except Exception as error:
-            raise unwritten(error, self.name + suffix, "removed") from error
+        calling(
+            lambda: self._remove(self._path + suffix),
+            lambda error: unwritten(error, self.name + suffix, self._secrets, "removed"),
+        )
+
+    def _remove(self, path: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            if self._fs.exists(path):
+                self._fs.rm_file(path)
 
 
 def _retried(request: Callable[[], None]) -> None:

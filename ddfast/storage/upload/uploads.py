@@ -8,11 +8,13 @@ import queue
 import secrets
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
+from ddfast._util.secrets import Secrets, calling
 from ddfast.errors import ClosedError, StorageOptionError, UnsupportedIOError
+from ddfast.format.drafts import create, set_access, status_of
 from ddfast.storage.backends.failures import unwritten
 from ddfast.storage.backends.files import open_file_system, path_of
 from ddfast.storage.backends.stores import key_of, make_store, pending
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer, Self
 
 __all__ = ["PARTS_AT_ONCE", "PART_BYTES", "Upload", "open_upload", "refuse_unwritable"]
+
+T = TypeVar("T")
 
 PART_BYTES = 16 << 20
 # Parts that are sent at once, and parts that wait.
@@ -116,14 +120,13 @@ def open_upload(url: str | os.PathLike[str], **options: Any) -> Upload:
     if scheme in (None, "file"):
         if options:
             raise StorageOptionError(
-                f"{name} is a file, which has no options such as {', '.join(sorted(options))}"
+                f"{shown(name)} is a file, which has no options such as {', '.join(sorted(options))}"
             )
-        return FileUpload(name, LocalFiles(), str(path_of(name)))
-    return (
-        ObjectUpload(name, **options)
-        if is_object(name)
-        else FileUpload(name, *open_file_system(name, options))
-    )
+        path = path_of(name)
+        return FileUpload(name, LocalFiles(path), str(path))
+    if is_object(name):
+        return ObjectUpload(name, **options)
+    return FileUpload(name, *open_file_system(name, options), options)
 
 
 def refuse_unwritable(url: str) -> None:
@@ -133,11 +136,21 @@ def refuse_unwritable(url: str) -> None:
 
 
 class LocalFiles:
-    """The files of this machine, with those methods of an fsspec file system that `FileUpload` uses."""
+    """The files of this machine, with those methods of an fsspec file system that `FileUpload` uses.
+
+    Parameters:
+        target: the file that is replaced, whose access rights a new one gets.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self._model = status_of(target)
 
     def open(self, path: str, mode: str) -> IO[bytes]:
-        """Open a file."""
-        return open(path, mode)  # noqa: PTH123
+        """Create a file."""
+        file = create(Path(path), self._model)
+        if self._model is not None:
+            set_access(file, self._model)
+        return os.fdopen(file, mode)
 
     def mv(self, old: str, new: str) -> None:
         """Flush a file to the disk, and rename it."""
@@ -161,37 +174,34 @@ class FileUpload(Upload):
         url: of the object.
         file_system: one of fsspec, or `LocalFiles`.
         path: of the object in it.
+        options: those with which the file system was opened.
     """
 
-    def __init__(self, url: str, file_system: Any, path: str) -> None:
+    def __init__(
+        self, url: str, file_system: Any, path: str, options: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(url)
         self._fs, self._path = file_system, path
-        self._temporary = f"{path}.{secrets.token_hex(8)}.tmp"
-        with self._explaining():
-            self._file = self._fs.open(self._temporary, "wb")
+        self._secrets = Secrets(url, options)
+        folder, slash, _ = path.rpartition("/")
+        self._temporary = f"{folder}{slash}.{secrets.token_hex(8)}.tmp"  # no longer than other names
+        self._file = self._calling(lambda: self._fs.open(self._temporary, "wb"))
 
-    @contextlib.contextmanager
-    def _explaining(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            raise unwritten(error, self.name) from error
+    def _calling(self, function: Callable[[], T]) -> T:
+        return calling(function, lambda error: unwritten(error, self.name, self._secrets))
 
     def _write(self, content: memoryview) -> None:
-        with self._explaining():
-            self._file.write(content)
+        self._calling(lambda: self._file.write(content))
 
     def _commit(self) -> None:
-        with self._explaining():
-            self._file.close()
-            self._fs.mv(self._temporary, self._path)
+        self._calling(self._file.close)
+        self._calling(lambda: self._fs.mv(self._temporary, self._path))
 
     def _abort(self) -> None:
         with contextlib.suppress(Exception):
             self._file.close()
-        with self._explaining():
-            if self._fs.exists(self._temporary):
-                self._fs.rm_file(self._temporary)
+        if self._calling(lambda: self._fs.exists(self._temporary)):
+            self._calling(lambda: self._fs.rm_file(self._temporary))
 
 
 class UploadAborted(Exception):  # noqa: N818
@@ -209,6 +219,7 @@ class ObjectUpload(Upload):
         if part_bytes < 1:
             raise ValueError(f"part_bytes is {part_bytes}, but must be positive")
         location = split_url(url)
+        self._secrets = Secrets(url, options)
         pending.begin(self.name)
         self._key = key_of(location)
         self._store = make_store(location, options, retries=True)
@@ -252,7 +263,7 @@ class ObjectUpload(Upload):
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
-            raise unwritten(self._failure, self.name) from self._failure
+            raise unwritten(self._failure, self.name, self._secrets)
 
     def _send(self) -> None:
         import obstore

@@ -1,13 +1,13 @@
-"""Index files as readers use them: mapped into memory, or downloaded to it.
+"""Index files as readers use them: tables over files, which are read where they are used, or over memory.
 
 This module does not import numpy, which would take most of a program's time to the first sample.
 """
 
 from __future__ import annotations
 
-import mmap
 from pathlib import Path
 
+from ddfast._native.content import Content
 from ddfast._native.keys import KeyTable
 from ddfast._native.offsets import OffsetTable
 from ddfast._native.xxh3 import ChecksumTable
@@ -17,11 +17,10 @@ from ddfast.format.files import (
     SUFFIX_KEY_HASHES,
     SUFFIX_OFFSETS,
     damaged,
-    map_file,
     path_append_suffix,
 )
 
-Content = mmap.mmap | bytes | memoryview
+Source = Content | bytes | memoryview
 
 ITEM_SIZE = 8  # of offsets, hashes and checksums
 SALT_SIZE = 8
@@ -32,16 +31,17 @@ CHECKSUMS_REMEDY = "If the data file is intact, `ddfast index --checksums` write
 
 
 def open_offsets(path: Path, data_size: int) -> OffsetTable:
-    """Map the offsets file of a data file of `data_size` bytes. Only its first and last entry are read.
+    """Open the offsets file of a data file of `data_size` bytes. Only its first and its last part are read.
 
     Raises:
+        ReadError: the file cannot be read.
         IndexFileError: the file is not an offset table, or belongs to another data file.
     """
     path = path_append_suffix(path, SUFFIX_OFFSETS)
-    return offset_table(path, map_file(path), data_size)
+    return offset_table(path, Content(path), data_size)
 
 
-def offset_table(name: Path | str, content: Content, data_size: int) -> OffsetTable:
+def offset_table(name: Path | str, content: Source, data_size: int) -> OffsetTable:
     """The same as `open_offsets`, from the content of the file; `name` is for messages."""
     check_offsets_size(name, len(content))
     table = OffsetTable(content, data_size)
@@ -55,13 +55,13 @@ def offset_table(name: Path | str, content: Content, data_size: int) -> OffsetTa
     return table
 
 
-def open_checksums(path: Path, count: int, content: mmap.mmap | bytes | None = None) -> ChecksumTable:
-    """Map the checksums file without reading it.
+def open_checksums(path: Path, count: int, content: Content | None = None) -> ChecksumTable:
+    """Open the checksums file without reading it.
 
     Parameters:
         path: path to data or checksums file.
         count: number of samples in the dataset.
-        content: the content of the file, if it is mapped already.
+        content: the content of the file, if it is open already.
 
     Raises:
         ChecksumsNotFoundError: the file does not exist.
@@ -69,13 +69,13 @@ def open_checksums(path: Path, count: int, content: mmap.mmap | bytes | None = N
     """
     path = path_append_suffix(path, SUFFIX_CHECKSUMS)
     try:
-        content = map_file(path) if content is None else content
+        content = Content(path) if content is None else content
     except FileNotFoundError:
         raise no_checksums(path) from None
     return checksum_table(path, content, count)
 
 
-def checksum_table(name: Path | str, content: Content, count: int) -> ChecksumTable:
+def checksum_table(name: Path | str, content: Source, count: int) -> ChecksumTable:
     """The same as `open_checksums`, from the content of the file; `name` is for messages."""
     check_checksums_size(name, len(content), count)
     return ChecksumTable(content)
@@ -101,22 +101,20 @@ def no_checksums(path: Path | str) -> ChecksumsNotFoundError:
     )
 
 
-def open_key_table(
-    path: Path, count: int | None = None, content: mmap.mmap | bytes | None = None
-) -> KeyTable:
-    """Map the key hashes file and build the table over it.
+def open_key_table(path: Path, count: int | None = None, content: Content | None = None) -> KeyTable:
+    """Read the key hashes file and build the table over it.
 
     Parameters:
         path: path to data or key hashes file.
         count: number of samples in the dataset, if known.
-        content: the content of the file, if it is mapped already.
+        content: the content of the file, if it is open already.
 
     Raises:
         IndexFileError: the file is damaged, or has the hashes of another number of samples.
     """
     path = path_append_suffix(path, SUFFIX_KEY_HASHES)
     if content is None:
-        content = map_file(path)
+        content = Content(path)
     size = len(content)
     check_hashes_size(path, size)
     if count is not None and size != SALT_SIZE * (count + 1):
