@@ -6,7 +6,7 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Sequence, Iterable, Iterator
 from itertools import chain
 from types import ModuleType
 from typing import NoReturn, TextIO, TypeVar
@@ -36,7 +36,7 @@ class Parser(argparse.ArgumentParser):
         super().error(Secrets().hide(message))
 
 
-def make_parser(command: ModuleType, prog: str, argv: list[str] | None = None) -> argparse.ArgumentParser:
+def make_parser(command: ModuleType, prog: str, argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     """A parser whose help is the docstring of ``command``; some of its options may depend on ``argv``."""
     parser = Parser(
         prog=prog,
@@ -45,7 +45,7 @@ def make_parser(command: ModuleType, prog: str, argv: list[str] | None = None) -
     )
     command.add_arguments(parser)
     if hasattr(command, "add_chosen_arguments"):
-        command.add_chosen_arguments(parser, sys.argv[1:] if argv is None else argv)
+        command.add_chosen_arguments(parser, argv)
     parser.set_defaults(prog=prog)
     return parser
 
@@ -57,7 +57,8 @@ def say(text: str, file: TextIO | None = None) -> None:
 
 def run(command: ModuleType, prog: str, argv: list[str] | None = None) -> int:
     """Parse ``argv`` and run ``command.main``; returns the exit code."""
-    return guarded(prog, lambda: int(command.main(make_parser(command, prog, argv).parse_args(argv))))
+    arguments = sys.argv[1:] if argv is None else argv
+    return guarded(prog, lambda: int(command.main(make_parser(command, prog, arguments).parse_args(arguments))))
 
 
 def guarded(prog: str, work: Callable[[], int]) -> int:

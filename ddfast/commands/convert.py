@@ -18,7 +18,7 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--quiet", action="store_true", help="show no progress")
 
 
-def add_chosen_arguments(parser: argparse.ArgumentParser, argv: list[str]) -> None:
+def add_chosen_arguments(parser: argparse.ArgumentParser, argv: Sequence[str]) -> None:
     """Add the options of the formats that the command line names."""
     chosen = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     chosen.add_argument("--from", dest="source_format")
