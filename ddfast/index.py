@@ -1,6 +1,7 @@
 """Read and write the index files of a dataset."""
 
 from ddfast.format.digests import load_digests
+from ddfast.format.files import SUFFIX_META, SUFFIX_TABLE
 from ddfast.format.index import (
     SUFFIX_CHECKSUMS,
     SUFFIX_FILTER,
@@ -37,7 +38,9 @@ __all__ = [
     "SUFFIX_KEYS",
     "SUFFIX_KEY_HASHES",
     "SUFFIX_LEGACY_INDEX",
+    "SUFFIX_META",
     "SUFFIX_OFFSETS",
+    "SUFFIX_TABLE",
     "build_key_table",
     "check_checksums_size",
     "hash_keys",

@@ -24,9 +24,10 @@ from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.media_reader import MediaReader
 from ddfast.annotated.sample_form import packed_annotations, unpack_annotations
 from ddfast.annotated.schema import VERSION
-from ddfast.annotated.table_file import SUFFIX_TABLE, read_table_file, write_table_file
+from ddfast.annotated.table_file import read_table_file, write_table_file
 from ddfast.annotated.tables import Tables, codes, concatenate, integers, with_column
 from ddfast.errors import DatasetExistsError, TableFileError
+from ddfast.index import SUFFIX_META, SUFFIX_OFFSETS, SUFFIX_TABLE
 from ddfast.reader import MsgpackReader
 from ddfast.writer import FileWriter
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     from ddfast.annotated.report import Report
 
-SUFFIX_META = ".meta"
 
 HERE = "."
 """Place of images that are in the samples."""
@@ -223,10 +223,26 @@ def _label_only(sample: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": [AnnotationType.label.value], "label": [label]}
 
 
+def write_table(path: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None) -> int:
+    """Make the ``.table`` file of a dataset from its samples; of any datadings dataset with labels, too.
+
+    Parameters:
+        path: of the data file.
+        progress: called with the number of samples that were read and of all.
+
+    Returns:
+        The number of annotations.
+    """
+    target = Path(path).absolute()
+    tables = tables_of_samples(target, progress)
+    _replace(target, SUFFIX_TABLE, lambda file: write_table_file(file, tables, identity(target)))
+    return int(tables.annotations.num_rows)
+
+
 def identity(path: Path) -> str:
     """What identifies the samples of a dataset: a digest of its offsets, which end with the size of the data."""
     try:
-        return xxh3_128_hexdigest(_beside(path, ".offsets").read_bytes())
+        return xxh3_128_hexdigest(_beside(path, SUFFIX_OFFSETS).read_bytes())
     except FileNotFoundError:  # a legacy index
         return str(path.stat().st_size)
 
@@ -242,6 +258,10 @@ def read_meta(path: Path) -> dict[AnnotationType, Categories]:
         content = json.loads(file.read_bytes())
         if content["version"] != VERSION:
             raise TableFileError(f"{file} was written by another version of ddfast: {content['version']!r}")
+        if content["dataset"] != identity(path):
+            raise TableFileError(
+                f"{file} does not belong to the data file, which was written again. Remove it"
+            )
         return {
             AnnotationType[name]: CATEGORIES[AnnotationType[name]].from_json(form)
             for name, form in content["categories"].items()
@@ -258,7 +278,12 @@ def _write_meta(
     path: Path, categories: Mapping[AnnotationType, Categories], origin: Mapping[str, Any]
 ) -> None:
     forms = {kind.name: one.to_json() for kind, one in categories.items()}
-    content = {"version": VERSION, "origin": dict(origin), "categories": forms}
+    content = {
+        "version": VERSION,
+        "dataset": identity(path),
+        "origin": dict(origin),
+        "categories": forms,
+    }
     text = json.dumps(content, ensure_ascii=False, indent=1).encode()
     _replace(path, SUFFIX_META, lambda file: file.write_bytes(text))
 

@@ -16,11 +16,11 @@ from ddfast.annotated.builder import TableBuilder
 from ddfast.annotated.schema import VERSION
 from ddfast.annotated.tables import Tables
 from ddfast.errors import TableFileError
+from ddfast.index import SUFFIX_TABLE
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SUFFIX_TABLE = ".table"
 ANNOTATIONS = "annotations"
 BATCH_ITEMS = 65536
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ddfast.commands._files import SUFFIX_MD5, SUFFIXES, byte_bar, listed_digests
+from ddfast.commands._files import SUFFIX_MD5, SUFFIXES, UNLISTED, byte_bar, listed_digests
 from ddfast.commands._places import Place
 from ddfast.errors import DdfastError, IndexFileError
 from ddfast.index import (
@@ -366,7 +366,7 @@ class Check:
         found = {"": digest}
         for suffix in (*SUFFIXES, SUFFIX_MD5):
             file = self.file(suffix)
-            if suffix in listed or (suffix not in (SUFFIX_CHECKSUMS, SUFFIX_MD5) and file.exists()):
+            if suffix in listed or (suffix not in UNLISTED and file.exists()):
                 found[suffix] = hash_md5hex(file) if file.exists() else ""
         for suffix, each in sorted(found.items()):
             self._digest(suffix, each, listed.get(suffix))

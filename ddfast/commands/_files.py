@@ -15,7 +15,10 @@ from ddfast.storage.urls import expand_ranges, has_range, shown
 from ddfast.tools import ProgressPrinter, make_printer, path_append, query_user
 
 SUFFIX_MD5 = ".md5"
-SUFFIXES = (".offsets", ".keys", ".key_hashes", ".filter", ".index", ".xxh3")
+SUFFIXES = (".offsets", ".keys", ".key_hashes", ".filter", ".index", ".xxh3", ".meta", ".table")
+
+# Files that the MD5 file does not list.
+UNLISTED = (".xxh3", ".meta", ".table", ".md5")
 
 
 def datasets(names: Iterable[str]) -> list[Path]:

@@ -6,7 +6,7 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from types import ModuleType
 from typing import NoReturn, TextIO, TypeVar
@@ -58,7 +58,9 @@ def say(text: str, file: TextIO | None = None) -> None:
 def run(command: ModuleType, prog: str, argv: list[str] | None = None) -> int:
     """Parse ``argv`` and run ``command.main``; returns the exit code."""
     arguments = sys.argv[1:] if argv is None else argv
-    return guarded(prog, lambda: int(command.main(make_parser(command, prog, arguments).parse_args(arguments))))
+    return guarded(
+        prog, lambda: int(command.main(make_parser(command, prog, arguments).parse_args(arguments)))
+    )
 
 
 def guarded(prog: str, work: Callable[[], int]) -> int:

@@ -4,7 +4,8 @@ The command reads the data file once from start to end, and checks samples witho
 Each sample must be a map with a unique string under "key". The result equals the files of the
 writers byte for byte: train.msgpack.offsets, .keys, .key_hashes, .filter, .md5 and .xxh3 (the
 checksum of each sample). The new files replace existing ones when they are complete; the command
-asks first, unless -y is given. --checksums writes only the .xxh3 file, for a dataset with an index.
+asks first, unless -y is given. --checksums writes only the .xxh3 file, for a dataset with an index;
+--table only the .table file of an annotated dataset, from the annotations or labels of its samples.
 If an MD5 file shows that the data file is damaged, nothing is written. Under a URL, which has to be
 one that can be written, the index files are made in a temporary folder and uploaded.
 
@@ -24,6 +25,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ddfast.annotated.stored import write_table
 from ddfast.commands import _run
 from ddfast.commands._files import (
     SUFFIX_MD5,
@@ -35,7 +37,7 @@ from ddfast.commands._files import (
 )
 from ddfast.commands._places import Options, Place, StrPath, add_storage_arguments, placed, storage_options
 from ddfast.commands._uploads import objects_of, upload
-from ddfast.errors import CorruptSampleError, IndexFileError
+from ddfast.errors import CorruptSampleError, IndexFileError, UnsupportedIOError
 from ddfast.index import (
     SUFFIX_CHECKSUMS,
     SUFFIX_FILTER,
@@ -43,12 +45,13 @@ from ddfast.index import (
     SUFFIX_KEYS,
     SUFFIX_LEGACY_INDEX,
     SUFFIX_OFFSETS,
+    SUFFIX_TABLE,
     legacy_load_index,
     load_offsets,
 )
 from ddfast.scan import scan_checksums, scan_index
 from ddfast.storage.urls import shown
-from ddfast.tools import hash_md5hex, path_append
+from ddfast.tools import hash_md5hex, make_printer, path_append
 from ddfast.writer import write_index, write_sums
 from ddfast.writer.digest import Digest
 
@@ -116,6 +119,21 @@ def index_checksums(path: StrPath, storage_options: Options = None) -> int:
     return len(sums)
 
 
+def index_table(path: StrPath, storage_options: Options = None) -> int:
+    """Write the table of annotations of a dataset.
+
+    Returns:
+        The number of annotations.
+    """
+    with make_printer(desc=f"table of {Path(path).name}", unit=" samples", leave=False, disable=None) as bar:
+
+        def advance(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return write_table(path, advance)
+
+
 @contextlib.contextmanager
 def _reading(place: Place, what: str) -> Iterator[tuple[Callable[[memoryview], None], Digest]]:
     """A function to call with all bytes of a data file, and their digest; with a progress bar."""
@@ -163,19 +181,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("files", metavar="FILE", nargs="+", help="datasets: .msgpack files, URLs or glob patterns")
     add_storage_arguments(parser)
     add("--checksums", action="store_true", help="write only the checksums, and do not change the index")
+    add("--table", action="store_true", help="write only the table of annotations; local files only")
     add("-y", "--no-confirm", action="store_true", help="replace existing files without asking")
 
 
 def main(args: argparse.Namespace) -> int:
     """Build each index. Returns the exit code."""
-    replaced, what, work = (
-        ((SUFFIX_CHECKSUMS,), "checksums", index_checksums)
+    replaced, what, done, work = (
+        ((SUFFIX_CHECKSUMS,), "checksums", "samples hashed", index_checksums)
         if args.checksums
-        else (REPLACED, "an index", index)
+        else ((SUFFIX_TABLE,), "a table", "annotations", index_table)
+        if args.table
+        else (REPLACED, "an index", "samples indexed", index)
     )
     options = storage_options(args)
 
     def build(path: Path | str) -> str:
+        if args.table and isinstance(path, str):
+            raise UnsupportedIOError(f"{shown(path)}: tables are made of local files only. Copy the dataset")
         objects = objects_of(path, options)
         if isinstance(path, str):
             name, exists = shown(path), objects is not None and any(map(objects.stat, replaced))
@@ -183,7 +206,7 @@ def main(args: argparse.Namespace) -> int:
             name, exists = path.name, any(path_append(path, suffix).exists() for suffix in replaced)
         if exists and not args.no_confirm:
             confirm_overwrite(f"{name} has {what}, overwrite?")
-        return f"{name}: {work(path, options):,} samples {'hashed' if args.checksums else 'indexed'}"
+        return f"{name}: {work(path, options):,} {done}"
 
     several = _run.Several(args.prog)
     paths = several.expand(without_index_files(args.files), partial(sources, storage_options=options))

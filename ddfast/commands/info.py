@@ -2,10 +2,12 @@
 
 The sizes of all samples are taken from the index. The fields of samples, with types and shapes, are
 determined from --samples samples, evenly distributed. Several files are treated as the shards of
-one dataset; those that cannot be read are named and left out.
+one dataset; those that cannot be read are named and left out. For a folder of annotations in any
+format, and for a dataset with annotations, subsets and labels are counted.
 
-Example:
+Examples:
   ddfast info 'data/train-*.msgpack' --samples 100
+  ddfast info coco/
 """
 
 from __future__ import annotations
@@ -18,9 +20,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
-from ddfast.commands import _run
+from ddfast.annotated import Dataset
+from ddfast.commands import _annotated, _run
 from ddfast.commands._files import sources, without_index_files
 from ddfast.commands._options import positive
 from ddfast.commands._places import add_storage_arguments, placed, storage_options
@@ -144,10 +148,24 @@ def main(args: argparse.Namespace) -> int:
     """Print a description. Returns the exit code."""
     options = storage_options(args)
     several = _run.Several(args.prog)
-    paths = several.expand(without_index_files(args.files), partial(sources, storage_options=options))
+    folders = [name for name in args.files if Path(name).is_dir()]
+    names = [name for name in args.files if name not in folders]
+    paths = (
+        several.expand(without_index_files(names), partial(sources, storage_options=options)) if names else []
+    )
     found = info(paths, args.samples, options, several.each)
+    annotated = [*folders, *(str(path) for path in paths if _annotated.is_annotated(path))]
+    summaries = list(
+        several.each(lambda path: (path, _annotated.summary(Dataset.import_from(path))), annotated)
+    )
+    if args.json:
+        shown = found.to_dict() if found.shards else {}
+        _run.say(json.dumps({**shown, **({"annotated": dict(summaries)} if summaries else {})}, indent=2))
+        return several.status
     if found.shards:
-        _run.say(json.dumps(found.to_dict(), indent=2) if args.json else report(found))
+        _run.say(report(found))
+    for path, numbers in summaries:
+        _run.say("\n".join(_annotated.lines(path, numbers)))
     return several.status
 
 

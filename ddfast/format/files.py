@@ -18,6 +18,8 @@ SUFFIX_FILTER = ".filter"
 SUFFIX_OFFSETS = ".offsets"
 SUFFIX_MD5 = ".md5"
 SUFFIX_CHECKSUMS = ".xxh3"
+SUFFIX_META = ".meta"
+SUFFIX_TABLE = ".table"
 
 # Of all files that a data file may have.
 SUFFIXES = (
@@ -28,10 +30,12 @@ SUFFIXES = (
     SUFFIX_LEGACY_INDEX,
     SUFFIX_MD5,
     SUFFIX_CHECKSUMS,
+    SUFFIX_META,
+    SUFFIX_TABLE,
 )
 
 # Files that the MD5 file does not list.
-UNLISTED = {SUFFIX_MD5, SUFFIX_CHECKSUMS}
+UNLISTED = {SUFFIX_MD5, SUFFIX_CHECKSUMS, SUFFIX_META, SUFFIX_TABLE}
 
 RESTORE = "Restore it from a copy, or write the dataset again."
 
