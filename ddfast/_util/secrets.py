@@ -68,6 +68,8 @@ def _split_query(scheme: str, rest: str) -> tuple[str, str]:
     if scheme.lower() in HTTP:
         whole, _, query = rest.partition("#")[0].partition("?")
         return whole, query
+    if rest.endswith(f"?{HIDDEN}"):  # hidden before
+        return rest.removesuffix(f"?{HIDDEN}"), HIDDEN
     found = QUERY.search(rest)
     return (rest, "") if found is None else (rest[: found.start()], rest[found.end() :])
 

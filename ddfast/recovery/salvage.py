@@ -194,8 +194,11 @@ class Salvage:
         """The key of a well-formed sample, and why it is lost, or None."""
         key = self._key(index)
         has_sum = self._sums is not None and index < len(self._sums)
-        if has_sum and found != int(self._sums[index]) and not self._data_is_whole:  # type: ignore[index]
-            return key or own, "it does not match its checksum"
+        if has_sum and found != int(self._sums[index]):  # type: ignore[index]
+            # After a doubtful sample, the offset is in doubt, too: bytes of an intact file that are some message.
+            is_other = bool(self._doubtful) and own != key
+            if is_other or not self._data_is_whole:
+                return key or own, "it does not match its checksum"
         if own is not None and key != own:
             if key is not None and not (has_sum or self._is_hashed(own, index)):
                 return key, f"it contains the key {own!r} of another sample"

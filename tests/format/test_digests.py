@@ -55,6 +55,7 @@ def arguments(path):
 
     parser = argparse.ArgumentParser()
     verify.add_arguments(parser)
+    parser.set_defaults(prog="ddfast verify")
     return parser.parse_args([os.fspath(path)])
 
 

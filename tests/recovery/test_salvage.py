@@ -10,8 +10,11 @@ from datasets import beside, damage, keys_of, offsets_of, write
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ddfast import FileWriter
 from ddfast.format.files import SUFFIX_LEGACY_INDEX, SUFFIXES
+from ddfast.index import load_offsets, write_offsets
 from ddfast.recovery import LostSamples, Salvage, salvage, search
+from ddfast.tools.msgpack import packb
 
 SAMPLES = [{"key": f"k{i}", "x": b"\xff" * (i % 7 * 300), "meta": {"key": "inner"}} for i in range(100)]
 
@@ -194,3 +197,16 @@ def test_search_examines_bytes_in_proportion_to_the_size_of_the_file(path, monke
     path.write_bytes(crafted(kind, 60_000))
     list(Salvage(path).chunks())
     assert sum(examined) < 25 * path.stat().st_size
+
+
+def test_wrong_offset_at_bytes_that_are_a_message_costs_no_sample(tmp_path):
+    with FileWriter(tmp_path / "x", disable=True) as writer:
+        for number in range(300):
+            writer.write({"key": str(number)})
+    offsets = load_offsets(tmp_path / "x").copy()
+    offsets[226] += 8  # the last digit of the key, a message by itself
+    write_offsets(offsets.tolist(), tmp_path / "x")
+    found = Salvage(tmp_path / "x")
+    samples = [bytes(packed) for chunk in found.chunks() for packed in chunk.buffers]
+    assert samples == [packb({"key": str(number)}) for number in range(300)]
+    assert found.lost == []

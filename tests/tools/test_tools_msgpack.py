@@ -35,7 +35,8 @@ def test_hooks_can_be_replaced():
 
 
 def test_pickled_arrays_are_refused_unless_allowed():
-    packed = tools.packb(np.array([None, 1]))
+    with pytest.warns(UserWarning, match="stored as a pickle"):
+        packed = tools.packb(np.array([None, 1]))
     with pytest.raises(PickleRefusedError):
         tools.unpackb(packed)
     with pytest.raises(PickleRefusedError):
