@@ -158,14 +158,14 @@ def main(args: argparse.Namespace) -> int:
     summaries = list(
         several.each(lambda path: (path, _annotated.summary(Dataset.import_from(path))), annotated)
     )
-    if args.json:
+    if args.json and (found.shards or summaries):
         shown = found.to_dict() if found.shards else {}
-        _run.say(json.dumps({**shown, **({"annotated": dict(summaries)} if summaries else {})}, indent=2))
-        return several.status
-    if found.shards:
-        _run.say(report(found))
-    for path, numbers in summaries:
-        _run.say("\n".join(_annotated.lines(path, numbers)))
+        _run.say(json.dumps(shown | ({"annotated": dict(summaries)} if summaries else {}), indent=2))
+    elif not args.json:
+        texts = [report(found)] if found.shards else []
+        texts += ["\n".join(_annotated.lines(path, numbers)) for path, numbers in summaries]
+        if texts:
+            _run.say("\n".join(texts))
     return several.status
 
 

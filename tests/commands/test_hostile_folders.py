@@ -10,10 +10,10 @@ from datasets import beside, write
 
 from ddfast import MsgpackReader
 from ddfast.commands import _run, index, info, recover, verify
-from ddfast.format.files import SUFFIX_LEGACY_INDEX, SUFFIXES
+from ddfast.format.files import SUFFIX_LEGACY_INDEX, SUFFIX_META, SUFFIX_TABLE, SUFFIXES
 
 SAMPLES = [{"key": f"k{i}", "x": i} for i in range(30)]
-INDEX = sorted({*SUFFIXES} - {SUFFIX_LEGACY_INDEX})
+INDEX = sorted({*SUFFIXES} - {SUFFIX_LEGACY_INDEX, SUFFIX_META, SUFFIX_TABLE})
 DRAFTS = [".x.journal", ".x.draft", *(f".x.draft{suffix}" for suffix in INDEX)]
 COMMANDS = {
     "index": ["index", "-y"],
