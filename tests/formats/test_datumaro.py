@@ -1,0 +1,9 @@
+"""Datumaro's format: what is read, what is refused, and that nothing changes on the way out."""
+
+from __future__ import annotations
+
+from ddfast.testing.formats import FormatTests
+
+
+class TestDatumaro(FormatTests):
+    format = "datumaro"
