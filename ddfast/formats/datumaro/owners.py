@@ -17,7 +17,7 @@ Rows = npt.NDArray[np.int64]
 NEXT_ITEM = "ddfast:next item"
 """Member of the marks: records between the annotations of two items."""
 
-MARK = f',{{"{NEXT_ITEM}": 1}},'
+MARK = f',{{"{NEXT_ITEM}": 1}},'.encode()
 
 
 class Owners:

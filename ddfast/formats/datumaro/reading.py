@@ -24,6 +24,7 @@ from ddfast.annotated.source_folder import ImageFinder
 from ddfast.annotated.tables import Tables
 from ddfast.errors import CategoriesError, EscapingPathError, FormatError
 from ddfast.formats.datumaro.categories import from_form
+from ddfast.formats.datumaro.checks import offsets_of
 from ddfast.formats.datumaro.owners import MARK, Owners
 from ddfast.formats.datumaro.records import ANNOTATIONS, Chunk
 from ddfast.tools.json_columns import JSONReader
@@ -140,20 +141,21 @@ class DatumaroTables:
 
     def _read_items(self, table: JSONTable, file: File) -> None:
         rows = np.array([self._add_item(item, file) for item in _items(table, file, self._report)], np.int64)
-        inner: list[str] = []
+        inner: list[bytes] = []
         owners: list[int] = []
-        for row, text in enumerate(strings(table.columns["annotations"]).to_pylist()):
-            if not text or rows[row] < 0:
+        column = table.columns["annotations"]
+        text, ends = column.values.tobytes(), offsets_of(column).tolist()
+        for number, row in enumerate(rows.tolist()):
+            own = text[ends[number] : ends[number + 1]]
+            if not own or row < 0:
                 continue
-            if text[0] != "[":
-                self._problem(
-                    file, f"item {self._columns['id'][rows[row]]!r}", "annotations", "it is not a list"
-                )
-            elif content := text[1:-1].strip():
+            if not own.startswith(b"["):
+                self._problem(file, f"item {self._columns['id'][row]!r}", "annotations", "it is not a list")
+            elif content := own[1:-1].strip():
                 inner.append(content)
-                owners.append(int(rows[row]))
+                owners.append(row)
         if inner:
-            document = f"[{MARK.join(inner)}]".encode()
+            document = b"[%b]" % MARK.join(inner)
             self._read_annotations(document, np.array(owners, np.int64), file)
 
     def _read_annotations(self, document: bytes, owners: npt.NDArray[np.int64], file: File) -> None:
