@@ -137,7 +137,9 @@ def every_type() -> Dataset:
         categories={
             AnnotationType.label: labels,
             AnnotationType.mask: MaskCategories.generate(3),
-            AnnotationType.points: PointsCategories.from_iterable([(1, ["nose", "ear"], [(0, 1)], [1, 2, 3, 4])]),
+            AnnotationType.points: PointsCategories.from_iterable(
+                [(1, ["nose", "ear"], [(0, 1)], [1, 2, 3, 4])]
+            ),
         },
     )
 
@@ -183,16 +185,27 @@ class TestDatumaro(FormatTests):
             "categories": [{"id": 0, "name": "cat"}],
             "annotations": [
                 {"id": 1, "image_id": 1, "category_id": 0, "segmentation": [[0, 0, 4, 0, 4, 3]]},
-                {"id": 2, "image_id": 1, "category_id": 0, "segmentation": [[1, 1, 2, 2, 3, 5], [5, 5, 6, 6, 7, 9]]},
+                {
+                    "id": 2,
+                    "image_id": 1,
+                    "category_id": 0,
+                    "segmentation": [[1, 1, 2, 2, 3, 5], [5, 5, 6, 6, 7, 9]],
+                },
                 {"id": 3, "image_id": 1, "category_id": 0, "segmentation": [[0, 0, 4, 0, 4, 3]]},
             ],
         }
         (tmp_path / "instances_val.json").write_text(json.dumps(coco))
         before = Dataset.import_from(tmp_path / "instances_val.json")
         before.export(tmp_path / "out", "datumaro")
-        assert [a.annotations for a in Dataset.import_from(tmp_path / "out")] == [a.annotations for a in before]
+        assert [a.annotations for a in Dataset.import_from(tmp_path / "out")] == [
+            a.annotations for a in before
+        ]
 
-    @given(st.lists(st.lists(st.sampled_from(["label", "bbox", "polygon", "mask", "caption"]), max_size=6), max_size=5))
+    @given(
+        st.lists(
+            st.lists(st.sampled_from(["label", "bbox", "polygon", "mask", "caption"]), max_size=6), max_size=5
+        )
+    )
     def test_annotations_keep_their_items_and_order(self, kinds: list[list[str]]) -> None:
         import tempfile
 
@@ -204,7 +217,9 @@ class TestDatumaro(FormatTests):
             "caption": lambda n: Caption(f"{n}", id=n),
         }
         items = [
-            DatasetItem(f"{number}", [make[kind](place + 1) for place, kind in enumerate(own)], image=np.zeros((4, 6)))
+            DatasetItem(
+                f"{number}", [make[kind](place + 1) for place, kind in enumerate(own)], image=np.zeros((4, 6))
+            )
             for number, own in enumerate(kinds)
         ]
         with tempfile.TemporaryDirectory() as folder:
@@ -336,7 +351,9 @@ class TestErrors:
     ) -> None:
         good = {"type": "label", "label_id": 1}
         folder = written(tmp_path, with_annotations(good, annotation, good))
-        with pytest.raises(FormatError, match=rf"train\.json, annotation 1 of item 'one', field '{field}'") as error:
+        with pytest.raises(
+            FormatError, match=rf"train\.json, annotation 1 of item 'one', field '{field}'"
+        ) as error:
             Dataset.import_from(folder)
         assert message in str(error.value)
         dataset = Dataset.import_from(folder, on_error="skip")
@@ -351,7 +368,10 @@ class TestErrors:
             ({"id": "x", "annotations": {"a": 1}}, "item 'x', field 'annotations': it is not a list"),
             ({"id": "x", "attr": 5}, "item 'x', field 'attr': they are not an object"),
             ({"id": "x", "image": 5}, "item 'x', field 'image': it is not an object with a path"),
-            ({"id": "x", "image": {"path": "", "size": [3]}}, r"field 'image': the size is \[3\], not height"),
+            (
+                {"id": "x", "image": {"path": "", "size": [3]}},
+                r"field 'image': the size is \[3\], not height",
+            ),
         ],
     )
     def test_items_that_make_no_sense(self, tmp_path: Path, item: Any, message: str) -> None:
