@@ -93,7 +93,7 @@ class TestReading:
             file.writestr("1.bmp", bytes(1 << 20))
         monkeypatch.setattr(image_zip, "MAX_FILE", 1 << 10)
         with pytest.raises(
-            FormatError, match="file '1.bmp': it has .* bytes and would have 1,048,576 when unpacked"
+            FormatError, match=r"file '1\.bmp': it has .* bytes and would have 1,048,576 when unpacked"
         ):
             Dataset.import_from(path)
         monkeypatch.setattr(image_zip, "MAX_TOTAL", 1 << 10)

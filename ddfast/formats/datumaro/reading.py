@@ -173,7 +173,7 @@ class DatumaroTables:
             for rows, columns in chunk.shapes():
                 owner = chunk.items[rows]
                 self._annotations.add(len(rows), **chunk.common(rows), **columns)
-                self._owners.append(owner)
+                self._owners.append(owner.astype(np.int64))
                 self._order.append(rows + self._count)
             self._count += table.rows
 

@@ -119,7 +119,7 @@ def _media(block: pa.Table, names: list[str]) -> dict[str, JSONColumn | bytes]:
         "path": text_column("string", pa.array(names, pa.string())),
         "size": json_column(
             "numbers", size.astype(np.float64).reshape(-1), offsets=np.arange(0, size.size + 1, 2),
-            states=states((size > 0).all(axis=1)),
+            states=states(np.all(size > 0, axis=1)),
         ),
     }  # fmt: skip
     text, places = record_texts(members, block.num_rows)
