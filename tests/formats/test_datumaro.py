@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ddfast.annotated import (
@@ -32,6 +33,7 @@ from ddfast.annotated import (
     Span,
 )
 from ddfast.errors import FormatError
+from ddfast.formats.datumaro.records import ANNOTATIONS, SHAPES
 from ddfast.testing.formats import FormatTests
 
 LABELS = {
@@ -207,8 +209,6 @@ class TestDatumaro(FormatTests):
         )
     )
     def test_annotations_keep_their_items_and_order(self, kinds: list[list[str]]) -> None:
-        import tempfile
-
         make: Any = {
             "label": lambda n: Label(n % 2, id=n),
             "bbox": lambda n: Bbox(n, 1, 2, 3, id=n),
@@ -303,6 +303,26 @@ class TestReading:
         assert list(Dataset.import_from(tmp_path).subsets()) == ["my val.v2", "train"]
         assert list(Dataset.import_from(tmp_path / "annotations/train.json").subsets()) == ["train"]
 
+    def test_skeletons_of_cvat(self, tmp_path: Path) -> None:
+        elements = [
+            {
+                "type": "points",
+                "label_id": 1,
+                "points": [1.5, 2],
+                "visibility": [1],
+                "id": 0,
+                "attributes": {},
+            },
+            {"type": "points", "label_id": 0, "points": [3, 4]},
+        ]
+        form = with_annotations(
+            {"type": "skeleton", "id": 3, "label_id": 0, "elements": elements, "z_order": 1}
+        )
+        item = next(iter(Dataset.import_from(written(tmp_path, form))))
+        assert item.annotations == [
+            Skeleton([1.5, 2, 3, 4], [1, 2], ["dog", "cat"], label=0, id=3, z_order=1)
+        ]
+
     def test_label_without_categories(self, tmp_path: Path) -> None:
         form = {"categories": {}, "items": [{"id": "x", "annotations": [{"type": "label", "label_id": 3}]}]}
         assert next(iter(Dataset.import_from(written(tmp_path, form)))).annotations == [Label(3)]
@@ -334,6 +354,8 @@ WRONG = [
     ({"type": "points", "points": [1, 2], "visibility": [1, 2]}, "visibility", "must have 1 numbers"),
     ({"type": "points", "points": [1, 2], "visibility": [3]}, "visibility", "0, 1 or 2"),
     ({"type": "points", "points": [1, 2], "names": ["a", "b"]}, "names", "1 names"),
+    ({"type": "skeleton", "elements": [{"label_id": 7, "points": [1, 2]}]}, "elements", "a list of labelled points"),
+    ({"type": "skeleton"}, "elements", "a list of labelled points"),
     ({"type": "ellipse", "points": [5, 5, 1, 1]}, "points", "negative"),
     ({"type": "mask", "rle": {"counts": "1", "size": [4, 6]}}, "rle", ""),
     ({"type": "mask", "rle": {"counts": "=33000a0"}}, "rle", "'size' is missing"),
@@ -344,7 +366,45 @@ WRONG = [
 ]  # fmt: skip
 
 
+JSON_VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 3),
+    st.sampled_from([2**31, 2**63 - 1, -(2**63), 2**70, 1e308, -0.5, float("nan"), float("inf")]),
+    st.text(max_size=3),
+    st.sampled_from(
+        [{"counts": "=33000a0", "size": [4, 6]}, {"counts": [24], "size": [4, 6]}, {"is_crowd": 1}, {}]
+    ),
+    st.lists(st.one_of(st.integers(-3, 300), st.none(), st.text(max_size=2), st.floats(-9, 9)), max_size=7),
+    st.lists(
+        st.dictionaries(st.sampled_from(["points", "label_id", "visibility"]), st.lists(st.integers(0, 2))),
+        max_size=2,
+    ),
+)
+ANNOTATION = st.fixed_dictionaries(
+    {"type": st.sampled_from([*SHAPES, "blob"])},
+    optional={
+        **dict.fromkeys([*ANNOTATIONS][1:-1], JSON_VALUES),
+        "bbox": st.lists(st.floats(0, 9), min_size=4, max_size=4),
+        "points": st.lists(st.floats(-9, 9), min_size=4, max_size=8),
+        "visibility": st.lists(st.integers(0, 2), min_size=2, max_size=4),
+        "label_id": st.one_of(st.integers(0, 1), JSON_VALUES),
+    },
+)
+
+
 class TestErrors:
+    @settings(max_examples=300, deadline=None)
+    @given(st.lists(ANNOTATION, max_size=4))
+    def test_any_annotation_is_read_or_refused(self, annotations: list[Any]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            source = written(Path(folder), with_annotations(*annotations))
+            dataset = Dataset.import_from(source, "datumaro", on_error="skip")
+            (item,) = dataset
+            assert len(item.annotations) + dataset.report.problem_count >= len(annotations)
+            dataset.export(source / "out", "datumaro")
+            assert next(iter(Dataset.import_from(source / "out", "datumaro"))) == item
+
     @pytest.mark.parametrize(("annotation", "field", "message"), WRONG, ids=lambda value: str(value)[:40])
     def test_annotations_that_make_no_sense(
         self, tmp_path: Path, annotation: Any, field: str, message: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -33,16 +33,17 @@ class CheckedChunk:
     Parameters:
         table: the records.
         items: row of the item of each; -1 for records that are no annotations.
-        labels: number of labels; None if it is not known.
+        labels: their names; None if they are not known.
         problem: called for annotations that make no sense; they are left out.
     """
 
-    def __init__(self, table: JSONTable, items: Rows, labels: int | None, problem: Problem) -> None:
+    def __init__(self, table: JSONTable, items: Rows, labels: Sequence[str] | None, problem: Problem) -> None:
         self.columns = table.columns
         self.items = items.astype(np.int32)
         self.good = items >= 0
         self._problem = problem
-        self._check_numbers(labels)
+        self._labels = labels
+        self._check_numbers(None if labels is None else len(labels))
         self._check_attributes()
 
     def _left(self, rows: Rows) -> Rows:
@@ -182,6 +183,29 @@ class CheckedChunk:
                     np.array([row]), "names", lambda row: f"it must have {half[row]} names of points"
                 )
         return self._left(rows)
+
+    def elements(self, rows: Rows) -> Rows:
+        """Rows with a list of points, one for each joint, as CVAT writes skeletons."""
+        texts = strings(self.columns["elements"])
+        for row in rows.tolist():
+            try:
+                self._joints[row] = [self._joint(one) for one in json.loads(texts[row].as_py() or "null")]
+            except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+                self._refuse(np.array([row]), "elements", lambda row: "it must be a list of labelled points")
+        return self._left(rows)
+
+    def _joint(self, form: Any) -> tuple[float, float, int, str]:
+        """Place, visibility and name of one point of a skeleton."""
+        x, y = map(float, form["points"])
+        (state,) = form.get("visibility") or (2,)
+        label = form["label_id"]
+        if not (np.isfinite([x, y]).all() and state in (0, 1, 2) and label >= 0):
+            raise ValueError
+        return x, y, state, str(label) if self._labels is None else self._labels[label]
+
+    @cached_property
+    def _joints(self) -> dict[int, list[tuple[float, float, int, str]]]:
+        return {}
 
     @cached_property
     def _masks(self) -> dict[int, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
 
 Rows = npt.NDArray[np.int64]
 
-NEXT_ITEM = "ddfast:next item"
-"""Member of the marks: records between the annotations of two items."""
+NEXT_ITEM = f"next item {secrets.token_hex(8)}"
+"""Member of the marks: records between the annotations of two items. No file can have it on purpose."""
 
 MARK = f',{{"{NEXT_ITEM}": 1}},'.encode()
 

@@ -26,7 +26,7 @@ from ddfast.errors import CategoriesError, EscapingPathError, FormatError
 from ddfast.formats.datumaro.categories import from_form
 from ddfast.formats.datumaro.checks import offsets_of
 from ddfast.formats.datumaro.owners import MARK, Owners
-from ddfast.formats.datumaro.records import ANNOTATIONS, Chunk
+from ddfast.formats.datumaro.records import ANNOTATIONS, AnnotationColumns
 from ddfast.tools.json_columns import JSONReader
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class DatumaroTables:
             FormatError: it has no items, or other categories than an earlier file.
         """
         path = os.fspath(self._source.path(name))
-        file = File(path, name, subset, self._finder(subset))
+        file = SubsetFile(path, name, subset, self._finder(subset))
         found = False
         with Path(path).open("rb") as stream:
             size = os.fstat(stream.fileno()).st_size
@@ -109,8 +109,8 @@ class DatumaroTables:
     def _reader(source: int, path: str, schemas: Any) -> JSONReader:
         return JSONReader(source, schemas, name=path, max_rest_bytes=MAX_CATEGORIES)
 
-    def _add_categories(self, reader: JSONReader, path: str) -> int | None:
-        """Add the categories of a file, and return the number of labels; None if it has no labels at all."""
+    def _add_categories(self, reader: JSONReader, path: str) -> list[str] | None:
+        """Add the categories of a file, and return the names of labels; None if it has no labels at all."""
         text = reader.rest.get("categories") or self._categories_behind_items(path)
         if text is None:
             raise FormatError(f"{path} has no categories")
@@ -125,7 +125,7 @@ class DatumaroTables:
                     f"{path} has other {kind.name} categories than the files before it. Import each file by itself"
                 )
         labels = found.get(AnnotationType.label)
-        return len(labels) if isinstance(labels, LabelCategories) else None
+        return [label.name for label in labels] if isinstance(labels, LabelCategories) else None
 
     def _categories_behind_items(self, path: str) -> bytes | None:
         with Path(path).open("rb") as stream:
@@ -139,7 +139,7 @@ class DatumaroTables:
             self._source, [f"images/{subset}", f"images/{subset.replace('/', '_')}", "images", ""]
         )
 
-    def _read_items(self, table: JSONTable, file: File) -> None:
+    def _read_items(self, table: JSONTable, file: SubsetFile) -> None:
         rows = np.array([self._add_item(item, file) for item in _items(table, file, self._report)], np.int64)
         inner: list[bytes] = []
         owners: list[int] = []
@@ -158,7 +158,7 @@ class DatumaroTables:
             document = b"[%b]" % MARK.join(inner)
             self._read_annotations(document, np.array(owners, np.int64), file)
 
-    def _read_annotations(self, document: bytes, owners: npt.NDArray[np.int64], file: File) -> None:
+    def _read_annotations(self, document: bytes, owners: npt.NDArray[np.int64], file: SubsetFile) -> None:
         """Read the annotations of several items, one list with a mark between two items."""
         ids = self._columns["id"]
         where = f"{file.path}, annotations of items {ids[owners[0]]!r} to {ids[owners[-1]]!r}"
@@ -169,7 +169,7 @@ class DatumaroTables:
             self._problem(file, f"annotation {number} of item {ids[owner]!r}", field, message)
 
         for table in JSONReader(document, {"": ANNOTATIONS}, name=where):
-            chunk = Chunk(table, places.add(table), file.labels, problem)
+            chunk = AnnotationColumns(table, places.add(table), file.labels, problem)
             for rows, columns in chunk.shapes():
                 owner = chunk.items[rows]
                 self._annotations.add(len(rows), **chunk.common(rows), **columns)
@@ -177,10 +177,10 @@ class DatumaroTables:
                 self._order.append(rows + self._count)
             self._count += table.rows
 
-    def _problem(self, file: File, place: str, field: str, message: str) -> None:
+    def _problem(self, file: SubsetFile, place: str, field: str, message: str) -> None:
         self._report.problem(message, file.path, place, field)
 
-    def _add_item(self, item: Item | None, file: File) -> int:
+    def _add_item(self, item: Item | None, file: SubsetFile) -> int:
         """The row of an item that was added; -1 if it makes no sense or is there already."""
         if item is None:
             return -1
@@ -195,7 +195,7 @@ class DatumaroTables:
             column.append(value)
         return row
 
-    def _media(self, item: Item, file: File) -> tuple[str | None, str | None]:
+    def _media(self, item: Item, file: SubsetFile) -> tuple[str | None, str | None]:
         """Folder and relative path of the media of an item; no folder if there is no such file."""
         if item.kind is None:
             return None, None
@@ -223,7 +223,7 @@ class DatumaroTables:
 
 
 @dataclass
-class File:
+class SubsetFile:
     """An annotation file.
 
     Attributes:
@@ -231,14 +231,14 @@ class File:
         name: relative path.
         subset: name of the subset.
         finder: of its images.
-        labels: number of labels; None if it has no categories of labels.
+        labels: names of labels; None if it has no categories of labels.
     """
 
     path: str
     name: str
     subset: str
     finder: ImageFinder
-    labels: int | None = None
+    labels: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +253,7 @@ class Item:
     attributes: str | None
 
 
-def _items(table: JSONTable, file: File, report: Report) -> Iterator[Item | None]:
+def _items(table: JSONTable, file: SubsetFile, report: Report) -> Iterator[Item | None]:
     """The items of a chunk; None for one that makes no sense."""
     columns = table.columns
     texts = [strings(columns[name]).to_pylist() for name in ITEMS if name not in ("id", "annotations")]
@@ -284,7 +284,7 @@ def _ids(column: JSONColumn) -> list[str | None]:
 
 
 def _medium(
-    texts: dict[str, str | None], file: File, where: str, report: Report
+    texts: dict[str, str | None], file: SubsetFile, where: str, report: Report
 ) -> tuple[str | None, str, tuple[int | None, int | None]]:
     """Kind, path and size of the media of an item."""
     name = next((name for name, text in texts.items() if text is not None), None)

@@ -26,13 +26,18 @@ WORDS = ("author", "source", "status", "created")
 ANNOTATIONS: Any = {
     "type": "string", "id": "int", "label_id": "int", "group": "int", "object_id": "int", "z_order": "int",
     "attributes": "raw", "points": "numbers", "bbox": "numbers", "rle": "raw", "caption": "string",
-    "visibility": "numbers", "names": "raw", "position": "numbers", "rotation": "numbers", "scale": "numbers",
+    "visibility": "numbers", "names": "raw",
+    "elements": "raw", "position": "numbers", "rotation": "numbers", "scale": "numbers",
     "start": "int", "end": "int", "text": "string", "score": "number", "frame": "int",
     **dict.fromkeys(WORDS, "string"), NEXT_ITEM: "int",
 }  # fmt: skip
 
 
-class Chunk(CheckedChunk):
+# Points whose names are known: skeletons, as ddfast writes them.
+NAMED_POINTS = "points with names"
+
+
+class AnnotationColumns(CheckedChunk):
     """Annotations of several items: which type each has, and the columns of it."""
 
     def shapes(self) -> list[tuple[Rows, Columns]]:
@@ -57,7 +62,7 @@ class Chunk(CheckedChunk):
 
     def _points_and_skeletons(self, rows: Rows) -> list[tuple[str, Rows]]:
         named = np.isin(self.columns["names"].states[rows], (PRESENT, NULL_VALUE))
-        return [("points", rows[~named]), ("skeleton", rows[named])]
+        return [("points", rows[~named]), (NAMED_POINTS, rows[named])]
 
     def common(self, rows: Rows) -> Columns:
         """Columns that all annotations have."""
@@ -154,18 +159,21 @@ class Chunk(CheckedChunk):
         own, own_starts = self.values(rows, "visibility")
         given = own_starts[1:] > own_starts[:-1]
         visible[np.repeat(given, np.diff(starts // 2))] = own.astype(np.int8)
-        present = visible > 0
-        before = np.concatenate([[0], np.cumsum(present)])[starts // 2] * 2
-        shown = np.ascontiguousarray(values.reshape(-1, 2)[present]).reshape(-1)
-        return {
-            "points": ragged(values, starts),
-            "visibility": ragged(visible, starts // 2),
-            **_box(np.nan_to_num(boxes(shown, before))),
-        }
+        return _points(values, visible, starts // 2)
+
+    def named_point_columns(self, rows: Rows) -> Columns:
+        """Of points with names, which are skeletons."""
+        names = strings(self.columns["names"]).take(rows)
+        return {**self.point_columns(rows), "type": "skeleton", "text": names}
 
     def skeleton_columns(self, rows: Rows) -> Columns:
-        """Of points with names."""
-        return {"text": strings(self.columns["names"]).take(rows), **self.point_columns(rows)}
+        """Of skeletons whose points are annotations of their own."""
+        joints = [self._joints[row] for row in rows.tolist()]
+        starts = np.concatenate([[0], np.cumsum([len(own) for own in joints])])
+        places = np.array([(x, y) for own in joints for x, y, _, _ in own], np.float64)
+        visible = np.array([state for own in joints for _, _, state, _ in own], np.int8)
+        names = [json.dumps([name for *_, name in own], ensure_ascii=False) for own in joints]
+        return {"text": names, **_points(places.reshape(-1), visible, starts)}
 
     def mask_columns(self, rows: Rows) -> Columns:
         """Of masks."""
@@ -201,27 +209,40 @@ class Chunk(CheckedChunk):
         }
 
 
-Check = Callable[[Chunk, Rows], Rows]
-MakeColumns = Callable[[Chunk, Rows], Columns]
+Check = Callable[[AnnotationColumns, Rows], Rows]
+MakeColumns = Callable[[AnnotationColumns, Rows], Columns]
 
 SHAPES: dict[str, tuple[Check, MakeColumns]] = {
-    "label": (Chunk.labels, Chunk.label_columns),
-    "mask": (Chunk.masks, Chunk.mask_columns),
-    "points": (Chunk.points, Chunk.point_columns),
-    "skeleton": (Chunk.skeletons, Chunk.skeleton_columns),
-    "polygon": (Chunk.polygons, Chunk.polygon_columns),
-    "polyline": (Chunk.lines, Chunk.line_columns),
-    "bbox": (Chunk.boxes, Chunk.box_columns),
-    "caption": (Chunk.captions, Chunk.caption_columns),
-    "cuboid_3d": (Chunk.cuboids, Chunk.cuboid_columns),
-    "ellipse": (Chunk.ellipses, Chunk.ellipse_columns),
-    "span": (Chunk.spans, Chunk.span_columns),
+    "label": (AnnotationColumns.labels, AnnotationColumns.label_columns),
+    "mask": (AnnotationColumns.masks, AnnotationColumns.mask_columns),
+    "points": (AnnotationColumns.points, AnnotationColumns.point_columns),
+    NAMED_POINTS: (AnnotationColumns.skeletons, AnnotationColumns.named_point_columns),
+    "skeleton": (AnnotationColumns.elements, AnnotationColumns.skeleton_columns),
+    "polygon": (AnnotationColumns.polygons, AnnotationColumns.polygon_columns),
+    "polyline": (AnnotationColumns.lines, AnnotationColumns.line_columns),
+    "bbox": (AnnotationColumns.boxes, AnnotationColumns.box_columns),
+    "caption": (AnnotationColumns.captions, AnnotationColumns.caption_columns),
+    "cuboid_3d": (AnnotationColumns.cuboids, AnnotationColumns.cuboid_columns),
+    "ellipse": (AnnotationColumns.ellipses, AnnotationColumns.ellipse_columns),
+    "span": (AnnotationColumns.spans, AnnotationColumns.span_columns),
 }
 
 
 def _box(box: Floats) -> Columns:
     names = ("x", "y", "width", "height")
     return {name: np.ascontiguousarray(box[:, axis]) for axis, name in enumerate(names)}
+
+
+def _points(values: Floats, visible: Any, starts: Rows) -> Columns:
+    """Columns of points, with the boxes around those that are not absent."""
+    present = visible > 0
+    before = np.concatenate([[0], np.cumsum(present)])[starts] * 2
+    shown = np.ascontiguousarray(values.reshape(-1, 2)[present]).reshape(-1)
+    return {
+        "points": ragged(values, starts * 2),
+        "visibility": ragged(visible, starts),
+        **_box(np.nan_to_num(boxes(shown, before))),
+    }
 
 
 def _split_attributes(text: str) -> tuple[str | None, bool | None]:

@@ -31,7 +31,7 @@ def annotations_of_items(tables: Tables, first: int, stop: int) -> JSONColumn:
     """The annotations of the items ``[first, stop)``: a list for each item."""
     block = tables.annotations_of(first, stop)
     starts = tables.starts[first : stop + 1] - tables.starts[first]
-    rows = Records(tables, block)
+    rows = AnnotationRecords(tables, block)
     text, places = record_texts(rows.members(), rows.count, gap=2)
     firsts = rows.firsts[starts]  # the first record of each item
     filled = np.flatnonzero(firsts[1:] > firsts[:-1])
@@ -50,7 +50,7 @@ def annotations_of_items(tables: Tables, first: int, stop: int) -> JSONColumn:
     )
 
 
-class Records:
+class AnnotationRecords:
     """The records of a block of annotations; a polygon of several parts gives one for each part.
 
     Parameters:
