@@ -45,7 +45,7 @@ class ImagenetTxtReadOptions:
     """Options of reading ImageNet with text files."""
 
     labels: Any = option(
-        "file", "where names of classes come from: file, generate (class-0, class-1...), or a list of names"
+        "file", "where names of classes come from: file, generate (class-0, class-1...), or names: cat,dog"
     )
     labels_file: str = option(LABELS_FILE, "name of the file of names of classes")
     image_dir: str = option(IMAGE_DIR, "folder of the images")
@@ -188,7 +188,7 @@ def _labels(source: SourceFolder, first: str, options: ImagenetTxtReadOptions) -
     if options.labels == "generate":
         return None
     if options.labels != "file":
-        return list(options.labels)
+        return options.labels.split(",") if isinstance(options.labels, str) else list(options.labels)
     name = posixpath.join(posixpath.dirname(first), options.labels_file)
     if not source.path(name).is_file():
         raise FormatError(

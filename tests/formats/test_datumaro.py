@@ -353,8 +353,10 @@ WRONG = [
     ({"type": "polyline", "points": [1, 2, 3]}, "points", "even number of at least 2"),
     ({"type": "points", "points": [1, 2], "visibility": [1, 2]}, "visibility", "must have 1 numbers"),
     ({"type": "points", "points": [1, 2], "visibility": [3]}, "visibility", "0, 1 or 2"),
-    ({"type": "points", "points": [1, 2], "names": ["a", "b"]}, "names", "1 names"),
+    ({"type": "points", "points": [1, 2], "names": ["a", "b"]}, "names", "1 different names"),
     ({"type": "skeleton", "elements": [{"label_id": 7, "points": [1, 2]}]}, "elements", "a list of labelled points"),
+    ({"type": "points", "points": [1, 2, 3, 4], "names": ["a", "a"]}, "names", "2 different names"),
+    ({"type": "skeleton", "elements": []}, "elements", "a list of labelled points"),
     ({"type": "skeleton"}, "elements", "a list of labelled points"),
     ({"type": "ellipse", "points": [5, 5, 1, 1]}, "points", "negative"),
     ({"type": "mask", "rle": {"counts": "1", "size": [4, 6]}}, "rle", ""),
@@ -394,7 +396,7 @@ ANNOTATION = st.fixed_dictionaries(
 
 
 class TestErrors:
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=100, deadline=None)
     @given(st.lists(ANNOTATION, max_size=4))
     def test_any_annotation_is_read_or_refused(self, annotations: list[Any]) -> None:
         with tempfile.TemporaryDirectory() as folder:

@@ -66,6 +66,8 @@ class TestReading:
         assert (labels_of(named), list(named.subsets())) == (["a", "b", "c"], ["train"])
         given = Dataset.import_from(tmp_path / "train.txt", "imagenet_txt", labels=["x", "y", "z"])
         assert labels_of(given) == ["x", "y", "z"]
+        listed = Dataset.import_from(tmp_path / "train.txt", "imagenet_txt", labels="x,y,z")
+        assert labels_of(listed) == ["x", "y", "z"]
 
     @pytest.mark.parametrize(
         ("line", "message"),

@@ -178,9 +178,9 @@ class CheckedChunk:
         for row in rows.tolist():
             names = json.loads(texts[row].as_py() or "null")
             named = isinstance(names, list) and all(isinstance(name, str) for name in names)
-            if names is not None and not (named and len(names) == half[row]):
+            if names is not None and not (named and len(names) == half[row] == len(set(names))):
                 self._refuse(
-                    np.array([row]), "names", lambda row: f"it must have {half[row]} names of points"
+                    np.array([row]), "names", lambda row: f"it must have {half[row]} different names"
                 )
         return self._left(rows)
 
@@ -189,10 +189,16 @@ class CheckedChunk:
         texts = strings(self.columns["elements"])
         for row in rows.tolist():
             try:
-                self._joints[row] = [self._joint(one) for one in json.loads(texts[row].as_py() or "null")]
+                self._joints[row] = self._joints_of(json.loads(texts[row].as_py() or "null"))
             except (ValueError, TypeError, KeyError, IndexError, AttributeError):
                 self._refuse(np.array([row]), "elements", lambda row: "it must be a list of labelled points")
         return self._left(rows)
+
+    def _joints_of(self, form: Any) -> list[tuple[float, float, int, str]]:
+        joints = [self._joint(one) for one in form]
+        if not joints or len({name for *_, name in joints}) < len(joints):
+            raise ValueError
+        return joints
 
     def _joint(self, form: Any) -> tuple[float, float, int, str]:
         """Place, visibility and name of one point of a skeleton."""
