@@ -323,6 +323,17 @@ class TestReading:
             Skeleton([1.5, 2, 3, 4], [1, 2], ["dog", "cat"], label=0, id=3, z_order=1)
         ]
 
+    def test_what_the_tables_cannot_hold_is_noted(self, tmp_path: Path) -> None:
+        items = [
+            {"id": "1", "point_cloud": {"path": "1.pcd"}, "related_images": [{"path": "1.jpg"}]},
+            {"id": "2", "video_frame": {"video_path": "a.mp4", "frame_index": 4}},
+        ]
+        dataset = Dataset.import_from(written(tmp_path, {"categories": {}, "items": items}))
+        assert [item.media and item.media.path for item in dataset] == ["1.pcd", "a.mp4"]
+        assert dataset.report.notes == [
+            "related images of 1 items were left out", "numbers of video frames of 1 items were left out",
+        ]  # fmt: skip
+
     def test_label_without_categories(self, tmp_path: Path) -> None:
         form = {"categories": {}, "items": [{"id": "x", "annotations": [{"type": "label", "label_id": 3}]}]}
         assert next(iter(Dataset.import_from(written(tmp_path, form)))).annotations == [Label(3)]

@@ -6,6 +6,7 @@ import json
 import os
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ from ddfast.formats.datumaro.categories import from_form
 from ddfast.formats.datumaro.checks import offsets_of
 from ddfast.formats.datumaro.owners import MARK, Owners
 from ddfast.formats.datumaro.records import ANNOTATIONS, AnnotationColumns
-from ddfast.tools.json_columns import JSONReader
+from ddfast.tools.json_columns import PRESENT, JSONReader
 
 if TYPE_CHECKING:
     from ddfast.annotated.report import Report
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 ITEMS: Any = {
     "id": "string", "annotations": "raw", "attr": "raw", "image": "raw", "point_cloud": "raw", "video": "raw",
-    "video_frame": "raw", "media": "raw", "status": "string",
+    "video_frame": "raw", "media": "raw", "status": "string", "related_images": "raw",
 }  # fmt: skip
 
 HEAD = re.compile(
@@ -48,6 +49,9 @@ HEAD = re.compile(
 FOLDERS = {"image": "images", "point_cloud": "point_clouds", "video": "videos"}
 
 MAX_CATEGORIES = 1 << 26  # bytes
+
+# Members of items that the tables have no place for, and what a user calls them.
+WITHOUT_PLACE = {"related_images": "related images", "video_frame": "numbers of video frames"}
 
 
 def annotation_files(source: SourceFolder) -> list[tuple[str, str]]:
@@ -80,6 +84,7 @@ class DatumaroTables:
         self._order: list[npt.NDArray[np.int64]] = []
         self._owners: list[npt.NDArray[np.int64]] = []
         self._categories: dict[AnnotationType, Categories] = {}
+        self._without_place: Counter[str] = Counter()
         self._count = 0
 
     def read(self, name: str, subset: str) -> None:
@@ -141,6 +146,8 @@ class DatumaroTables:
 
     def _read_items(self, table: JSONTable, file: SubsetFile) -> None:
         rows = np.array([self._add_item(item, file) for item in _items(table, file, self._report)], np.int64)
+        for name in WITHOUT_PLACE:
+            self._without_place[name] += int((table.columns[name].states == PRESENT).sum())
         inner: list[bytes] = []
         owners: list[int] = []
         column = table.columns["annotations"]
@@ -214,6 +221,8 @@ class DatumaroTables:
 
     def finish(self) -> Tables:
         """The tables of all files."""
+        for name, count in (+self._without_place).items():
+            self._report.notes.append(f"{WITHOUT_PLACE[name]} of {count:,} items were left out")
         items = TableBuilder.of_items()
         items.add(len(self._items), **self._columns)
         rows = None
@@ -256,7 +265,11 @@ class Item:
 def _items(table: JSONTable, file: SubsetFile, report: Report) -> Iterator[Item | None]:
     """The items of a chunk; None for one that makes no sense."""
     columns = table.columns
-    texts = [strings(columns[name]).to_pylist() for name in ITEMS if name not in ("id", "annotations")]
+    texts = [
+        strings(columns[name]).to_pylist()
+        for name in ITEMS
+        if name not in ("id", "annotations", "related_images")
+    ]
     for row, (name, values) in enumerate(zip(_ids(columns["id"]), zip(*texts, strict=True), strict=True)):
         where = f"item {name!r}" if name else f"number {table.first + row} of items"
         if not name:
