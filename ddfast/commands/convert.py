@@ -62,6 +62,7 @@ def add_chosen_arguments(parser: argparse.ArgumentParser, argv: Sequence[str]) -
     chosen.add_argument("--from", dest="source_format")
     chosen.add_argument("--to", dest="target_format")
     names, _ = chosen.parse_known_args(argv)
+    taken: set[str] = set()
     for name, kind, what in (
         (names.source_format, "ReadOptions", "reading"),
         (names.target_format, "WriteOptions", "writing"),
@@ -71,16 +72,18 @@ def add_chosen_arguments(parser: argparse.ArgumentParser, argv: Sequence[str]) -
                 options = getattr(find_format(name), kind)
             except UnknownFormatError as error:
                 parser.error(str(error))
-            _add_options(parser.add_argument_group(f"options of {what} {name}"), options, kind)
+            _add_options(parser.add_argument_group(f"options of {what} {name}"), options, kind, taken)
 
 
-def _add_options(group: Any, options: type[Any], kind: str) -> None:
+def _add_options(group: Any, options: type[Any], kind: str, taken: set[str]) -> None:
+    """Add a flag for each option; one of writing that reading has, too, is ``--to-NAME``."""
     for field in dataclasses.fields(options):
-        flag = f"--{field.name.replace('_', '-')}"
+        flag = f"--{'to-' if field.name in taken else ''}{field.name.replace('_', '-')}"
+        taken.add(field.name)
         default = field.default if field.default is not dataclasses.MISSING else None
         settings: dict[str, Any] = {"dest": f"{kind}.{field.name}", "default": argparse.SUPPRESS}
         text = field.metadata.get("help", "")
-        if isinstance(default, bool):
+        if isinstance(default, bool) or field.type == "bool | None":
             settings["action"] = argparse.BooleanOptionalAction
         elif isinstance(default, int | float):
             settings.update(type=type(default), metavar="N")

@@ -15,13 +15,14 @@ import numpy.typing as npt
 
 from ddfast.annotated.builder import TableBuilder
 from ddfast.annotated.categories import Categories, LabelCategories
+from ddfast.annotated.json_values import strings
 from ddfast.annotated.keypoints import PointsCategories
 from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.paths import inner_path, item_id
 from ddfast.annotated.source_folder import ImageFinder
 from ddfast.annotated.tables import Tables, with_column
 from ddfast.errors import CategoriesError, EscapingPathError, FormatError
-from ddfast.formats.coco.records import ANNOTATIONS, IMAGES, NO_CATEGORY, Records, strings
+from ddfast.formats.coco.records import ANNOTATIONS, IMAGES, NO_CATEGORY, Records
 from ddfast.tools.json_columns import PRESENT, JSONReader
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ FILE_NAME = re.compile(rf"(?P<task>{'|'.join(TASKS)})_(?P<subset>.+)\.json", re.
 ANONYMOUS = re.compile(r"_?annotations(\.coco)?\.json|coco\.json|labels\.json|instances\.json", re.IGNORECASE)
 
 HEAD = re.compile(rb'[{,]\s*"(images|annotations|categories|info|licenses)"\s*:')
+
+# Members of files of Datumaro's own format, which has annotations and categories, too.
+OTHER_FORMAT = re.compile(rb'"dm_format_version"\s*:|"categories"\s*:\s*\{')
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,8 @@ def annotation_files(source: SourceFolder, tasks: Sequence[str]) -> list[Annotat
     """The annotation files of a folder that belong to some tasks."""
     found = []
     for name in source.candidates(".json"):
-        if not HEAD.search(source.head(name)):
+        head = source.head(name)
+        if not HEAD.search(head) or OTHER_FORMAT.search(head):
             continue
         file = _file_of(name)
         if file.task in tasks or (source.chosen is not None and len(tasks) == 1):

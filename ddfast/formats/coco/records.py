@@ -14,6 +14,7 @@ from ddfast.annotated import masks
 from ddfast.annotated.builder import TableBuilder, ragged
 from ddfast.annotated.gather import spread
 from ddfast.annotated.geometry import boxes, polygon_areas
+from ddfast.annotated.json_values import rle_of, strings
 from ddfast.tools.json_columns import FLAT, OTHER, PRESENT
 
 if TYPE_CHECKING:
@@ -319,25 +320,3 @@ class Chunk:
 
     def _label_columns(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
         return {"type": "label"}
-
-
-def rle_of(form: Any) -> dict[str, Any]:
-    """The compressed RLE of what a file has: counts as a list or as text.
-
-    Raises:
-        ValueError, TypeError, KeyError: it is not a mask.
-    """
-    counts = form["counts"]
-    if isinstance(counts, list):
-        return masks.from_uncompressed(counts, form["size"])
-    return masks.checked({"size": form["size"], "counts": counts.encode("ascii")})
-
-
-def strings(column: JSONColumn) -> pa.StringArray:
-    """A column of texts as an Arrow array; null where there is none."""
-    import pyarrow as pa
-
-    present = column.states == PRESENT
-    validity = None if present.all() else pa.array(present).buffers()[1]
-    buffers = [validity, pa.py_buffer(column.offsets), pa.py_buffer(column.values)]
-    return pa.Array.from_buffers(pa.string(), len(present), buffers)

@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from ddfast.annotated import masks
 from ddfast.annotated.categories import LabelCategories
-from ddfast.annotated.gather import spread
 from ddfast.annotated.keypoints import PointsCategories
 from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.output_media import file_names, save_images
+from ddfast.annotated.parts import part_starts
 from ddfast.annotated.tables import Tables, codes, floats, integers, lists
 from ddfast.tools.json_columns import MISSING, OTHER, PRESENT, JSONColumn, JSONRecords, json_column
 
@@ -232,7 +232,7 @@ class Subset:
         types, names = codes(block, "type")
         kinds = np.array(names, object)[types]
         values, offsets = lists(block, "points")
-        starts, part_offsets = _parts(block, offsets)
+        starts, part_offsets = part_starts(block, offsets)
         mode = self.options.segmentation_mode
         crowd = integers(block, "crowd") == 1
         as_mask = (kinds == "mask") | ((kinds == "polygon") & (crowd | (mode == "mask")))
@@ -287,21 +287,6 @@ def _keypoints(block: pa.Table) -> dict[str, JSONColumn | bytes]:
         "keypoints": json_column("numbers", triples.reshape(-1), offsets=starts * 3),
         "num_keypoints": json_column("int", shown[starts[1:]] - shown[starts[:-1]]),
     }
-
-
-def _parts(
-    block: pa.Table, offsets: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Where the parts of polygons start among all values, and the first part of each row."""
-    counts = (offsets[1:] > offsets[:-1]).astype(np.int64)
-    relative, part_offsets = lists(block, "parts")
-    several = part_offsets[1:] - part_offsets[:-1]
-    counts = np.where(several > 0, several, counts)
-    firsts = np.concatenate([[0], np.cumsum(counts)])
-    starts = np.repeat(offsets[:-1], counts)
-    rows = np.flatnonzero(several > 0)
-    starts[spread(firsts[rows], several[rows])] += relative.astype(np.int64)
-    return starts, firsts
 
 
 def _states(present: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
