@@ -22,7 +22,10 @@ class TableBuilder:
     """
 
     def __init__(self, types: dict[str, pa.DataType]) -> None:
+        import pyarrow as pa
+
         self._types = types
+        self._packed = {name for name in PACKED & types.keys() if not pa.types.is_integer(types[name])}
         self._chunks: list[tuple[int, dict[str, pa.Array]]] = []
         self._decimals: dict[str, list[int | None]] = {}  # per chunk that has the column
         self._count = 0
@@ -61,7 +64,7 @@ class TableBuilder:
                 raise ValueError(f"column {name!r} has {len(array)} values for {count} rows")
             if array.null_count == count and count:
                 continue
-            if name in PACKED:
+            if name in self._packed:
                 array, decimals = _pack(array)
                 self._decimals.setdefault(name, []).append(decimals)
             arrays[name] = array
@@ -87,7 +90,7 @@ class TableBuilder:
         for name in present:
             parts = [arrays.pop(name, count) for count, arrays in chunks]
             field = pa.field(name, self._types[name])
-            if name in PACKED:
+            if name in self._packed:
                 field, parts = _same_decimals(field, parts, self._decimals.pop(name))
             arrays = [pa.nulls(part, field.type) if isinstance(part, int) else part for part in parts]
             column = pa.chunked_array(arrays, field.type)

@@ -7,4 +7,6 @@ FORMATS = {
     "coco_instances": "ddfast.formats.coco.format:CocoInstances",
     "coco_labels": "ddfast.formats.coco.format:CocoLabels",
     "coco_person_keypoints": "ddfast.formats.coco.format:CocoPersonKeypoints",
+    "yolo": "ddfast.formats.yolo.darknet:Yolo",
+    "yolo_ultralytics": "ddfast.formats.yolo.ultralytics:YoloUltralytics",
 }
