@@ -36,6 +36,7 @@ class TestRotatedBoxes(TestDetect):
 
 class TestClassify(TestDetect):
     one_label: ClassVar[bool] = True
+    names = ("cat/plain", "dog/with.dots.v2", "a person/inner/name", "Ärger/with space", "cat/日本語/ü")
 
     @property
     def types(self) -> list[str]:

@@ -18,7 +18,7 @@ from ddfast.formats.yolo.reading import items_table
 from ddfast.formats.yolo.selection import Selection
 from ddfast.formats.yolo.target import class_names, subset_names
 from ddfast.formats.yolo.ultralytics_source import RESERVED, UltralyticsSource, configurations
-from ddfast.formats.yolo.ultralytics_target import names_lines, yaml_text
+from ddfast.formats.yolo.ultralytics_target import names_lines, write_lists, yaml_text
 
 if TYPE_CHECKING:
     from ddfast.annotated.output_folder import OutputFolder
@@ -32,37 +32,48 @@ __all__ = ["read_classes", "write_classes"]
 def read_classes(source: SourceFolder, report: Report) -> Tables:
     """The tables of folders ``SUBSET/CLASS/IMAGE``. Ids of items have the folder of the class, which makes them unique.
 
-    Classes are in the order of data.yaml, or sorted by name if there is none.
+    Subsets and the order of classes are those of data.yaml; without it they are the folders, sorted by name.
 
     Raises:
         FormatError: there is no such image, or data.yaml makes no sense.
     """
-    found = [(name.split("/"), name) for name in source.images if name.count("/") >= 2]
-    if not found:
-        raise FormatError(f"{source} has no images in folders SUBSET/CLASS/IMAGE")
-    folders = sorted({parts[1] for parts, _ in found})
-    names = _names(source, report) if configurations(source) else {}
-    missing = [folder for folder in folders if folder not in names.values()]
+    names: dict[int, str] = {}
+    if configurations(source):
+        yolo = UltralyticsSource(source, report)
+        names = names_by_number(yolo.names())
+        found = [(subset, path) for subset, paths in yolo.subsets() for path in paths]
+    else:
+        found = [(name.split("/", 1)[0], name) for name in source.images]
+    present = set(source.images)
+    entries, folders = [], []
+    for subset, path in found:
+        parts = path.split("/")
+        place = parts.index(subset) + 1 if subset in parts[:-2] else len(parts) - 2
+        if place < 1:
+            report.problem("the image is in no folder of a class", source.root / path)
+            continue
+        folders.append(parts[place])
+        entries.append(Entry(subset, item_id("/".join(parts[place:])), path, path in present, path))
+    missing = sorted(set(folders) - set(names.values()))
     if names and missing:
         report.notes.append(
             f"data.yaml does not name the classes of {len(missing):,} folders, such as {missing[0]}"
         )
     names.update(enumerate(missing, max(names, default=-1) + 1))
     classes = ClassNames.of(names, report)
-    entries = [Entry(parts[0], item_id("/".join(parts[1:])), name, True, name) for parts, name in found]
-    labels = [classes.labels.find(parts[1])[0] for parts, _ in found]
+    if not entries:
+        raise FormatError(f"{source} has no images in folders SUBSET/CLASS/IMAGE")
     annotations = TableBuilder.of_annotations()
+    labels = [classes.labels.find(folder)[0] for folder in folders]
     annotations.add(len(entries), type="label", item=list(range(len(entries))), label=labels)
     items = items_table(str(source.root), entries, {})
     return Tables.of(items, annotations.finish(), {AnnotationType.label: classes.labels})
 
 
-def _names(source: SourceFolder, report: Report) -> dict[int, str]:
-    classes = UltralyticsSource(source, report).names()
-    return {
-        int(number): label.name
-        for number, label in zip(classes.numbers.tolist(), classes.labels, strict=True)
-    }
+def names_by_number(classes: ClassNames) -> dict[int, str]:
+    """The names of classes by number."""
+    pairs = zip(classes.numbers.tolist(), classes.labels, strict=True)
+    return {number: label.name for number, label in pairs}
 
 
 def write_classes(
@@ -70,28 +81,25 @@ def write_classes(
 ) -> None:
     """Write the image of each item with a label into the folder of its class, and data.yaml with all classes.
 
-    Raises:
-        FormatError: images are not to be copied: then there is nothing to write.
+    Without images, lists say where they would be.
     """
-    if not media:
-        raise FormatError("Classification is folders of images: export with save_media=True (--save-media)")
     labels = class_names(tables)
     chosen = np.flatnonzero(Selection(tables, "classify").chosen)
     rows = tables.item_rows[chosen].tolist()
     numbers, found = codes(tables.items, "subset")
     subsets = subset_names(found, RESERVED, "yolo_ultralytics")
     files = file_names(tables, options.image_ext)
-    paths = []
+    paths = {}
     for row, label in zip(rows, integers(tables.annotations, "label")[chosen].tolist(), strict=True):
         folder = folder_of(labels[label])
-        name = files[row].removeprefix(f"{folder}/")
-        paths.append(f"{subsets[numbers[row]]}/{folder}/{name}")
-    used = [subsets[code] for code in np.unique(numbers[rows]).tolist()]
-    lines = [f"{yaml_text(name)}: {yaml_text(name)}\n" for name in used]
-    output.write(
-        "data.yaml", "".join([*lines, "task: classify\n", *names_lines(list(map(folder_of, labels)))])
-    )
-    save_images(tables, rows, paths, output, report)
+        paths[row] = f"{subsets[numbers[row]]}/{folder}/{files[row].removeprefix(f'{folder}/')}"
+    lines = [] if media else write_lists(output, subsets, numbers, paths)
+    if media:
+        used = [yaml_text(subsets[code]) for code in np.unique(numbers[rows]).tolist()]
+        lines = [f"{name}: {name}\n" for name in used]
+        save_images(tables, rows, paths.values(), output, report)
+    names = names_lines([folder_of(label) for label in labels])
+    output.write("data.yaml", "".join([*lines, "task: classify\n", *names]))
     left = tables.items.num_rows - len(rows)
     if left:
         report.notes.append(f"{left:,} items have no label and were left out: a class is a folder")

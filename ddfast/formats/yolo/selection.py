@@ -20,6 +20,8 @@ POINTS = ("points", "skeleton")
 
 CORNER_VALUES = 8
 
+MAX_SIZE = 2**31 - 1
+
 
 def task_of(tables: Tables) -> str:
     """The task that holds most of what the annotations say."""
@@ -120,7 +122,7 @@ class Selection:
         found = np.zeros(len(rows), bool)
         for start, extent, size in (("x", "width", "width"), ("y", "height", "height")):
             low, high = floats(annotations, start), floats(annotations, start) + floats(annotations, extent)
-            end = integers(self._tables.items, size, 2**31)[rows]
+            end = integers(self._tables.items, size, MAX_SIZE)[rows]
             found |= (low > end) | (high < 0) | (((low >= end) | (high <= 0)) & (low < high))
         return found
 

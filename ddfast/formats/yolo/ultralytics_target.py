@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from ddfast.annotated.keypoints import PointsCategories
 from ddfast.annotated.kinds import AnnotationType
@@ -48,11 +50,7 @@ def write(
     names = file_names(tables, options.image_ext)
     rows = target.rows
     paths = {row: f"images/{subsets[numbers[row]]}/{names[row]}" for row in rows}
-    lines = []
-    for code in np.unique(numbers[rows]).tolist():
-        listed = [paths[row] for row in rows if numbers[row] == code]
-        output.write(f"{subsets[code]}.txt", "".join(f"./{path}\n" for path in listed))
-        lines.append(f"{yaml_text(subsets[code])}: {yaml_text(subsets[code] + '.txt')}\n")
+    lines = write_lists(output, subsets, numbers, paths)
     if task == "pose":
         lines += points_lines(tables, target.points)
     output.write("data.yaml", "".join([*lines, f"task: {task}\n", *names_lines(class_names(tables))]))
@@ -65,6 +63,26 @@ def write(
     else:
         write_sizes(tables, paths, output)
     report.counts["items"] += len(rows)
+
+
+def write_lists(
+    output: OutputFolder, subsets: Sequence[str], numbers: npt.NDArray[np.int32], paths: Mapping[int, str]
+) -> list[str]:
+    """Write a list of images for each subset, and return the lines of data.yaml that name them.
+
+    Parameters:
+        output: the folder.
+        subsets: names by number.
+        numbers: of the subset of each item.
+        paths: of the images of items.
+    """
+    rows = np.array(list(paths), np.int64)
+    lines = []
+    for code in np.unique(numbers[rows]).tolist():
+        listed = [f"./{paths[row]}\n" for row in rows[numbers[rows] == code].tolist()]
+        output.write(f"{subsets[code]}.txt", "".join(listed))
+        lines.append(f"{yaml_text(subsets[code])}: {yaml_text(subsets[code] + '.txt')}\n")
+    return lines
 
 
 def names_lines(names: list[str]) -> list[str]:
