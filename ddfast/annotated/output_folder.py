@@ -108,7 +108,9 @@ class OutputFolder:
             FileExistsError: as of `open`.
         """
         left = memoryview(content.encode() if isinstance(content, str) else content)
-        file = os.open(self._full(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)  # two calls fewer than open()
+        file = os.open(
+            self._full(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666
+        )  # two calls fewer than open()
         try:
             while left:
                 left = left[os.write(file, left) :]

@@ -15,6 +15,7 @@ class Changes:
         vanished: polygons of which nothing was left.
         joined: polygons of several parts that became one.
         masks: that became polygons.
+        nameless: points of skeletons with names that their label does not have.
         overlap: the least intersection over union of a mask and its polygon.
     """
 
@@ -22,6 +23,7 @@ class Changes:
     vanished: int = 0
     joined: int = 0
     masks: int = 0
+    nameless: int = 0
     overlap: float = 1.0
 
     def notes(self) -> list[str]:
@@ -40,6 +42,10 @@ class Changes:
         if self.joined:
             found.append(
                 f"{self.joined:,} polygons of several parts became one each, with bridges without area"
+            )
+        if self.nameless:
+            found.append(
+                f"{self.nameless:,} points of skeletons have names that their label lacks: they were left out"
             )
         if self.vanished:
             found.append(f"{self.vanished:,} polygons have no area in their image and were left out")

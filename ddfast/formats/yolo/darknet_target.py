@@ -10,7 +10,7 @@ from ddfast.annotated.output_media import file_names, save_images
 from ddfast.annotated.paths import item_id
 from ddfast.annotated.tables import codes
 from ddfast.formats.yolo.darknet_source import OPTIONS, RESERVED
-from ddfast.formats.yolo.target import Target, class_names, subset_names, write_sizes
+from ddfast.formats.yolo.target import Target, class_names, listed, subset_names, write_sizes
 
 if TYPE_CHECKING:
     from ddfast.annotated.output_folder import OutputFolder
@@ -35,8 +35,8 @@ def write(
     paths = {row: folders[numbers[row]] + names[row] for row in rows}
     lines = [f"classes = {len(labels)}\n"]
     for code in np.unique(numbers[rows]).tolist():
-        listed = [paths[row] for row in rows if numbers[row] == code]
-        output.write(f"{subsets[code]}.txt", "".join(f"{prefix}{path}\n" for path in listed))
+        own = listed(paths[row] for row in rows if numbers[row] == code)
+        output.write(f"{subsets[code]}.txt", "".join(f"{prefix}{path}\n" for path in own))
         lines.append(f"{subsets[code]} = {prefix}{subsets[code]}.txt\n")
     output.write("obj.data", "".join([*lines, f"names = {prefix}obj.names\n", "backup = backup/\n"]))
     written = set(rows)

@@ -169,7 +169,7 @@ class Scaled:
         return found
 
     def _poses(self, rows: Integers) -> list[Part]:
-        """Points, and the box that belongs to them, if it does not merely enclose them."""
+        """Points, and the box that belongs to them, if it does not merely enclose them; a box if all are absent."""
         count, each = self.layout.points, self.layout.point_values
         values = self.rows.block(rows, BOX_VALUES, count * each).reshape(-1, count, each)
         points, visibility = values[:, :, :2], visibilities(values)
@@ -180,21 +180,27 @@ class Scaled:
         ends = np.concatenate([[0], np.cumsum(present.sum(axis=1))])
         around = boxes(points[present].reshape(-1), ends * 2)
         own = ~np.isclose(box, around, rtol=0, atol=SAME).all(axis=1)
-        starts = np.arange(len(rows) + 1) * count
-        columns = self._common(rows) | {
-            "type": "points",
-            "points": ragged(points.reshape(-1), starts * 2),
-            "visibility": ragged(visibility.reshape(-1), starts),
-            **dict(zip(("x", "y", "width", "height"), box.T, strict=True)),
-        }
-        if not own.any():
-            return [Part(rows, columns)]
-        groups = self.rows.lines[rows]
-        boxed = self._common(rows[own]) | box_columns(box[own]) | {"group": groups[own]}
-        return [Part(rows[own], boxed), Part(rows, columns | {"group": _masked(groups, ~own)})]
+        shown = present.any(axis=1)
+        groups = _masked(self.rows.lines[rows], ~(own & shown))
+        found = []
+        if own.any():
+            boxed = self._common(rows[own]) | box_columns(box[own]) | {"group": groups.filter(own)}
+            found.append(Part(rows[own], boxed))
+        if shown.any():
+            starts = np.arange(shown.sum() + 1) * count
+            columns = self._common(rows[shown]) | {
+                "type": "points",
+                "points": ragged(points[shown].reshape(-1), starts * 2),
+                "visibility": ragged(visibility[shown].reshape(-1), starts),
+                "group": groups.filter(shown),
+            }
+            names = ("x", "y", "width", "height")
+            columns.update(zip(names, np.ascontiguousarray(box[shown].T), strict=True))
+            found.append(Part(rows[shown], columns))
+        return found
 
 
-def _masked(values: npt.NDArray[Any], mask: npt.NDArray[np.bool_]) -> Any:
+def _masked(values: npt.NDArray[Any], mask: Any) -> Any:
     import pyarrow as pa
 
     return pa.array(values, mask=mask)

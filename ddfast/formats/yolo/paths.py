@@ -149,12 +149,13 @@ def image_ids(paths: Sequence[str], subset: str) -> list[str]:
     If two images would have the same id, ids are their whole paths; images that differ in their extension only keep it.
     """
     ids = [_short(path, subset) for path in paths]
-    if len(set(ids)) < len(ids):
-        ids = [item_id(path) for path in paths]
+    whole = [item_id(path) for path in paths]
+    if len(set(ids)) < len(set(whole)):
+        ids = whole
     seen: set[str] = set()
     for place, path in enumerate(paths):
         if ids[place] in seen:
-            ids[place] = path
+            ids[place] += path[len(whole[place]) :]
         seen.add(ids[place])
     return ids
 

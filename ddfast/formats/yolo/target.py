@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -13,10 +13,11 @@ import numpy.typing as npt
 from ddfast.annotated.categories import LabelCategories
 from ddfast.annotated.image_sizes import SIZES_FILE, sizes_text
 from ddfast.annotated.item import DEFAULT_SUBSET
+from ddfast.annotated.keypoints import PointsCategories
 from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.media_reader import MediaReader
 from ddfast.annotated.pixels import read_header
-from ddfast.annotated.tables import Tables, codes, integers
+from ddfast.annotated.tables import Tables, codes, integers, lists
 from ddfast.errors import FormatError
 from ddfast.formats.yolo import texts
 from ddfast.formats.yolo.changes import Changes
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ddfast.annotated.report import Report
     from ddfast.formats.yolo.options import WriteOptions
 
-__all__ = ["Target", "class_names", "subset_names", "write_sizes"]
+__all__ = ["Target", "class_names", "listed", "subset_names", "write_sizes"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -63,6 +64,20 @@ def subset_names(names: list[str], reserved: frozenset[str], format: str) -> lis
                 f" {', '.join(sorted(reserved))}"
             )
     return ["train" if name == DEFAULT_SUBSET and "train" not in names else name for name in names]
+
+
+def listed(paths: Iterable[str]) -> Iterable[str]:
+    """Paths that can be lines of a list.
+
+    Raises:
+        FormatError: one has a line break.
+    """
+    for path in paths:
+        if "\n" in path or "\r" in path:
+            raise FormatError(
+                f"{path!r} has a line break, which a list of images has no place for; rename the item"
+            )
+        yield path
 
 
 def write_sizes(tables: Tables, paths: dict[int, str], output: OutputFolder) -> None:
@@ -143,12 +158,18 @@ class Target:
 
     @cached_property
     def points(self) -> int:
-        """The most points of an annotation."""
-        column = self._tables.annotations
-        if "visibility" not in column.column_names:
-            return 0
-        lengths = column.column("visibility").combine_chunks().value_lengths().fill_null(0).to_numpy()
-        return int(lengths[self._chosen].max(initial=0))
+        """The most points of an annotation or label."""
+        _, starts = lists(self._tables.annotations, "visibility")
+        named = max(map(len, self.point_names.values()), default=0)
+        return int(np.diff(starts)[self._chosen].max(initial=named))
+
+    @cached_property
+    def point_names(self) -> dict[int, list[str]]:
+        """The names of the points of each label."""
+        points = self._tables.categories.get(AnnotationType.points)
+        if not isinstance(points, PointsCategories):
+            return {}
+        return {label: item.labels for label, item in sorted(points.items.items()) if item.labels}
 
     def label_texts(self) -> Iterator[bytes]:
         """The text of the label file of each item, in order."""
@@ -177,6 +198,6 @@ class Target:
         if self._task == "segment":
             return polygons(annotations, sizes, decimals, changes)
         if self._task == "pose":
-            return texts.poses(annotations, sizes, decimals, changes, self.points)
+            return texts.poses(annotations, sizes, decimals, changes, self.points, self.point_names)
         make = texts.corners if self._task == "obb" else texts.boxes
         return make(annotations, sizes, decimals, changes)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -110,22 +112,35 @@ def corners(annotations: pa.Table, sizes: Floats, decimals: int | None, changes:
 
 
 def poses(
-    annotations: pa.Table, sizes: Floats, decimals: int | None, changes: Changes, count: int
+    annotations: pa.Table,
+    sizes: Floats,
+    decimals: int | None,
+    changes: Changes,
+    count: int,
+    names: Mapping[int, Sequence[str]],
 ) -> list[bytes]:
-    """A line for each annotation: class, box, and ``count`` points; parameters as of `boxes`."""
+    """A line for each annotation: class, box, and points.
+
+    Parameters:
+        annotations, sizes, decimals, changes: as of `boxes`.
+        count: of the points of each line; those that an annotation lacks are absent.
+        names: of the points of each label, which say the order of the points of skeletons.
+    """
     values, offsets = lists(annotations, "points")
     visibility, starts = lists(annotations, "visibility")
-    kinds, names = codes(annotations, "type")
-    has_points = np.isin(
-        kinds, [number for number, name in enumerate(names) if name in ("points", "skeleton")]
-    )
+    has_points = of_types(annotations, "points", "skeleton")
     points = np.zeros((annotations.num_rows, count, 3))
     lengths = np.where(has_points, np.diff(starts), 0)
     rows = np.repeat(np.arange(len(lengths)), lengths)
     places = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     own = places + np.repeat(offsets[:-1] // 2, lengths)
+    states = visibility[places + np.repeat(starts[:-1], lengths)]
+    order_by_name(annotations, lengths, places, names)
+    known = places >= 0
+    changes.nameless += int((~known).sum())
+    rows, places, own, states = rows[known], places[known], own[known], states[known]
     points[rows, places, :2] = values.reshape(-1, 2)[own] / sizes[rows]
-    points[rows, places, 2] = visibility[places + np.repeat(starts[:-1], lengths)]
+    points[rows, places, 2] = states
     beyond = ((points[:, :, :2] < 0) | (points[:, :, :2] > 1)).any(axis=2)
     changes.cut["points"] += int((beyond & (points[:, :, 2] > 0)).sum())
     points[beyond] = 0
@@ -133,3 +148,26 @@ def poses(
     box = limited(relative_boxes(annotations, sizes, changes), decimals)
     label = integers(annotations, "label")[:, None]
     return table_text(np.concatenate([label, box, points.reshape(len(points), -1)], axis=1))
+
+
+def of_types(annotations: pa.Table, *types: str) -> npt.NDArray[np.bool_]:
+    """Which annotations have one of some types."""
+    kinds, names = codes(annotations, "type")
+    return np.isin(kinds, [number for number, name in enumerate(names) if name in types])
+
+
+def order_by_name(
+    annotations: pa.Table, lengths: Integers, places: Integers, names: Mapping[int, Sequence[str]]
+) -> None:
+    """Change the places of points that have names to those of their names; -1 for unknown ones."""
+    skeletons = np.flatnonzero(of_types(annotations, "skeleton"))
+    if "text" not in annotations.column_names:
+        return
+    ends = np.cumsum(lengths)
+    labels = integers(annotations, "label", -1)
+    for row in skeletons.tolist():
+        text = annotations.column("text")[row].as_py()
+        if text is not None:
+            order = {name: place for place, name in enumerate(names.get(int(labels[row]), ()))}
+            listed = [order.get(name, -1) for name in json.loads(text)]
+            places[ends[row] - lengths[row] : ends[row]] = listed

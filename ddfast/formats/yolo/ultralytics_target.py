@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ddfast.annotated.keypoints import PointsCategories
-from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.output_media import file_names, save_images
 from ddfast.annotated.tables import codes
 from ddfast.formats.yolo.paths import label_path
-from ddfast.formats.yolo.target import Target, class_names, subset_names, write_sizes
+from ddfast.formats.yolo.target import Target, class_names, listed, subset_names, write_sizes
 from ddfast.formats.yolo.ultralytics_source import RESERVED
 
 if TYPE_CHECKING:
@@ -52,7 +50,7 @@ def write(
     paths = {row: f"images/{subsets[numbers[row]]}/{names[row]}" for row in rows}
     lines = write_lists(output, subsets, numbers, paths)
     if task == "pose":
-        lines += points_lines(tables, target.points)
+        lines += points_lines(target)
     output.write("data.yaml", "".join([*lines, f"task: {task}\n", *names_lines(class_names(tables))]))
     written = set(rows)
     for row, text in enumerate(target.label_texts()):
@@ -79,8 +77,8 @@ def write_lists(
     rows = np.array(list(paths), np.int64)
     lines = []
     for code in np.unique(numbers[rows]).tolist():
-        listed = [f"./{paths[row]}\n" for row in rows[numbers[rows] == code].tolist()]
-        output.write(f"{subsets[code]}.txt", "".join(listed))
+        own = listed(paths[row] for row in rows[numbers[rows] == code].tolist())
+        output.write(f"{subsets[code]}.txt", "".join(f"./{path}\n" for path in own))
         lines.append(f"{yaml_text(subsets[code])}: {yaml_text(subsets[code] + '.txt')}\n")
     return lines
 
@@ -92,14 +90,11 @@ def names_lines(names: list[str]) -> list[str]:
     return ["names:\n", *(f"  {number}: {yaml_text(name)}\n" for number, name in enumerate(names))]
 
 
-def points_lines(tables: Tables, count: int) -> list[str]:
+def points_lines(target: Target) -> list[str]:
     """How many points objects have, and their names by class."""
-    lines = [f"kpt_shape: [{max(count, 1)}, 3]\n"]
-    points = tables.categories.get(AnnotationType.points)
-    if isinstance(points, PointsCategories):
-        named = {label: item.labels for label, item in points.items.items() if len(item.labels) == count}
-        if named:
-            lines.append("kpt_names:\n")
-            for label, listed in sorted(named.items()):
-                lines.append(f"  {label}: {json.dumps(listed, ensure_ascii=False)}\n")
+    lines = [f"kpt_shape: [{max(target.points, 1)}, 3]\n"]
+    named = {label: names for label, names in target.point_names.items() if len(names) == target.points}
+    if named:
+        lines.append("kpt_names:\n")
+        lines += [f"  {label}: {json.dumps(names, ensure_ascii=False)}\n" for label, names in named.items()]
     return lines
