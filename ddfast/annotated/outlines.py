@@ -76,7 +76,8 @@ def nearest(first: Points, second: Points) -> tuple[int, int]:
     """The points of two rings that are nearest to each other."""
     best = (np.inf, 0, 0)
     for begin in range(0, len(first), 1024):  # so that memory does not grow with the product of their lengths
-        between = ((first[begin : begin + 1024, None] - second[None]) ** 2).sum(axis=2)
+        own = first[begin : begin + 1024]
+        between = (own[:, :1] - second[:, 0]) ** 2 + (own[:, 1:] - second[:, 1]) ** 2
         place = int(between.argmin())
         if between.flat[place] < best[0]:
             best = (float(between.flat[place]), begin + place // len(second), place % len(second))

@@ -203,6 +203,7 @@ def test_all_subsets_have_one_order_of_labels(tmp_path: Path) -> None:
         tmp_path / "out", "yolo_ultralytics"
     )
     dataset = Dataset.import_from(tmp_path / "out")
+    assert dataset.format == "yolo_ultralytics"
     assert names(dataset) == ["z", "no", "1", "a: b"]
     assert {item.subset: item.annotations[0].label for item in dataset} == {
         "val": 0, "my subset": 1, "train": 2, "yes": 3
@@ -241,6 +242,13 @@ def test_configuration_that_is_missing_or_not_unique_is_refused(tmp_path: Path) 
     (tmp_path / "data.yaml").unlink()
     with pytest.raises(FormatError, match=r"several files with subsets \(a.yaml, b.yaml\): name one"):
         Dataset.import_from(tmp_path, "yolo_ultralytics")
+
+
+def test_subset_of_any_other_name_alone_is_recognised(tmp_path: Path) -> None:
+    item = DatasetItem("a", subset="train2017", annotations=[Bbox(0, 0, 8, 6, label=0)],
+                       media=Image(path="a.jpg", size=(60, 80)))  # fmt: skip
+    Dataset.from_iterable([item], categories=["cat"]).export(tmp_path / "out", "yolo_ultralytics")
+    assert keys(Dataset.import_from(tmp_path / "out")) == [("train2017", "a")]
 
 
 # -- images and label files

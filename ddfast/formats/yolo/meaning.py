@@ -12,7 +12,7 @@ from ddfast.annotated.builder import ragged
 from ddfast.annotated.geometry import boxes, polygon_areas
 from ddfast.formats.yolo.rows import Floats, Integers, Rows
 
-__all__ = ["Layout", "Part", "Scaled"]
+__all__ = ["Layout", "Scaled", "TypedRows"]
 
 UNKNOWN, BOX, POLYGON, CORNERS, POSE = range(-1, 4)
 
@@ -30,7 +30,7 @@ SAME = 1e-6
 """Pixels by which two boxes may differ that are the same."""
 
 
-class Part(NamedTuple):
+class TypedRows(NamedTuple):
     """Some rows as annotations of one type.
 
     Attributes:
@@ -110,7 +110,7 @@ class Scaled:
     heights: Floats
     layout: Layout
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[TypedRows]:
         """The rows as annotations, by type."""
         makers = (
             (BOX, self._boxes),
@@ -118,7 +118,7 @@ class Scaled:
             (CORNERS, self._corners),
             (POSE, self._poses),
         )
-        found: list[Part] = []
+        found: list[TypedRows] = []
         for kind, make in makers:
             rows = np.flatnonzero(self.kinds == kind)
             if len(rows):
@@ -141,19 +141,19 @@ class Scaled:
         corner = (relative[:, :2] - relative[:, 2:] / 2) * size
         return np.round(np.concatenate([corner, relative[:, 2:] * size], axis=1), DECIMALS)
 
-    def _boxes(self, rows: Integers) -> list[Part]:
-        return [Part(rows, self._common(rows) | box_columns(self._box(rows)))]
+    def _boxes(self, rows: Integers) -> list[TypedRows]:
+        return [TypedRows(rows, self._common(rows) | box_columns(self._box(rows)))]
 
-    def _polygons(self, rows: Integers) -> list[Part]:
+    def _polygons(self, rows: Integers) -> list[TypedRows]:
         counts = self.rows.counts[rows] - 1 - self.scored[rows]
         offsets = np.concatenate([[0], np.cumsum(counts)])
         places = np.arange(offsets[-1]) + np.repeat(self.rows.starts[rows] + 1 - offsets[:-1], counts)
         points = self.rows.values[places]
         points[0::2] *= np.repeat(self.widths[rows], counts // 2)
         points[1::2] *= np.repeat(self.heights[rows], counts // 2)
-        return [Part(rows, self._common(rows) | polygon_columns(np.round(points, DECIMALS), offsets))]
+        return [TypedRows(rows, self._common(rows) | polygon_columns(np.round(points, DECIMALS), offsets))]
 
-    def _corners(self, rows: Integers) -> list[Part]:
+    def _corners(self, rows: Integers) -> list[TypedRows]:
         """Rotated boxes; corners of no rectangle are polygons."""
         size = np.stack([self.widths[rows], self.heights[rows]], axis=1)[:, None]
         corners = np.round(self.rows.block(rows, 1, 8).reshape(-1, 4, 2) * size, DECIMALS)
@@ -161,14 +161,16 @@ class Scaled:
         exact = error < TOLERANCE
         found = []
         if exact.any():
-            found.append(Part(rows[exact], self._common(rows[exact]) | rotated(box[exact], rotation[exact])))
+            found.append(
+                TypedRows(rows[exact], self._common(rows[exact]) | rotated(box[exact], rotation[exact]))
+            )
         if not exact.all():
             others = corners[~exact].reshape(-1)
             columns = polygon_columns(others, np.arange(0, len(others) + 1, 8))
-            found.append(Part(rows[~exact], self._common(rows[~exact]) | columns))
+            found.append(TypedRows(rows[~exact], self._common(rows[~exact]) | columns))
         return found
 
-    def _poses(self, rows: Integers) -> list[Part]:
+    def _poses(self, rows: Integers) -> list[TypedRows]:
         """Points, and the box that belongs to them, if it does not merely enclose them; a box if all are absent."""
         count, each = self.layout.points, self.layout.point_values
         values = self.rows.block(rows, BOX_VALUES, count * each).reshape(-1, count, each)
@@ -185,7 +187,7 @@ class Scaled:
         found = []
         if own.any():
             boxed = self._common(rows[own]) | box_columns(box[own]) | {"group": groups.filter(own)}
-            found.append(Part(rows[own], boxed))
+            found.append(TypedRows(rows[own], boxed))
         if shown.any():
             starts = np.arange(shown.sum() + 1) * count
             columns = self._common(rows[shown]) | {
@@ -196,7 +198,7 @@ class Scaled:
             }
             names = ("x", "y", "width", "height")
             columns.update(zip(names, np.ascontiguousarray(box[shown].T), strict=True))
-            found.append(Part(rows[shown], columns))
+            found.append(TypedRows(rows[shown], columns))
         return found
 
 

@@ -31,7 +31,7 @@ RESERVED = frozenset({
 
 HEAD_BYTES = 1 << 20
 CLASSES = re.compile(rb"^(['\"]?)(names|nc)\1\s*:", re.MULTILINE)
-PLACES = re.compile(rb"^(['\"]?)(train|val|valid|test|path)\1\s*:", re.MULTILINE)
+PLACES = re.compile(rb"^(['\"]?)(train|val|valid|test|path|task)\1\s*:", re.MULTILINE)
 
 USUAL = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 
