@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from formats.yolo_sources import SIZE, lines, make
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ddfast.annotated import (
     Annotation,
@@ -27,7 +31,11 @@ from ddfast.annotated import (
     masks,
 )
 from ddfast.errors import FormatError
+from ddfast.formats.yolo.darknet_source import OPTIONS
+from ddfast.formats.yolo.ultralytics_source import RESERVED as KEYS
 from ddfast.testing.formats import FormatTests
+
+RESERVED = {*KEYS, *OPTIONS, "backup", "classes", "default"}
 
 BOX = "0 0.5 0.5 0.25 0.5\n"
 TRIANGLE = "1 0.25 0.25 0.75 0.25 0.5 0.75\n"
@@ -516,3 +524,45 @@ def test_image_in_no_folder_of_a_class_and_empty_folders_are_refused(tmp_path: P
         Dataset.import_from(make(tmp_path / "a", {"a.png": SIZE}), "yolo_ultralytics", task="classify")
     with pytest.raises(FormatError, match="no images in folders SUBSET/CLASS/IMAGE"):
         Dataset.import_from(make(tmp_path / "b", {"a.txt": ""}), "yolo_ultralytics", task="classify")
+
+
+# -- everything
+
+
+SIGNS = st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp", "Zs"), exclude_characters="/\\:")
+WORDS = st.text(SIGNS, min_size=1, max_size=6).filter(lambda text: text.strip(".") == text)
+IDS = st.lists(WORDS, min_size=1, max_size=3).map("/".join)
+COORDINATES = st.integers(0, 40_000).map(lambda number: number / 1000)
+SIDES = st.integers(0, 20_000).map(lambda number: number / 1000)
+BOXES = st.builds(Bbox, COORDINATES, COORDINATES, SIDES, SIDES, label=st.integers(0, 2))
+
+
+@st.composite
+def datasets(draw: st.DrawFn) -> Dataset:
+    subsets = draw(
+        st.lists(WORDS.filter(lambda name: "=" not in name and name not in RESERVED), max_size=3, unique=True)
+    )
+    items = []
+    for subset in subsets:
+        for name in draw(
+            st.lists(IDS, max_size=3, unique_by=lambda name: unicodedata.normalize("NFC", name))
+        ):
+            media = Image(path="a.jpg", size=(60, 80))
+            items.append(
+                DatasetItem(name, subset=subset, media=media, annotations=draw(st.lists(BOXES, max_size=3)))
+            )
+    return Dataset.from_iterable(items, categories=draw(st.lists(WORDS, min_size=3, max_size=3, unique=True)))
+
+
+@settings(deadline=None, max_examples=60)
+@given(datasets(), st.sampled_from(["yolo", "yolo_ultralytics"]))
+def test_datasets_of_all_names_come_back(dataset: Dataset, format: str) -> None:
+    with TemporaryDirectory() as folder:
+        dataset.export(f"{folder}/out", format)
+        again = Dataset.import_from(f"{folder}/out", format)
+    assert keys(again) == keys(dataset)
+    assert names(again) == names(dataset)
+    for item in dataset:
+        found = again.get(item.id, item.subset)
+        assert found is not None, item.id
+        assert found.annotations == item.annotations, item.id

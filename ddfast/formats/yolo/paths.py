@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -90,6 +91,7 @@ class Files:
     def find(path: str, base: str, known: Mapping[str, str]) -> str | None:
         """What a path means: the longest tail of it that is there, below ``base`` or below the folder itself."""
         path = path.replace("\\", "/")
+        base = unicodedata.normalize("NFC", base)
         first = matching_form(posixpath.normpath(f"{base}/{path}" if base else path))
         if first in known:
             return known[first]
@@ -114,8 +116,8 @@ class Files:
             image: its path.
             beside_first: look beside the image first, as Darknet does.
         """
-        stem = matching_form(item_id(image))
-        beside = f"{stem}.txt"
+        beside = matching_form(f"{item_id(image)}.txt")
+        stem = beside[: -len(".txt")]
         if beside_first and beside in self.texts:
             return self._use(beside)
         parts = stem.split("/")

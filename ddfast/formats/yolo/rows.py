@@ -65,8 +65,9 @@ class Rows:
         space = IS_SPACE[buffer]
         begins = ~space
         begins[1:] &= space[:-1]
-        newlines = buffer == NEWLINE
-        counts = np.bincount(np.cumsum(newlines)[begins], minlength=int(newlines.sum()) + 1)
+        firsts = np.flatnonzero(begins)
+        ends = np.searchsorted(firsts, np.append(np.flatnonzero(buffer == NEWLINE), len(buffer)))
+        counts = np.diff(ends, prepend=0)
         per_file = np.array([text.count(b"\n") + 1 for text in texts], np.int64)
         files = np.repeat(np.arange(len(texts)), per_file)
         lines = np.arange(len(files)) - np.repeat(np.cumsum(per_file) - per_file, per_file) + 1
