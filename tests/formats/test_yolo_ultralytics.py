@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,9 +31,10 @@ from ddfast.annotated import (
     Skeleton,
     masks,
 )
-from ddfast.errors import FormatError
+from ddfast.errors import FormatError, MissingPackageError
 from ddfast.formats.yolo.darknet_source import OPTIONS
 from ddfast.formats.yolo.ultralytics_source import RESERVED as KEYS
+from ddfast.formats.yolo.ultralytics_source import loaded
 from ddfast.testing.formats import FormatTests
 
 RESERVED = {*KEYS, *OPTIONS, "backup", "classes", "default"}
@@ -257,6 +259,19 @@ def test_subset_of_any_other_name_alone_is_recognised(tmp_path: Path) -> None:
                        media=Image(path="a.jpg", size=(60, 80)))  # fmt: skip
     Dataset.from_iterable([item], categories=["cat"]).export(tmp_path / "out", "yolo_ultralytics")
     assert keys(Dataset.import_from(tmp_path / "out")) == [("train2017", "a")]
+
+
+def test_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(MissingPackageError, match=r"needs PyYAML: pip install 'ddfast\[annotated\]'"):
+        read(tmp_path, {})
+
+
+def test_configuration_that_is_no_map_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=r"data\.yaml is not a map of names and subsets"):
+        loaded("- a", tmp_path / "data.yaml")
+    with pytest.raises(FormatError, match=r"data\.yaml is not YAML"):
+        loaded("a: \x00", tmp_path / "data.yaml")
 
 
 # -- images and label files

@@ -75,7 +75,7 @@ class Rows:
         starts = np.zeros(len(full) + 1, np.int64)
         np.cumsum(counts[full], out=starts[1:])
         tokens = joined.split()
-        rows = cls(files[full], lines[full], starts, numbers(tokens))
+        rows = cls(files[full], lines[full], starts, numbers(tokens, b"_" not in joined))
         return rows._without_bad(tokens, problem)
 
     def _without_bad(self, tokens: Sequence[bytes], problem: Callable[[int, int, str], None]) -> Rows:
@@ -97,16 +97,16 @@ class Rows:
         return Rows(self.files[rows], self.lines[rows], starts, self.values[places])
 
 
-def numbers(tokens: Sequence[bytes]) -> Floats:
-    """Numbers from their texts; NaN for texts that are none."""
+def numbers(tokens: Sequence[bytes], plain: bool = True) -> Floats:
+    """Numbers from their texts; NaN for texts that are none, such as those with ``_``, which Python would accept."""
     try:
-        return np.fromiter(map(float, tokens), np.float64, len(tokens))
+        return np.fromiter(map(float if plain else _number, tokens), np.float64, len(tokens))
     except ValueError:
         return np.fromiter(map(_number, tokens), np.float64, len(tokens))
 
 
 def _number(token: bytes) -> float:
     try:
-        return float(token)
+        return np.nan if b"_" in token else float(token)
     except ValueError:
         return np.nan
