@@ -47,7 +47,7 @@ ROOT_FILES = {f"{face}.py" for face in FACES} | {"__init__.py", "__init__.pyi", 
 # Heavy packages: the part that may import them, inside a function only.
 HEAVY = {
     "torch", "pyarrow", "matplotlib", "obstore", "uvloop", "pandas", "PIL", "datadings", "requests", "gdown",
-    "scipy", "tenacity", "osgeo", "multiprocessing", "fsspec", "pycocotools", "lxml", "orjson",
+    "scipy", "tenacity", "osgeo", "multiprocessing", "fsspec", "pycocotools", "lxml", "orjson", "yaml",
 }  # fmt: skip
 HEAVY_AT_TOP = {("torch", "torch")}
 

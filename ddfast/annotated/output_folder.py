@@ -40,6 +40,7 @@ class OutputFolder:
         self.root = self.target.with_name(f".{self.target.name}.draft-{secrets.token_hex(6)}")
         self.root.mkdir()
         self._folders: set[str] = set()
+        self._prefix = f"{self.root}{os.sep}"
 
     def _exists(self) -> bool:
         if self.target.is_dir() and not self.target.is_symlink():
@@ -80,12 +81,15 @@ class OutputFolder:
         Raises:
             EscapingPathError: it would not be in the folder.
         """
+        return Path(self._full(name))
+
+    def _full(self, name: str) -> str:
         inner = inner_path(name)
         folder = inner.rpartition("/")[0]
         if folder not in self._folders:
             (self.root / folder).mkdir(parents=True, exist_ok=True)
             self._folders.add(folder)
-        return self.root / inner
+        return f"{self._prefix}{inner}"
 
     @contextlib.contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
@@ -98,6 +102,17 @@ class OutputFolder:
             yield file
 
     def write(self, name: str, content: bytes | str) -> None:
-        """Write a whole file; text as UTF-8."""
-        with self.open(name) as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+        """Write a whole file; text as UTF-8.
+
+        Raises:
+            FileExistsError: as of `open`.
+        """
+        left = memoryview(content.encode() if isinstance(content, str) else content)
+        file = os.open(
+            self._full(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666
+        )  # two calls fewer than open()
+        try:
+            while left:
+                left = left[os.write(file, left) :]
+        finally:
+            os.close(file)

@@ -12,4 +12,6 @@ FORMATS = {
     "image_zip": "ddfast.formats.image_zip:ImageZip",
     "imagenet": "ddfast.formats.imagenet:Imagenet",
     "imagenet_txt": "ddfast.formats.imagenet_txt:ImagenetTxt",
+    "yolo": "ddfast.formats.yolo.darknet:Yolo",
+    "yolo_ultralytics": "ddfast.formats.yolo.ultralytics:YoloUltralytics",
 }
