@@ -7,4 +7,10 @@ FORMATS = {
     "coco_instances": "ddfast.formats.coco.format:CocoInstances",
     "coco_labels": "ddfast.formats.coco.format:CocoLabels",
     "coco_person_keypoints": "ddfast.formats.coco.format:CocoPersonKeypoints",
+    "voc": "ddfast.formats.voc.format:Voc",
+    "voc_action": "ddfast.formats.voc.format:VocAction",
+    "voc_classification": "ddfast.formats.voc.format:VocClassification",
+    "voc_detection": "ddfast.formats.voc.format:VocDetection",
+    "voc_layout": "ddfast.formats.voc.format:VocLayout",
+    "voc_segmentation": "ddfast.formats.voc.format:VocSegmentation",
 }
