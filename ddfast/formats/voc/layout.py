@@ -133,7 +133,7 @@ def class_list(lines: Sequence[str], stem: str, stems: set[str], labels: set[str
         lines: of the file.
         stem: its name.
         stems: names of all lists of the folder.
-        labels: of the label map; empty if there is none.
+        labels: of the label map, or its actions; empty if it is unknown.
     """
     for place in (place for place, letter in enumerate(stem) if letter == "_"):
         label, subset = stem[:place], stem[place + 1 :]

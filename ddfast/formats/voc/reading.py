@@ -85,6 +85,8 @@ class VocTables:
         self._tasks = tasks
         self._roots = roots_of(source)
         self._map = self._label_map(options)
+        self._names = {entry.name for entry in self._map or ()}
+        self._actions = {action for entry in self._map or () for action in entry.actions}
         masks = "segmentation" in tasks and any(root.class_masks or root.object_masks for root in self._roots)
         if self._map is None and masks:
             self._map = voc_map()
@@ -142,11 +144,11 @@ class VocTables:
             one for one in root.lists_of(self._tasks) if chosen is None or one[1].lower() == chosen.lower()
         ]
         texts = {name: list(lines_of(self._source.text(name))) for _, name, _ in lists}
-        labels = {entry.name for entry in self._map or ()}
         classes = []
         for folder, name, stem in lists:
             stems = {other for same, _, other in root.lists if same == folder}
-            found = class_list([line for _, line in texts[name]], stem, stems - {stem}, labels)
+            known = self._actions if folder == FOLDERS["action"] else self._names
+            found = class_list([line for _, line in texts[name]], stem, stems - {stem}, known)
             if found is not None:
                 classes.append((folder, name, *found))
                 continue
@@ -196,8 +198,7 @@ class VocTables:
             if folder != FOLDERS["classification"] or not stem.endswith(f"_{subset}"):
                 continue
             texts[name] = list(lines_of(self._source.text(name)))
-            labels = {entry.name for entry in self._map or ()}
-            found = class_list([line for _, line in texts[name]], stem, {subset}, labels)
+            found = class_list([line for _, line in texts[name]], stem, {subset}, self._names)
             if found is not None:
                 classes.append((folder, name, *found))
         return classes, texts
