@@ -16,7 +16,7 @@ from ddfast.formats.xml import child_text, line_of, parse_xml
 
 if TYPE_CHECKING:
     from ddfast.annotated.report import Report
-    from ddfast.formats.voc.labels import Labels
+    from ddfast.formats.voc.labels import VocLabels
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
@@ -81,7 +81,7 @@ class AnnotationFiles:
     """
 
     def __init__(
-        self, labels: Labels, report: Report, *, parts: bool, actions: bool, one_based: bool
+        self, labels: VocLabels, report: Report, *, parts: bool, actions: bool, one_based: bool
     ) -> None:
         self.boxes = BoxColumns()
         self.shapes = 0

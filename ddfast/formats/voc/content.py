@@ -27,7 +27,7 @@ Flags = npt.NDArray[np.bool_]
 BOX_TASKS = frozenset({"detection", "action", "layout"})
 
 
-class Content:
+class VocContent:
     """Which annotations are written as what.
 
     Parameters:
@@ -68,8 +68,9 @@ class Content:
         """Annotations that are boxes, or are written as boxes."""
         if not BOX_TASKS & set(self.tasks):
             return np.zeros(len(self.labels), bool)
-        found: Flags = self._is("bbox", "polygon") | (self._is("mask") & self.crowd)
-        return found & ~self._boxed_twice
+        found = self._is("bbox", "polygon") | (self._is("mask") & self.crowd)
+        once: Flags = found & ~self._boxed_twice
+        return once
 
     @cached_property
     def _boxed_twice(self) -> Flags:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from ddfast.annotated.format import Capabilities, Detection, Format, losses
-from ddfast.formats.voc.content import BOX_TASKS, Content
+from ddfast.formats.voc.content import BOX_TASKS, VocContent
 from ddfast.formats.voc.layout import FOLDERS, LISTS
 from ddfast.formats.voc.options import TASKS, VocReadOptions, VocWriteOptions, chosen_tasks
 from ddfast.formats.voc.reading import annotation_heads, read
@@ -114,7 +114,7 @@ class Voc(Format):
         lost = losses(tables, holds)
         if BOX_TASKS & set(tasks) and "polygons" in lost:
             lost["polygons (written as boxes)"] = lost.pop("polygons")
-        lost.update(Content(tables, options, tasks).losses())
+        lost.update(VocContent(tables, options, tasks).losses())
         return lost
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ddfast.annotated.categories import Categories
 
 
-class Labels:
+class VocLabels:
     """Labels by name: those of a label map, then others in order of appearance.
 
     Parameters:

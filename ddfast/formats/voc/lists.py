@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ddfast.annotated.output_folder import OutputFolder
     from ddfast.annotated.tables import Tables
-    from ddfast.formats.voc.content import Content
+    from ddfast.formats.voc.content import VocContent
     from ddfast.formats.voc.objects import ObjectTexts
 
 
@@ -41,7 +41,7 @@ class SubsetLists:
         keep_empty: whether lists without items are written.
     """
 
-    def __init__(self, content: Content, keep_empty: bool) -> None:
+    def __init__(self, content: VocContent, keep_empty: bool) -> None:
         self._content = content
         self._tasks = set(content.tasks)
         self._keep_empty = keep_empty

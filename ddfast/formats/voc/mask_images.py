@@ -16,7 +16,7 @@ from ddfast.formats.voc.label_map import VOID_COLOR, VOID_INDEX
 if TYPE_CHECKING:
     from ddfast.annotated.colors import RgbColor
     from ddfast.annotated.tables import Tables
-    from ddfast.formats.voc.content import Content
+    from ddfast.formats.voc.content import VocContent
 
 CLASSES, OBJECTS = "SegmentationClass", "SegmentationObject"
 
@@ -33,7 +33,7 @@ class MaskImages:
         hidden: number of masks of which other masks cover a part.
     """
 
-    def __init__(self, tables: Tables, content: Content, colored: bool) -> None:
+    def __init__(self, tables: Tables, content: VocContent, colored: bool) -> None:
         self.hidden = 0
         self._tables = tables
         self._content = content

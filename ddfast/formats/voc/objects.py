@@ -17,7 +17,7 @@ from ddfast.formats.xml import escaped
 
 if TYPE_CHECKING:
     from ddfast.annotated.tables import Tables
-    from ddfast.formats.voc.content import Content
+    from ddfast.formats.voc.content import VocContent
 
 Rows = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
@@ -48,7 +48,7 @@ class ObjectTexts:
         starts: first object of each item, and their number; int64, shape ``(items + 1,)``.
     """
 
-    def __init__(self, tables: Tables, content: Content, *, attributes: bool, one_based: bool) -> None:
+    def __init__(self, tables: Tables, content: VocContent, *, attributes: bool, one_based: bool) -> None:
         self._annotations = tables.annotations
         self._content = content
         self._all_attributes = attributes

@@ -16,7 +16,7 @@ from ddfast.annotated.tables import Tables, with_column
 from ddfast.errors import AnnotationError, EscapingPathError, FormatError, ImageError, MediaError
 from ddfast.formats.voc.annotation_files import AnnotationFiles
 from ddfast.formats.voc.label_map import Entry, given_label_map, parse_label_map, voc_map
-from ddfast.formats.voc.labels import Labels
+from ddfast.formats.voc.labels import VocLabels
 from ddfast.formats.voc.layout import (
     FOLDERS,
     IMAGE_FOLDERS,
@@ -90,7 +90,7 @@ class VocTables:
         masks = "segmentation" in tasks and any(root.class_masks or root.object_masks for root in self._roots)
         if self._map is None and masks:
             self._map = voc_map()
-        self._labels = Labels(self._map)
+        self._labels = VocLabels(self._map)
         self._files = AnnotationFiles(
             self._labels,
             report,

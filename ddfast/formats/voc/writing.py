@@ -14,7 +14,7 @@ from ddfast.annotated.media_reader import MediaReader
 from ddfast.annotated.output_media import file_names, save_images
 from ddfast.annotated.tables import codes, integers
 from ddfast.errors import FormatError
-from ddfast.formats.voc.content import BOX_TASKS, Content
+from ddfast.formats.voc.content import BOX_TASKS, VocContent
 from ddfast.formats.voc.label_map import format_label_map
 from ddfast.formats.voc.lists import SubsetLists, checked_id
 from ddfast.formats.voc.mask_images import MaskImages
@@ -53,10 +53,10 @@ def write(
     Raises:
         FormatError: an id or a label has characters that the files cannot hold.
     """
-    Writer(tables, output, options, report, media, chosen_tasks(options.tasks, tasks)).write()
+    VocWriter(tables, output, options, report, media, chosen_tasks(options.tasks, tasks)).write()
 
 
-class Writer:
+class VocWriter:
     """Writes one dataset; parameters as of `write`."""
 
     def __init__(
@@ -72,7 +72,7 @@ class Writer:
         self._output = output
         self._report = report
         self._media = media
-        self._content = Content(tables, options, tasks)
+        self._content = VocContent(tables, options, tasks)
         self._objects = ObjectTexts(
             tables, self._content, attributes=options.allow_attributes, one_based=options.one_based
         )
