@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from lxml import etree
 
 from ddfast.annotated import (
     AnnotationType,
@@ -24,6 +27,8 @@ from ddfast.annotated import (
 from ddfast.annotated.colors import voc_color
 from ddfast.errors import FormatError, FormatOptionError
 from ddfast.formats.voc.label_map import parse_label_map, parse_line
+from ddfast.formats.voc.objects import add_decimals
+from ddfast.formats.voc.values import attribute_element, typed
 from ddfast.testing.formats import FormatTests
 
 
@@ -201,6 +206,7 @@ class TestGolden:
         detection = Dataset.import_from(golden, "voc_detection").get("2007_000001", "train")
         assert len(detection.annotations) == 2
         assert "jumping" not in detection.annotations[0].attributes
+        assert names(Dataset.import_from(golden, "voc_detection"))[20:] == ["tvmonitor", "ignored"]
         assert len(Dataset.import_from(golden, "voc_action")) == 1
         assert len(Dataset.import_from(golden, "voc_layout").get("2007_000001", "train").annotations) == 4
 
@@ -425,6 +431,29 @@ class TestBoxes:
         assert found[2][1] == pytest.approx([1, -1, 3, 3])
         assert found[3:] == [("dog", [1, 2, 5, 8])]
         assert after.get("a", "default").annotations[1].attributes["is_crowd"] is True
+
+
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False),
+    st.text(st.characters(exclude_categories=["Cs", "Cc"])), st.sampled_from(["True", "1", "1.5", "1e5", "", " "]),
+)  # fmt: skip
+
+
+@given(st.one_of(VALUES, st.lists(VALUES, max_size=3)))
+def test_values_of_attributes_are_read_as_they_were(value: Any) -> None:
+    try:
+        element = etree.fromstring(attribute_element("name", value))
+    except FormatError:
+        assume(False)
+    found = typed(element.findtext("value") or "", element.find("value").get("type"))
+    assert found == value
+    assert type(found) is type(value)
+
+
+@given(st.decimals(-1000, 1000, places=3), st.decimals(0, 1000, places=3))
+def test_sums_are_those_of_decimal_numbers(first: Any, second: Any) -> None:
+    found = add_decimals(np.array([float(first)]), np.array([float(second)]))
+    assert found[0] == float(first + second)
 
 
 class TestMasks:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ddfast.formats.voc.labels import VocLabels
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
+MORE = {"point", "actions", "attributes"}  # elements of few objects
 
 
 @dataclass(slots=True)
@@ -121,22 +122,23 @@ class AnnotationFiles:
     def _object(self, element: Any, path: Path, item: int, number: int) -> tuple[int, int] | None:
         """Row and label of the box of an object, which has a number from 1."""
         place = f"{line_of(element)}, object {number}"
-        self.shapes += element.find("polygon") is not None or element.find("robndbox") is not None
-        name = child_text(element, "name")
+        children = {child.tag: child for child in reversed(element)}  # the first of each name
+        self.shapes += "polygon" in children or "robndbox" in children
+        name = _text(children.get("name"))
         if not name:
             self._report.problem("an object needs a name", path, place, "name")
             return None
-        box = self._box(element, path, place)
+        box = self._box(children.get("bndbox"), path, place)
         if box is None:
             return None
         label = self._labels.number(name)
-        parts = element.findall("part") if self._parts else ()
+        parts = element.findall("part") if self._parts and "part" in children else ()
         row = len(self.boxes)
         self.boxes.add(item, label, box, number if parts else None)
-        self._set_attributes(element, name, path, place)
+        self._set_attributes(children, name, path, place)
         for part in parts:
             part_place = f"{line_of(part)}, part of object {number}"
-            part_name, part_box = child_text(part, "name"), self._box(part, path, part_place)
+            part_name, part_box = child_text(part, "name"), self._box(part.find("bndbox"), path, part_place)
             if part_box is None:
                 continue
             if not part_name:
@@ -147,11 +149,11 @@ class AnnotationFiles:
 
     def _box(self, element: Any, path: Path, place: str) -> tuple[float, float, float, float] | None:
         """x, y, width and height of ``<bndbox>``, or None."""
-        found = element.find("bndbox")
-        if found is None:
+        if element is None:
             self._report.problem("there is no <bndbox>", path, place, "bndbox")
             return None
-        texts = [child_text(found, name) for name in CORNERS]
+        found = {child.tag: child.text for child in element}
+        texts = [(found.get(name) or "").strip() for name in CORNERS]
         corners = []
         for name, text in zip(CORNERS, texts, strict=True):
             value = _number(text)
@@ -176,48 +178,48 @@ class AnnotationFiles:
             _difference(bottom, top, places[1], places[3]),
         )
 
-    def _set_attributes(self, element: Any, name: str, path: Path, place: str) -> None:
-        """Set the attributes of the last box."""
+    def _set_attributes(self, children: dict[str, Any], name: str, path: Path, place: str) -> None:
+        """Set the attributes of the last box from the elements of its object."""
         flags = []
         for field_name in FLAGS:
-            child = element.find(field_name)
-            value = False if child is None else flag(child.text)
+            text = _text(children.get(field_name))
+            value = flag(text)
             if value is None:
                 self._report.problem(
-                    f"{field_name} is {child.text!r}; it must be 0 or 1. It is left out",
+                    f"{field_name} is {text!r}; it must be 0 or 1. It is left out",
                     path,
                     place,
                     field_name,
                 )
             flags.append(value)
-        pose = child_text(element, "pose")
-        more = self._more(element, name, path, place)
+        pose = _text(children.get("pose"))
+        more = self._more(children, name, path, place) if MORE & children.keys() else {}
         crowd = more.pop(CROWD, None)
         if crowd in (True, False):
             self.boxes.crowd[-1] = bool(crowd)
         key = (*flags, pose)
-        text = self._texts.get(key)
-        if text is None or more:
+        known = self._texts.get(key)
+        if known is None or more:
             values = {one: value for one, value in zip(FLAGS, flags, strict=True) if value is not None}
-            text = attributes_text(values | ({} if pose is None else {"pose": pose}) | more, place)
-            if not more and text is not None:
-                self._texts[key] = text
-        self.boxes.attributes[-1] = text
+            known = attributes_text(values | ({} if pose is None else {"pose": pose}) | more, place)
+            if not more and known is not None:
+                self._texts[key] = known
+        self.boxes.attributes[-1] = known
 
-    def _more(self, element: Any, name: str, path: Path, place: str) -> dict[str, Any]:
+    def _more(self, children: dict[str, Any], name: str, path: Path, place: str) -> dict[str, Any]:
         """Attributes that few objects have: a point, actions, and those of ``<attributes>``."""
         more: dict[str, Any] = {}
-        point = element.find("point")
+        point = children.get("point")
         if point is not None:
             values = [_number(child_text(point, axis)) for axis in ("x", "y")]
             if None in values:
                 self._report.problem("x and y must be numbers; the point is left out", path, place, "point")
             else:
                 more["point"] = values
-        actions = element.find("actions") if self._actions else None
+        actions = children.get("actions") if self._actions else None
         if actions is not None:
             more |= self._read_actions(actions, name, path, place)
-        listed = element.find("attributes")
+        listed = children.get("attributes")
         for one in () if listed is None else listed.iterfind("attribute"):
             key, value = child_text(one, "name"), one.find("value")
             if not key or value is None:
@@ -241,6 +243,11 @@ class AnnotationFiles:
             else:
                 found[known.get(child.tag, child.tag)] = value
         return found
+
+
+def _text(element: Any) -> str | None:
+    """The text of an element, without spaces around it; None if there is none."""
+    return None if element is None else (element.text or "").strip()
 
 
 def _number(text: str | None) -> float | None:

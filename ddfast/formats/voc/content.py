@@ -56,12 +56,14 @@ class VocContent:
         return np.array([*names, ""], object)[numbers]
 
     def _is(self, *types: str) -> Flags:
-        return np.isin(self.types, types)
+        found: Flags = np.isin(self.types, types)
+        return found
 
     @cached_property
     def crowd(self) -> Flags:
         """Annotations of crowds; a mask of a crowd is written as a box, since masks have no attributes."""
-        return integers(self._annotations, "crowd") == 1
+        found: Flags = integers(self._annotations, "crowd") == 1
+        return found
 
     @cached_property
     def candidates(self) -> Flags:
@@ -69,8 +71,7 @@ class VocContent:
         if not BOX_TASKS & set(self.tasks):
             return np.zeros(len(self.labels), bool)
         found = self._is("bbox", "polygon") | (self._is("mask") & self.crowd)
-        once: Flags = found & ~self._boxed_twice
-        return once
+        return found & ~self._boxed_twice
 
     @cached_property
     def _boxed_twice(self) -> Flags:

@@ -163,12 +163,12 @@ def background_of(entries: list[Entry]) -> int | None:
     return next(iter(black + named), None)
 
 
-def categories_of(entries: list[Entry], masks: bool) -> dict[AnnotationType, Categories]:
-    """The categories of labels and their parts, and with ``masks`` their colours. Parts follow the labels."""
+def categories_of(entries: list[Entry], *, parts: bool, masks: bool) -> dict[AnnotationType, Categories]:
+    """The categories of labels, with ``parts`` of their parts, which follow them, and with ``masks`` their colours."""
     labels = LabelCategories(attributes=FLAGS)
     for entry in entries:
         labels.add(entry.name, attributes=entry.actions)
-    for entry in entries:
+    for entry in entries if parts else ():
         for part in dict.fromkeys(entry.parts):
             labels.add(part, entry.name)
     found: dict[AnnotationType, Categories] = {AnnotationType.label: labels}

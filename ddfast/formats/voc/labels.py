@@ -21,9 +21,11 @@ class VocLabels:
 
     Parameters:
         entries: the label map; None if the dataset has none.
+        parts: whether parts of objects are labels, too.
     """
 
-    def __init__(self, entries: list[Entry] | None) -> None:
+    def __init__(self, entries: list[Entry] | None, parts: bool) -> None:
+        self._parts = parts
         self.entries = entries
         self._numbers: dict[tuple[str, str], int] = {}
         self._actions: dict[str, tuple[str, ...]] = {entry.name: entry.actions for entry in entries or ()}
@@ -33,10 +35,9 @@ class VocLabels:
             self._numbers[name] = len(self._numbers)
         self._given = len(self._numbers)
 
-    @staticmethod
-    def _known(entries: list[Entry]) -> list[tuple[str, str]]:
+    def _known(self, entries: list[Entry]) -> list[tuple[str, str]]:
         parts = [(part, entry.name) for entry in entries for part in dict.fromkeys(entry.parts)]
-        return [*((entry.name, "") for entry in entries), *parts]
+        return [*((entry.name, "") for entry in entries), *(parts if self._parts else ())]
 
     def number(self, name: str, parent: str = "") -> int:
         """The number of a label; ``parent`` is the label that it is a part of."""
@@ -67,7 +68,7 @@ class VocLabels:
         if entries is None and complete and set(self._numbers) <= set(self._known(voc_map())):
             entries = voc_map()
         masks = masks and entries is not None
-        categories = categories_of(entries or [], masks)
+        categories = categories_of(entries or [], parts=self._parts, masks=masks)
         labels = categories[AnnotationType.label]
         assert isinstance(labels, LabelCategories)
         final = []

@@ -171,9 +171,13 @@ class ObjectTexts:
             x[turned] += (width[turned] - wide) / 2
             y[turned] += (height[turned] - high) / 2
             width[turned], height[turned] = wide, high
-        right, bottom = _sum(x, width), _sum(y, height)
+        right, bottom = add_decimals(x, width), add_decimals(y, height)
         shift = np.full(len(rows), self._shift)
-        return (_sum(x, shift), _sum(y, shift), right, bottom) if self._shift else (x, y, right, bottom)
+        return (
+            (add_decimals(x, shift), add_decimals(y, shift), right, bottom)
+            if self._shift
+            else (x, y, right, bottom)
+        )
 
     def _part_texts(self, rows: Rows) -> Any:
         """The text of the parts of each object."""
@@ -207,7 +211,7 @@ def _texts(values: Values) -> Any:
     return pa.array(values + 0.0).cast(pa.string())
 
 
-def _sum(first: Values, second: Values) -> Values:
+def add_decimals(first: Values, second: Values) -> Values:
     """Sums as decimal numbers are added: 0.1 + 0.2 is 0.3."""
     total = first + second
     places = np.maximum(_places(first), _places(second))

@@ -90,7 +90,7 @@ class VocTables:
         masks = "segmentation" in tasks and any(root.class_masks or root.object_masks for root in self._roots)
         if self._map is None and masks:
             self._map = voc_map()
-        self._labels = VocLabels(self._map)
+        self._labels = VocLabels(self._map, "layout" in tasks)
         self._files = AnnotationFiles(
             self._labels,
             report,
@@ -102,7 +102,6 @@ class VocTables:
         self._members: dict[tuple[str, int], int] = {}  # row of each subset and file
         self._ids: dict[tuple[int, str], int] = {}  # file of each root and id
         self._classes: list[tuple[int, int]] = []  # row and label
-        self._unlisted = 0
 
     def _label_map(self, options: VocReadOptions) -> list[Entry] | None:
         given = given_label_map(options.label_map)
@@ -214,7 +213,10 @@ class VocTables:
             return
         listed = {(number, form_of(key)) for number, key in self._ids}
         count = sum(
-            (number, form) not in listed for number, root in enumerate(self._roots) for form in root.names
+            (number, form) not in listed
+            for number, root in enumerate(self._roots)
+            if root.lists_of(self._tasks) == root.lists
+            for form in root.names
         )
         if count:
             self._report.notes.append(f"{count:,} images and annotation files are in no list of ImageSets")
