@@ -12,6 +12,12 @@ FORMATS = {
     "image_zip": "ddfast.formats.image_zip:ImageZip",
     "imagenet": "ddfast.formats.imagenet:Imagenet",
     "imagenet_txt": "ddfast.formats.imagenet_txt:ImagenetTxt",
+    "voc": "ddfast.formats.voc.format:Voc",
+    "voc_action": "ddfast.formats.voc.format:VocAction",
+    "voc_classification": "ddfast.formats.voc.format:VocClassification",
+    "voc_detection": "ddfast.formats.voc.format:VocDetection",
+    "voc_layout": "ddfast.formats.voc.format:VocLayout",
+    "voc_segmentation": "ddfast.formats.voc.format:VocSegmentation",
     "yolo": "ddfast.formats.yolo.darknet:Yolo",
     "yolo_ultralytics": "ddfast.formats.yolo.ultralytics:YoloUltralytics",
 }
