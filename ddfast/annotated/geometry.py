@@ -8,7 +8,7 @@ import numpy as np
 
 from ddfast.errors import AnnotationError
 
-__all__ = ["boxes", "polygon_areas"]
+__all__ = ["boxes", "far_ends", "polygon_areas"]
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 Floats: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
@@ -63,6 +63,22 @@ def boxes(values: Array, offsets: Array) -> Floats:
         low = np.minimum.reduceat(used, starts[full], axis=0)
         found[full, :2] = low
         found[full, 2:] = np.maximum.reduceat(used, starts[full], axis=0) - low
+    return found
+
+
+def far_ends(starts: Floats, lengths: Floats) -> Floats:
+    """Right or lower sides of boxes.
+
+    A side that a source had with at most ten decimals is found again exactly, where ``start + length`` is not: it is
+    the value with so few decimals that gives the length.
+
+    Parameters:
+        starts: left or upper sides, shape ``(n,)``; NaN for no box.
+        lengths: widths or heights, likewise.
+    """
+    sums = starts + lengths
+    short = np.round(sums, 10)
+    found: Floats = np.where(short - starts == lengths, short, sums)
     return found
 
 

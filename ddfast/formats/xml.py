@@ -20,7 +20,7 @@ SAFE_PARSER: dict[str, Any] = {
 }
 """Arguments of `lxml.etree.XMLParser` and `lxml.etree.iterparse` for files that are not trusted."""
 
-SPECIAL = re.compile("[&<>\"\r]")
+SPECIAL = re.compile('[&<>"\r]')
 REPLACED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;"}
 # Characters that no XML file can contain, not even as a reference.
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
