@@ -20,7 +20,7 @@ from ddfast.annotated.rows import attributes_text
 from ddfast.annotated.tables import Tables
 from ddfast.errors import ImageError, MediaError
 from ddfast.formats.json_file import parse_json
-from ddfast.formats.labelme.names import ImageFiles, ItemNames
+from ddfast.formats.labelme.names import LabelmeNames
 from ddfast.formats.labelme.shapes import GroupNumbers, ShapeError, attributes_of, crowd_of, shape_row
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ class LabelmeReader:
         self._source = source
         self._options = options
         self._report = report
-        self._names = ItemNames(options.subsets)
-        self._images = ImageFiles(source, options.images)
+        self._names = LabelmeNames(source, options.subsets, options.images)
         self._labels: dict[str, int] = {}
         self._items: dict[str, list[Any]] = {name: [] for name in COLUMNS}
         self._media: dict[int, Image] = {}
@@ -83,8 +82,8 @@ class LabelmeReader:
             self._read_file(name)
             self._report.advance(done, len(names))
         if self._source.chosen is None:
-            for name in self._images.unused():
-                subset, key = self._names.of(name)
+            for name in self._names.without_file():
+                subset, key = self._names.key(name)
                 self._add_item((key, subset, "image", str(self._source.root), name, None, None, None, None))
         self._add_notes()
         items = TableBuilder.of_items()
@@ -115,9 +114,9 @@ class LabelmeReader:
             return
         self.count += 1
         row = len(self._items["id"])
-        image = self._images.find(name, self._text(form, "imagePath", path))
+        image = self._names.image(name, self._text(form, "imagePath", path))
         size = self._size(form, path, image, row)
-        subset, key = self._names.of(name[: -len(".json")], form.get("subset"))
+        subset, key = self._names.key(name[: -len(".json")], form.get("subset"))
         self._read_shapes(form["shapes"], path, row, size, image)
         attributes = self._read_flags(form, path, row)
         place = None if image is None or row in self._media else str(self._source.root)

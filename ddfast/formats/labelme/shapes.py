@@ -171,7 +171,8 @@ def png_mask(text: Any) -> np.ndarray[Any, Any]:
         image = pixels.decode(binascii.a2b_base64(text), "the mask")
     except (TypeError, ValueError, ImageError, MediaError) as error:
         raise ShapeError(f"it is no image file in base 64: {error}", "mask") from error
-    return image != 0 if image.ndim == 2 else np.any(image[:, :, :3] != 0, axis=2)
+    found: np.ndarray[Any, Any] = image != 0 if image.ndim == 2 else np.any(image[:, :, :3] != 0, axis=2)
+    return found
 
 
 def attributes_of(shape: Mapping[str, Any]) -> Values:
@@ -212,7 +213,7 @@ class GroupNumbers:
 
     def __init__(self, shapes: Sequence[Any]) -> None:
         given = [shape.get("group_id") for shape in shapes if isinstance(shape, dict)]
-        self._unused = max((one for one in given if _is_number(one)), default=0) + 1
+        self._unused = max([int(one or 0) for one in given if _is_number(one)], default=0) + 1
         self._numbers: dict[Any, int] = {}
 
     def of(self, group: Any) -> int | None:

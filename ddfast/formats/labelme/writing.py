@@ -49,7 +49,9 @@ def uneven_ellipses(annotations: pa.Table) -> npt.NDArray[np.bool_]:
     if "ellipse" not in names:
         return np.zeros(annotations.num_rows, bool)
     width, height = floats(annotations, "width"), floats(annotations, "height")
-    return (numbers == names.index("ellipse")) & (np.abs(width - height) > ROUND * width)
+    uneven: npt.NDArray[np.bool_] = np.abs(width - height) > ROUND * width
+    uneven &= numbers == names.index("ellipse")
+    return uneven
 
 
 def write(
@@ -231,7 +233,7 @@ class Shapes:
         """Type, points and mask of the shapes of an annotation: one for each part of a polygon."""
         kind = self._types[row]
         points = self._points[self._ends[row] : self._ends[row + 1]]
-        if kind == "bbox" or kind == "ellipse":
+        if kind in ("bbox", "ellipse"):
             yield self._from_box(row, kind)
         elif kind == "mask":
             yield self._mask(row)
