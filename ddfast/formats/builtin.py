@@ -7,5 +7,6 @@ FORMATS = {
     "coco_instances": "ddfast.formats.coco.format:CocoInstances",
     "coco_labels": "ddfast.formats.coco.format:CocoLabels",
     "coco_person_keypoints": "ddfast.formats.coco.format:CocoPersonKeypoints",
+    "label_me": "ddfast.formats.label_me.format:LabelMe",
     "labelme": "ddfast.formats.labelme.format:Labelme",
 }
