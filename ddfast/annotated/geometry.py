@@ -8,7 +8,7 @@ import numpy as np
 
 from ddfast.errors import AnnotationError
 
-__all__ = ["boxes", "far_ends", "polygon_areas"]
+__all__ = ["boxes", "corners", "far_ends", "polygon_areas"]
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 Floats: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
@@ -79,6 +79,30 @@ def far_ends(starts: Floats, lengths: Floats) -> Floats:
     sums = starts + lengths
     short = np.round(sums, 10)
     found: Floats = np.where(short - starts == lengths, short, sums)
+    return found
+
+
+def corners(box: Floats, rotation: Floats) -> Floats:
+    """Corners of boxes, as of `Bbox.get_points`.
+
+    Parameters:
+        box: x, y, width and height, shape ``(n, 4)``.
+        rotation: degrees clockwise around the centre; NaN for none.
+
+    Returns:
+        x and y in turn, clockwise from the upper left corner of the box before it is turned; shape ``(n, 8)``.
+    """
+    x, y, width, height = box.T
+    right, bottom = far_ends(x, width), far_ends(y, height)
+    upright = np.stack([x, y, right, y, right, bottom, x, bottom], axis=1)
+    turned = np.nan_to_num(rotation) != 0
+    angle, centre = np.radians(rotation)[:, None], (box[:, :2] + box[:, 2:] / 2)[:, :, None]
+    sides = np.moveaxis(upright.reshape(-1, 4, 2), 2, 1) - centre
+    rotated = np.stack([
+        sides[:, 0] * np.cos(angle) - sides[:, 1] * np.sin(angle),
+        sides[:, 0] * np.sin(angle) + sides[:, 1] * np.cos(angle),
+    ], axis=1) + centre  # fmt: skip
+    found: Floats = np.where(turned[:, None], np.moveaxis(rotated, 1, 2).reshape(-1, 8), upright)
     return found
 
 

@@ -214,6 +214,15 @@ def test_parts_of_polygons_become_objects_that_belong_together(tmp_path: Path) -
     assert [one.group for one in found] == [1, 1]
 
 
+def test_rotated_boxes_become_polygons(tmp_path: Path) -> None:
+    item = DatasetItem("a", annotations=[Bbox(10, 20, 40, 10, rotation=90, label=0)])
+    report = Dataset.from_iterable([item], categories=["cat"]).export(tmp_path / "out", "label_me")
+    assert report.lost == {"rotation angles": 1}
+    (polygon,) = only(tmp_path / "out").annotations
+    assert isinstance(polygon, Polygon)
+    assert np.allclose(polygon.points, [35, 5, 35, 45, 25, 45, 25, 5])
+
+
 def test_same_names_in_several_folders_keep_their_images_and_masks(tmp_path: Path) -> None:
     mask = np.zeros((5, 5), bool)
     items = []

@@ -11,7 +11,7 @@ import numpy as np
 
 from ddfast.annotated import masks, pixels
 from ddfast.annotated.categories import LabelCategories
-from ddfast.annotated.geometry import far_ends
+from ddfast.annotated.geometry import corners
 from ddfast.annotated.item import DEFAULT_SUBSET
 from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.output_media import file_names, save_images
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["write"]
 
-HELD = ("bbox", "polygon", "mask")
 DELETED = "deleted"
 
 
@@ -136,8 +135,10 @@ class Objects:
         self._labels = integers(table, "label", -1).tolist()
         self._groups = integers(table, "group").tolist()
         self._ids = integers(table, "id", -1).tolist()
-        x, y, width, height = (floats(table, name) for name in ("x", "y", "width", "height"))
-        self._corners = np.stack([x, y, far_ends(x, width), far_ends(y, height)], axis=1).tolist()
+        boxes = np.stack([floats(table, name) for name in ("x", "y", "width", "height")], axis=1)
+        rotation = floats(table, "rotation")
+        self._corners = corners(boxes, rotation).tolist()
+        self._upright = (np.nan_to_num(rotation) == 0).tolist()
         self._crowd = integers(table, "crowd", -1).tolist()
         self._texts = {name: _texts(table, name) for name in ("attributes", "author", "created", "status")}
         values, ends = lists(table, "points")
@@ -167,8 +168,7 @@ class Objects:
             kind = self._types[row]
             points = self._points[self._ends[row] : self._ends[row + 1]]
             if kind == "bbox":
-                left, top, right, bottom = self._corners[row]
-                yield Entry(row, 0, [left, top, right, top, right, bottom, left, bottom])
+                yield Entry(row, 0, self._corners[row])
             elif kind == "polygon":
                 starts = self._parts[self._part_ends[row] : self._part_ends[row + 1]] or [0]
                 for start, stop in zip(starts, [*starts[1:], len(points)], strict=True):
@@ -229,7 +229,8 @@ class Objects:
         return attributes
 
     def _polygon(self, entry: Entry, user: str) -> str:
-        kind = "    <type>bounding_box</type>\n" if self._types[entry.row] == "bbox" else ""
+        is_box = self._types[entry.row] == "bbox" and self._upright[entry.row]
+        kind = "    <type>bounding_box</type>\n" if is_box else ""
         x, y = entry.points[::2], entry.points[1::2]
         points = "".join(
             f"      <pt><x>{left!r}</x><y>{top!r}</y></pt>\n" for left, top in zip(x, y, strict=True)

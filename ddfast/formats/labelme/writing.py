@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ddfast.annotated import masks, pixels
-from ddfast.annotated.boxes import Bbox
 from ddfast.annotated.categories import LabelCategories
-from ddfast.annotated.geometry import far_ends
+from ddfast.annotated.geometry import corners
 from ddfast.annotated.item import DEFAULT_SUBSET
 from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.media_reader import MediaReader
@@ -160,10 +159,10 @@ class Shapes:
         self._skipped = uneven_ellipses(table).tolist()
         self._labels = integers(table, "label", -1).tolist()
         self._groups = integers(table, "group").tolist()
-        x, y, width, height = (floats(table, name) for name in ("x", "y", "width", "height"))
-        self._boxes = np.stack([x, y, width, height], axis=1).tolist()
-        self._corners = np.stack([x, y, far_ends(x, width), far_ends(y, height)], axis=1).tolist()
-        self._rotations = np.nan_to_num(floats(table, "rotation")).tolist()
+        boxes = np.stack([floats(table, name) for name in ("x", "y", "width", "height")], axis=1)
+        rotation = floats(table, "rotation")
+        self._boxes, self._rotated = boxes.tolist(), (np.nan_to_num(rotation) != 0).tolist()
+        self._corners = corners(boxes, rotation).tolist()
         self._scores = floats(table, "score").tolist()
         self._crowd = integers(table, "crowd", -1).tolist()
         self._attributes = _texts(table, "attributes")
@@ -254,11 +253,10 @@ class Shapes:
         if kind == "ellipse":
             centre = [x + width / 2, y + height / 2]
             return {"shape_type": "circle", "points": [centre, [x + width, centre[1]]]}
-        if self._rotations[row]:
-            corners = Bbox(x, y, width, height, rotation=self._rotations[row]).get_points()
-            return {"shape_type": "polygon", "points": [list(corner) for corner in corners]}
-        corners = self._corners[row]
-        return {"shape_type": "rectangle", "points": [corners[:2], corners[2:]]}
+        points = _pairs(self._corners[row])
+        if self._rotated[row]:
+            return {"shape_type": "polygon", "points": points}
+        return {"shape_type": "rectangle", "points": [points[0], points[2]]}
 
     def _mask(self, row: int) -> dict[str, Any]:
         found, (left, top, width, height) = masks.crop({"size": self._sizes[row], "counts": self._masks[row]})
