@@ -14,7 +14,7 @@ from ddfast.errors import EscapingPathError
 if TYPE_CHECKING:
     from ddfast.annotated.source_folder import SourceFolder
 
-__all__ = ["ANNOTATIONS", "IMAGES", "MASKS", "SCRIBBLES", "LabelMeFiles", "XmlName"]
+__all__ = ["ANNOTATIONS", "IMAGES", "MASKS", "SCRIBBLES", "LabelMeFiles", "LabelMeName"]
 
 ANNOTATIONS = "Annotations"
 IMAGES = "Images"
@@ -22,7 +22,7 @@ MASKS = "Masks"
 SCRIBBLES = "Scribbles"
 
 
-class XmlName:
+class LabelMeName:
     """What the path of an XML file says.
 
     Attributes:
@@ -50,7 +50,7 @@ class LabelMeFiles:
         self._keys = ItemKeys()
         self._folders: set[str] = set()
 
-    def item(self, name: XmlName, folder: str | None, file: str) -> tuple[str, str, str | None]:
+    def item(self, name: LabelMeName, folder: str | None, file: str) -> tuple[str, str, str | None]:
         """Subset and id of an item, and the relative path of its image or None.
 
         Parameters:
@@ -73,7 +73,7 @@ class LabelMeFiles:
         choices = [(subset, item_id(file)), (subset, name.inner), (subset, item_id(file))]
         return *self._keys.first_free(choices), image
 
-    def mask(self, name: XmlName, kind: str, folder: str, file: str) -> str | None:
+    def mask(self, name: LabelMeName, kind: str, folder: str, file: str) -> str | None:
         """The relative path of a mask or scribble, or None if it does not exist."""
         file, folder = safe_path(file), safe_path(folder)
         inner = f"{folder}/{file}" if folder else file

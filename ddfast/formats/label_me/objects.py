@@ -13,13 +13,13 @@ from ddfast.annotated.schema import CROWD
 from ddfast.formats.label_me.attributes import attributes_in
 from ddfast.formats.xml import child_text
 
-__all__ = ["ObjectError", "date_text", "details_of", "groups_of", "iso_date", "points_of"]
+__all__ = ["LabelMeObjectError", "date_text", "details_of", "groups_of", "iso_date", "points_of"]
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DATE = re.compile(r"(\d{1,2})-([A-Za-z]{3})-(\d{4}) (\d{2}):(\d{2}):(\d{2})")
 
 
-class ObjectError(Exception):
+class LabelMeObjectError(Exception):
     """An object makes no sense.
 
     Parameters:
@@ -61,7 +61,7 @@ def points_of(polygon: Any) -> list[float]:
     """The points of a polygon, x and y in turn.
 
     Raises:
-        ObjectError: one has no finite coordinates.
+        LabelMeObjectError: one has no finite coordinates.
     """
     points = []
     for point in polygon.iterfind("pt"):
@@ -72,7 +72,7 @@ def points_of(polygon: Any) -> list[float]:
             except ValueError:
                 value = float("nan")
             if not isfinite(value):
-                raise ObjectError(f"{name} of a point is {shown(text)}; it must be a number", "pt")
+                raise LabelMeObjectError(f"{name} of a point is {shown(text)}; it must be a number", "pt")
             points.append(value)
     return points
 
@@ -81,7 +81,7 @@ def number_of(element: Any) -> int | None:
     """The id of an object; None if it has none.
 
     Raises:
-        ObjectError: it is no number.
+        LabelMeObjectError: it is no number.
     """
     text = child_text(element, "id")
     if not text:
@@ -89,7 +89,7 @@ def number_of(element: Any) -> int | None:
     try:
         return int(text)
     except ValueError:
-        raise ObjectError(f"it is {shown(text)}; it must be a whole number", "id") from None
+        raise LabelMeObjectError(f"it is {shown(text)}; it must be a whole number", "id") from None
 
 
 def details_of(element: Any, shape: Any) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def details_of(element: Any, shape: Any) -> dict[str, Any]:
     }
 
 
-class Link(NamedTuple):
+class LabelMeParts(NamedTuple):
     """What an object says about its parts.
 
     Attributes:
@@ -131,11 +131,11 @@ class Link(NamedTuple):
     others: list[int]
 
 
-def link_of(element: Any) -> Link | None:
+def link_of(element: Any) -> LabelMeParts | None:
     """The parts of an object, None if it says nothing.
 
     Raises:
-        ObjectError: an id is no number.
+        LabelMeObjectError: an id is no number.
     """
     number, parts = number_of(element), element.find("parts")
     if number is None or parts is None:
@@ -145,15 +145,17 @@ def link_of(element: Any) -> Link | None:
         for text in (child_text(parts, name) or "").split(","):
             if text.strip():
                 if not text.strip().isdecimal():
-                    raise ObjectError(f"{name} has {shown(text)}; it must have ids of objects", "parts")
+                    raise LabelMeObjectError(
+                        f"{name} has {shown(text)}; it must have ids of objects", "parts"
+                    )
                 others.append(int(text))
-    return Link(number, others)
+    return LabelMeParts(number, others)
 
 
-def groups_of(links: Sequence[Link]) -> dict[int, int]:
+def groups_of(links: Sequence[LabelMeParts]) -> dict[int, int]:
     """The number of the group of each object that belongs to others, by id; from 1, in the order of the objects.
 
-    Objects that are parts of each other, directly or not, are one group. Parts that do not exist do not count.
+    LabelMeObjects that are parts of each other, directly or not, are one group. Parts that do not exist do not count.
     """
     parent = {link.id: link.id for link in links}
 

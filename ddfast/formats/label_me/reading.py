@@ -18,8 +18,8 @@ from ddfast.annotated.rows import attributes_text
 from ddfast.annotated.tables import Tables
 from ddfast.errors import FormatError, ImageError, MediaError
 from ddfast.formats.dataset_meta import read_labels
-from ddfast.formats.label_me.layout import MASKS, SCRIBBLES, LabelMeFiles, XmlName
-from ddfast.formats.label_me.objects import ObjectError, details_of, groups_of, link_of, points_of
+from ddfast.formats.label_me.layout import MASKS, SCRIBBLES, LabelMeFiles, LabelMeName
+from ddfast.formats.label_me.objects import LabelMeObjectError, details_of, groups_of, link_of, points_of
 from ddfast.formats.xml import child_text, line_of, parse_xml
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class LabelMeReader:
         if root.tag != "annotation":
             return
         self.count += 1
-        place = XmlName(name)
+        place = LabelMeName(name)
         folder = child_text(root, "folder")
         subset, key, image = self._files.item(place, folder, child_text(root, "filename") or "")
         row = len(self._items["id"])
@@ -109,7 +109,7 @@ class LabelMeReader:
             key, subset, "image", None if image is None else str(self._source.root), shown_path,
             *self._size(root, path), ANNOTATED,
         )  # fmt: skip
-        self._read_objects(root, path, row, ObjectFiles(self._source, self._files, place, folder or ""))
+        self._read_objects(root, path, row, LabelMeMasks(self._source, self._files, place, folder or ""))
 
     def _size(self, root: Any, path: Path) -> tuple[int | None, int | None]:
         """Height and width, if the file says both."""
@@ -127,7 +127,7 @@ class LabelMeReader:
             found.append(int(text))
         return (found[0], found[1]) if all(found) else (None, None)
 
-    def _read_objects(self, root: Any, path: Path, row: int, files: ObjectFiles) -> None:
+    def _read_objects(self, root: Any, path: Path, row: int, files: LabelMeMasks) -> None:
         good: list[tuple[list[Values], Values]] = []
         links = []
         for element in root.iterfind("object"):
@@ -138,7 +138,7 @@ class LabelMeReader:
                     self._deleted += 1
                     continue
                 shapes, details = self._object(element, files)
-            except ObjectError as error:
+            except LabelMeObjectError as error:
                 self._report.problem(str(error), path, line_of(element), error.field)
                 continue
             details["status"] = DELETED if deleted else None
@@ -154,11 +154,11 @@ class LabelMeReader:
                 text = attributes_text(attributes, f"object {details['id']} of {path}")
                 self._rows.add(row, **{**details, **shape, "group": group, "attributes": text})
 
-    def _object(self, element: Any, files: ObjectFiles) -> tuple[list[Values], Values]:
+    def _object(self, element: Any, files: LabelMeMasks) -> tuple[list[Values], Values]:
         """Shapes of an object, of which the second and later ones are scribbles, and what is known about it."""
         polygon, segment = element.find("polygon"), element.find("segm")
         if polygon is None and segment is None:
-            raise ObjectError("it has neither a polygon nor a segm, the element of masks", "object")
+            raise LabelMeObjectError("it has neither a polygon nor a segm, the element of masks", "object")
         shape = polygon if polygon is not None else segment
         details = details_of(element, shape)
         name = child_text(element, "name")
@@ -176,10 +176,10 @@ class LabelMeReader:
         if kind == BOUNDING_BOX and len(x) > 1:
             return {"type": "bbox", "box": (min(x), min(y), max(x) - min(x), max(y) - min(y))}
         if len(x) < 3:
-            raise ObjectError(f"a polygon has {len(x)} points; it must have 3 or more", "polygon")
+            raise LabelMeObjectError(f"a polygon has {len(x)} points; it must have 3 or more", "polygon")
         return {"type": "polygon", "points": points}
 
-    def _scribbles_of(self, segment: Any, files: ObjectFiles) -> Iterator[Values]:
+    def _scribbles_of(self, segment: Any, files: LabelMeMasks) -> Iterator[Values]:
         for element in segment.iterfind("scribbles"):
             if not self._options.scribbles:
                 self._scribbles += 1
@@ -187,7 +187,7 @@ class LabelMeReader:
                 yield {**files.mask(SCRIBBLES, file), "attributes": {"scribble": True}}
 
 
-class ObjectFiles:
+class LabelMeMasks:
     """Reads the masks that an XML file names.
 
     Parameters:
@@ -197,7 +197,7 @@ class ObjectFiles:
         folder: that it names.
     """
 
-    def __init__(self, source: SourceFolder, files: LabelMeFiles, name: XmlName, folder: str) -> None:
+    def __init__(self, source: SourceFolder, files: LabelMeFiles, name: LabelMeName, folder: str) -> None:
         self._source = source
         self._files = files
         self._name = name
@@ -211,17 +211,17 @@ class ObjectFiles:
             file: its name.
 
         Raises:
-            ObjectError: there is no such file, or it is no image.
+            LabelMeObjectError: there is no such file, or it is no image.
         """
         field = "mask" if kind == MASKS else "scribble_name"
         found = self._files.mask(self._name, kind, self._folder, file) if file else None
         if found is None:
-            raise ObjectError(f"there is no file {shown(file or '')} in {kind}", field)
+            raise LabelMeObjectError(f"there is no file {shown(file or '')} in {kind}", field)
         path = str(self._source.path(found))
         try:
             rle = masks.encode(painted(pixels.decode(path, path)))
         except (ImageError, MediaError) as error:
-            raise ObjectError(str(error), field) from error
+            raise LabelMeObjectError(str(error), field) from error
         height, width = rle["size"]
         return {
             "type": "mask",

@@ -48,9 +48,9 @@ def write(
     labels = tables.categories.get(AnnotationType.label)
     label_names = [item.name for item in labels.items] if isinstance(labels, LabelCategories) else []
     for first, stop in tables.blocks():
-        block = Objects(tables, first, stop, label_names)
+        block = LabelMeObjects(tables, first, stop, label_names)
         for row in range(first, stop):
-            item = Item(ids[row], folders[row], names[row], sizes[row])
+            item = LabelMeItem(ids[row], folders[row], names[row], sizes[row])
             file = item.file(block.objects_of(row - first, item, output))
             output.write(f"{ANNOTATIONS}/{item.folder}/{item.id}.xml", file)
         report.counts["annotations"] += block.count
@@ -64,7 +64,7 @@ def write(
 
 
 @dataclass(frozen=True)
-class Item:
+class LabelMeItem:
     """An item to write.
 
     Attributes:
@@ -97,7 +97,7 @@ class Item:
 
 
 @dataclass
-class Entry:
+class LabelMeObject:
     """One object to write.
 
     Attributes:
@@ -113,7 +113,7 @@ class Entry:
     parts: str = "<hasparts></hasparts><ispartof></ispartof>"
 
 
-class Objects:
+class LabelMeObjects:
     """The objects of a block of items.
 
     Parameters:
@@ -148,7 +148,7 @@ class Objects:
         self._masks = table.column("mask").to_pylist() if "mask" in table.column_names else []
         self._sizes = mask_sizes(tables.items, table).tolist()
 
-    def objects_of(self, number: int, item: Item, output: OutputFolder) -> list[str]:
+    def objects_of(self, number: int, item: LabelMeItem, output: OutputFolder) -> list[str]:
         """The elements of the objects of an item; masks are written as files.
 
         Parameters:
@@ -162,30 +162,30 @@ class Objects:
         self.count += len({entry.row for entry in entries})
         return [self._object(entry, item, output) for entry in entries]
 
-    def _entries(self, rows: range) -> Iterator[Entry]:
+    def _entries(self, rows: range) -> Iterator[LabelMeObject]:
         """An object for each annotation, for polygons one for each part."""
         for row in rows:
             kind = self._types[row]
             points = self._points[self._ends[row] : self._ends[row + 1]]
             if kind == "bbox":
-                yield Entry(row, 0, self._corners[row])
+                yield LabelMeObject(row, 0, self._corners[row])
             elif kind == "polygon":
                 starts = self._parts[self._part_ends[row] : self._part_ends[row + 1]] or [0]
                 for start, stop in zip(starts, [*starts[1:], len(points)], strict=True):
-                    yield Entry(row, 0, points[start:stop])
+                    yield LabelMeObject(row, 0, points[start:stop])
             elif kind == "mask":
-                yield Entry(row, 0, [])
+                yield LabelMeObject(row, 0, [])
 
-    def _number(self, entries: list[Entry]) -> None:
+    def _number(self, entries: list[LabelMeObject]) -> None:
         """Give objects the ids of their annotations, if those are different; otherwise numbers from 0 on."""
         ids = [self._ids[entry.row] for entry in entries]
         keep = len(set(ids)) == len(ids) and min(ids, default=0) >= 0
         for number, entry in enumerate(entries):
             entry.id = ids[number] if keep else number
 
-    def _link(self, entries: list[Entry]) -> None:
+    def _link(self, entries: list[LabelMeObject]) -> None:
         """Say which objects are parts of the first one of their group."""
-        members: dict[tuple[bool, int], list[Entry]] = {}
+        members: dict[tuple[bool, int], list[LabelMeObject]] = {}
         for entry in entries:
             group = self._groups[entry.row]
             members.setdefault((bool(group), group or entry.row), []).append(entry)
@@ -196,7 +196,7 @@ class Objects:
             for entry in others:
                 entry.parts = f"<hasparts></hasparts><ispartof>{first.id}</ispartof>"
 
-    def _object(self, entry: Entry, item: Item, output: OutputFolder) -> str:
+    def _object(self, entry: LabelMeObject, item: LabelMeItem, output: OutputFolder) -> str:
         row = entry.row
         attributes = self._attributes(row)
         occluded = {True: "yes", False: "no"}.get(attributes.pop("occluded", None), "")
@@ -228,7 +228,7 @@ class Objects:
             attributes[CROWD] = bool(self._crowd[row])
         return attributes
 
-    def _polygon(self, entry: Entry, user: str) -> str:
+    def _polygon(self, entry: LabelMeObject, user: str) -> str:
         is_box = self._types[entry.row] == "bbox" and self._upright[entry.row]
         kind = "    <type>bounding_box</type>\n" if is_box else ""
         x, y = entry.points[::2], entry.points[1::2]
@@ -237,7 +237,7 @@ class Objects:
         )
         return f"{kind}    <polygon>\n{points}      {user}\n    </polygon>\n"
 
-    def _mask(self, entry: Entry, item: Item, output: OutputFolder, user: str) -> str:
+    def _mask(self, entry: LabelMeObject, item: LabelMeItem, output: OutputFolder, user: str) -> str:
         rle = {"size": self._sizes[entry.row], "counts": self._masks[entry.row]}
         name = f"{item.id}_mask_{entry.id}.png"
         shown = np.repeat(masks.decode(rle)[:, :, None] * np.uint8(255), 4, axis=2)

@@ -21,7 +21,7 @@ from ddfast.annotated.tables import Tables
 from ddfast.errors import ImageError, MediaError
 from ddfast.formats.json_file import parse_json
 from ddfast.formats.labelme.names import LabelmeNames
-from ddfast.formats.labelme.shapes import GroupNumbers, ShapeError, attributes_of, crowd_of, shape_row
+from ddfast.formats.labelme.shapes import LabelmeGroups, LabelmeShapeError, attributes_of, crowd_of, shape_row
 
 if TYPE_CHECKING:
     from ddfast.annotated.source_folder import SourceFolder
@@ -171,7 +171,7 @@ class LabelmeReader:
             return None
 
     def _read_shapes(self, shapes: list[Any], path: Path, row: int, size: Size, image: str | None) -> None:
-        groups = GroupNumbers(shapes)
+        groups = LabelmeGroups(shapes)
 
         def known_size() -> Size:
             if size == (None, None) and image is not None:
@@ -181,14 +181,14 @@ class LabelmeReader:
         for number, shape in enumerate(shapes, 1):
             try:
                 if not isinstance(shape, dict):
-                    raise ShapeError(f"it is {shown(shape)}; it must be a map", "")
+                    raise LabelmeShapeError(f"it is {shown(shape)}; it must be a map", "")
                 values = shape_row(shape, known_size)
                 attributes = attributes_of(shape)
                 values["group"] = groups.of(shape.get("group_id"))
                 values["score"] = _score(shape.get("score"))
                 values["crowd"] = crowd_of(attributes)
                 values["label"] = self._label(shape.get("label"))
-            except ShapeError as error:
+            except LabelmeShapeError as error:
                 self._report.problem(str(error), path, f"shape {number}", error.field)
                 continue
             values["attributes"] = attributes_text(attributes, f"shape {number} of {path}")
@@ -198,7 +198,7 @@ class LabelmeReader:
         if name is None or name == "":
             return None
         if not isinstance(name, str):
-            raise ShapeError(f"label is {shown(name)}; it must be text", "label")
+            raise LabelmeShapeError(f"label is {shown(name)}; it must be text", "label")
         return self._labels.setdefault(name, len(self._labels))
 
     def _read_flags(self, form: dict[str, Any], path: Path, row: int) -> dict[str, Any]:
@@ -227,7 +227,7 @@ def _score(value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ShapeError(f"score is {shown(value)}; it must be a number", "score")
+        raise LabelmeShapeError(f"score is {shown(value)}; it must be a number", "score")
     return float(value)
 
 

@@ -14,7 +14,7 @@ from ddfast.annotated.checks import shown
 from ddfast.annotated.schema import CROWD
 from ddfast.errors import AnnotationError, ImageError, MediaError
 
-__all__ = ["SHAPE_KEYS", "GroupNumbers", "ShapeError", "attributes_of", "shape_row"]
+__all__ = ["SHAPE_KEYS", "LabelmeGroups", "LabelmeShapeError", "attributes_of", "shape_row"]
 
 SHAPE_KEYS = frozenset({
     "label", "points", "group_id", "description", "shape_type", "flags", "mask", "score", "attributes", "visibility",
@@ -26,7 +26,7 @@ Pairs = list[float]
 Size = tuple[int | None, int | None]
 
 
-class ShapeError(Exception):
+class LabelmeShapeError(Exception):
     """A shape makes no sense.
 
     Parameters:
@@ -39,7 +39,7 @@ class ShapeError(Exception):
         self.field = field
 
 
-class Kind(NamedTuple):
+class ShapeKind(NamedTuple):
     """What shapes of a type are.
 
     Attributes:
@@ -60,7 +60,7 @@ def _plain(points: Pairs) -> Values:
 def _rectangle(points: Pairs) -> Values:
     x, y = points[::2], points[1::2]
     if len(x) == 3:
-        raise ShapeError("3 points are no rectangle: there are 2 opposite corners, or 4", "points")
+        raise LabelmeShapeError("3 points are no rectangle: there are 2 opposite corners, or 4", "points")
     return {"box": (min(x), min(y), max(x) - min(x), max(y) - min(y))}
 
 
@@ -81,15 +81,15 @@ def _rotated(points: Pairs) -> Values:
 MANY = 1 << 30
 
 KINDS = {
-    "polygon": Kind("polygon", (3, MANY), _plain),
-    "rectangle": Kind("bbox", (2, 4), _rectangle),
-    "circle": Kind("ellipse", (2, 2), _circle),
-    "line": Kind("polyline", (2, 2), _plain),
-    "linestrip": Kind("polyline", (2, MANY), _plain),
-    "point": Kind("points", (1, 1), _plain),
-    "points": Kind("points", (1, MANY), _plain),
-    "mask": Kind("mask", (2, 2), _plain),
-    "rotation": Kind("bbox", (4, 4), _rotated),
+    "polygon": ShapeKind("polygon", (3, MANY), _plain),
+    "rectangle": ShapeKind("bbox", (2, 4), _rectangle),
+    "circle": ShapeKind("ellipse", (2, 2), _circle),
+    "line": ShapeKind("polyline", (2, 2), _plain),
+    "linestrip": ShapeKind("polyline", (2, MANY), _plain),
+    "point": ShapeKind("points", (1, 1), _plain),
+    "points": ShapeKind("points", (1, MANY), _plain),
+    "mask": ShapeKind("mask", (2, 2), _plain),
+    "rotation": ShapeKind("bbox", (4, 4), _rotated),
 }
 
 
@@ -101,19 +101,21 @@ def shape_row(shape: Any, size: Callable[[], Size]) -> Values:
         size: gives height and width of the image; called for masks only.
 
     Raises:
-        ShapeError: the shape makes no sense.
+        LabelmeShapeError: the shape makes no sense.
     """
     name = shape.get("shape_type") or "polygon"  # files of old versions do not say it
     kind = KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise ShapeError(f"there is no shape {shown(name)}; there are {', '.join(KINDS)}", "shape_type")
+        raise LabelmeShapeError(
+            f"there is no shape {shown(name)}; there are {', '.join(KINDS)}", "shape_type"
+        )
     points = _points(shape.get("points"))
     fewest, most = kind.counts
     if not fewest <= len(points) // 2 <= most:
         wanted = (
             f"{fewest}" if fewest == most else f"{fewest} or more" if most == MANY else f"{fewest} or {most}"
         )
-        raise ShapeError(f"a {name} has {len(points) // 2} points; it must have {wanted}", "points")
+        raise LabelmeShapeError(f"a {name} has {len(points) // 2} points; it must have {wanted}", "points")
     if kind.type == "mask":
         return {"type": "mask", **_mask(points, shape.get("mask"), size())}
     values = kind.values(points)
@@ -132,7 +134,7 @@ def _points(value: Any) -> Pairs:
             return list(map(float, flat))
     except (TypeError, ValueError, OverflowError):
         pass
-    raise ShapeError(f"points are {shown(value)}; they must be pairs of numbers", "points")
+    raise LabelmeShapeError(f"points are {shown(value)}; they must be pairs of numbers", "points")
 
 
 def _visibility(value: Any, count: int) -> list[int] | None:
@@ -140,7 +142,7 @@ def _visibility(value: Any, count: int) -> list[int] | None:
         return None
     if isinstance(value, list) and len(value) == count and all(state in (0, 1, 2) for state in value):
         return value
-    raise ShapeError(
+    raise LabelmeShapeError(
         f"visibility is {shown(value)}; it must be 0, 1 or 2 for each of {count} points", "visibility"
     )
 
@@ -149,13 +151,13 @@ def _mask(points: Pairs, text: Any, size: Size) -> Values:
     """A mask from the corners of its box, which belong to it, and a PNG file of the pixels in the box."""
     height, width = size
     if height is None or width is None:
-        raise ShapeError("a mask needs the height and width of the image, which are unknown", "mask")
+        raise LabelmeShapeError("a mask needs the height and width of the image, which are unknown", "mask")
     found = png_mask(text)
     left, top = (int(min(points[place::2])) for place in (0, 1))
     try:
         rle = masks.from_crop(found, left, top, height, width)
     except AnnotationError as error:
-        raise ShapeError(str(error), "mask") from error
+        raise LabelmeShapeError(str(error), "mask") from error
     return {
         "box": masks.box(rle),
         "area": float(masks.area(rle)),
@@ -170,7 +172,7 @@ def png_mask(text: Any) -> np.ndarray[Any, Any]:
     try:
         image = pixels.decode(binascii.a2b_base64(text), "the mask")
     except (TypeError, ValueError, ImageError, MediaError) as error:
-        raise ShapeError(f"it is no image file in base 64: {error}", "mask") from error
+        raise LabelmeShapeError(f"it is no image file in base 64: {error}", "mask") from error
     found: np.ndarray[Any, Any] = image != 0 if image.ndim == 2 else np.any(image[:, :, :3] != 0, axis=2)
     return found
 
@@ -179,7 +181,7 @@ def attributes_of(shape: Mapping[str, Any]) -> Values:
     """Attributes of a shape: its flags, its description, attributes, and what else other programs write.
 
     Raises:
-        ShapeError: a value has another form.
+        LabelmeShapeError: a value has another form.
     """
     found: Values = {}
     for name in ("flags", "attributes"):
@@ -187,7 +189,7 @@ def attributes_of(shape: Mapping[str, Any]) -> Values:
         if isinstance(given, dict):
             found |= given
         elif given:
-            raise ShapeError(f"{name} are {shown(given)}; they must be a map", name)
+            raise LabelmeShapeError(f"{name} are {shown(given)}; they must be a map", name)
     if shape.get("description"):
         found["description"] = shape["description"]
     if len(shape.keys() - SHAPE_KEYS):
@@ -204,7 +206,7 @@ def crowd_of(attributes: Values) -> bool | None:
     return crowd
 
 
-class GroupNumbers:
+class LabelmeGroups:
     """Numbers of the groups in one file: those of the file; groups called 0, or by text, get unused ones.
 
     Parameters:
@@ -220,14 +222,14 @@ class GroupNumbers:
         """The number of a group; None for none.
 
         Raises:
-            ShapeError: it is neither a number nor text.
+            LabelmeShapeError: it is neither a number nor text.
         """
         if group is None or group == "":
             return None
         if _is_number(group):
             return int(group)
         if isinstance(group, bool) or not isinstance(group, int | str):
-            raise ShapeError(f"group_id is {shown(group)}; it must be a whole number", "group_id")
+            raise LabelmeShapeError(f"group_id is {shown(group)}; it must be a whole number", "group_id")
         if group not in self._numbers:
             self._numbers[group] = self._unused
             self._unused += 1

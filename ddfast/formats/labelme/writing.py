@@ -61,9 +61,9 @@ def write(
     stems = item_paths(tables)
     names = [stem + name[len(key) :] for stem, name, key in zip(stems, names, _ids(tables), strict=True)]
     reader = MediaReader(tables) if options.image_data else None
-    writer = FileWriter(tables, reader)
+    writer = LabelmeFiles(tables, reader)
     for first, stop in tables.blocks():
-        for row, shapes in enumerate(Shapes(tables, first, stop).by_item(), first):
+        for row, shapes in enumerate(LabelmeShapes(tables, first, stop).by_item(), first):
             output.write(f"{stems[row]}.json", writer.content(row, posixpath.basename(names[row]), shapes))
         report.advance(stop, tables.items.num_rows)
     report.counts["items"] += tables.items.num_rows
@@ -89,7 +89,7 @@ def item_paths(tables: Tables) -> list[str]:
     return [f"{subset}/{one}" for subset, one in zip(used, ids, strict=True)]
 
 
-class FileWriter:
+class LabelmeFiles:
     """Makes the contents of files.
 
     Parameters:
@@ -142,7 +142,7 @@ class FileWriter:
         return write_json(form)
 
 
-class Shapes:
+class LabelmeShapes:
     """The shapes of a block of items.
 
     Parameters:
