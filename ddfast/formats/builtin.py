@@ -9,4 +9,5 @@ FORMATS = {
     "coco_person_keypoints": "ddfast.formats.coco.format:CocoPersonKeypoints",
     "label_me": "ddfast.formats.label_me.format:LabelMe",
     "labelme": "ddfast.formats.labelme.format:Labelme",
+    "open_images": "ddfast.formats.open_images.format:OpenImages",
 }

@@ -213,13 +213,15 @@ def test_parts_of_a_polygon_become_shapes_of_one_group(tmp_path: Path) -> None:
 
 
 def test_flags_are_labels_of_the_image_or_attributes(tmp_path: Path) -> None:
-    write(tmp_path / "a.json", flags={"day": False, "night": True})
+    write(tmp_path / "a.json", flags={"__ignore__": False, "day": False, "night": True})
     dataset = read(tmp_path)
     (label,) = next(iter(dataset)).annotations
     assert (label.type.name, label.label) == ("label", 1)
     dataset.export(tmp_path / "out", "labelme")
     assert json.loads((tmp_path / "out/a.json").read_text())["flags"] == {"night": True}
-    assert only(tmp_path / "a.json", flags="attributes").attributes == {"day": False, "night": True}
+    assert only(tmp_path / "a.json", flags="attributes").attributes == {
+        "__ignore__": False, "day": False, "night": True,
+    }  # fmt: skip
 
 
 def test_labels_keep_the_order_of_labels_txt(tmp_path: Path) -> None:

@@ -213,8 +213,10 @@ class LabelmeReader:
             attributes |= flags
         else:
             for name, value in flags.items():
-                label = self._labels.setdefault(name, len(self._labels)) if name else None
-                if value and label is not None:
+                if not name or name == IGNORED:
+                    continue
+                label = self._labels.setdefault(name, len(self._labels))
+                if value:
                     self._rows.add(row, "label", label=label)
         return attributes
 
