@@ -108,6 +108,24 @@ def test_files_are_equal_after_a_round_trip(tmp_path: Path) -> None:
     assert '"a","xclick","/m/cat",1,0.0125,0.1955,0.148438,0.587,0,1,-1,0,0' in text
 
 
+def test_documented_dataset_is_exported(tmp_path: Path) -> None:
+    dataset = Dataset.from_iterable(
+        [
+            DatasetItem(
+                id="0000000000000001",
+                image=np.ones((1, 5, 3)),
+                subset="validation",
+                annotations=[Label(0, attributes={"score": 1}), Label(1, attributes={"score": 0})],
+            )
+        ],
+        categories=["/m/0", "/m/1"],
+    )
+    dataset.export(tmp_path / "dataset", format="open_images")
+    (item,) = Dataset.import_from(tmp_path / "dataset")
+    assert (item.id, item.subset) == ("0000000000000001", "validation")
+    assert item.annotations == [Label(0, score=1), Label(1, score=0)]
+
+
 def test_sizes_of_items_stay_without_their_images(tmp_path: Path) -> None:
     items = [
         DatasetItem(
@@ -160,7 +178,7 @@ def test_images_that_no_list_has_are_items(tmp_path: Path) -> None:
     folder = write(tmp_path)
     save(folder / "images/train/a.png", np.zeros((3, 3, 3)))
     save(folder / "images/val/deep/x.y.png", np.zeros((3, 3, 3)))
-    found = [(item.subset, item.id, bool(item.media.has_data)) for item in read(folder)]
+    found = [(item.subset, item.id, item.media is not None) for item in read(folder)]
     assert found == [("train", "a", True), ("train", "b", False), ("val", "deep/x.y", True)]
 
 

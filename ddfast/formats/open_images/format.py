@@ -57,7 +57,7 @@ class OpenImages(Format):
     holds = Capabilities(
         types=frozenset({"label", "bbox", "mask"}),
         fields=frozenset({"score", "source", "group"}),
-        attributes=frozenset({*FLAGS.values(), "box_id", "predicted_iou"}),
+        attributes=frozenset({*FLAGS.values(), "box_id", "predicted_iou", "score"}),
     )
     ReadOptions = OpenImagesReadOptions
     WriteOptions = OpenImagesWriteOptions

@@ -90,7 +90,10 @@ class OpenImagesItems:
         for place, key in enumerate(encoded.dictionary.to_pylist()):
             if rows[place] < 0:
                 rows[place] = self._row(subset or DEFAULT_SUBSET, key)
-        return np.array(rows, np.int64)[encoded.indices.to_numpy(zero_copy_only=False)]
+        found: npt.NDArray[np.int64] = np.array(rows, np.int64)[
+            encoded.indices.to_numpy(zero_copy_only=False)
+        ]
+        return found
 
     def keys(self) -> list[tuple[str, str]]:
         """Subset and id of each item."""

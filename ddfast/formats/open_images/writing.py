@@ -85,7 +85,7 @@ def hierarchy(parents: dict[str, str]) -> dict[str, Any]:
         if parent:
             node = nodes.setdefault(name, {"LabelName": name})
             nodes.setdefault(parent, {"LabelName": parent}).setdefault("Subcategory", []).append(node)
-    root = next(name for number in range(len(parents) + 1) if (name := f"/m/{number}") not in nodes)
+    root = next(name for number in range(len(parents) + 1) if (name := f"/m/{number}") not in parents)
     return {"LabelName": root, "Subcategory": [nodes[name] for name in nodes if not parents.get(name)]}
 
 
@@ -153,7 +153,8 @@ class OpenImagesSubset:
         known = self._sizes[items].min(axis=1) > 0
         if not known.all():
             report.lost["boxes in images of unknown size"] += int((~known).sum())
-        return rows[known]
+        kept: Rows = rows[known]
+        return kept
 
     def _common(self, block: pa.Table) -> dict[str, Any]:
         items, labels = integers(block, "item"), integers(block, "label", -1)
@@ -164,7 +165,10 @@ class OpenImagesSubset:
 
         common = self._common(block)
         source = block.column("source").cast(pa.string()) if "source" in block.column_names else None
-        scores = np.where(np.isnan(score := floats(block, "score")), 1.0, score)
+        numbers, texts = codes(block, "attributes")
+        given = [json.loads(text).get("score") if text else None for text in [*texts, None]]
+        named = np.array([float(one) if isinstance(one, int | float) else 1.0 for one in given])[numbers]
+        scores = np.where(np.isnan(score := floats(block, "score")), named, score)
         return {
             "ImageID": common["ImageID"],
             "Source": pa.nulls(block.num_rows, pa.string()) if source is None else source,
@@ -244,8 +248,8 @@ def _numbers(values: list[Any]) -> pa.Array:
 
 
 def relative(values: Floats, sizes: Floats) -> Floats:
-    """Coordinates divided by a size, with ten decimals if those give the coordinate back."""
+    """Coordinates divided by a size, with ten decimals if those give the coordinate back to 1e-12 pixels."""
     exact = values / sizes
     short = np.round(exact, 10)
-    found: Floats = np.where(short * sizes == values, short, exact)
+    found: Floats = np.where(np.abs(short * sizes - values) <= 1e-12, short, exact)
     return found
