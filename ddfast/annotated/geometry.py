@@ -8,7 +8,7 @@ import numpy as np
 
 from ddfast.errors import AnnotationError
 
-__all__ = ["boxes", "polygon_areas"]
+__all__ = ["boxes", "corners", "far_ends", "polygon_areas"]
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 Floats: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
@@ -63,6 +63,46 @@ def boxes(values: Array, offsets: Array) -> Floats:
         low = np.minimum.reduceat(used, starts[full], axis=0)
         found[full, :2] = low
         found[full, 2:] = np.maximum.reduceat(used, starts[full], axis=0) - low
+    return found
+
+
+def far_ends(starts: Floats, lengths: Floats) -> Floats:
+    """Right or lower sides of boxes.
+
+    A side that a source had with at most ten decimals is found again exactly, where ``start + length`` is not: it is
+    the value with so few decimals that gives the length.
+
+    Parameters:
+        starts: left or upper sides, shape ``(n,)``; NaN for no box.
+        lengths: widths or heights, likewise.
+    """
+    sums = starts + lengths
+    short = np.round(sums, 10)
+    found: Floats = np.where(short - starts == lengths, short, sums)
+    return found
+
+
+def corners(box: Floats, rotation: Floats) -> Floats:
+    """Corners of boxes, as of `Bbox.get_points`.
+
+    Parameters:
+        box: x, y, width and height, shape ``(n, 4)``.
+        rotation: degrees clockwise around the centre; NaN for none.
+
+    Returns:
+        x and y in turn, clockwise from the upper left corner of the box before it is turned; shape ``(n, 8)``.
+    """
+    x, y, width, height = box.T
+    right, bottom = far_ends(x, width), far_ends(y, height)
+    upright = np.stack([x, y, right, y, right, bottom, x, bottom], axis=1)
+    turned = np.nan_to_num(rotation) != 0
+    angle, centre = np.radians(rotation)[:, None], (box[:, :2] + box[:, 2:] / 2)[:, :, None]
+    sides = np.moveaxis(upright.reshape(-1, 4, 2), 2, 1) - centre
+    rotated = np.stack([
+        sides[:, 0] * np.cos(angle) - sides[:, 1] * np.sin(angle),
+        sides[:, 0] * np.sin(angle) + sides[:, 1] * np.cos(angle),
+    ], axis=1) + centre  # fmt: skip
+    found: Floats = np.where(turned[:, None], np.moveaxis(rotated, 1, 2).reshape(-1, 8), upright)
     return found
 
 

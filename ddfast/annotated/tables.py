@@ -185,6 +185,20 @@ def floats(table: pa.Table, name: str) -> npt.NDArray[np.float64]:
     return float_values(column, table.schema.field(name))
 
 
+def mask_sizes(items: pa.Table, annotations: pa.Table) -> npt.NDArray[np.int64]:
+    """Height and width of the mask of each annotation: its own, or those of its item; 0 if both are unknown.
+
+    Returns:
+        int64, shape ``(annotations, 2)``.
+    """
+    rows = integers(annotations, "item")
+    sizes = []
+    for name in ("height", "width"):
+        own = integers(annotations, f"mask_{name}", -1)
+        sizes.append(np.where(own < 0, integers(items, name)[rows], own))
+    return np.stack(sizes, axis=1).astype(np.int64)
+
+
 def lists(table: pa.Table, name: str) -> tuple[npt.NDArray[Any], Rows]:
     """All values of a column of lists, and where the list of each row starts in them.
 

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ddfast.annotated import Bbox, Ellipse, Points, Polygon, PolyLine, RotatedBbox, Skeleton
-from ddfast.annotated.geometry import boxes, polygon_areas
+from ddfast.annotated.geometry import boxes, corners, far_ends, polygon_areas
 from ddfast.errors import AnnotationError
 
 places = st.floats(-1e4, 1e4)
@@ -151,3 +151,20 @@ def test_area_does_not_change_when_a_polygon_is_moved_or_turned_around(ring, dx,
     assume(polygon.get_area() > 1e-3)
     moved = Polygon(np.array(ring[::-1]) + np.array([dx, dy]))
     assert moved.get_area() == pytest.approx(polygon.get_area(), rel=1e-6, abs=1e-3)
+
+
+def test_corners_of_many_boxes_are_those_of_each():
+    boxes = np.array([[0.1, 2, 20.2, 3], [10, 20, 40, 10], [1, 2, 3, 4]])
+    rotation = np.array([np.nan, 90, -33.5])
+    found = corners(boxes, rotation)
+    for row, angle, points in zip(boxes, [0, 90, -33.5], found, strict=True):
+        assert np.allclose(points.reshape(4, 2), Bbox(*row, rotation=angle).get_points())
+    assert found[0].tolist() == [0.1, 2, 20.3, 2, 20.3, 5, 0.1, 5]  # 0.1 + 20.2 is 20.299999999999997
+
+
+def test_far_ends_have_the_digits_of_the_source():
+    starts, ends = np.array([0.1, 1 / 3, np.nan]), np.array([0.3, 2 / 3, np.nan])
+    found = far_ends(starts, ends - starts)
+    assert found[0] == 0.3
+    assert (found - starts)[1] == (ends - starts)[1]
+    assert np.isnan(found[2])

@@ -1,0 +1,1 @@
+"""LabelMe: XML files of polygons, boxes and masks, as MIT's annotation tool writes them."""
