@@ -7,4 +7,5 @@ FORMATS = {
     "coco_instances": "ddfast.formats.coco.format:CocoInstances",
     "coco_labels": "ddfast.formats.coco.format:CocoLabels",
     "coco_person_keypoints": "ddfast.formats.coco.format:CocoPersonKeypoints",
+    "cvat": "ddfast.formats.cvat.format:Cvat",
 }
