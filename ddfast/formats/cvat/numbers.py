@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ddfast.annotated.packing import decimals_of
 from ddfast.annotated.tables import floats
+from ddfast.formats.cvat.shapes import EXACT
 from ddfast.tools.json_columns import format_numbers
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def exact_sums(table: pa.Table, start: str, length: str) -> list[str]:
     if len(known) == 2 and max(known) <= MAX_DECIMALS and _is_small(one, two):
         return number_texts(np.round(one + two, max(known)))
     return [
-        str(Decimal(repr(first)) + Decimal(repr(second)))
+        str(EXACT.add(Decimal(repr(first)), Decimal(repr(second))))
         for first, second in zip(one.tolist(), two.tolist(), strict=True)
     ]
 

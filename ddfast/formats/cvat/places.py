@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from ddfast.annotated.cvat_masks import to_cvat
 from ddfast.annotated.run_lengths import counts_of
 from ddfast.annotated.tables import floats, integers, lists
 from ddfast.formats.cvat.numbers import exact_sums, number_texts, pair_texts
+from ddfast.formats.cvat.shapes import EXACT
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,13 +46,11 @@ def _boxes(block: pa.Table) -> list[str]:
 
 
 def _ellipses(block: pa.Table) -> list[str]:
-    from decimal import Decimal
-
     found = []
     for values in zip(*(floats(block, name).tolist() for name in ("x", "y", "width", "height")), strict=True):
         left, top, width, height = (Decimal(repr(value)) for value in values)
         across, down = width / 2, height / 2
-        found.append(f' cx="{left + across}" cy="{top + down}" rx="{across}" ry="{down}"')
+        found.append(f' cx="{EXACT.add(left, across)}" cy="{EXACT.add(top, down)}" rx="{across}" ry="{down}"')
     return found
 
 

@@ -35,7 +35,7 @@ from ddfast.formats.cvat.shapes import (
     rotation_of,
     shape_of,
 )
-from ddfast.formats.xml import SAFE_PARSER, line_of, lxml_etree, xml_error
+from ddfast.formats.xml import SAFE_PARSER, line_of, lxml_etree, refuse_entities, xml_error
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -220,8 +220,12 @@ class CvatFile:
         """The elements of images and tracks and the head, each of which is removed from memory afterwards."""
         etree = lxml_etree()
         tags = ("meta", "image", "track")
+        is_first = True
         try:
             for _, element in etree.iterparse(stream, events=("end",), tag=tags, **SAFE_PARSER):
+                if is_first:
+                    refuse_entities(element, self.path)
+                    is_first = False
                 parent = element.getparent()
                 if parent is None or parent.getparent() is not None:
                     continue

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Callable, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from math import isfinite, pi
+from operator import methodcaller
 from typing import Any, NamedTuple, TypeAlias
 
 from ddfast.annotated import masks
@@ -18,6 +19,11 @@ Size: TypeAlias = "tuple[int, int] | None"
 
 CUBOID = tuple(f"{corner}{side}" for side in "12" for corner in ("tl", "bl", "tr", "br"))
 """Names of the corners of a cuboid in an image, in the order of CVAT; it is a skeleton of these points."""
+
+EXACT = Context(prec=800)
+"""Arithmetic without rounding: the sum of any two numbers of float64 has fewer digits."""
+
+_COMMAS = methodcaller("count", ",")
 
 FEWEST = {"polygon": 3, "polyline": 2, "points": 1}
 FLAGS = {"0": False, "1": True, "false": False, "true": True}
@@ -145,7 +151,9 @@ def _decimal(element: Any, name: str) -> Decimal:
 
 def _box(element: Any) -> Shape:
     left, top = _decimal(element, "xtl"), _decimal(element, "ytl")
-    width, height = float(_decimal(element, "xbr") - left), float(_decimal(element, "ybr") - top)
+    width, height = (
+        float(EXACT.subtract(_decimal(element, name), start)) for name, start in (("xbr", left), ("ybr", top))
+    )
     if width < 0 or height < 0:
         name, other, size = ("xbr", "xtl", width) if width < 0 else ("ybr", "ytl", height)
         raise ShapeError(f"it is less than {other}, by {-size}", name)
@@ -158,7 +166,7 @@ def _ellipse(element: Any, size: Size) -> Shape:
     for name, length in zip(("rx", "ry"), radius, strict=True):
         if length < 0:
             raise ShapeError(f"it is {length}; a radius cannot be negative", name)
-    left, top = (float(place - length) for place, length in zip(center, radius, strict=True))
+    left, top = (float(EXACT.subtract(place, length)) for place, length in zip(center, radius, strict=True))
     width, height = (float(2 * length) for length in radius)
     return Shape("ellipse", (left, top, width, height), pi * width * height / 4)
 
@@ -167,13 +175,13 @@ def _points(element: Any, fewest: int) -> array[float]:
     text = element.get("points")
     if text is None:
         raise ShapeError("it is missing", "points")
-    text = text.strip().rstrip(";")
-    count = text.count(";") + 1
+    pairs = text.strip().rstrip(";").split(";")
+    count = len(pairs)
     try:
-        numbers = array("d", map(float, text.replace(";", ",").split(",")))
+        numbers = array("d", map(float, ",".join(pairs).split(",")))
     except ValueError:
         numbers = array("d")
-    if len(numbers) != 2 * count or text.count(",") != count:
+    if len(numbers) != 2 * count or set(map(_COMMAS, pairs)) != {1}:
         raise ShapeError(f"it is {shown(text)}; it must be numbers x,y;x,y;...", "points")
     if count < fewest:
         raise ShapeError(f"it has {count} points; {element.tag} needs at least {fewest}", "points")
