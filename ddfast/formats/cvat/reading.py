@@ -27,7 +27,7 @@ from ddfast.formats.cvat.meta import LabelMeta, Meta, read_meta
 from ddfast.formats.cvat.rows import AnnotationRows
 from ddfast.formats.cvat.shapes import (
     SHAPES,
-    Shape,
+    CvatShape,
     ShapeError,
     attribute_texts,
     flag,
@@ -287,7 +287,7 @@ class CvatFile:
             ShapeError: it makes no sense.
         """
         if element.tag == "tag" and track is None:
-            shape, rotation, states = Shape("label"), None, []
+            shape, rotation, states = CvatShape("label"), None, []
         elif element.tag in SHAPES:
             label = self._labels.get(owner.get("label") or "")
             shape = shape_of(element, self._size_of(element, row), label.points if label else ())
@@ -342,7 +342,9 @@ class CvatFile:
         return item.size
 
 
-def _with_visibility(shape: Shape, texts: list[tuple[str, str]]) -> tuple[Shape, list[tuple[str, str]]]:
+def _with_visibility(
+    shape: CvatShape, texts: list[tuple[str, str]]
+) -> tuple[CvatShape, list[tuple[str, str]]]:
     """Points with the states of an attribute that says so, and the other attributes."""
     assert shape.points is not None
     count = len(shape.points) // 2

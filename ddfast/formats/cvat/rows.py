@@ -13,7 +13,7 @@ from ddfast.annotated.geometry import boxes, polygon_areas
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from ddfast.formats.cvat.shapes import Shape
+    from ddfast.formats.cvat.shapes import CvatShape
 
 CHUNK = 1 << 15
 """Annotations that are turned into arrays at a time."""
@@ -29,7 +29,7 @@ class AnnotationRows:
         self._builder = TableBuilder.of_annotations()
         self._rows: list[tuple[Any, ...]] = []
 
-    def add(self, shape: Shape, *values: Any) -> None:
+    def add(self, shape: CvatShape, *values: Any) -> None:
         """Add an annotation; ``values`` are those of the columns `NAMES`."""
         self._rows.append((*shape[: len(SHAPE)], *values))
         if len(self._rows) >= CHUNK:

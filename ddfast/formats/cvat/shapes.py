@@ -42,7 +42,7 @@ class ShapeError(Exception):
         self.field = field
 
 
-class Shape(NamedTuple):
+class CvatShape(NamedTuple):
     """Where a shape is.
 
     Attributes:
@@ -63,7 +63,7 @@ class Shape(NamedTuple):
     details: Sequence[tuple[str, str]] = ()
 
 
-def shape_of(element: Any, size: Size, names: Sequence[str]) -> Shape:
+def shape_of(element: Any, size: Size, names: Sequence[str]) -> CvatShape:
     """The shape of an element.
 
     Parameters:
@@ -78,7 +78,7 @@ def shape_of(element: Any, size: Size, names: Sequence[str]) -> Shape:
     if tag == "box":
         return _box(element)
     if tag in FEWEST:
-        return Shape(tag, points=_points(element, FEWEST[tag]))
+        return CvatShape(tag, points=_points(element, FEWEST[tag]))
     if tag == "skeleton":
         return _skeleton(element, names)
     return _OTHERS[tag](element, size)
@@ -149,7 +149,7 @@ def _decimal(element: Any, name: str) -> Decimal:
     raise ShapeError(f"it is {shown(text)}; it must be a finite number", name)
 
 
-def _box(element: Any) -> Shape:
+def _box(element: Any) -> CvatShape:
     left, top = _decimal(element, "xtl"), _decimal(element, "ytl")
     width, height = (
         float(EXACT.subtract(_decimal(element, name), start)) for name, start in (("xbr", left), ("ybr", top))
@@ -157,10 +157,10 @@ def _box(element: Any) -> Shape:
     if width < 0 or height < 0:
         name, other, size = ("xbr", "xtl", width) if width < 0 else ("ybr", "ytl", height)
         raise ShapeError(f"it is less than {other}, by {-size}", name)
-    return Shape("bbox", (float(left), float(top), width, height), width * height)
+    return CvatShape("bbox", (float(left), float(top), width, height), width * height)
 
 
-def _ellipse(element: Any, size: Size) -> Shape:
+def _ellipse(element: Any, size: Size) -> CvatShape:
     center = _decimal(element, "cx"), _decimal(element, "cy")
     radius = _decimal(element, "rx"), _decimal(element, "ry")
     for name, length in zip(("rx", "ry"), radius, strict=True):
@@ -168,7 +168,7 @@ def _ellipse(element: Any, size: Size) -> Shape:
             raise ShapeError(f"it is {length}; a radius cannot be negative", name)
     left, top = (float(EXACT.subtract(place, length)) for place, length in zip(center, radius, strict=True))
     width, height = (float(2 * length) for length in radius)
-    return Shape("ellipse", (left, top, width, height), pi * width * height / 4)
+    return CvatShape("ellipse", (left, top, width, height), pi * width * height / 4)
 
 
 def _points(element: Any, fewest: int) -> array[float]:
@@ -190,7 +190,7 @@ def _points(element: Any, fewest: int) -> array[float]:
     return numbers
 
 
-def _mask(element: Any, size: Size) -> Shape:
+def _mask(element: Any, size: Size) -> CvatShape:
     if size is None:
         raise ShapeError("the size of its image is unknown", "rle")
     try:
@@ -204,19 +204,19 @@ def _mask(element: Any, size: Size) -> Shape:
     try:
         rle = from_cvat(counts, left, top, right, bottom, size)
         x, y, width, height = map(float, masks.box(rle))
-        return Shape("mask", (x, y, width, height), float(masks.area(rle)), mask=rle["counts"])
+        return CvatShape("mask", (x, y, width, height), float(masks.area(rle)), mask=rle["counts"])
     except AnnotationError as error:
         raise ShapeError(str(error), "rle") from error
 
 
-def _cuboid(element: Any, size: Size) -> Shape:
+def _cuboid(element: Any, size: Size) -> CvatShape:
     points = array("d")
     for corner in CUBOID:
         points.extend(float(_decimal(element, f"{axis}{corner}")) for axis in "xy")
-    return Shape("skeleton", points=points, visibility=[2] * len(CUBOID), text=json.dumps(CUBOID))
+    return CvatShape("skeleton", points=points, visibility=[2] * len(CUBOID), text=json.dumps(CUBOID))
 
 
-def _skeleton(element: Any, names: Sequence[str]) -> Shape:
+def _skeleton(element: Any, names: Sequence[str]) -> CvatShape:
     """A skeleton: points in the order of ``names``, then others in that of the file; what is missing is absent."""
     found: dict[str, tuple[float, float, int]] = {}
     details: list[tuple[str, str]] = []
@@ -237,7 +237,7 @@ def _skeleton(element: Any, names: Sequence[str]) -> Shape:
     if not order:
         raise ShapeError("it has no points", "points")
     rows = [found.get(name, (0.0, 0.0, 0)) for name in order]
-    return Shape(
+    return CvatShape(
         "skeleton",
         points=array("d", (number for row in rows for number in row[:2])),
         visibility=[row[2] for row in rows],
@@ -261,6 +261,6 @@ def attribute_texts(element: Any) -> list[tuple[str, str]]:
     return found
 
 
-_OTHERS: dict[str, Callable[[Any, Size], Shape]] = {"ellipse": _ellipse, "mask": _mask, "cuboid": _cuboid}
+_OTHERS: dict[str, Callable[[Any, Size], CvatShape]] = {"ellipse": _ellipse, "mask": _mask, "cuboid": _cuboid}
 SHAPES = ("box", *FEWEST, "skeleton", *_OTHERS)
 """Names of the elements of shapes."""

@@ -44,7 +44,7 @@ def write(
         rows = np.flatnonzero(numbers == code)
         if not len(rows):
             continue
-        part = Subset(subset, tables.take_items(rows), [names[row] for row in rows], options)
+        part = CvatSubset(subset, tables.take_items(rows), [names[row] for row in rows], options)
         with output.open(f"{subset}.xml") as file:
             part.write(file, report)
         if media:
@@ -53,7 +53,7 @@ def write(
 
 
 @dataclass
-class Subset:
+class CvatSubset:
     """The items of one subset.
 
     Parameters:
