@@ -455,3 +455,66 @@ class TestWriting:
         with pytest.raises(FormatError, match="XML cannot hold the character"):
             self.back(self.one(Label(0, attributes={"a": "\x00"})), tmp_path)
         assert not (tmp_path / "out").exists()
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8) | st.sampled_from(
+    ["true", "1", " x ", "\n"]
+)
+VALUES = {
+    "text": TEXT,
+    "whole": st.integers(-(10**9), 10**9),
+    "real": st.floats(allow_nan=False, allow_infinity=False),
+    "flag": st.booleans(),
+}
+NUMBER = st.floats(-1e5, 1e5, allow_subnormal=False)
+
+
+@st.composite
+def annotation(draw: Any) -> Any:
+    attributes = draw(st.fixed_dictionaries({"occluded": st.booleans()}, optional=VALUES))
+    common = {"label": draw(st.integers(0, 1)), "attributes": attributes, "group": draw(st.integers(0, 3))}
+    common["source"] = draw(st.none() | TEXT.filter(bool))
+    kind = draw(st.sampled_from([Bbox, Ellipse, Polygon, PolyLine, Points, Label]))
+    if kind is Label:
+        return Label(
+            **{**common, "attributes": {name: one for name, one in attributes.items() if name != "occluded"}}
+        )
+    common["z_order"] = draw(st.integers(-5, 5))
+    if kind is Bbox:
+        return Bbox(
+            draw(NUMBER), draw(NUMBER), abs(draw(NUMBER)), abs(draw(NUMBER)), rotation=draw(NUMBER), **common
+        )
+    if kind is Ellipse:
+        x, y, w, h = (draw(st.integers(-1000, 1000)) / 8 for _ in range(4))
+        return Ellipse(x, y, x + abs(w), y + abs(h), rotation=draw(NUMBER), **common)
+    count = draw(st.integers(3, 6))
+    return kind([draw(NUMBER) for _ in range(2 * count)], **common)
+
+
+@given(
+    st.lists(st.lists(annotation(), max_size=4), max_size=3),
+    st.lists(TEXT.filter(str.strip), min_size=2, max_size=2),
+)
+def test_any_annotations_come_back(
+    tmp_path_factory: pytest.TempPathFactory, items: Any, names: list[str]
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    labels = [f"{at}{name}" for at, name in enumerate(names)]
+    before = [
+        DatasetItem(f"ü {at}.x", annotations=annotations, subset="a/b", attributes={"frame": at})
+        for at, annotations in enumerate(items)
+    ]
+    dataset = Dataset.from_iterable(before, categories=labels)
+    dataset.export(folder / "out", "cvat", strict=True)
+    if items:
+        after = Dataset.import_from(folder / "out", "cvat")
+        assert [label.name for label in after.categories()[AnnotationType.label]] == labels
+        assert [(one.id, one.subset, one.annotations) for one in after] == [
+            (one.id, one.subset, one.annotations) for one in before
+        ]
+
+
+def test_attributes_of_old_files(tmp_path: Path) -> None:
+    labels = "<label><name>car</name><attributes><attribute>~checkbox=parked:false</attribute></attributes></label>"
+    found = read(tmp_path, "", labels=labels).categories()[AnnotationType.label]
+    assert found == LabelCategories([LabelCategory("car", attributes={"parked"})])

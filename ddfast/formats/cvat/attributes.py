@@ -5,9 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 from ddfast.annotated.schema import CROWD
+from ddfast.annotated.tables import codes
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 STATES = ("occluded", "outside", "keyframe")
 """Attributes of annotations that are attributes of the element of a shape."""
@@ -90,3 +97,10 @@ def input_type(values: Iterable[Any]) -> str:
         if value not in ("", None)
     }
     return kinds.pop() if len(kinds) == 1 else "text"
+
+
+def is_outside(table: pa.Table) -> npt.NDArray[np.bool_]:
+    """Which annotations say that their object has left the frame."""
+    numbers, texts = codes(table, "attributes")
+    states = ['"outside"' in text and json.loads(text).get("outside") is True for text in texts]
+    return np.array([*states, False], bool)[numbers]

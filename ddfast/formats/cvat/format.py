@@ -14,6 +14,7 @@ from ddfast.annotated.format import Capabilities, Detection, Format
 from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.tables import codes, integers
 from ddfast.errors import FormatError
+from ddfast.formats.cvat.attributes import is_outside
 from ddfast.formats.cvat.options import CvatReadOptions, CvatWriteOptions
 from ddfast.formats.cvat.reading import CvatTables
 from ddfast.formats.cvat.writing import write
@@ -99,6 +100,7 @@ class Cvat(Format):
         if options.mode == "annotation":
             for column, what in (("track", "track numbers"), ("frame", "frame numbers")):
                 lost[what] = tables.annotations.num_rows - _nulls(tables, column)
+            lost["shapes outside of their frame"] = int((held & is_outside(tables.annotations)).sum())
         return +lost
 
 

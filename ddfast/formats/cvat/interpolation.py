@@ -12,6 +12,7 @@ from ddfast.annotated.builder import TableBuilder, ragged
 from ddfast.annotated.gather import spread
 from ddfast.annotated.geometry import polygon_areas
 from ddfast.annotated.tables import codes, floats, integers, lists
+from ddfast.formats.cvat.attributes import is_outside
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -90,16 +91,10 @@ def _gaps(table: pa.Table, frames: Frames) -> tuple[Integers, Integers, Integers
     is_last = np.append(np.any([key[1:] != key[:-1] for key in keys], axis=0), True)[: len(rows)]
     starts = place[items[rows]] + 1
     stops = np.where(is_last, ends, np.roll(starts - 1, -1))
-    counts = np.maximum(np.where(_outside(table)[rows], 0, stops - starts), 0)
+    counts = np.maximum(np.where(is_outside(table)[rows], 0, stops - starts), 0)
     before = np.repeat(rows, counts)
     after = np.repeat(np.where(is_last, rows, np.roll(rows, -1)), counts)
     return before, after, known[spread(starts, counts)]
-
-
-def _outside(table: pa.Table) -> npt.NDArray[np.bool_]:
-    numbers, texts = codes(table, "attributes")
-    states = [bool(json.loads(text).get("outside")) for text in texts]
-    return np.array([*states, False], bool)[numbers]
 
 
 def _no_keyframes(table: pa.Table, rows: Integers) -> Any:

@@ -15,6 +15,8 @@ MAX_FRAMES = 1 << 22
 
 COLOR = re.compile("#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 
+OLD_ATTRIBUTE = re.compile(r"\s*[@~](\w+)=([^:]+):")
+
 
 @dataclass
 class LabelMeta:
@@ -142,10 +144,7 @@ def _add_label(labels: dict[str, LabelMeta], element: Any, path: object) -> None
     name = element.findtext("name")  # with the spaces that the attributes of shapes have, too
     if not name or name.isspace():
         raise FormatError(f"{path}, {line_of(element)}: a label has no name")
-    attributes = {
-        one.findtext("name") or "": child_text(one, "input_type") or "text"
-        for one in element.iterfind("attributes/attribute")
-    }
+    attributes = dict(filter(None, map(_attribute, element.iterfind("attributes/attribute"))))
     parent = element.findtext("parent")
     if parent and not parent.isspace():
         label = labels.setdefault(parent, LabelMeta(parent))
@@ -159,6 +158,15 @@ def _add_label(labels: dict[str, LabelMeta], element: Any, path: object) -> None
     svg = child_text(element, "svg")
     if svg:
         label.drawing = drawing_of(svg)
+
+
+def _attribute(element: Any) -> tuple[str, str] | None:
+    """Name and input type of an attribute; old files have both in one text."""
+    name = element.findtext("name")
+    if name:
+        return name, child_text(element, "input_type") or "text"
+    old = OLD_ATTRIBUTE.match(element.text or "")
+    return (old[2], old[1]) if old else None
 
 
 def _color(text: str | None) -> tuple[int, int, int] | None:

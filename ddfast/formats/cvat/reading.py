@@ -93,14 +93,15 @@ class CvatTables:
             row = self._items.get(key)
             if row is None:
                 row = self._items[key] = len(self._items)
-                found = finder.find(item.path)
-                place, path = found or (None, item.name and item.path)
+                place, path = _image_of(item, finder) or (None, item.name and item.path)
                 values = (
                     key[1], key[0], "image", place, path, *(item.size or (None, None)), item.status,
                     None if item.number is None else f'{{"frame": {item.number}}}',
                 )  # fmt: skip
                 for column, value in zip(self._columns.values(), values, strict=True):
                     column.append(value)
+            elif item.size and self._columns["height"][row] is None:
+                self._columns["height"][row], self._columns["width"][row] = item.size
             rows[number] = row
         return rows
 
@@ -112,6 +113,11 @@ class CvatTables:
         for part in parts:
             annotations.add_table(part)
         return Tables.of(items.finish(), annotations.finish(), categories_of(list(self._labels.values())))
+
+
+def _image_of(item: FileItem, finder: ImageFinder) -> tuple[str, str] | None:
+    """The image of an item: in the folder of its subset, or in any other."""
+    return (finder and finder.find(f"{item.subset}/{item.path}")) or finder.find(item.path)
 
 
 def categories_of(labels: Sequence[LabelMeta]) -> dict[AnnotationType, Categories]:

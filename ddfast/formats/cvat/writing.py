@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ddfast.annotated.output_media import file_names, save_images
 from ddfast.annotated.tables import Tables, codes, integers
 from ddfast.formats.cvat.attribute_texts import attribute_value
+from ddfast.formats.cvat.attributes import is_outside
 from ddfast.formats.cvat.elements import Elements
 from ddfast.formats.cvat.heading import label_names, labels_text, task_text
 from ddfast.formats.cvat.items import frame_name
@@ -71,7 +72,7 @@ class CvatSubset:
     def write(self, file: BinaryIO, report: Report) -> None:
         """Write the file."""
         file.write(self._head().encode())
-        own = np.flatnonzero(self.elements.is_held & ~self._in_tracks)
+        own = np.flatnonzero(self._is_written & ~self._in_tracks)
         bounds = np.searchsorted(self.tables.item_rows[own], np.arange(self.tables.items.num_rows + 1))
         for first, stop in self.tables.blocks():
             file.write("".join(self._images(first, stop, own, bounds)).encode())
@@ -79,7 +80,7 @@ class CvatSubset:
         for text in self._tracks():
             file.write(text.encode())
         file.write(b"</annotations>\n")
-        report.counts["annotations"] += int(self.elements.is_held.sum())
+        report.counts["annotations"] += int(self._is_written.sum())
 
     @cached_property
     def elements(self) -> Elements:
@@ -97,6 +98,13 @@ class CvatSubset:
         if self.options.mode == "auto":
             return bool((self._track_numbers != NO_TRACK).any())
         return self.options.mode == "interpolation"
+
+    @cached_property
+    def _is_written(self) -> npt.NDArray[np.bool_]:
+        """Which annotations are in the file: in one of images, those whose object is there."""
+        if self.options.mode != "annotation":
+            return self.elements.is_held
+        return self.elements.is_held & ~is_outside(self.tables.annotations)
 
     @cached_property
     def _in_tracks(self) -> npt.NDArray[np.bool_]:
@@ -235,7 +243,7 @@ class CvatSubset:
     def _track_rows(self) -> tuple[Rows, Rows]:
         """Rows of the shapes of tracks in the order of the file; and by row what all shapes of a track share."""
         elements = self.elements
-        rows = np.flatnonzero(self._in_tracks & elements.is_held)
+        rows = np.flatnonzero(self._in_tracks & self._is_written)
         kinds = np.unique(elements.kinds[rows].astype(str), return_inverse=True)[1]
         keys = np.stack([
             self._track_numbers[rows], elements.labels[rows], elements.groups[rows], elements.sources[0][rows], kinds,
