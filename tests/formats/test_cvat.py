@@ -451,6 +451,18 @@ class TestWriting:
         before = Skeleton([1, 2, 3, 4.5], [2, 0], ["nose", "eye"], label=1, attributes=attributes)
         assert self.back(self.one(before), tmp_path) == [before]
 
+    def test_key_points_of_labels_without_skeletons(self, tmp_path: Path) -> None:
+        labels = {
+            AnnotationType.label: LabelCategories.from_iterable(["a"]),
+            AnnotationType.points: PointsCategories.from_iterable(
+                [(0, ["nose", "eye", "ear"], {(0, 1), (2, 0)})]
+            ),
+        }
+        before = Points([1, 2, 3, 4, 5, 6], [2, 1, 0], label=0, attributes={"occluded": False})
+        assert self.back(self.one(before, labels=labels), tmp_path) == [before]
+        assert Dataset.import_from(tmp_path / "out").categories() == labels
+        assert "<type>skeleton</type>" not in (tmp_path / "out" / "default.xml").read_text()
+
     def test_characters_that_xml_cannot_hold(self, tmp_path: Path) -> None:
         with pytest.raises(FormatError, match="XML cannot hold the character"):
             self.back(self.one(Label(0, attributes={"a": "\x00"})), tmp_path)

@@ -95,13 +95,6 @@ class Elements:
         group = f' group_id="{self.groups[row]}"' if self.groups[row] else ""
         return f'  <track id="{number}"{label}{source}{group}>\n'
 
-    def types(self, in_tracks: bool) -> dict[int, dict[str, str]]:
-        """By label, the input type of each attribute that is written."""
-        found = self.attributes.types(in_tracks)
-        for label in self._labels_with_states():
-            found.setdefault(label, {})[VISIBILITY] = "text"
-        return found
-
     def skeletons(self) -> dict[int, list[str]]:
         """Names of the points of skeletons, by label that has any; cuboids are none."""
         table, found = self._tables.annotations, dict[int, list[str]]()
@@ -116,16 +109,6 @@ class Elements:
             if tuple(order) != CUBOID:
                 known = found.setdefault(int(self.labels[row]), [])
                 known.extend(name for name in order if name not in known)
-        return found
-
-    def _labels_with_states(self) -> list[int]:
-        """Labels of points of which some are hidden or absent."""
-        rows = np.flatnonzero(self.is_held & (self.kinds == "points"))
-        if not len(rows):
-            return []
-        states, offsets = lists(take_rows(self._tables.annotations, rows), "visibility")
-        hidden = np.concatenate([[0], np.cumsum(states != 2)])
-        found: list[int] = np.unique(self.labels[rows][hidden[offsets[1:]] > hidden[offsets[:-1]]]).tolist()
         return found
 
     def _block(self, rows: Rows) -> pa.Table:

@@ -187,7 +187,7 @@ class CvatSubset:
         labels = labels_text(
             self.tables,
             label_names(self.tables),
-            self.elements.types(self.is_video),
+            self.elements.attributes.types(self.is_video),
             self.elements.skeletons(),
         )
         return task_text(values, self._original_size, labels)
