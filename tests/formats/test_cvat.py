@@ -191,6 +191,19 @@ class TestFilesOfOthers:
             read(tmp_path / folder, '<image id="0" name="x.png" width="8" height="6"/>')
         assert [item.id for item in Dataset.import_from(tmp_path)] == ["one/x", "two/x"]
 
+    @pytest.mark.parametrize("folder", ["images", "images/train", ""])
+    def test_images_of_all_subsets_may_be_in_one_folder(self, folder: str, tmp_path: Path) -> None:
+        names = ["a.rgb.jpg", "in/b_1.JPG", "测试.TIF"]
+        for name in names:
+            (tmp_path / folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / folder / name).write_bytes(name.encode())
+        (tmp_path / "train.xml").write_text(xml("".join(f'<image id="0" name="{name}"/>' for name in names)))
+        found = Dataset.import_from(tmp_path)
+        assert [(item.id, item.subset) for item in found] == [
+            ("a.rgb", "train"), ("in/b_1", "train"), ("测试", "train")
+        ]  # fmt: skip
+        assert [Path(item.image.path).read_bytes() for item in found] == [name.encode() for name in names]
+
     def test_the_subset_of_a_task(self, tmp_path: Path) -> None:
         found = read(tmp_path, '<image id="0" name="x.png"/>', task="<subset>Validation</subset>")
         assert [item.subset for item in found] == ["Validation"]
