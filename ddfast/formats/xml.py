@@ -8,7 +8,7 @@ from typing import Any
 
 from ddfast.errors import FormatError, MissingPackageError
 
-__all__ = ["SAFE_PARSER", "child_text", "escaped", "line_of", "parse_xml", "refuse_entities", "xml_error"]
+__all__ = ["SAFE_PARSER", "child_text", "escaped", "line_of", "parse_xml", "xml_error"]
 
 SAFE_PARSER: dict[str, Any] = {
     "resolve_entities": False,
@@ -57,19 +57,10 @@ def parse_xml(path: Path, content: bytes | None = None) -> Any:
         )
     except etree.XMLSyntaxError as error:
         raise xml_error(error, path) from error
-    refuse_entities(root, path)
-    return root
-
-
-def refuse_entities(element: Any, path: object) -> None:
-    """Check the file of an element, for files that are read element by element.
-
-    Raises:
-        FormatError: it declares entities.
-    """
-    declared = element.getroottree().docinfo.internalDTD
+    declared = root.getroottree().docinfo.internalDTD
     if declared is not None and any(True for _ in declared.iterentities()):
         raise FormatError(f"{path} declares entities, which are not supported. Remove its DOCTYPE")
+    return root
 
 
 def xml_error(error: Any, path: object) -> FormatError:
