@@ -112,7 +112,8 @@ def _box(row: Row, size: Any, common: Row) -> list[Annotation]:
 
 def _ellipse(row: Row, size: Any, common: Row) -> list[Annotation]:
     right, bottom = row["x"] + row["width"], row["y"] + row["height"]
-    return [Ellipse(row["x"], row["y"], right, bottom, **_shape(row), **common)]
+    rotation = row.get("rotation") or 0.0
+    return [Ellipse(row["x"], row["y"], right, bottom, **_shape(row), rotation=rotation, **common)]
 
 
 def _polygons(row: Row, size: Any, common: Row) -> list[Annotation]:

@@ -7,6 +7,7 @@ FORMATS = {
     "coco_instances": "ddfast.formats.coco.format:CocoInstances",
     "coco_labels": "ddfast.formats.coco.format:CocoLabels",
     "coco_person_keypoints": "ddfast.formats.coco.format:CocoPersonKeypoints",
+    "cvat": "ddfast.formats.cvat.format:Cvat",
     "datumaro": "ddfast.formats.datumaro.format:Datumaro",
     "image_dir": "ddfast.formats.image_dir:ImageDir",
     "image_zip": "ddfast.formats.image_zip:ImageZip",
