@@ -378,3 +378,30 @@ def test_any_attributes_survive(attributes: dict[str, Any]) -> None:
     found = attributes_in(attributes_line(attributes))
     assert found == attributes
     assert [type(value) for value in found.values()] == [type(value) for value in attributes.values()]
+
+
+numbers = st.floats(-1e6, 1e6)
+allowed = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff")
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.lists(numbers, min_size=6, max_size=12).map(lambda one: one[: len(one) // 2 * 2]), max_size=4
+    ),
+    st.text(allowed, min_size=1, max_size=8).filter(lambda text: text.strip() == text),
+    st.text(allowed, max_size=8),
+)
+def test_any_polygons_and_labels_survive(
+    tmp_path_factory: pytest.TempPathFactory, polygons: list[list[float]], label: str, value: str
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    annotations = [
+        Polygon(points, label=0, id=place, attributes={"x": value}) for place, points in enumerate(polygons)
+    ]
+    Dataset.from_iterable([DatasetItem("a", annotations=annotations)], [label]).export(
+        folder / "out", "label_me"
+    )
+    dataset = read(folder / "out")
+    assert next(iter(dataset)).annotations == annotations
+    assert next(iter(dataset.categories().values())).items[0].name == label

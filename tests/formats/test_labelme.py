@@ -472,3 +472,12 @@ def test_any_polygons_labels_and_attributes_survive(
     assert next(iter(dataset)).annotations == annotations
     if annotations:
         assert next(iter(dataset.categories().values())).items[0].name == label
+
+
+def test_polygons_are_rasterised_as_pycocotools_does(tmp_path: Path) -> None:
+    points = [[10.6, 10.6], [30.6, 10.6], [30.6, 25.7], [10.6, 25.7]]
+    write(tmp_path / "in/a.json", shape("polygon", points))
+    read(tmp_path / "in").export(tmp_path / "out", "coco", segmentation_mode="mask")
+    (mask,) = next(iter(Dataset.import_from(tmp_path / "out", "coco"))).annotations
+    assert isinstance(mask, RleMask)
+    assert mask.rle == masks.from_polygons([np.ravel(points)], 60, 80)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from math import isfinite
 from typing import Any, NamedTuple
 
 from ddfast.annotated.checks import shown
 from ddfast.annotated.schema import CROWD
 from ddfast.formats.label_me.attributes import attributes_in
-from ddfast.formats.xml import child_text
+from ddfast.formats.xml import child_text, lxml_etree
 
 __all__ = ["LabelMeObjectError", "date_text", "details_of", "groups_of", "iso_date", "points_of"]
 
@@ -63,6 +64,25 @@ def points_of(polygon: Any) -> list[float]:
     Raises:
         LabelMeObjectError: one has no finite coordinates.
     """
+    x, y = (find(polygon) for find in _coordinates())
+    try:
+        points = [value for pair in zip(map(float, x), map(float, y), strict=True) for value in pair]
+        if len(points) == 2 * len(polygon.findall("pt")) and isfinite(sum(points)):
+            return points
+    except ValueError:
+        pass
+    return _checked_points(polygon)
+
+
+@cache
+def _coordinates() -> tuple[Any, Any]:
+    """Functions that give the texts of x and y of all points of a polygon."""
+    etree = lxml_etree()
+    return etree.XPath("pt/x/text()", smart_strings=False), etree.XPath("pt/y/text()", smart_strings=False)
+
+
+def _checked_points(polygon: Any) -> list[float]:
+    """As `points_of`, one coordinate after the other, so that the wrong one is known."""
     points = []
     for point in polygon.iterfind("pt"):
         for name in ("x", "y"):
