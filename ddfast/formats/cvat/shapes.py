@@ -26,7 +26,7 @@ EXACT = Context(prec=800)
 _COMMAS = methodcaller("count", ",")
 
 FEWEST = {"polygon": 3, "polyline": 2, "points": 1}
-FLAGS = {"0": False, "1": True, "false": False, "true": True}
+FLAGS = {"0": False, "1": True, "false": False, "true": True, "False": False, "True": True}
 
 
 class ShapeError(Exception):
@@ -93,7 +93,7 @@ def flag(element: Any, name: str, missing: bool = False) -> bool:
     text = element.get(name)
     if text is None:
         return missing
-    found = FLAGS.get(text.lower())
+    found = FLAGS.get(text)
     if found is None:
         raise ShapeError(f"it is {shown(text)}; it must be 0 or 1", name)
     return found
@@ -108,7 +108,9 @@ def integer(
         ShapeError: it is none, or it is not there and ``missing`` is None.
     """
     text = element.get(name)
-    if text is None or text == "":
+    if text == "0" and low <= 0:
+        return 0
+    if not text:
         if missing is None:
             raise ShapeError("it is missing", name)
         return missing
