@@ -241,6 +241,23 @@ class TestFilesOfOthers:
         body = "".join(f'<image id="{at}" name="{name}"/>' for at, name in enumerate(names))
         assert [item.id for item in read(tmp_path, body)] == ["x", "y", "z", "in/side"]
 
+    def test_coordinates_in_all_forms(self, tmp_path: Path) -> None:
+        points = [
+            "007.50,-0;1,2;3,4",
+            "1e2,2;.5,6.;3, 4",
+            "1,2;3,4;5,6;",
+            "123456789012345.12345678901234567890,2;3,4;5,6",
+        ]
+        body = "".join(f'<polygon label="car" points="{text}"/>' for text in points)
+        (item,) = read(tmp_path, f'<image id="0" name="x">{body}<points label="car" points="1,2"/></image>')
+        assert [one.points for one in item.annotations] == [
+            [7.5, 0, 1, 2, 3, 4],
+            [100, 2, 0.5, 6, 3, 4],
+            [1, 2, 3, 4, 5, 6],
+            [float("123456789012345.12345678901234567890"), 2, 3, 4, 5, 6],
+            [1, 2],
+        ]
+
     def test_attributes_that_the_head_does_not_have(self, tmp_path: Path) -> None:
         texts = "".join(
             f'<attribute name="{at}">{text}</attribute>' for at, text in enumerate(["true", "1", ""])

@@ -48,7 +48,7 @@ class AnnotationRows:
         given = columns.pop("box")
         box = np.array([one or (np.nan,) * 4 for one in given], np.float64)
         area = np.array([np.nan if one is None else one for one in columns.pop("area")])
-        points, offsets = _flat(columns["points"], np.float64)
+        points, offsets = _coordinates(columns["points"])
         around = boxes(points, offsets)
         box = np.where(np.isnan(box), around, box)
         is_polygon = np.array([kind == "polygon" for kind in columns["type"]])
@@ -60,6 +60,27 @@ class AnnotationRows:
         )
         columns |= {name: _nullable(box[:, at]) for at, name in enumerate(("x", "y", "width", "height"))}
         self._builder.add(len(rows), area=_nullable(area), **columns)
+
+
+def _coordinates(lists: list[Any]) -> tuple[Any, Any]:
+    """All coordinates, of which those of some shapes are texts, and where each shape begins."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = [one for one in lists if isinstance(one, str)]
+    if not texts:
+        return _flat(lists, np.float64)
+    others, _ = _flat([None if isinstance(one, str) else one for one in lists], np.float64)
+    joined = pa.array([";".join(texts).replace(";", ",")], pa.large_string())
+    numbers = pc.split_pattern(joined, ",").values.cast(pa.float64()).to_numpy()
+    counts = [
+        2 * one.count(";") + 2 if isinstance(one, str) else 0 if one is None else len(one) for one in lists
+    ]
+    offsets = np.array([0, *accumulate(counts)], np.int64)
+    is_text = np.repeat([isinstance(one, str) for one in lists], counts)
+    values = np.empty(offsets[-1], np.float64)
+    values[is_text], values[~is_text] = numbers, others
+    return values, offsets
 
 
 def _flat(lists: list[Any], kind: Any) -> tuple[Any, Any]:

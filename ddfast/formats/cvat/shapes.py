@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from array import array
 from collections.abc import Callable, Sequence
 from decimal import Context, Decimal, InvalidOperation
@@ -25,8 +26,12 @@ EXACT = Context(prec=800)
 
 _COMMAS = methodcaller("count", ",")
 
+_NUMBER = r"-?\d{1,15}(?:\.\d{1,20})?"
+PLAIN = re.compile(f"{_NUMBER},{_NUMBER}(?:;{_NUMBER},{_NUMBER})*", re.ASCII)
+"""Points that are known to be valid, so that those of many shapes can be turned into numbers together."""
+
 FEWEST = {"polygon": 3, "polyline": 2, "points": 1}
-FLAGS = {"0": False, "1": True, "false": False, "true": True}
+FLAGS = {"0": False, "1": True, "false": False, "true": True, "False": False, "True": True}
 
 
 class ShapeError(Exception):
@@ -49,14 +54,15 @@ class CvatShape(NamedTuple):
         type: of the annotation.
         box: x, y, width and height; None for points, whose boxes are computed together.
         area: None for polygons likewise.
-        points, visibility, mask, text: as the columns of these names.
+        points: as the column of this name; or their text, which is `PLAIN`.
+        visibility, mask, text: as the columns of these names.
         details: further attributes that belong to the points of a skeleton, and their texts.
     """
 
     type: str
     box: tuple[float, float, float, float] | None = None
     area: float | None = None
-    points: Sequence[float] | None = None
+    points: Sequence[float] | str | None = None
     visibility: Sequence[int] | None = None
     mask: bytes | None = None
     text: str | None = None
@@ -77,6 +83,10 @@ def shape_of(element: Any, size: Size, names: Sequence[str]) -> CvatShape:
     tag = element.tag
     if tag == "box":
         return _box(element)
+    if tag in ("polygon", "polyline"):
+        text = element.get("points")
+        if text and PLAIN.fullmatch(text) and text.count(";") + 1 >= FEWEST[tag]:
+            return CvatShape(tag, points=text)
     if tag in FEWEST:
         return CvatShape(tag, points=_points(element, FEWEST[tag]))
     if tag == "skeleton":
@@ -93,7 +103,7 @@ def flag(element: Any, name: str, missing: bool = False) -> bool:
     text = element.get(name)
     if text is None:
         return missing
-    found = FLAGS.get(text.lower())
+    found = FLAGS.get(text)
     if found is None:
         raise ShapeError(f"it is {shown(text)}; it must be 0 or 1", name)
     return found
@@ -108,7 +118,9 @@ def integer(
         ShapeError: it is none, or it is not there and ``missing`` is None.
     """
     text = element.get(name)
-    if text is None or text == "":
+    if text == "0" and low <= 0:
+        return 0
+    if not text:
         if missing is None:
             raise ShapeError("it is missing", name)
         return missing
