@@ -108,9 +108,8 @@ class OutputFolder:
             FileExistsError: as of `open`.
         """
         left = memoryview(content.encode() if isinstance(content, str) else content)
-        file = os.open(
-            self._full(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666
-        )  # two calls fewer than open()
+        # Two system calls fewer than the built-in open(), which is most of the time of writing many small files.
+        file = os.open(self._full(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
             while left:
                 left = left[os.write(file, left) :]

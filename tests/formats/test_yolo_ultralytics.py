@@ -232,10 +232,13 @@ def test_subset_that_means_something_else_is_refused(tmp_path: Path, subset: str
     [
         ("train: images/train\nnames: [a, b\nval: x", "line 3, column 4 is not YAML"),
         ("train: images/train\nnames: 5", "field 'names': it must be a list of names"),
-        ("train: images/train\nnames: [[a]]", r"field 'names': \['a'\] is not a name"),
+        ("train: images/train\nnames: [[a]]", "field 'names': the name of class 0 is a list or map"),
         ("train: images/train\nnames: {x: a}", "field 'names': 'x' is not a number"),
         ("train: images/train\nnc: 2000000000", "field 'nc': '2000000000' is not a number from 0 to 999,999"),
-        ("train: images/train\nnames: [a]\nkpt_shape: [17]", "field 'kpt_shape': it is"),
+        (
+            "train: images/train\nnames: [a]\nkpt_shape: [17]",
+            "field 'kpt_shape': it must be a list of the number of points, and 2 or 3",
+        ),
         ("train: images/train\nnames: [a]\nkpt_shape: [0, 3]", "field 'kpt_shape': objects have no points"),
     ],
 )
@@ -265,6 +268,17 @@ def test_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "yaml", None)
     with pytest.raises(MissingPackageError, match=r"needs PyYAML: pip install 'ddfast\[annotated\]'"):
         read(tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    "field", ["names: [*d]", "nc: *d", "kpt_shape: [*d, 3]\nnames: [a]", "kpt_shape: *d\nnames: [a]"]
+)
+def test_aliases_do_not_fill_the_memory(tmp_path: Path, field: str) -> None:
+    levels = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
+    levels += [f"{name}: &{name} [{', '.join([f'*{before}'] * 1000)}]" for before, name in ("ab", "bc", "cd")]
+    text = "\n".join([*levels, "train: images/train", field])
+    with pytest.raises(FormatError, match=r"data\.yaml, field"):
+        read(tmp_path, {"data.yaml": text})
 
 
 def test_configuration_that_is_no_map_is_refused(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ class UltralyticsSource:
         names = self.values.get("names")
         if isinstance(names, list):
             names = {str(number): name for number, name in enumerate(names)}
-        if names is None and str(self.values.get("nc", "")).isdecimal():
+        if names is None and "nc" in self.values:
             names = {
                 str(number): f"class_{number}" for number in range(self._integer("nc", self.values["nc"]))
             }
@@ -134,14 +134,16 @@ class UltralyticsSource:
         found = {}
         for number, name in names.items():
             if not isinstance(name, str):
-                raise self._wrong("names", f"{name!r} is not a name")
+                raise self._wrong("names", f"the name of class {number[:20]} is a list or map")
             if name:
                 found[self._integer("names", number)] = name
         return ClassNames.of(found, self._report)
 
     def _integer(self, field: str, text: Any) -> int:
+        # A list or map is not shown: aliases can make it enormous.
         if not isinstance(text, str) or not text.isdecimal() or len(text) > 6:
-            raise self._wrong(field, f"{text!r} is not a number from 0 to 999,999")
+            given = repr(text[:20]) if isinstance(text, str) else "a list or map"
+            raise self._wrong(field, f"{given} is not a number from 0 to 999,999")
         return int(text)
 
     def points(self) -> tuple[int, int]:
@@ -152,7 +154,7 @@ class UltralyticsSource:
         """
         shape = self.values.get("kpt_shape")
         if not isinstance(shape, list) or len(shape) != 2 or shape[1] not in ("2", "3"):
-            raise self._wrong("kpt_shape", f"it is {shape!r}; it must be the number of points, and 2 or 3")
+            raise self._wrong("kpt_shape", "it must be a list of the number of points, and 2 or 3")
         count = self._integer("kpt_shape", shape[0])
         if not count:
             raise self._wrong("kpt_shape", "objects have no points")
@@ -167,7 +169,8 @@ class UltralyticsSource:
         return {
             int(number): listed
             for number, listed in names.items()
-            if str(number).isdecimal()
+            if number.isdecimal()
+            and len(number) <= 6
             and isinstance(listed, list)
             and len(listed) == count
             and all(isinstance(name, str) for name in listed)
