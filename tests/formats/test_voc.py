@@ -240,6 +240,14 @@ class TestGolden:
             tmp_path / "out/ImageSets/Main/cat_train.txt"
         ).read_text() == "2007_000001  1\n2007_000002 -1\n"
 
+    def test_people_who_jump_can_be_exported(self, golden: Path, tmp_path: Path) -> None:
+        train = Dataset.import_from(golden, format="voc").get_subset("train").as_dataset()
+        chosen = train.select(lambda item: any(one.attributes.get("jumping") for one in item.annotations))
+        chosen.export(tmp_path / "out", format="voc_action", save_images=True)
+        (item,) = Dataset.import_from(tmp_path / "out", "voc_action")
+        assert item.annotations[0].attributes["jumping"] is True
+        assert [path.name for path in (tmp_path / "out/JPEGImages").iterdir()] == ["2007_000001.jpg"]
+
     def test_several_years_in_one_folder_keep_their_items(self, golden: Path) -> None:
         shutil.copytree(golden, golden.parent / "VOC2007")
         dataset = Dataset.import_from(golden.parent, "voc_detection")
@@ -641,6 +649,17 @@ class TestOtherTools:
         dataset = Dataset.import_from(tmp_path)
         assert boxes(dataset, "a") == [("cat", [1, 2, 3, 4])]
         assert dataset.get("a", "train").image.size == (4, 6)
+
+    def test_folders_of_other_names(self, tmp_path: Path) -> None:
+        put(tmp_path, "my/xmls/a.xml", xml(box_xml("cat"), filename="a.jpg"))
+        for name in ("a", "b"):
+            png(tmp_path, f"pics/{name}.jpg", np.zeros((4, 6, 3), np.uint8))
+        dataset = Dataset.import_from(tmp_path, "voc", annotations="my/xmls", images="pics")
+        assert [(item.id, len(item.annotations), item.image.size) for item in dataset] == [
+            ("a", 1, (4, 6)), ("b", 0, (4, 6)),
+        ]  # fmt: skip
+        found = {item.id: len(item.annotations) for item in Dataset.import_from(tmp_path)}
+        assert found == {"my/xmls/a": 1, "pics/b": 0}
 
     def test_files_of_labelme_are_not_taken_for_voc(self, tmp_path: Path) -> None:
         put(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,17 +34,21 @@ class Root:
 
     Attributes:
         prefix: its relative path with a slash at the end, or empty.
+        folders: those of annotation files and images, in lower case.
         lists: ``(folder below ImageSets, relative path of the list, its name)``.
         xml, class_masks, object_masks: relative path by id, in the form in which names are compared.
         names: id by its form, of annotation files and images.
+        images: forms of the ids of images.
     """
 
     prefix: str
+    folders: frozenset[str] = frozenset()
     lists: list[tuple[str, str, str]] = field(default_factory=list)
     xml: dict[str, str] = field(default_factory=dict)
     class_masks: dict[str, str] = field(default_factory=dict)
     object_masks: dict[str, str] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    images: set[str] = field(default_factory=set)
 
     def lists_of(self, tasks: Sequence[str]) -> list[tuple[str, str, str]]:
         """The lists of some tasks; all lists if these have none."""
@@ -65,27 +70,43 @@ class Root:
             if image_extension(rest):
                 masks[form_of(item_id(rest))] = name
         elif name.lower().endswith(".xml"):
-            key = id_of(inner)[: -len(".xml")]
+            key = self.id_of(inner)[: -len(".xml")]
             self.xml[form_of(key)] = name
             self.names.setdefault(form_of(key), key)
         elif image_extension(name) and folder.lower() != "imagesets":
-            key = item_id(id_of(inner))
+            key = item_id(self.id_of(inner))
             self.names.setdefault(form_of(key), key)
+            self.images.add(form_of(key))
+
+    def id_of(self, inner: str) -> str:
+        """The path of an annotation file or image without the folder that says what it is, such as ``JPEGImages``."""
+        parts = inner.split("/")
+        for place in range(1, len(parts)):
+            folder = "/".join(parts[:place]).lower()
+            if parts[place - 1].lower() in self.folders or folder in self.folders:
+                start = 0 if folder in self.folders else place - 1
+                return "/".join(parts[:start] + parts[place:])
+        return inner
+
+    def items(self) -> dict[str, str]:
+        """Id by its form of all annotation files and images, where no list names them.
+
+        An image is no item of its own if one annotation file in another folder has its name, and no other image.
+        """
+        alone = [form for form in self.xml if form not in self.images]
+        pictures = [form for form in self.images if form not in self.xml]
+        files, images = (Counter(form.rpartition("/")[2] for form in forms) for forms in (alone, pictures))
+        taken = {
+            form
+            for form in pictures
+            if files[form.rpartition("/")[2]] == images[form.rpartition("/")[2]] == 1
+        }
+        return {form: key for form, key in self.names.items() if form not in taken}
 
 
 def form_of(key: str) -> str:
     """The form in which ids are compared."""
     return matching_form(key + ".x")[:-2]
-
-
-def id_of(inner: str) -> str:
-    """The path of an annotation file or image without the folder that says what it is, such as ``JPEGImages``."""
-    parts = inner.split("/")
-    special = {"annotations", *(folder.lower() for folder in IMAGE_FOLDERS)}
-    for place, part in enumerate(parts[:-1]):
-        if part.lower() in special:
-            return "/".join(parts[:place] + parts[place + 1 :])
-    return inner
 
 
 def split_subset(key: str) -> tuple[str, str]:
@@ -106,15 +127,23 @@ def whole(source: SourceFolder) -> tuple[SourceFolder, str | None]:
     return SourceFolder(root), chosen
 
 
-def roots_of(source: SourceFolder) -> list[Root]:
-    """The datasets in a folder, such as VOC2007 and VOC2012; one without lists if there are none."""
+def roots_of(source: SourceFolder, *folders: str) -> list[Root]:
+    """The datasets in a folder, such as VOC2007 and VOC2012; one without lists if there are none.
+
+    Parameters:
+        source: the folder.
+        folders: further names of folders of annotation files or images.
+    """
+    names = frozenset(
+        folder.strip("/").lower() for folder in ("Annotations", *IMAGE_FOLDERS, *folders) if folder
+    )
     found: dict[str, Root] = {}
     for name in source.files:
         match = LISTS.fullmatch(name)
         if match:
-            root = found.setdefault(match["root"], Root(match["root"]))
+            root = found.setdefault(match["root"], Root(match["root"], names))
             root.lists.append((match["folder"].capitalize(), name, match["stem"]))
-    roots = list(found.values()) or [Root("")]
+    roots = list(found.values()) or [Root("", names)]
     for name in source.files:
         owner = max(
             (root for root in roots if name.startswith(root.prefix)),
@@ -163,5 +192,5 @@ def listed_id(line: str, folder: str, root: Root) -> str:
         return listed_id(match["id"], "", root)
     if image_extension(line):
         line = item_id(line)
-    line = id_of(line)
+    line = root.id_of(line)
     return root.names.get(form_of(line), line)

@@ -21,6 +21,8 @@ class VocReadOptions:
 
     one_based: bool = option(False, ONE_BASED)
     label_map: str = option("", "file with labels and colours, for sources that have none")
+    annotations: str = option("", "folder of the annotation files, if it is not called Annotations")
+    images: str = option("", "folder of the images, if it is not called JPEGImages or images")
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,8 @@ class VocTables:
         self._source = source
         self._report = report
         self._tasks = tasks
-        self._roots = roots_of(source)
+        self._image_folders = [*filter(None, [options.images.strip("/")]), *IMAGE_FOLDERS, ""]
+        self._roots = roots_of(source, options.annotations, options.images)
         self._map = self._label_map(options)
         self._names = {entry.name for entry in self._map or ()}
         self._actions = {action for entry in self._map or () for action in entry.actions}
@@ -204,7 +205,7 @@ class VocTables:
 
     def _take_all(self, number: int, root: Root, chosen: str | None) -> None:
         """Items of all annotation files and images, where no list names them."""
-        for form, key in root.names.items():
+        for form, key in root.items().items():
             if chosen is None or root.xml.get(form, "").lower() == chosen.lower():
                 self._member(split_subset(key)[0], number, key)
 
@@ -228,7 +229,7 @@ class VocTables:
         names = ("id", "kind", "place", "path", "height", "width")
         columns: dict[str, list[Any]] = {name: [] for name in names}
         finders = [
-            ImageFinder(self._source, [f"{root.prefix}{folder}" for folder in (*IMAGE_FOLDERS, "")])
+            ImageFinder(self._source, [f"{root.prefix}{folder}" for folder in self._image_folders])
             for root in self._roots
         ]
         for (number, key), file in self._ids.items():
