@@ -111,6 +111,9 @@ class Bindings(build_ext):
             extension.sources = sources[extension.name]
             extension.include_dirs.append(np.get_include())
             extension.depends.extend(archives)
+            output = Path(self.get_ext_fullpath(extension.name))
+            if newer_group(archives, str(output)):
+                output.unlink(missing_ok=True)  # the linker looks at the objects of the binding only
         compile_only_outdated(self.compiler, self.force)
         super().build_extensions()
 

@@ -10,6 +10,12 @@ static const uint8_t *no_memory(ddf_json_text *text, const uint8_t *p) {
     return NULL;
 }
 
+/* End the row of a value that was read up to `next`, which is returned, unless `status` or the end of the row fails. */
+static const uint8_t *end_row(ddf_json_text *text, ddf_json_column *column, ddf_json_state state, int status,
+                              const uint8_t *next) {
+    return status != 0 || ddf_json_end_row(column, state) != 0 ? no_memory(text, next) : next;
+}
+
 /* Keep the text of a value that is of another type than its column. */
 static const uint8_t *read_other(ddf_json_text *text, ddf_json_column *column, const uint8_t *p) {
     ddf_json_truncate(column, column->rows);
@@ -17,41 +23,32 @@ static const uint8_t *read_other(ddf_json_text *text, ddf_json_column *column, c
     if (next == NULL) {
         return NULL;
     }
-    if (ddf_json_put_other(column, p, (size_t)(next - p)) != 0 || ddf_json_end_row(column, DDF_JSON_OTHER) != 0) {
-        return no_memory(text, p);
-    }
-    return next;
+    return end_row(text, column, DDF_JSON_OTHER, ddf_json_put_other(column, p, (size_t)(next - p)), next);
 }
 
-static const uint8_t *read_number(ddf_json_text *text, ddf_json_column *column, const uint8_t *p) {
+static const uint8_t *read_int(ddf_json_text *text, ddf_json_column *column, const uint8_t *p) {
     ddf_number number;
-    int status;
-    const uint8_t *next;
-    if (column->kind == DDF_JSON_INT) {
-        next = ddf_json_number(text, p, &number);
-        if (next != NULL && !number.is_integer) {
-            return read_other(text, column, p);
-        }
-        status = ddf_json_put_int(column, number.integer);
-    } else {
-        next = ddf_json_double(text, p, &number.value);
-        status = ddf_json_put_double(column, number.value);
-    }
+    const uint8_t *next = ddf_json_number(text, p, &number);
     if (next == NULL) {
         return NULL;
     }
-    return status != 0 || ddf_json_end_row(column, DDF_JSON_PRESENT) != 0 ? no_memory(text, p) : next;
+    if (!number.is_integer) {
+        return read_other(text, column, p);
+    }
+    return end_row(text, column, DDF_JSON_PRESENT, ddf_json_put_int(column, number.integer), next);
+}
+
+static const uint8_t *read_double(ddf_json_text *text, ddf_json_column *column, const uint8_t *p) {
+    double value;
+    const uint8_t *next = ddf_json_double(text, p, &value);
+    return next == NULL ? NULL
+                        : end_row(text, column, DDF_JSON_PRESENT, ddf_json_put_double(column, value), next);
 }
 
 static const uint8_t *read_bool(ddf_json_text *text, ddf_json_column *column, const uint8_t *p) {
     int value = *p == 't';
     const uint8_t *next = ddf_json_literal(text, p, value ? "true" : "false");
-    if (next == NULL) {
-        return NULL;
-    }
-    return ddf_json_put_bool(column, value) != 0 || ddf_json_end_row(column, DDF_JSON_PRESENT) != 0
-               ? no_memory(text, p)
-               : next;
+    return next == NULL ? NULL : end_row(text, column, DDF_JSON_PRESENT, ddf_json_put_bool(column, value), next);
 }
 
 static const uint8_t *read_string(ddf_json_text *text, ddf_json_column *column, const uint8_t *p) {
@@ -69,7 +66,7 @@ static const uint8_t *read_string(ddf_json_text *text, ddf_json_column *column, 
         return read_other(text, column, p);
     }
     values->size += (size_t)size;
-    return ddf_json_end_row(column, DDF_JSON_PRESENT) != 0 ? no_memory(text, p) : next;
+    return end_row(text, column, DDF_JSON_PRESENT, 0, next);
 }
 
 /* Read the numbers of the list at `p`. Returns the first byte after it, or NULL with the reason in `text`: NO_NUMBERS
@@ -153,7 +150,7 @@ static const uint8_t *read_numbers(ddf_json_text *text, ddf_json_column *column,
     if (next == NULL) {
         return text->status == NO_NUMBERS ? read_other(text, column, p) : NULL;
     }
-    return ddf_json_end_row(column, state) != 0 ? no_memory(text, p) : next;
+    return end_row(text, column, state, 0, next);
 }
 
 static const uint8_t *read_raw(ddf_json_text *text, ddf_json_column *column, const uint8_t *p) {
@@ -161,29 +158,26 @@ static const uint8_t *read_raw(ddf_json_text *text, ddf_json_column *column, con
     if (next == NULL) {
         return NULL;
     }
-    return ddf_json_append(&column->values, p, (size_t)(next - p)) != 0 ||
-                   ddf_json_end_row(column, DDF_JSON_PRESENT) != 0
-               ? no_memory(text, p)
-               : next;
+    int status = ddf_json_append(&column->values, p, (size_t)(next - p));
+    return end_row(text, column, DDF_JSON_PRESENT, status, next);
+}
+
+static const uint8_t *read_null(ddf_json_text *text, ddf_json_column *column, const uint8_t *p) {
+    const uint8_t *next = ddf_json_literal(text, p, "null");
+    return next == NULL ? NULL : end_row(text, column, DDF_JSON_NULL, 0, next);
 }
 
 static const uint8_t *read_value(ddf_json_text *text, ddf_json_column *column, const uint8_t *p) {
     if (*p == 'n') {
-        const uint8_t *next = ddf_json_literal(text, p, "null");
-        if (next == NULL) {
-            return NULL;
-        }
-        return ddf_json_end_row(column, DDF_JSON_NULL) != 0 ? no_memory(text, p) : next;
+        return read_null(text, column, p);
     }
-    int fits = 0;
     switch (column->kind) {
     case DDF_JSON_INT:
+        return ddf_json_begins_number(*p) ? read_int(text, column, p) : read_other(text, column, p);
     case DDF_JSON_NUMBER:
-        fits = ddf_json_begins_number(*p);
-        return fits ? read_number(text, column, p) : read_other(text, column, p);
+        return ddf_json_begins_number(*p) ? read_double(text, column, p) : read_other(text, column, p);
     case DDF_JSON_BOOL:
-        fits = *p == 't' || *p == 'f';
-        return fits ? read_bool(text, column, p) : read_other(text, column, p);
+        return *p == 't' || *p == 'f' ? read_bool(text, column, p) : read_other(text, column, p);
     case DDF_JSON_STRING:
         return *p == '"' ? read_string(text, column, p) : read_other(text, column, p);
     case DDF_JSON_NUMBERS:
@@ -194,6 +188,13 @@ static const uint8_t *read_value(ddf_json_text *text, ddf_json_column *column, c
     }
 }
 
+/* Whether the current record has no member without a column so far. */
+static int has_no_extra(const ddf_json_array *array) {
+    int32_t start;
+    memcpy(&start, array->extra.offsets.data + array->rows * sizeof start, sizeof start);
+    return array->extra.values.size == (size_t)start;
+}
+
 /* Add a member, its text from `p` to the end of its value, to the object of those without a column. */
 static const uint8_t *read_extra(ddf_json_text *text, ddf_json_array *array, const uint8_t *p, const uint8_t *value) {
     const uint8_t *next = ddf_json_skip_value(text, value);
@@ -201,10 +202,7 @@ static const uint8_t *read_extra(ddf_json_text *text, ddf_json_array *array, con
         return next;
     }
     ddf_json_buffer *values = &array->extra.values;
-    int32_t start;
-    memcpy(&start, array->extra.offsets.data + array->rows * sizeof start, sizeof start);
-    const char *before = values->size == (size_t)start ? "{" : ",";
-    return ddf_json_append(values, before, 1) != 0 || ddf_json_append(values, p, (size_t)(next - p)) != 0
+    return ddf_json_append(values, has_no_extra(array) ? "{" : ",", 1) != 0 || ddf_json_append(values, p, (size_t)(next - p)) != 0
                ? no_memory(text, p)
                : next;
 }
@@ -274,9 +272,7 @@ static int end_record(ddf_json_array *array) {
         }
     }
     if (status == 0 && array->has_extra) {
-        int32_t start;
-        memcpy(&start, array->extra.offsets.data + array->rows * sizeof start, sizeof start);
-        int is_empty = array->extra.values.size == (size_t)start;
+        int is_empty = has_no_extra(array);
         status = is_empty ? 0 : ddf_json_append(&array->extra.values, "}", 1);
         status = status == 0 ? ddf_json_end_row(&array->extra, is_empty ? DDF_JSON_MISSING : DDF_JSON_PRESENT) : status;
     }

@@ -1,6 +1,5 @@
 #include "ddf_number_text.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,9 @@
 /* Doubles have up to 17 significant digits; of up to 15 digits, no two numbers are the same double. */
 #define MOST_DIGITS 17
 #define UNIQUE_DIGITS 15
+
+/* Smaller doubles have fewer digits. */
+#define SMALLEST_NORMAL 0x1p-1022
 
 __extension__ typedef unsigned __int128 uint128;
 
@@ -178,7 +180,7 @@ static decimal with_digits(double value, int count) {
 
 /* As `shortest`, for any positive value. */
 static decimal tried(double value) {
-    for (int count = value < DBL_MIN ? 1 : UNIQUE_DIGITS; count < MOST_DIGITS; count++) {
+    for (int count = value < SMALLEST_NORMAL ? 1 : UNIQUE_DIGITS; count < MOST_DIGITS; count++) {
         decimal number = with_digits(value, count);
         if (read_back(number) == value) {
             return number;

@@ -105,7 +105,6 @@ cdef class JSONReader:
     cdef ddf_json_options options
     cdef list names
     cdef dict kinds
-    cdef object source
     cdef object read
     cdef str label
     cdef const uint8_t[::1] view
@@ -116,6 +115,7 @@ cdef class JSONReader:
     cdef readonly dict rest
     cdef readonly dict skipped
 
+    cdef int open_source(self, object source) except -1
     cdef int set_up(self, object schemas, bint extra) except -1
     cdef int set_up_array(self, ddf_json_array *array, str name, object fields, bint extra) except -1
     cdef const uint8_t *borrow(self, str name, size_t *size) except NULL

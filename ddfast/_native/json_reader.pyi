@@ -91,6 +91,8 @@ class JSONReader(Iterator[JSONTable]):
             raised where reading arrives at the fault; tables before it have been returned.
         OSError: the file cannot be read.
         ValueError: an argument is invalid.
+        TypeError: the source is none.
+        RuntimeError: another thread is reading, too.
     """
 
     rest: dict[str, bytes]

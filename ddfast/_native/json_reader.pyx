@@ -79,14 +79,14 @@ cdef size_t within(str name, object value, object most) except? 0:
 
 cdef class JSONReader:
     def __cinit__(self):
-        self.descriptor = -1
+        self.descriptor, self.is_done = -1, True
 
     def __init__(
         self, source, schemas, *, bint extra=False, name=None, window_bytes=1 << 20, max_record_bytes=1 << 28,
         chunk_records=1 << 16, chunk_bytes=1 << 24, max_rest_bytes=1 << 24,
     ):
-        if self.json != NULL:
-            raise RuntimeError("a JSONReader is made once")
+        if self.arrays != NULL:
+            raise RuntimeError("a JSONReader is initialised once")
         self.options.window = within("window_bytes", window_bytes, MAX_RECORD)
         self.options.max_record = within("max_record_bytes", max_record_bytes, MAX_RECORD)
         self.options.chunk_records = within("chunk_records", chunk_records, MAX_CHUNK)
@@ -96,15 +96,13 @@ cdef class JSONReader:
         self.label = name
         if isinstance(source, int):
             self.descriptor = source
-        elif hasattr(source, "read") and not hasattr(type(source), "__buffer__"):
-            self.read = source.read
         else:
-            self.source = memoryview(source).cast("B")
-            self.view = self.source
+            self.open_source(source)
         self.set_up(schemas, extra)
         self.json = ddf_json_new(self.arrays, self.n_arrays, &self.options)
         if self.json == NULL:
             raise MemoryError(f"no memory for a window of {window_bytes:,} bytes")
+        self.is_done = False
 
     def __dealloc__(self):
         cdef size_t i
@@ -133,6 +131,20 @@ cdef class JSONReader:
         finally:
             self.is_busy = False
         raise StopIteration
+
+    # A buffer, or else what can be read from.
+    cdef int open_source(self, object source) except -1:
+        try:
+            view = memoryview(source)
+        except TypeError:
+            if not hasattr(source, "read"):
+                raise TypeError(
+                    "a source is bytes-like, a descriptor, or an object with a method `read`, "
+                    f"not {type(source).__name__}") from None
+            self.read = source.read
+        else:
+            self.view = view.cast("B")
+        return 0
 
     cdef int set_up(self, object schemas, bint extra) except -1:
         cdef ddf_json_array *arrays = <ddf_json_array *>calloc(len(schemas) + 1, sizeof(ddf_json_array))

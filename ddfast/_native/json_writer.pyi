@@ -44,6 +44,7 @@ class JSONRecords(Iterator[bytes]):
     Raises:
         ValueError: a column is not as `JSONColumn` describes it; the error names field and row.
         TypeError: values or offsets have a type that cannot be converted without loss.
+        RuntimeError: another thread is writing, too.
     """
 
     def __init__(

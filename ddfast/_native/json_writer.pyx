@@ -25,7 +25,7 @@ cdef class JSONRecords:
         chunk_bytes=1 << 22,
     ):
         if self.fields != NULL:
-            raise RuntimeError("JSONRecords are made once")
+            raise RuntimeError("JSONRecords are initialised once")
         if not 1 <= chunk_bytes <= 1 << 30:
             raise ValueError(f"chunk_bytes must be between 1 and {1 << 30:,}, not {chunk_bytes:,}")
         self.names, self.borrowed = [], []

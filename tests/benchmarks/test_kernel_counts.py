@@ -18,8 +18,8 @@ from benchmarks.kernels.counting import Counts
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHIN_OTHERS = {
-    "columns_fields", "columns_fill", "columns_locate", "core", "engine", "file", "job", "notifier", "ring", "sys",
-    "table", "uring", "worker",
+    "columns_fields", "columns_fill", "columns_locate", "core", "engine", "file", "job", "json_column", "json_record",
+    "json_text", "json_window", "notifier", "ring", "sys", "table", "uring", "worker",
 }  # fmt: skip
 HERE = {"compiler": "gcc 12.2.0", "flags": "-O3", "machine": "x86_64"}
 ELSEWHERE = HERE | {"compiler": "gcc 13.3.0"}

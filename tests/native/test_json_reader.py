@@ -1,12 +1,12 @@
 import io
 import json
 import math
+import mmap
 import os
 import pickle
 from itertools import pairwise
 
 import numpy as np
-import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -162,6 +162,7 @@ def test_what_json_does_not_call_a_number_is_refused(text, kind):
 
 @given(texts)
 def test_strings_are_those_of_orjson(text):
+    orjson = pytest.importorskip("orjson")
     if has_utf8(text):
         written = orjson.dumps([{"x": text}])
         assert column(written, "string").values.tobytes() == orjson.loads(written)[0]["x"].encode()
@@ -267,10 +268,32 @@ def test_files_descriptors_and_bytes_are_read_alike(tmp_path, window):
         def read(self, size):
             return super().read(min(size, 3))
 
-    for source in [text, memoryview(text), bytearray(text), descriptor, io.BytesIO(text), Slow(text)]:
+    mapped = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+    mapped.read(5)
+    for source in [text, memoryview(text), bytearray(text), descriptor, mapped, io.BytesIO(text), Slow(text)]:
         (table,) = JSONReader(source, {"a": {"x": "int"}}, window_bytes=window)
         assert table.columns["x"].values.tolist() == list(range(100))
     os.close(descriptor)
+
+
+def test_what_cannot_be_read_is_no_source():
+    with pytest.raises(
+        TypeError, match="a source is bytes-like, a descriptor, or an object with a method `read`, not str"
+    ):
+        JSONReader("{}", {})
+
+
+def test_a_reader_belongs_to_one_thread_at_a_time():
+    class Nested:
+        def read(self, size):
+            next(reader)
+
+    reader = JSONReader(Nested(), {})
+    with pytest.raises(RuntimeError, match="another thread is reading from this JSONReader"):
+        next(reader)
+    with pytest.raises(RuntimeError, match="a JSONReader is initialised once"):
+        reader.__init__(b"{}", {})
+    assert list(JSONReader.__new__(JSONReader)) == []
 
 
 def test_a_failing_source_says_why(tmp_path):

@@ -1,6 +1,10 @@
 import json
+import locale
 import math
+import shutil
 import struct
+import subprocess
+import threading
 from itertools import pairwise
 
 import numpy as np
@@ -65,6 +69,34 @@ def test_numbers_are_written_as_json_writes_them(values):
 @given(st.lists(doubles))
 def test_short_numbers_have_no_point_where_they_have_no_fraction(values):
     assert texts_of(values, short=True) == [json.dumps(value).removesuffix(".0") for value in values]
+
+
+@pytest.fixture
+def decimal_comma(tmp_path, monkeypatch):
+    """A locale in which the C library writes 0,5."""
+    if shutil.which("localedef"):
+        made = subprocess.run(
+            ["localedef", "-i", "de_DE", "-f", "UTF-8", tmp_path / "de_DE.UTF-8"], check=False
+        )
+        if made.returncode == 0:
+            monkeypatch.setenv("LOCPATH", str(tmp_path))
+    before = locale.setlocale(locale.LC_NUMERIC)
+    try:
+        locale.setlocale(locale.LC_NUMERIC, "de_DE.UTF-8")
+    except locale.Error:
+        pytest.skip("needs the locale de_DE.UTF-8")
+    yield
+    locale.setlocale(locale.LC_NUMERIC, before)
+
+
+@pytest.mark.usefixtures("decimal_comma")
+def test_numbers_do_not_depend_on_the_locale():
+    assert locale.localeconv()["decimal_point"] == ","
+    values = [1.5e-7, 5e-324, 0.1 + 0.2, 1e300, 2.25]
+    assert texts_of(values) == [json.dumps(value) for value in values]
+    texts = ["1.5e-7", "0.1234567890123456789012345", "1.7976931348623157e308"]
+    (table,) = JSONReader(f'[{{"x":[{",".join(texts)}]}}]'.encode(), {"": {"x": "numbers"}})
+    assert table.columns["x"].values.tolist() == [float(text) for text in texts]
 
 
 def test_doubles_around_powers_of_two_and_ten_are_written_as_repr_writes_them():
@@ -240,6 +272,32 @@ def test_only_members_of_objects_are_added(text):
         written({}, 1, extra=extra)
     with pytest.raises(ValueError, match="extra must be a column of kind 'raw', not 'string'"):
         written({}, 1, extra=json_column("string", text, offsets=np.array([0, len(text)])))
+
+
+def test_records_belong_to_one_thread_at_a_time():
+    rows = 20_000
+    records = JSONRecords({"x": ints(range(rows))}, rows, between=b" ", chunk_bytes=100_000)
+    chunks, refused = [], []
+
+    def write():
+        while True:
+            try:
+                chunks.append(next(records))
+            except StopIteration:
+                return
+            except RuntimeError as error:
+                refused.append(str(error))
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(b"".join(chunks).split()) == sorted(b'{"x":%d}' % i for i in range(rows))
+    assert set(refused) <= {"another thread is writing these JSONRecords"}
+    with pytest.raises(RuntimeError, match="JSONRecords are initialised once"):
+        records.__init__({}, 0)
+    assert list(JSONRecords.__new__(JSONRecords)) == []
 
 
 def test_arguments_are_checked():
