@@ -2,8 +2,406 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ddfast.annotated import (
+    Annotation,
+    AnnotationType,
+    Bbox,
+    Dataset,
+    LabelCategories,
+    Mask,
+    Points,
+    Polygon,
+    masks,
+)
+from ddfast.annotated.report import Problem
+from ddfast.errors import FormatError, JSONFormatError
 from ddfast.testing.formats import FormatTests
+
+TRIANGLE = [1.0, 2.0, 11.0, 2.0, 1.0, 12.0]
+BOX = [1.0, 2.0, 10.0, 10.0]
+Record = dict[str, Any]
 
 
 class TestCoco(FormatTests):
     format = "coco"
+
+
+def document(annotations: Any, **members: Any) -> Record:
+    """A file with the images 7 (a.jpg) and 9 (b.jpg) of 20 x 30 pixels and the categories 1 (cat) and 3 (dog)."""
+    images = [
+        {"id": number, "file_name": name, "height": 20, "width": 30}
+        for number, name in ((7, "a.jpg"), (9, "b.jpg"))
+    ]
+    categories = [{"id": 1, "name": "cat", "supercategory": ""}, {"id": 3, "name": "dog"}]
+    return {"images": images, "categories": categories, "annotations": annotations, **members}
+
+
+def record(**members: Any) -> Record:
+    """A polygon."""
+    return {
+        "id": 5,
+        "image_id": 7,
+        "category_id": 3,
+        "segmentation": [TRIANGLE],
+        "bbox": BOX,
+        "area": 50.0,
+        "iscrowd": 0,
+        **members,
+    }
+
+
+def folder(root: Path, form: Any, name: str = "instances_train") -> Path:
+    """A dataset with one file."""
+    path = root / f"annotations/{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(form if isinstance(form, str) else json.dumps(form))
+    return root
+
+
+def read(root: Path, form: Any, **options: Any) -> Dataset:
+    """The dataset of one file."""
+    return Dataset.import_from(folder(root / "in", form), "coco", **options)
+
+
+def written(dataset: Dataset, root: Path, name: str = "instances_train", **options: Any) -> Record:
+    """What the export of a dataset has in one file."""
+    dataset.export(root / "out", "coco", overwrite=True, **options)
+    form: Record = json.loads((root / f"out/annotations/{name}.json").read_text())
+    return form
+
+
+def only(dataset: Dataset, id: str = "a") -> Any:
+    """The one annotation of an item."""
+    item = dataset.get(id, "train")
+    assert item is not None
+    (annotation,) = item.annotations
+    return annotation
+
+
+def of(dataset: Dataset, id: str = "a") -> list[Annotation]:
+    """The annotations of an item."""
+    item = dataset.get(id, "train")
+    assert item is not None
+    return list(item.annotations)
+
+
+def labels(dataset: Dataset) -> LabelCategories:
+    """The labels of a dataset."""
+    found = dataset.categories()[AnnotationType.label]
+    assert isinstance(found, LabelCategories)
+    return found
+
+
+class TestCategories:
+    def test_id_0_is_a_label_and_is_written_again(self, tmp_path: Path) -> None:
+        categories = [{"id": 0, "name": "cat"}, {"id": 4, "name": "dog"}]
+        dataset = read(tmp_path, document([record(category_id=0)], categories=categories))
+        assert only(dataset).label == 0
+        form = written(dataset, tmp_path)
+        assert [one["id"] for one in form["categories"]] == [0, 4]
+        assert form["annotations"][0]["category_id"] == 0
+
+    def test_an_absent_category_is_no_label(self, tmp_path: Path) -> None:
+        form = record()
+        del form["category_id"]
+        assert only(read(tmp_path, document([form]))).label is None
+
+    def test_huge_and_sparse_ids(self, tmp_path: Path) -> None:
+        ids = [74673216, -5, 2**62]
+        categories = [{"id": id, "name": f"c{id}"} for id in ids]
+        records = [record(id=place + 1, category_id=id) for place, id in enumerate(ids)]
+        dataset = read(tmp_path, document(records, categories=categories))
+        assert [getattr(one, "label", None) for one in of(dataset)] == [0, 1, 2]
+        assert [one["category_id"] for one in written(dataset, tmp_path)["annotations"]] == ids
+
+    def test_one_name_twice_is_told_apart_by_the_supercategory(self, tmp_path: Path) -> None:
+        categories = [
+            {"id": 0, "name": "fish", "supercategory": "none"},
+            {"id": 1, "name": "fish", "supercategory": "fish"},
+        ]
+        dataset = read(tmp_path, document([record(category_id=1)], categories=categories))
+        assert only(dataset).label == 1
+        assert [(one.name, one.parent) for one in labels(dataset)] == [("fish", "none"), ("fish", "fish")]
+        assert dataset.report.notes == [
+            "Two categories are called 'fish'; their supercategories tell them apart"
+        ]
+
+    def test_equal_categories_are_one_label(self, tmp_path: Path) -> None:
+        categories = [{"id": 1, "name": "fish"}, {"id": 2, "name": "fish"}]
+        records = [record(id=1, category_id=1), record(id=2, category_id=2)]
+        dataset = read(tmp_path, document(records, categories=categories))
+        assert [getattr(one, "label", None) for one in of(dataset)] == [0, 0]
+        assert "Categories 1 and 2 have the same name" in dataset.report.notes[0]
+
+    def test_what_else_a_category_says_is_kept(self, tmp_path: Path) -> None:
+        categories = [{"id": 3, "name": "dog", "frequency": "r", "synonyms": ["hound"], "isthing": 1}]
+        dataset = read(tmp_path, document([record()], categories=categories))
+        assert labels(dataset)[0].extra == {"frequency": "r", "synonyms": ["hound"], "isthing": 1}
+        dataset.export(tmp_path / "x.msgpack")
+        again = Dataset.import_from(tmp_path / "x.msgpack")
+        assert written(again, tmp_path)["categories"] == [{**categories[0], "supercategory": ""}]
+
+    @pytest.mark.parametrize("entry", [{"id": 3}, {"name": "dog"}, {"id": 1.5, "name": "dog"}, 17, {"id": 3, "name": ""}])
+    def test_a_category_that_makes_no_sense(self, tmp_path: Path, entry: Any) -> None:
+        form = document([], categories=[{"id": 1, "name": "cat"}, entry])
+        with pytest.raises(FormatError, match=r"instances_train\.json, record 1 of categories: it needs an id"):
+            read(tmp_path, form)
+        assert [one.name for one in labels(read(tmp_path, form, on_error="skip"))] == ["cat"]
+
+
+class TestIds:
+    def test_annotation_id_0_is_numbered_from_1(self, tmp_path: Path) -> None:
+        dataset = read(tmp_path, document([record(id=0), record(id=1, image_id=9)]))
+        assert "has the id 0" in dataset.report.notes[0]
+        assert [one["id"] for one in written(dataset, tmp_path)["annotations"]] == [1, 2]
+
+    def test_image_id_0_is_numbered_from_1(self, tmp_path: Path) -> None:
+        images = [{"id": number, "file_name": f"{number}.jpg"} for number in (0, 1)]
+        form = written(read(tmp_path, document([record(image_id=0)], images=images)), tmp_path)
+        assert [one["id"] for one in form["images"]] == [1, 2]
+        assert form["annotations"][0]["image_id"] == 1
+
+    def test_repeated_annotation_ids_stay_apart(self, tmp_path: Path) -> None:
+        other = [20.0, 3.0, 25.0, 3.0, 20.0, 9.0]
+        dataset = read(tmp_path, document([record(id=5), record(id=5, segmentation=[other])]))
+        assert [getattr(one, "points", None) for one in of(dataset)] == [TRIANGLE, other]
+        form = written(dataset, tmp_path)
+        assert [(one["id"], one["segmentation"]) for one in form["annotations"]] == [(1, [TRIANGLE]), (2, [other])]
+
+    def test_repeated_ids_of_keypoints_keep_their_own_shapes(self, tmp_path: Path) -> None:
+        other = [20.0, 3.0, 25.0, 3.0, 20.0, 9.0]
+        people = [
+            record(id=5, segmentation=[shape], keypoints=[*shape[:2], 2, *shape[2:4], 1], num_keypoints=2)
+            for shape in (TRIANGLE, other)
+        ]
+        root = folder(tmp_path / "in", document(people), "person_keypoints_train")
+        dataset = Dataset.import_from(root, "coco")
+        groups = [one.group for one in of(dataset)]
+        assert groups[0] == groups[1] != groups[2] == groups[3]
+        form = written(dataset, tmp_path, "person_keypoints_train")
+        assert [one["segmentation"] for one in form["annotations"]] == [[TRIANGLE], [other]]
+
+    def test_texts_as_ids_are_attributes_and_integers_are_written(self, tmp_path: Path) -> None:
+        images = [{"id": "first", "file_name": "a.jpg"}, {"id": "second", "file_name": "b.jpg"}]
+        categories = [{"id": "c", "name": "cat"}]
+        records = [record(id="x", image_id="second", category_id="c", attributes={"n": 1})]
+        dataset = read(tmp_path, document(records, images=images, categories=categories))
+        assert [item.attributes for item in dataset] == [{"id": "first"}, {"id": "second"}]
+        one = only(dataset, "b")
+        assert one.label == 0
+        assert one.attributes == {"id": "x", "n": 1, "is_crowd": False}
+        form = written(dataset, tmp_path)
+        assert [one["id"] for one in form["images"]] == [1, 2]
+        assert [form["annotations"][0][name] for name in ("id", "image_id", "category_id")] == [1, 2, 1]
+
+    def test_texts_of_digits_mean_their_number(self, tmp_path: Path) -> None:
+        dataset = read(tmp_path, document([record(id="0017", image_id="7", category_id="3")]))
+        one = only(dataset)
+        assert (one.id, one.label, one.attributes["id"]) == (17, 1, "0017")
+        images = [{"id": "7", "file_name": "a.jpg"}]
+        assert only(read(tmp_path, document([record(image_id=7)], images=images))).label == 1
+
+    def test_integers_beyond_64_bits(self, tmp_path: Path) -> None:
+        images = [{"id": 2**70, "file_name": "a.jpg"}]
+        assert only(read(tmp_path, document([record(image_id=2**70, id=2**80)], images=images))).label == 1
+
+    def test_an_image_id_of_two_images_is_noted(self, tmp_path: Path) -> None:
+        images = [{"id": 7, "file_name": "a.jpg"}, {"id": 7, "file_name": "b.jpg"}]
+        dataset = read(tmp_path, document([record()], images=images))
+        assert only(dataset, "a").label == 1
+        assert "several images have the id 7" in dataset.report.notes[0]
+
+    def test_one_name_with_two_extensions_is_two_images(self, tmp_path: Path) -> None:
+        images = [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "a.png"}]
+        dataset = read(tmp_path, document([record(image_id=2)], images=images))
+        assert [item.id for item in dataset] == ["a", "a.png"]
+        assert only(dataset, "a.png").label == 1
+
+
+class TestShapes:
+    def test_several_parts_are_one_record(self, tmp_path: Path) -> None:
+        other = [20.0, 3.0, 25.0, 3.0, 20.0, 9.0, 21.0, 4.0]
+        dataset = read(tmp_path, document([record(segmentation=[TRIANGLE, other])]))
+        assert [(one.id, getattr(one, "points", None)) for one in of(dataset)] == [(5, TRIANGLE), (5, other)]
+        (form,) = written(dataset, tmp_path)["annotations"]
+        assert form["segmentation"] == [TRIANGLE, other]
+        assert form["area"] == 50.0
+
+    def test_holes_stay(self, tmp_path: Path) -> None:
+        pixels = np.zeros((20, 30), bool)
+        pixels[2:12, 3:15] = True
+        pixels[5:8, 6:9] = False
+        rle = masks.encode(pixels)
+        form = {"size": [20, 30], "counts": rle["counts"].decode()}
+        dataset = read(tmp_path, document([record(segmentation=form, bbox=[3, 2, 12, 10], area=111)]))
+        assert np.array_equal(only(dataset).image, pixels)
+        (out,) = written(dataset, tmp_path)["annotations"]
+        assert out["segmentation"] == {"size": [20, 30], "counts": masks.counts_of(rle).tolist()}
+        assert out["iscrowd"] == 0
+
+    def test_every_digit_is_kept(self, tmp_path: Path) -> None:
+        shape = [0.1, 1 / 3, 11.123456789012345, 2e-7, 1.25, 12.000000000000002]
+        dataset = read(tmp_path, document([record(segmentation=[shape], bbox=[0.1, 1 / 3, 2.1, 3.3], area=1 / 7)]))
+        (form,) = written(dataset, tmp_path)["annotations"]
+        assert form["segmentation"] == [shape]
+        assert form["bbox"] == [0.1, 1 / 3, 2.1, 3.3]
+        assert form["area"] == 1 / 7
+
+    @pytest.mark.parametrize("compress", [False, True])
+    def test_run_lengths_as_list_and_as_text(self, tmp_path: Path, compress: bool) -> None:
+        counts = [22, 3, 17, 3, 555]
+        text = masks.from_counts(counts, 20, 30)["counts"].decode()
+        form = record(segmentation={"size": [20, 30], "counts": text if compress else counts}, iscrowd=1)
+        del form["bbox"], form["area"]
+        one = only(read(tmp_path, document([form])))
+        assert isinstance(one, Mask)
+        assert one.attributes == {"is_crowd": True}
+        assert masks.counts_of(one.rle).tolist() == counts
+        assert one.get_area() == 6
+        assert list(one.get_bbox()) == [1, 2, 2, 3]  # from the first to the last pixel, both included
+
+    def test_the_box_of_a_mask_is_computed_if_there_is_none(self, tmp_path: Path) -> None:
+        form = record(segmentation={"size": [20, 30], "counts": [22, 3, 17, 3, 555]})
+        del form["bbox"], form["area"]
+        (out,) = written(read(tmp_path, document([form])), tmp_path)["annotations"]
+        assert (out["bbox"], out["area"]) == ([1, 2, 2, 3], 6)
+
+    def test_a_mask_of_another_size_than_its_image(self, tmp_path: Path) -> None:
+        form = record(segmentation={"size": [4, 5], "counts": [1, 19]})
+        dataset = read(tmp_path, document([form]))
+        assert only(dataset).image.shape == (4, 5)
+        (out,) = written(dataset, tmp_path)["annotations"]
+        assert out["segmentation"] == {"size": [4, 5], "counts": [1, 19]}
+
+    def test_a_flat_list_is_one_polygon(self, tmp_path: Path) -> None:
+        shape = [1, 2, 11, 2, 11, 12, 1, 12]
+        assert only(read(tmp_path, document([record(segmentation=shape)]))).points == shape
+
+    @pytest.mark.parametrize("shape", [[], [[]], None])
+    def test_no_segmentation_is_a_box(self, tmp_path: Path, shape: Any) -> None:
+        one = only(read(tmp_path, document([record(segmentation=shape)])))
+        assert isinstance(one, Bbox)
+        assert list(one.get_bbox()) == BOX
+
+    def test_crowd_as_a_boolean(self, tmp_path: Path) -> None:
+        records = [record(id=1, iscrowd=True), record(id=2, iscrowd=False)]
+        dataset = read(tmp_path, document(records))
+        assert [one.attributes["is_crowd"] for one in of(dataset)] == [True, False]
+
+    def test_a_box_that_does_not_contain_its_polygon_is_kept(self, tmp_path: Path) -> None:
+        (form,) = written(read(tmp_path, document([record(bbox=[4, 4, 2, 2])])), tmp_path)["annotations"]
+        assert form["bbox"] == [4, 4, 2, 2]
+
+    def test_keypoints_keep_order_and_visibility(self, tmp_path: Path) -> None:
+        points = [3, 4, 2, 0, 0, 0, 9.5, 7, 1]
+        categories = [{"id": 3, "name": "dog", "keypoints": ["nose", "tail", "paw"], "skeleton": [[1, 3]]}]
+        form = document([record(keypoints=points, num_keypoints=2)], categories=categories)
+        dataset = Dataset.import_from(folder(tmp_path / "in", form, "person_keypoints_train"), "coco")
+        found = [one for one in of(dataset) if isinstance(one, Points)]
+        assert [int(state) for state in found[0].visibility] == [2, 0, 1]
+        out = written(dataset, tmp_path, "person_keypoints_train")
+        assert out["annotations"][0]["keypoints"] == points
+        assert out["annotations"][0]["num_keypoints"] == 2
+        assert out["annotations"][0]["segmentation"] == [TRIANGLE]
+        assert out["categories"][0]["skeleton"] == [[1, 3]]
+
+
+WRONG: list[tuple[str, Record, str]] = [
+    ("segmentation", {"segmentation": [[1, 2, 3, 4]]}, "a polygon has 4 coordinates"),
+    ("segmentation", {"segmentation": [1, 2, 3, 4]}, "a polygon has 4 coordinates"),
+    ("segmentation", {"segmentation": [[1, 2, 3, 4, 5, 6, 7]]}, "a polygon has 7 coordinates"),
+    ("segmentation", {"segmentation": [TRIANGLE, [1, 2]]}, "a polygon has 2 coordinates"),
+    ("segmentation", {"segmentation": "7"}, "7 is neither a list of polygons nor run lengths"),
+    ("segmentation", {"segmentation": {"counts": [1, 2]}}, "neither a list of polygons nor run lengths"),
+    ("segmentation", {"segmentation": {"size": [20, 30], "counts": [1, 2]}}, "must add up to 600"),
+    ("segmentation", {"segmentation": {"size": [20, 30], "counts": "11"}}, "a mask of 20 x 30 pixels has"),
+    ("segmentation", {"segmentation": {"size": [20, 30], "counts": [-1, 601]}}, "run length of -1"),
+    ("segmentation", {"segmentation": [[1, 2, 3, 4, 5, float("nan")]]}, "a coordinate is not finite"),
+    ("bbox", {"bbox": [1, 2, 3]}, "it has 3 numbers, not 4"),
+    ("bbox", {"bbox": [1, 2, -3, 4]}, "has a negative size"),
+    ("bbox", {"bbox": [1, 2, float("inf"), 4]}, "is not finite"),
+    ("bbox", {"bbox": "1,2,3,4"}, "is not a list of numbers"),
+    ("area", {"area": "big"}, '"big" is not a number'),
+    ("score", {"score": "0.9"}, '"0.9" is not a number'),
+    ("iscrowd", {"iscrowd": "no"}, '"no" is not 0 or 1'),
+    ("keypoints", {"keypoints": [1, 2]}, "it has 2 numbers, not three for each point"),
+    ("image_id", {"image_id": 8}, "there is no image 8"),
+    ("image_id", {"image_id": "z"}, 'there is no image "z"'),
+    ("image_id", {"image_id": None}, "it is missing"),
+    ("image_id", {"image_id": [7]}, r"\[7\] is not an integer"),
+    ("category_id", {"category_id": 2}, "there is no category 2"),
+    ("category_id", {"category_id": 2.5}, "2.5 is not an integer"),
+    ("id", {"id": True}, "true is not an integer"),
+]
+
+
+class TestProblems:
+    @pytest.mark.parametrize(("field", "members", "message"), WRONG, ids=lambda value: str(value)[:40])
+    def test_file_record_and_field_are_named(
+        self, tmp_path: Path, field: str, members: Record, message: str
+    ) -> None:
+        form = document([record(id=1), record(id=2, **members) if "id" not in members else record(**members)])
+        with pytest.raises(FormatError, match=message) as caught:
+            read(tmp_path, form)
+        path = tmp_path / "in/annotations/instances_train.json"
+        assert str(caught.value).startswith(f"{path}, record 1 of annotations, field {field!r}: ")
+
+    @pytest.mark.parametrize(("field", "members", "message"), WRONG, ids=lambda value: str(value)[:40])
+    def test_it_is_left_out_if_asked(
+        self, tmp_path: Path, field: str, members: Record, message: str
+    ) -> None:
+        found: list[Problem] = []
+        wrong = {**record(id=2), **members}
+        dataset = read(tmp_path, document([record(id=1), wrong, record(id=3)]), on_error=found.append)
+        assert [one.id for one in of(dataset)] == [1, 3]
+        assert [(one.place, one.field) for one in found] == [("record 1 of annotations", field)]
+
+    @pytest.mark.parametrize("image", [{"id": 7}, {"file_name": "a.jpg"}, {"id": 1.5, "file_name": "a.jpg"}])
+    def test_an_image_that_makes_no_sense(self, tmp_path: Path, image: Record) -> None:
+        form = document([], images=[{"id": 9, "file_name": "b.jpg"}, image])
+        with pytest.raises(FormatError, match=r"instances_train\.json, record 1 of images: it needs an id"):
+            read(tmp_path, form)
+        assert len(read(tmp_path, form, on_error="skip")) == 1
+
+
+class TestDocuments:
+    def test_null_and_missing_members(self, tmp_path: Path) -> None:
+        form = document([record()], info=None, licenses=None)
+        assert only(read(tmp_path, form)).label == 1
+        del form["licenses"], form["info"], form["annotations"]
+        assert [item.annotations for item in read(tmp_path, form)] == [[], []]
+        assert [item.id for item in read(tmp_path, {**form, "annotations": None})] == ["a", "b"]
+        assert len(labels(read(tmp_path, {**form, "categories": None}))) == 0
+        assert len(read(tmp_path, {"info": {}, "images": []})) == 0
+
+    def test_members_of_records_may_be_missing(self, tmp_path: Path) -> None:
+        one = only(read(tmp_path, document([{"image_id": 7, "segmentation": [TRIANGLE]}])))
+        assert isinstance(one, Polygon)
+        assert (one.label, one.id, one.attributes) == (None, 0, {})
+        assert list(one.get_bbox()) == [1, 2, 10, 10]
+
+    def test_annotations_before_images(self, tmp_path: Path) -> None:
+        form = document([record()])
+        assert only(read(tmp_path, dict(reversed(form.items())))).label == 1
+
+    @pytest.mark.parametrize("options", [{}, {"on_error": "skip"}])
+    def test_broken_json_names_line_and_column(self, tmp_path: Path, options: Record) -> None:
+        text = '{"images": [\n  {"id": 1, "file_name": "a.jpg"},\n]}'
+        with pytest.raises(JSONFormatError, match=r"instances_train\.json.*line 3, column 1"):
+            read(tmp_path, text, **options)
+
+    def test_a_truncated_file(self, tmp_path: Path) -> None:
+        with pytest.raises(JSONFormatError, match=r"instances_train\.json.*line 1"):
+            read(tmp_path, json.dumps(document([record()]))[:-30])
+
+    def test_other_json_files_are_no_datasets(self, tmp_path: Path) -> None:
+        for text in ("{}", "[]", "", '{"a": 1}'):
+            with pytest.raises(FormatError, match="has no annotation files of coco"):
+                read(tmp_path, text)

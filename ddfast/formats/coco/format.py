@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ddfast.annotated.format import Capabilities, Detection, Format
 from ddfast.errors import FormatError
+from ddfast.formats.coco.files import TASKS, annotation_files
 from ddfast.formats.coco.options import CocoReadOptions, CocoWriteOptions
-from ddfast.formats.coco.reading import TASKS, CocoTables, annotation_files
+from ddfast.formats.coco.reading import CocoTables
 from ddfast.formats.coco.writing import write
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Coco(Format):
             raise FormatError(
                 f"{source} has no annotation files of {self.name}, such as instances_train.json"
             )
-        tables = CocoTables(source, report)
+        tables = CocoTables(source, report, options.extra)
         for file in files:
             tables.read(file)
         return tables.finish()

@@ -12,6 +12,11 @@ from ddfast.annotated.format import option
 class CocoReadOptions:
     """Options of reading COCO."""
 
+    extra: bool = option(
+        False,
+        "keep members of images that the model does not know, such as license and coco_url, as attributes",
+    )
+
 
 @dataclass(frozen=True)
 class CocoWriteOptions:

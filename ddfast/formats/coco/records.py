@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from ddfast.annotated import masks
 from ddfast.annotated.builder import TableBuilder, ragged
 from ddfast.annotated.gather import spread
 from ddfast.annotated.geometry import boxes, polygon_areas
+from ddfast.formats.coco.ids import NONE, TextIds, other_texts
 from ddfast.tools.json_columns import FLAT, OTHER, PRESENT
 
 if TYPE_CHECKING:
@@ -23,12 +23,21 @@ if TYPE_CHECKING:
 
 Fields = dict[str, Any]
 
-IMAGES: Fields = {"id": "int", "file_name": "string", "width": "int", "height": "int"}
 ANNOTATIONS: Fields = {
     "id": "int", "image_id": "int", "category_id": "int", "segmentation": "segments", "bbox": "numbers",
     "area": "number", "iscrowd": "int", "score": "number", "attributes": "raw", "keypoints": "numbers",
     "caption": "string",
 }  # fmt: skip
+
+# Fields that have one type, what it is, and other values that are accepted.
+TYPES: dict[str, tuple[str, tuple[bytes, ...]]] = {
+    "bbox": ("a list of numbers", ()),
+    "keypoints": ("a list of numbers", ()),
+    "area": ("a number", ()),
+    "score": ("a number", ()),
+    "iscrowd": ("0 or 1", (b"true", b"false")),
+    "caption": ("a text", ()),
+}
 
 # Coordinates that a polygon has at least.
 POLYGON_VALUES = 6
@@ -42,11 +51,15 @@ class Records:
 
     Attributes:
         builder: the other columns.
-        image_ids, category_ids, numbers: of each row: id of image and category, ``NO_CATEGORY`` for none, and the
-            number of its record in the file; lists of arrays.
+        image_ids, category_ids, numbers: of each row: id of image and category, ``NONE`` for none, and the number of its
+            record in the file; lists of arrays.
+
+    Parameters:
+        texts: ids of the file that are texts.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, texts: TextIds) -> None:
+        self.texts = texts
         self.builder = TableBuilder.of_annotations()
         self.image_ids: list[npt.NDArray[np.int64]] = []
         self.category_ids: list[npt.NDArray[np.int64]] = []
@@ -54,7 +67,7 @@ class Records:
 
     def add(self, table: JSONTable, problem: Problem) -> None:
         """Add the records of a chunk."""
-        chunk = Chunk(table, problem)
+        chunk = Chunk(table, problem, self.texts)
         for rows, columns in chunk.shapes():
             self._add(table, chunk, rows, columns)
 
@@ -62,25 +75,23 @@ class Records:
         if not len(rows):
             return
         self.builder.add(len(rows), **chunk.common(rows), **columns)
-        self.image_ids.append(table.columns["image_id"].values[rows])
-        categories = table.columns["category_id"]
-        known = categories.states[rows] == PRESENT
-        self.category_ids.append(np.where(known, categories.values[rows], NO_CATEGORY))
+        self.image_ids.append(chunk.ids["image_id"][rows])
+        self.category_ids.append(chunk.ids["category_id"][rows])
         self.numbers.append(rows + table.first)
-
-
-NO_CATEGORY = np.iinfo(np.int64).min
 
 
 class Chunk:
     """The records of one chunk: which shape each has, and the columns of it."""
 
-    def __init__(self, table: JSONTable, problem: Problem) -> None:
+    def __init__(self, table: JSONTable, problem: Problem, texts: TextIds) -> None:
         self.table = table
         self.problem = problem
         self.columns = table.columns
+        self.texts = texts
         self.good = np.ones(table.rows, bool)
-        self._check_ids()
+        self.ids = {name: self._ids(name) for name in ("image_id", "category_id", "id")}
+        self._refuse(self.ids["image_id"] == NONE, "image_id", lambda row: "it is missing")
+        self._check_types()
         self.box, self.has_box = self._boxes()
         self.is_mask = self.columns["segmentation"].states == OTHER
         self.parts = self._part_counts()
@@ -100,26 +111,29 @@ class Chunk:
             self.problem(row, field, message(row))
             self.good[row] = False
 
-    def _text_of_other(self, column: JSONColumn, row: int) -> str:
-        number = int(np.searchsorted(column.other_rows, row))
-        start, stop = column.other_offsets[number], column.other_offsets[number + 1]
-        return bytes(column.other[start:stop]).decode(errors="replace")
+    def _ids(self, name: str) -> npt.NDArray[np.int64]:
+        column = self.columns[name]
+        ids, wrong = self.texts.of(column)
+        if wrong.any():
+            texts = dict(other_texts(column))
+            self._refuse(wrong, name, lambda row: f"{_short(texts[row])} is not an integer")
+        return ids
 
-    def _not_an_integer(self, column: JSONColumn, row: int) -> str:
-        return f"{self._text_of_other(column, row)[:80]} is not an integer"
-
-    def _check_ids(self) -> None:
-        for name in ("image_id", "category_id", "id"):
+    def _check_types(self) -> None:
+        """Refuse values that are not what their fields are; flags may be integers or booleans."""
+        for name, (what, accepted) in TYPES.items():
             column = self.columns[name]
-            self._refuse(column.states == OTHER, name, partial(self._not_an_integer, column))
-        self._refuse(~self._has("image_id"), "image_id", lambda row: "it is missing")
+            if len(column.other_rows):
+                texts = dict(other_texts(column))
+                wrong = np.zeros(self.table.rows, bool)
+                wrong[[row for row, text in texts.items() if text not in accepted]] = True
+                self._refuse(wrong, name, lambda row, texts=texts, what=what: f"{_short(texts[row])} is not {what}")  # type: ignore[misc]
 
     def _boxes(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
         column, offsets = self.columns["bbox"], self._offsets("bbox")
         lengths = np.diff(offsets)
         present = self._has("bbox") & (lengths > 0)
         self._refuse(present & (lengths != 4), "bbox", lambda row: f"it has {lengths[row]} numbers, not 4")
-        self._refuse(column.states == OTHER, "bbox", lambda row: "it is not a list of numbers")
         present &= lengths == 4
         box = np.full((self.table.rows, 4), np.nan)
         box[present] = column.values[offsets[:-1][present][:, None] + np.arange(4)]
@@ -136,9 +150,11 @@ class Chunk:
         counts = np.diff(offsets).astype(np.int64)
         counts[(column.states != PRESENT) & (column.states != FLAT)] = 0
         lengths = np.diff(column.parts)
+        counts[column.parts[offsets[1:]] == column.parts[offsets[:-1]]] = 0  # [[]] is no shape
         bad = np.flatnonzero((lengths < POLYGON_VALUES) | (lengths % 2 == 1))
         if len(bad):
             owners = np.searchsorted(offsets, bad, side="right") - 1
+            bad, owners = bad[counts[owners] > 0], owners[counts[owners] > 0]
             wrong = dict(zip(owners.tolist(), lengths[bad].tolist(), strict=True))
             rows = np.zeros(self.table.rows, bool)
             rows[owners] = True
@@ -146,6 +162,10 @@ class Chunk:
                 rows, "segmentation",
                 lambda row: f"a polygon has {wrong[row]} coordinates, not an even number of at least {POLYGON_VALUES}",
             )  # fmt: skip
+        if not np.isfinite(column.values.sum()):
+            faulty = np.add.reduceat(np.append(~np.isfinite(column.values), False), column.parts[offsets[:-1]])
+            rows = (faulty > 0) & (counts > 0)
+            self._refuse(rows, "segmentation", lambda row: "a coordinate is not finite")
         return counts
 
     def _keypoints(self) -> npt.NDArray[np.bool_]:
@@ -159,19 +179,31 @@ class Chunk:
         """Columns that all annotations have."""
         import pyarrow as pa
 
-        columns: dict[str, Any] = {}
-        for source, target in (("id", "id"), ("score", "score")):
-            states = self.columns[source].states[rows]
-            columns[target] = pa.array(self.columns[source].values[rows], mask=states != PRESENT)
-        crowd = self.columns["iscrowd"]
-        columns["crowd"] = pa.array(crowd.values[rows] != 0, mask=crowd.states[rows] != PRESENT)
-        columns["attributes"] = self._attributes(rows)
-        return columns
+        score, crowd = self.columns["score"], self.columns["iscrowd"]
+        flags, known = crowd.values != 0, crowd.states == PRESENT
+        for row, text in other_texts(crowd):
+            flags[row], known[row] = text == b"true", True
+        ids = self.texts.integers(self.ids["id"][rows])
+        return {
+            "id": pa.array(ids, mask=ids < NONE + 2**32),
+            "score": pa.array(score.values[rows], mask=score.states[rows] != PRESENT),
+            "crowd": pa.array(flags[rows], mask=~known[rows]),
+            "attributes": self._attributes(rows),
+        }
 
     def _attributes(self, rows: npt.NDArray[np.int64]) -> pa.Array | None:
-        if not self._has("attributes").any():
-            return None
-        return strings(self.columns["attributes"]).dictionary_encode().take(rows)
+        """The attributes of the file, and ids that are texts as the attribute ``id``."""
+        column = self.columns["attributes"]
+        texts = {
+            row: text for row in rows.tolist() if (text := self.texts.text(int(self.ids["id"][row]))) is not None
+        } if len(self.columns["id"].other_rows) else {}  # fmt: skip
+        if not texts:
+            return strings(column).dictionary_encode().take(rows) if self._has("attributes").any() else None
+        found = [json.loads(text) if text else {} for text in strings(column).to_pylist()]
+        for row, text in texts.items():
+            found[row] = {"id": text, **found[row]}
+        forms = [json.dumps(one, ensure_ascii=False) if one else None for one in found]
+        return _dictionary([forms[row] for row in rows.tolist()])
 
     def shapes(self) -> list[tuple[npt.NDArray[np.int64], dict[str, Any]]]:
         """Rows and their columns, one pair for all records with polygons, masks, boxes, points, captions, labels."""
@@ -241,8 +273,8 @@ class Chunk:
         """The id of records that give two annotations: a shape and points."""
         import pyarrow as pa
 
-        twice = self.keypoints[rows] & (self.columns["id"].states[rows] == PRESENT)
-        return pa.array(self.columns["id"].values[rows], mask=~twice)
+        numbers = self.ids["id"][rows]
+        return pa.array(numbers, mask=~self.keypoints[rows] | (numbers == NONE))
 
     def _polygon_columns(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
         column, offsets = self.columns["segmentation"], self._offsets("segmentation").astype(np.int64)
@@ -276,14 +308,12 @@ class Chunk:
     def _decode_masks(self) -> dict[int, dict[str, Any]]:
         """The mask of each record that has one."""
         found = {}
-        column = self.columns["segmentation"]
-        for number, row in enumerate(column.other_rows.tolist()):
+        for row, text in other_texts(self.columns["segmentation"]):
             if not self.good[row]:
                 continue
-            text = bytes(column.other[column.other_offsets[number] : column.other_offsets[number + 1]])
             try:
                 found[row] = rle_of(json.loads(text))
-            except (ValueError, TypeError, KeyError) as error:
+            except ValueError as error:
                 self.problem(row, "segmentation", str(error))
                 self.good[row] = False
         return found
@@ -325,12 +355,16 @@ def rle_of(form: Any) -> dict[str, Any]:
     """The compressed RLE of what a file has: counts as a list or as text.
 
     Raises:
-        ValueError, TypeError, KeyError: it is not a mask.
+        ValueError: it is not a mask.
     """
+    if not isinstance(form, dict) or not isinstance(form.get("counts"), str | list) or "size" not in form:
+        raise ValueError(
+            f"{str(form)[:80]} is neither a list of polygons nor run lengths with 'size' and 'counts'"
+        )
     counts = form["counts"]
     if isinstance(counts, list):
         return masks.from_uncompressed(counts, form["size"])
-    return masks.checked({"size": form["size"], "counts": counts.encode("ascii")})
+    return masks.checked({"size": form["size"], "counts": counts})
 
 
 def strings(column: JSONColumn) -> pa.StringArray:
@@ -341,3 +375,13 @@ def strings(column: JSONColumn) -> pa.StringArray:
     validity = None if present.all() else pa.array(present).buffers()[1]
     buffers = [validity, pa.py_buffer(column.offsets), pa.py_buffer(column.values)]
     return pa.Array.from_buffers(pa.string(), len(present), buffers)
+
+
+def _dictionary(texts: list[str | None]) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.array(texts, pa.string()).dictionary_encode()
+
+
+def _short(text: bytes) -> str:
+    return text[:80].decode(errors="replace")

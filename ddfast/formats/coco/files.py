@@ -1,0 +1,69 @@
+"""Which files of a folder are COCO's, and what their names say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ddfast.annotated.source_folder import SourceFolder
+
+TASKS = ("image_info", "instances", "person_keypoints", "captions", "labels", "stuff", "panoptic")
+
+FILE_NAME = re.compile(rf"(?P<task>{'|'.join(TASKS)})_(?P<subset>.+)\.json", re.IGNORECASE)
+
+# A name as those of Roboflow, FiftyOne and others: the folder says which subset it is.
+ANONYMOUS = re.compile(r"_?annotations(\.coco)?\.json|coco\.json|labels\.json|instances\.json", re.IGNORECASE)
+
+HEAD = re.compile(rb'[{,]\s*"(images|annotations|categories|info|licenses)"\s*:')
+
+# The first record of an array of results.
+RESULTS_HEAD = re.compile(rb'\s*\[\s*\{[^{]*?"(image_id|category_id|score|bbox)"\s*:')
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationFile:
+    """An annotation file of a dataset.
+
+    Attributes:
+        name: relative path.
+        task: one of ``TASKS``.
+        subset: name of the subset.
+    """
+
+    name: str
+    task: str
+    subset: str
+
+
+def annotation_files(source: SourceFolder, tasks: Sequence[str]) -> list[AnnotationFile]:
+    """The annotation files of a folder that belong to some tasks."""
+    found = []
+    for name in source.candidates(".json"):
+        if not HEAD.search(source.head(name)) or RESULTS_HEAD.match(source.head(name)):
+            continue
+        file = file_of(name)
+        if file.task in tasks:
+            found.append(file)
+        elif source.chosen is not None and len(tasks) == 1:
+            found.append(AnnotationFile(name, tasks[0], file.subset))
+    return found
+
+
+def result_files(source: SourceFolder) -> list[str]:
+    """The files of a folder that are arrays of results."""
+    return [name for name in source.candidates(".json") if RESULTS_HEAD.match(source.head(name))]
+
+
+def file_of(name: str) -> AnnotationFile:
+    """Task and subset of a file."""
+    folder, _, base = name.rpartition("/")
+    match = FILE_NAME.fullmatch(base)
+    if match:
+        return AnnotationFile(name, match["task"].lower(), match["subset"])
+    if ANONYMOUS.fullmatch(base):
+        parts = [part for part in folder.split("/") if part.lower() not in ("", "annotations", "labels")]
+        return AnnotationFile(name, "instances", parts[-1] if parts else "default")
+    return AnnotationFile(name, "instances", base[: -len(".json")])
