@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pycocotools.mask as pycocotools
 import pytest
 
 from ddfast.annotated import (
@@ -14,12 +16,14 @@ from ddfast.annotated import (
     AnnotationType,
     Bbox,
     Dataset,
+    DatasetItem,
     LabelCategories,
     Mask,
     Points,
     Polygon,
     masks,
 )
+from ddfast.annotated.pixels import encode
 from ddfast.annotated.report import Problem
 from ddfast.errors import FormatError, JSONFormatError
 from ddfast.testing.formats import FormatTests
@@ -405,3 +409,160 @@ class TestDocuments:
         for text in ("{}", "[]", "", '{"a": 1}'):
             with pytest.raises(FormatError, match="has no annotation files of coco"):
                 read(tmp_path, text)
+
+
+def dataset_of(*annotations: Annotation, size: tuple[int, int] = (20, 30), **members: Any) -> Dataset:
+    """One item with some annotations and an image."""
+    image = np.zeros((*size, 3), np.uint8)
+    item = DatasetItem("a", subset="train", annotations=list(annotations), image=image, **members)
+    return Dataset.from_iterable([item], categories=["cat", "dog"])
+
+
+def pixels_of(segmentation: Any, size: tuple[int, int] = (20, 30)) -> np.ndarray[Any, Any]:
+    """What pycocotools makes of a segmentation."""
+    rle = pycocotools.frPyObjects(segmentation, *size)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of numpy 2, in some versions of pycocotools
+        return np.asarray(pycocotools.decode(pycocotools.merge(rle) if isinstance(rle, list) else rle), bool)
+
+
+def square(left: int, top: int, side: int) -> np.ndarray[Any, Any]:
+    """A mask of 20 x 30 pixels."""
+    mask = np.zeros((20, 30), bool)
+    mask[top : top + side, left : left + side] = True
+    return mask
+
+
+OTHER = [20.0, 3.0, 25.0, 3.0, 20.0, 9.0]
+
+
+class TestGroups:
+    def test_a_box_and_a_polygon_are_one_record(self, tmp_path: Path) -> None:
+        polygon = Polygon(TRIANGLE, label=1, id=8, group=8, attributes={"k": 1})
+        box = Bbox(0, 1, 13.25, 14, label=1, id=8, group=8)
+        for pair in ([polygon, box], [box, polygon]):
+            (form,) = written(dataset_of(*pair), tmp_path)["annotations"]
+            assert form == {
+                "id": 8, "image_id": 1, "category_id": 2, "segmentation": [TRIANGLE], "area": 50.0,
+                "bbox": [0.0, 1.0, 13.25, 14.0], "iscrowd": 0, "attributes": {"k": 1},
+            }  # fmt: skip
+
+    def test_polygons_are_parts(self, tmp_path: Path) -> None:
+        parts = [Polygon(shape, label=0, group=3) for shape in (TRIANGLE, OTHER)]
+        (form,) = written(dataset_of(*parts), tmp_path)["annotations"]
+        assert form["segmentation"] == [TRIANGLE, OTHER]
+        assert form["bbox"] == [1, 2, 24, 10]
+        assert form["area"] == 65
+
+    def test_masks_are_united(self, tmp_path: Path) -> None:
+        first, second = square(2, 3, 5), square(5, 5, 6)
+        shapes = [Mask(first, label=0, group=1), Mask(second, label=0, group=1)]
+        (form,) = written(dataset_of(*shapes), tmp_path)["annotations"]
+        assert np.array_equal(pixels_of(form["segmentation"]), first | second)
+        assert form["area"] == (first | second).sum()
+        assert form["bbox"] == [2, 3, 9, 8]
+
+    def test_a_mask_and_a_polygon_are_one_mask(self, tmp_path: Path) -> None:
+        shapes = [Polygon(TRIANGLE, label=0, group=1), Mask(square(20, 5, 6), label=0, group=1)]
+        (form,) = written(dataset_of(*shapes), tmp_path)["annotations"]
+        assert np.array_equal(pixels_of(form["segmentation"]), pixels_of([TRIANGLE]) | square(20, 5, 6))
+
+    def test_other_labels_and_no_group_stay_apart(self, tmp_path: Path) -> None:
+        shapes = [
+            Polygon(TRIANGLE, label=0, group=1),
+            Polygon(OTHER, label=1, group=1),
+            Polygon(TRIANGLE, label=0),
+            Polygon(OTHER, label=0),
+            Bbox(1, 2, 3, 4, label=0, group=2),
+            Bbox(7, 2, 3, 4, label=0, group=2),
+        ]
+        form = written(dataset_of(*shapes), tmp_path)
+        assert [one["segmentation"] for one in form["annotations"]] == [[TRIANGLE], [OTHER], [TRIANGLE], [OTHER], []]
+        assert form["annotations"][4]["bbox"] == [1, 2, 9, 4]
+
+    def test_points_get_the_shape_of_their_group(self, tmp_path: Path) -> None:
+        shapes = [
+            Points([3, 4, 5, 6], label=0, group=1),
+            Bbox(0, 0, 9, 9, label=0, group=1, id=4),
+            Polygon(TRIANGLE, label=0, group=1, id=4),
+            Points([1, 1, 2, 2], label=0),
+        ]
+        dataset = dataset_of(*shapes)
+        people = written(dataset, tmp_path, "person_keypoints_train")["annotations"]
+        assert [one["segmentation"] for one in people if "segmentation" in one] == [[TRIANGLE], []]
+        (form,) = written(dataset, tmp_path)["annotations"]
+        assert form["id"] == people[0]["id"] != people[1]["id"]
+
+
+class TestModes:
+    def test_guess_keeps_shapes_and_makes_masks_of_crowds(self, tmp_path: Path) -> None:
+        shapes = [
+            Polygon(TRIANGLE, label=0, attributes={"is_crowd": True}),
+            Polygon(TRIANGLE, label=0, attributes={"is_crowd": False}),
+            Mask(square(2, 3, 5), label=0),
+        ]
+        forms = written(dataset_of(*shapes), tmp_path)["annotations"]
+        assert [one["iscrowd"] for one in forms] == [1, 0, 0]
+        assert np.array_equal(pixels_of(forms[0]["segmentation"]), pixels_of([TRIANGLE]))
+        assert forms[1]["segmentation"] == [TRIANGLE]
+        assert forms[2]["segmentation"]["size"] == [20, 30]
+
+    def test_mask_is_what_pycocotools_draws(self, tmp_path: Path) -> None:
+        shape = [1.2, 2.7, 14.9, 3.3, 12.1, 17.6, 3.4, 11.8]
+        dataset = dataset_of(Polygon(shape, label=0), Bbox(1, 2, 3, 4, label=0))
+        forms = written(dataset, tmp_path, segmentation_mode="mask")["annotations"]
+        expected = pycocotools.merge(pycocotools.frPyObjects([shape], 20, 30))
+        assert pycocotools.frPyObjects(forms[0]["segmentation"], 20, 30) == expected
+        assert forms[1]["segmentation"] == []
+
+    def test_polygons_give_the_same_pixels_with_holes_and_parts(self, tmp_path: Path) -> None:
+        pixels = square(3, 2, 14)
+        pixels[5:8, 6:9] = False
+        pixels[10:12, 6:12] = False
+        pixels |= square(22, 4, 3)
+        dataset = dataset_of(Mask(pixels, label=0, attributes={"is_crowd": True}))
+        (form,) = written(dataset, tmp_path, segmentation_mode="polygons")["annotations"]
+        assert len(form["segmentation"]) == 2
+        assert np.array_equal(pixels_of(form["segmentation"]), pixels)
+
+    def test_the_size_of_an_image_is_read_where_a_mask_needs_it(self, tmp_path: Path) -> None:
+        form = document([record(iscrowd=1)], images=[{"id": 7, "file_name": "a.png"}])
+        root = folder(tmp_path / "in", form)
+        (root / "images").mkdir()
+        (root / "images/a.png").write_bytes(encode(np.zeros((20, 30, 3), np.uint8), ".png"))
+        out = written(Dataset.import_from(root, "coco"), tmp_path)
+        assert (out["images"][0]["height"], out["images"][0]["width"]) == (20, 30)
+        assert np.array_equal(pixels_of(out["annotations"][0]["segmentation"]), pixels_of([TRIANGLE]))
+
+    def test_polygons_stay_where_no_size_is_known(self, tmp_path: Path) -> None:
+        form = document([record(iscrowd=1)], images=[{"id": 7, "file_name": "a.png"}])
+        (out,) = written(read(tmp_path, form), tmp_path, segmentation_mode="mask")["annotations"]
+        assert (out["segmentation"], out["iscrowd"]) == ([TRIANGLE], 1)
+
+
+class TestCropCovered:
+    def test_what_is_above_is_cut_off(self, tmp_path: Path) -> None:
+        low, high = square(2, 3, 10), square(8, 6, 12)
+        shapes = [Mask(high, label=0, z_order=1), Mask(low, label=1, z_order=0)]
+        forms = written(dataset_of(*shapes), tmp_path, crop_covered=True)["annotations"]
+        assert np.array_equal(pixels_of(forms[0]["segmentation"]), high)
+        assert np.array_equal(pixels_of(forms[1]["segmentation"]), low & ~high)
+        assert forms[1]["area"] == (low & ~high).sum()
+
+    def test_polygons_stay_polygons(self, tmp_path: Path) -> None:
+        shapes = [[2, 2, 12, 2, 12, 12, 2, 12], [8, 6, 20, 6, 20, 18, 8, 18], [24, 1, 28, 1, 28, 5]]
+        dataset = dataset_of(*(Polygon(shape, label=0) for shape in shapes))
+        forms = written(dataset, tmp_path, crop_covered=True)["annotations"]
+        low, high = (pixels_of([shape]) for shape in shapes[:2])
+        assert isinstance(forms[0]["segmentation"], list)
+        assert np.array_equal(pixels_of(forms[0]["segmentation"]), low & ~high)
+        assert [one["segmentation"] for one in forms[1:]] == [[shape] for shape in shapes[1:]]
+
+    def test_shapes_inside_others_and_covered_ones_stay(self, tmp_path: Path) -> None:
+        large, small = square(2, 2, 15), square(5, 5, 4)
+        for pair in ((large, small), (small, large)):
+            dataset = dataset_of(*(Mask(one, label=0) for one in pair))
+            forms = written(dataset, tmp_path, crop_covered=True)["annotations"]
+            assert all(
+                np.array_equal(pixels_of(form["segmentation"]), one) for form, one in zip(forms, pair, strict=True)
+            )

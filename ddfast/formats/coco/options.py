@@ -24,8 +24,12 @@ class CocoWriteOptions:
 
     segmentation_mode: str = option(
         "guess",
-        "how shapes are written: guess (masks of crowds as RLE, others as polygons), polygons, or mask",
+        "how shapes are written: guess (masks and crowds as RLE, polygons as polygons), polygons (masks are converted),"
+        " or mask (polygons are converted)",
         ("guess", "polygons", "mask"),
+    )
+    crop_covered: bool = option(
+        False, "cut what shapes above cover (by z_order, then order) off those below"
     )
     allow_attributes: bool = option(True, "write attributes, an extension of the format")
     reindex: bool = option(False, "number images and annotations from 1 on instead of keeping their numbers")

@@ -13,12 +13,19 @@ import numpy.typing as npt
 
 from ddfast.annotated import masks
 from ddfast.annotated.categories import LabelCategories
-from ddfast.annotated.gather import spread
+from ddfast.annotated.item_sizes import item_sizes
 from ddfast.annotated.keypoints import PointsCategories
 from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.output_media import file_names, save_images
 from ddfast.annotated.tables import Tables, codes, floats, integers, lists
-from ddfast.tools.json_columns import MISSING, OTHER, PRESENT, JSONColumn, JSONRecords, json_column
+from ddfast.errors import FormatOptionError
+from ddfast.formats.coco.columns import boxes_column, bytes_column, keypoint_columns, states_of
+from ddfast.formats.coco.grouping import one_row_each
+from ddfast.formats.coco.ids import integer_of
+from ddfast.formats.coco.images import LVIS
+from ddfast.formats.coco.panoptic_writing import write_panoptic
+from ddfast.formats.coco.segments import Shapes
+from ddfast.tools.json_columns import JSONColumn, JSONRecords, json_column
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,10 +40,39 @@ BLOCK = 1 << 15
 REGIONS = ("polygon", "bbox", "mask")
 TYPES = {
     "instances": REGIONS,
-    "person_keypoints": ("points",),
+    "person_keypoints": ("points", *REGIONS),
     "captions": ("caption",),
     "labels": ("label",),
+    "stuff": REGIONS,
+    "panoptic": ("mask", "polygon"),
 }
+"""Types of annotations that a file of each task has a place for."""
+
+NEEDED = {**TYPES, "person_keypoints": ("points",)}
+"""Types of which there must be one for a file of the task."""
+
+ON_DEMAND = ("stuff", "panoptic")
+"""Tasks that are written only if they are asked for: their objects are those of instances."""
+
+IMAGE_MEMBERS: dict[str, Any] = {"license": 0, "flickr_url": "", "coco_url": "", "date_captured": 0}
+"""Members that images have in COCO's own files, and what is written if nothing is known."""
+
+HEADER = b'{"licenses": [{"name": "", "id": 0, "url": ""}], "info": {"description": ""},\n"categories": '
+
+
+def chosen_tasks(tasks: Sequence[str], asked: Any) -> list[str]:
+    """The tasks of a format that an export writes if there are annotations for them.
+
+    Raises:
+        FormatOptionError: one that was asked for does not exist.
+    """
+    if asked is None:
+        return [task for task in tasks if len(tasks) == 1 or task not in ON_DEMAND]
+    wanted = asked.split(",") if isinstance(asked, str) else list(asked)
+    unknown = [task for task in wanted if task not in tasks]
+    if unknown or not wanted:
+        raise FormatOptionError(f"tasks is {asked!r}; it accepts {', '.join(tasks)}")
+    return [task for task in tasks if task in wanted]
 
 
 def write(
@@ -56,17 +92,15 @@ def write(
         if not len(rows):
             continue
         part = Subset(tables.take_items(rows), [names[row] for row in rows], options)
-        for task in part.tasks(_chosen(tasks, options.tasks)):
+        for task in part.tasks(chosen_tasks(tasks, options.tasks)):
             with output.open(f"annotations/{task}_{subset}.json") as file:
-                part.write(file, task, report)
+                if task == "panoptic":
+                    write_panoptic(part, file, output, f"annotations/{task}_{subset}", report)
+                else:
+                    part.write(file, task, report)
         if media:
             folder = "images" if options.merge_images else f"images/{subset}"
             save_images(tables, rows.tolist(), [f"{folder}/{names[row]}" for row in rows], output, report)
-
-
-def _chosen(tasks: Sequence[str], asked: Any) -> list[str]:
-    wanted = asked.split(",") if isinstance(asked, str) else asked
-    return [task for task in tasks if wanted is None or task in wanted]
 
 
 @dataclass
@@ -86,7 +120,7 @@ class Subset:
     def tasks(self, tasks: Sequence[str]) -> list[str]:
         """The tasks that there are annotations for; images alone if there are none."""
         present = set(self.types.tolist())
-        found = [task for task in tasks if set(TYPES.get(task, ())) & present]
+        found = [task for task in tasks if set(NEEDED.get(task, ())) & present]
         return found or ["instances" if "instances" in tasks else tasks[0]]
 
     @cached_property
@@ -96,239 +130,210 @@ class Subset:
         return np.array(names or [""], object)[numbers]
 
     @cached_property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """Height and width of each item, zeros if they are not known."""
+        return item_sizes(self.tables)
+
+    @cached_property
     def image_ids(self) -> npt.NDArray[np.int64]:
         """The id of each image: that of the source, if all have one of their own from 1 on; else their number."""
         count = self.tables.items.num_rows
-        found = [] if self.options.reindex else _ids_of_items(self.tables.items)
+        found = [] if self.options.reindex else [_integer(form.get("id")) for form in self.attributes]
         if len(found) == count == len(set(found)) and all(number > 0 for number in found):
             return np.array(found, np.int64)
         return np.arange(1, count + 1)
 
+    @cached_property
+    def attributes(self) -> list[dict[str, Any]]:
+        """The attributes of each item."""
+        if "attributes" not in self.tables.items.column_names:
+            return [{}] * len(self.names)
+        texts = self.tables.items.column("attributes").to_pylist()
+        return [json.loads(text) if text else {} for text in texts]
+
+    @cached_property
+    def regions(self) -> pa.Table:
+        """Boxes, polygons and masks, one row for each object."""
+        rows = np.flatnonzero(np.isin(self.types, REGIONS))
+        annotations = self.tables.annotations
+        return one_row_each(
+            annotations if len(rows) == annotations.num_rows else annotations.take(rows), self.sizes
+        )
+
     def write(self, file: BinaryIO, task: str, report: Report) -> None:
         """Write the file of a task."""
-        labels, ids = self._categories(task)
-        file.write(
-            b'{"licenses": [{"name": "", "id": 0, "url": ""}], "info": {"description": ""},\n"categories": '
-        )
-        file.write(json.dumps(labels, ensure_ascii=False).encode())
+        self.write_header(file, task)
+        table = self._table(task)
+        ids = self._annotation_ids(task, table)
+        for start, stop in self._blocks(table):
+            file.write(b",\n" if start else b"")
+            block = table.slice(start, stop - start)
+            file.writelines(JSONRecords(self._columns(block, task, ids[start:stop]), block.num_rows))
+        file.write(b"]}\n")
+        report.counts["annotations"] += table.num_rows
+
+    def write_header(self, file: BinaryIO, task: str) -> None:
+        """Write everything before the first annotation."""
+        file.write(HEADER)
+        file.write(json.dumps(self.categories(task), ensure_ascii=False).encode())
         file.write(b',\n"images": [\n')
         file.writelines(self._images())
         file.write(b'],\n"annotations": [\n')
-        first = 1
-        for block in self._blocks(task):
-            if block.num_rows:
-                file.write(b",\n" if first > 1 else b"")
-                file.writelines(self._records(block, task, ids, first))
-                first += block.num_rows
-        file.write(b"]}\n")
-        report.counts["annotations"] += first - 1
 
     def _images(self) -> Iterator[bytes]:
-        items = self.tables.items
-        yield from JSONRecords(
-            {
-                "id": json_column("int", self.image_ids),
-                "width": _integer_column(items, "width", 0),
-                "height": _integer_column(items, "height", 0),
-                "file_name": _text_column(self.names),
-                "license": b"0",
-                "flickr_url": b'""',
-                "coco_url": b'""',
-                "date_captured": b"0",
-            },
-            items.num_rows,
-        )
+        columns: dict[str, JSONColumn | bytes] = {
+            "id": json_column("int", self.image_ids),
+            "width": json_column("int", np.ascontiguousarray(self.sizes[:, 1])),
+            "height": json_column("int", np.ascontiguousarray(self.sizes[:, 0])),
+            "file_name": bytes_column("string", self.names),
+        }
+        more = [self._members_of_image(form) for form in self.attributes]
+        if any(more):
+            forms = [json.dumps({**IMAGE_MEMBERS, **form}, ensure_ascii=False) for form in more]
+            yield from JSONRecords(columns, len(self.names), extra=bytes_column("raw", forms))
+        else:
+            constant = {name: json.dumps(value).encode() for name, value in IMAGE_MEMBERS.items()}
+            yield from JSONRecords({**columns, **constant}, len(self.names))
 
-    def _categories(self, task: str) -> tuple[list[dict[str, Any]], npt.NDArray[np.int64]]:
-        """The records of the categories, and the id of each label."""
+    def _members_of_image(self, form: dict[str, Any]) -> dict[str, Any]:
+        """Attributes of an item: as members where COCO and LVIS have one, others as ``attributes``."""
+        if form.keys() <= {"id"}:
+            return {}
+        found = {name: value for name, value in form.items() if name in IMAGE_MEMBERS or name in LVIS}
+        rest = {name: value for name, value in form.items() if name not in found and name != "id"}
+        return {**found, "attributes": rest} if rest and self.options.allow_attributes else found
+
+    @cached_property
+    def category_ids(self) -> npt.NDArray[np.int64]:
+        """The id of each label: those of the source, if all have one of their own; else from 1 on."""
+        numbers = [_integer(item.id, -1) for item in self._labels]
+        known = all(item.id is not None and (number >= 0 or isinstance(item.id, int))
+                    for item, number in zip(self._labels, numbers, strict=True))  # fmt: skip
+        if not known or len(set(numbers)) < len(numbers) or self.options.reindex:
+            numbers = list(range(1, len(numbers) + 1))
+        return np.array(numbers, np.int64)
+
+    @property
+    def _labels(self) -> list[Any]:
         labels = self.tables.categories.get(AnnotationType.label)
-        items = labels.items if isinstance(labels, LabelCategories) else []
-        given = [item.id for item in items]
-        numbers = [number for number in given if isinstance(number, int)]
-        if len(numbers) < len(given) or len(set(numbers)) < len(numbers) or self.options.reindex:
-            numbers = list(range(1, len(items) + 1))
+        return labels.items if isinstance(labels, LabelCategories) else []
+
+    def categories(self, task: str) -> list[dict[str, Any]]:
+        """The records of the categories."""
         records: list[dict[str, Any]] = [
-            {"id": number, "name": item.name, "supercategory": item.parent}
-            for number, item in zip(numbers, items, strict=True)
+            {"id": number, "name": item.name, "supercategory": item.parent, **item.extra}
+            for number, item in zip(self.category_ids.tolist(), self._labels, strict=True)
         ]
         points = self.tables.categories.get(AnnotationType.points)
         if task == "person_keypoints" and isinstance(points, PointsCategories):
             for label, category in points.items.items():
                 records[label]["keypoints"] = list(category.labels)
                 records[label]["skeleton"] = [[a + 1, b + 1] for a, b in sorted(category.joints)]
-        return records, np.array(numbers, np.int64)
+        return records
 
-    def _blocks(self, task: str) -> Iterator[pa.Table]:
-        """The annotations of a task, a few at a time."""
-        wanted = np.flatnonzero(np.isin(self.types, TYPES.get(task, ())))
-        for start in range(0, len(wanted), BLOCK):
-            yield self.tables.annotations.take(wanted[start : start + BLOCK])
+    def _table(self, task: str) -> pa.Table:
+        """The annotations of a task."""
+        if TYPES.get(task) == REGIONS:
+            return self.regions
+        wanted = np.flatnonzero(np.isin(self.types, NEEDED.get(task, ())))
+        return self.tables.annotations.take(wanted)
 
-    def _records(
-        self, block: pa.Table, task: str, category_ids: npt.NDArray[np.int64], first: int
-    ) -> Iterator[bytes]:
-        labels = integers(block, "label", -1)
+    def _blocks(self, table: pa.Table) -> Iterator[tuple[int, int]]:
+        """First and last row + 1 of blocks of a few annotations; those of an item are in one block."""
+        items = integers(table, "item")
+        start = 0
+        while start < len(items):
+            stop = min(start + BLOCK, len(items))
+            if stop < len(items):
+                stop = int(np.searchsorted(items, items[stop - 1], side="right"))
+            yield start, stop
+            start = stop
+
+    def _columns(
+        self, block: pa.Table, task: str, ids: npt.NDArray[np.int64]
+    ) -> dict[str, JSONColumn | bytes]:
         columns: dict[str, JSONColumn | bytes] = {
-            "id": json_column("int", self._annotation_ids(block, first)),
-            "image_id": json_column("int", self.image_ids[integers(block, "item")]),
-            "category_id": json_column(
-                "int", category_ids[labels] if len(category_ids) else labels, states=_states(labels >= 0)
-            ),
-        }
-        if task == "instances":
-            columns |= self._regions(block)
+            "id": json_column("int", ids), **self.references(block)
+        }  # fmt: skip
+        if TYPES.get(task) == REGIONS:
+            columns |= self._regions(block, task)
         elif task == "person_keypoints":
-            columns |= self._regions(self._shapes_of(block)) | _keypoints(block) | {"bbox": _boxes(block)}
+            shapes, rows = self._shapes_of(block)
+            columns |= self._regions(shapes, task) | keypoint_columns(block) | {"bbox": boxes_column(block)}
+            crowd = np.where(rows < 0, integers(block, "crowd"), integers(shapes, "crowd"))
+            columns["iscrowd"] = json_column("int", (crowd == 1).astype(np.int64))
         elif task == "captions":
-            columns["caption"] = _text_column(block.column("text").to_pylist())
+            columns["caption"] = bytes_column("string", block.column("text").to_pylist())
         if "score" in block.column_names:
             scores = floats(block, "score")
-            columns["score"] = json_column("number", scores, states=_states(~np.isnan(scores)))
+            columns["score"] = json_column("number", scores, states=states_of(~np.isnan(scores)))
         if self.options.allow_attributes and "attributes" in block.column_names:
-            columns["attributes"] = _raw_column(block.column("attributes").to_pylist())
-        yield from JSONRecords(columns, block.num_rows)
+            columns["attributes"] = bytes_column("raw", block.column("attributes").to_pylist())
+        return columns
 
-    def _annotation_ids(self, block: pa.Table, first: int) -> npt.NDArray[np.int64]:
-        if self._keeps_ids:
-            return integers(block, "id")
-        return np.arange(first, first + block.num_rows)
-
-    @cached_property
-    def _keeps_ids(self) -> bool:
-        """Whether all annotations have an id of their own, from 1 on."""
-        ids = integers(self.tables.annotations, "id")
-        return not self.options.reindex and bool((ids > 0).all()) and len(np.unique(ids)) == len(ids)
-
-    def _regions(self, block: pa.Table) -> dict[str, JSONColumn | bytes]:
-        area = floats(block, "area")
+    def references(self, block: pa.Table) -> dict[str, JSONColumn | bytes]:
+        """The ids of image and category of some annotations."""
+        labels = integers(block, "label", -1)
+        numbers = self.category_ids[labels] if len(self.category_ids) else labels
         return {
-            "segmentation": self._segmentation(block),
-            "area": json_column("number", area, states=_states(~np.isnan(area))),
-            "bbox": _boxes(block),
+            "image_id": json_column("int", self.image_ids[integers(block, "item")]),
+            "category_id": json_column("int", numbers, states=states_of(labels >= 0)),
+        }
+
+    def _annotation_ids(self, task: str, table: pa.Table) -> npt.NDArray[np.int64]:
+        """The id of each annotation of a task: its own, if all have one from 1 on; else their number.
+
+        Points have that of their shape.
+        """
+        ids = integers(table, "id").astype(np.int64)
+        unique = len(np.unique(ids)) == len(ids)
+        keep = not self.options.reindex and unique and bool((ids > 0).all())
+        if task == "person_keypoints" and self.regions.num_rows:
+            shapes = self._rows_of_shapes(table)
+            taken = self._annotation_ids("instances", self.regions)
+            free = shapes < 0
+            if not keep or np.isin(ids[free], taken).any():
+                ids = int(taken.max()) + 1 + np.arange(len(ids))
+            return np.where(free, ids, taken[shapes])
+        return ids if keep else np.arange(1, table.num_rows + 1)
+
+    def _regions(self, block: pa.Table, task: str) -> dict[str, JSONColumn | bytes]:
+        mode = "mask" if task == "stuff" else self.options.segmentation_mode
+        shapes = Shapes(block, self.sizes, mode)
+        cropped = shapes.cropped() if self.options.crop_covered else {}
+        area = floats(block, "area").copy()
+        area[list(cropped)] = [masks.area(rle) for rle in cropped.values()]
+        return {
+            "segmentation": shapes.column(cropped),
+            "area": json_column("number", area, states=states_of(~np.isnan(area))),
+            "bbox": boxes_column(block),
             "iscrowd": json_column("int", (integers(block, "crowd") == 1).astype(np.int64)),
         }
 
-    def _shapes_of(self, points: pa.Table) -> pa.Table:
-        """The shape in the same group as each of some points, or the points themselves."""
+    def _shapes_of(self, points: pa.Table) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+        """The shape of each of some points, a row of nulls for none; and its row in ``regions``, -1 for none."""
         import pyarrow as pa
 
-        rows = [
-            self._grouped_shapes.get(key, -1)
-            for key in zip(integers(points, "item").tolist(), integers(points, "group").tolist(), strict=True)
-        ]
-        return self.tables.annotations.take(pa.array(np.array(rows, np.int64), mask=np.array(rows) < 0))
+        rows = self._rows_of_shapes(points)
+        return self.regions.take(pa.array(rows, mask=rows < 0)), rows
+
+    def _rows_of_shapes(self, points: pa.Table) -> npt.NDArray[np.int64]:
+        """The row in ``regions`` of the shape that is in the group of each of some points, -1 for none."""
+        keys = zip(integers(points, "item").tolist(), integers(points, "group").tolist(), strict=True)
+        return np.array([self._grouped.get(key, -1) for key in keys], np.int64)
 
     @cached_property
-    def _grouped_shapes(self) -> dict[tuple[int, int], int]:
-        """The first shape of each item and group."""
-        items, groups = self.tables.item_rows, integers(self.tables.annotations, "group")
-        rows = np.flatnonzero((groups != 0) & np.isin(self.types, REGIONS))[::-1]
+    def _grouped(self) -> dict[tuple[int, int], int]:
+        """The first row in ``regions`` of each item and group."""
+        items, groups = integers(self.regions, "item"), integers(self.regions, "group")
+        rows = np.flatnonzero(groups != 0)[::-1]
         return dict(
             zip(zip(items[rows].tolist(), groups[rows].tolist(), strict=True), rows.tolist(), strict=True)
         )
 
-    def _segmentation(self, block: pa.Table) -> JSONColumn:
-        """Polygons as lists of coordinates; masks, and all crowds, as RLE."""
-        types, names = codes(block, "type")
-        kinds = np.array(names, object)[types]
-        values, offsets = lists(block, "points")
-        starts, part_offsets = _parts(block, offsets)
-        mode = self.options.segmentation_mode
-        crowd = integers(block, "crowd") == 1
-        as_mask = (kinds == "mask") | ((kinds == "polygon") & (crowd | (mode == "mask")))
-        if mode == "polygons":
-            as_mask &= kinds == "mask"
-        rows = np.flatnonzero(as_mask)
-        sizes = self._mask_sizes(block)[rows].tolist()
-        ends = np.append(starts, offsets[-1])
-        texts = []
-        for row, size in zip(rows.tolist(), sizes, strict=True):
-            if kinds[row] == "mask":
-                texts.append(rle_text({"size": size, "counts": block.column("mask")[row].as_py()}))
-            else:
-                parts = range(part_offsets[row], part_offsets[row + 1])
-                polygons = [values[ends[part] : ends[part + 1]] for part in parts]
-                texts.append(rle_text(masks.from_polygons(polygons, *size)))
-        states = np.full(block.num_rows, PRESENT, np.uint8)
-        states[rows] = OTHER
-        column = json_column("segments", values, offsets=part_offsets, parts=ends, states=states)
-        places = np.cumsum([0, *map(len, texts)]).astype(np.int32)
-        other = np.frombuffer(b"".join(texts), np.uint8)
-        return column._replace(other_rows=rows.astype(np.int32), other_offsets=places, other=other)
 
-    def _mask_sizes(self, block: pa.Table) -> npt.NDArray[np.int64]:
-        """Height and width of the mask of each annotation: its own, or those of its item."""
-        items = integers(block, "item")
-        sizes = []
-        for name in ("height", "width"):
-            own = integers(block, f"mask_{name}", -1)
-            sizes.append(np.where(own < 0, integers(self.tables.items, name)[items], own))
-        return np.stack(sizes, axis=1).astype(np.int64)
-
-
-def rle_text(rle: dict[str, Any]) -> bytes:
-    """A mask as COCO writes crowds: the lengths of its runs as numbers."""
-    return json.dumps({"counts": masks.counts_of(rle).tolist(), "size": list(rle["size"])}).encode()
-
-
-def _boxes(block: pa.Table) -> JSONColumn:
-    box = np.stack([floats(block, name) for name in ("x", "y", "width", "height")], axis=1)
-    states = _states(~np.isnan(box[:, 0]))
-    return json_column("numbers", box.reshape(-1), offsets=np.arange(0, box.size + 1, 4), states=states)
-
-
-def _keypoints(block: pa.Table) -> dict[str, JSONColumn | bytes]:
-    """Points as x, y, visibility, and how many are visible or hidden."""
-    values = lists(block, "points")[0]
-    visibility, starts = lists(block, "visibility")
-    triples = np.concatenate([values.reshape(-1, 2), visibility.astype(np.float64)[:, None]], axis=1)
-    shown = np.concatenate([[0], np.cumsum(visibility > 0)])
-    return {
-        "keypoints": json_column("numbers", triples.reshape(-1), offsets=starts * 3),
-        "num_keypoints": json_column("int", shown[starts[1:]] - shown[starts[:-1]]),
-    }
-
-
-def _parts(
-    block: pa.Table, offsets: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Where the parts of polygons start among all values, and the first part of each row."""
-    counts = (offsets[1:] > offsets[:-1]).astype(np.int64)
-    relative, part_offsets = lists(block, "parts")
-    several = part_offsets[1:] - part_offsets[:-1]
-    counts = np.where(several > 0, several, counts)
-    firsts = np.concatenate([[0], np.cumsum(counts)])
-    starts = np.repeat(offsets[:-1], counts)
-    rows = np.flatnonzero(several > 0)
-    starts[spread(firsts[rows], several[rows])] += relative.astype(np.int64)
-    return starts, firsts
-
-
-def _states(present: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
-    return np.where(present, PRESENT, MISSING).astype(np.uint8)
-
-
-def _integer_column(table: pa.Table, name: str, missing: int) -> JSONColumn:
-    return json_column("int", integers(table, name, missing).astype(np.int64))
-
-
-def _text_column(texts: Sequence[str | None]) -> JSONColumn:
-    return _bytes_column("string", [None if text is None else text.encode() for text in texts])
-
-
-def _raw_column(texts: Sequence[str | None]) -> JSONColumn:
-    return _bytes_column("raw", [None if text is None else text.encode() for text in texts])
-
-
-def _bytes_column(kind: Any, texts: Sequence[bytes | None]) -> JSONColumn:
-    ends = np.cumsum([0, *(len(text or b"") for text in texts)])
-    states = _states(np.array([text is not None for text in texts], bool))
-    return json_column(kind, b"".join(text or b"" for text in texts), offsets=ends, states=states)
-
-
-def _ids_of_items(items: pa.Table) -> list[int]:
-    """The attribute ``id`` of items, of those that have an integer there."""
-    if "attributes" not in items.column_names:
-        return []
-    found = [json.loads(text).get("id") if text else None for text in items.column("attributes").to_pylist()]
-    return [number for number in found if isinstance(number, int)]
+def _integer(value: Any, default: int = 0) -> int:
+    """An id that is an integer, or a text of digits."""
+    if isinstance(value, str):
+        return integer_of(value, default)
+    return value if isinstance(value, int) and not isinstance(value, bool) else default

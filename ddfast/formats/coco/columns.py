@@ -1,0 +1,47 @@
+"""Columns of the table of annotations as columns of JSON records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ddfast.annotated.tables import floats, lists
+from ddfast.tools.json_columns import MISSING, PRESENT, JSONColumn, json_column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def boxes_column(block: pa.Table) -> JSONColumn:
+    """The boxes of some annotations."""
+    box = np.stack([floats(block, name) for name in ("x", "y", "width", "height")], axis=1)
+    states = states_of(~np.isnan(box[:, 0]))
+    return json_column("numbers", box.reshape(-1), offsets=np.arange(0, box.size + 1, 4), states=states)
+
+
+def keypoint_columns(block: pa.Table) -> dict[str, JSONColumn | bytes]:
+    """Points as x, y, visibility, and how many are visible or hidden."""
+    values = lists(block, "points")[0]
+    visibility, starts = lists(block, "visibility")
+    triples = np.concatenate([values.reshape(-1, 2), visibility.astype(np.float64)[:, None]], axis=1)
+    shown = np.concatenate([[0], np.cumsum(visibility > 0)])
+    return {
+        "keypoints": json_column("numbers", triples.reshape(-1), offsets=starts * 3),
+        "num_keypoints": json_column("int", shown[starts[1:]] - shown[starts[:-1]]),
+    }
+
+
+def states_of(present: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    """States of a column from which of its rows have a value."""
+    return np.where(present, PRESENT, MISSING).astype(np.uint8)
+
+
+def bytes_column(kind: Any, texts: Sequence[str | None]) -> JSONColumn:
+    """A column of texts (``"string"``) or of JSON values as text (``"raw"``); None for none."""
+    encoded = [None if text is None else text.encode() for text in texts]
+    ends = np.cumsum([0, *(len(text or b"") for text in encoded)])
+    states = states_of(np.array([text is not None for text in encoded], bool))
+    return json_column(kind, b"".join(text or b"" for text in encoded), offsets=ends, states=states)
