@@ -23,7 +23,7 @@ from ddfast.annotated import (
     Polygon,
     masks,
 )
-from ddfast.annotated.pixels import encode
+from ddfast.annotated.pixels import decode, encode
 from ddfast.annotated.report import Problem
 from ddfast.errors import FormatError, JSONFormatError
 from ddfast.testing.formats import FormatTests
@@ -566,3 +566,140 @@ class TestCropCovered:
             assert all(
                 np.array_equal(pixels_of(form["segmentation"]), one) for form, one in zip(forms, pair, strict=True)
             )
+
+
+class TestImageInfo(FormatTests):
+    format = "coco_image_info"
+
+
+class TestInstances(FormatTests):
+    format = "coco_instances"
+
+
+class TestPersonKeypoints(FormatTests):
+    format = "coco_person_keypoints"
+
+    def annotations(self, number: int) -> list[Annotation]:
+        return [Points([5, 6, 7.5, 8], [2, 1], label=number % 4)]
+
+
+class TestCaptions(FormatTests):
+    format = "coco_captions"
+
+
+class TestLabels(FormatTests):
+    format = "coco_labels"
+
+
+class TestStuff(FormatTests):
+    format = "coco_stuff"
+
+    def annotations(self, number: int) -> list[Annotation]:
+        return [Mask(square(3, 4, 9), label=number % 4), Bbox(1, 2, 3, 4, label=0)]
+
+    def test_polygons_are_written_as_masks(self, tmp_path: Path) -> None:
+        dataset_of(Polygon(TRIANGLE, label=1)).export(tmp_path / "out", "coco_stuff")
+        one = only(Dataset.import_from(tmp_path / "out", "coco_stuff"))
+        assert np.array_equal(one.image, pixels_of([TRIANGLE]))
+
+
+class TestPanoptic(FormatTests):
+    format = "coco_panoptic"
+
+    def annotations(self, number: int) -> list[Annotation]:
+        full = np.zeros((60, 80), bool)
+        full[5:50, 3:70] = True
+        hole = np.zeros((60, 80), bool)
+        hole[10:20, 10:20] = True
+        return [Mask(full & ~hole, label=number % 4), Mask(hole, label=0, attributes={"is_crowd": True})]
+
+    def export(self, tmp_path: Path, *shapes: Annotation) -> tuple[Record, np.ndarray[Any, Any]]:
+        """What an export writes, and the numbers in its image."""
+        dataset_of(*shapes).export(tmp_path / "out", "coco_panoptic")
+        form: Record = json.loads((tmp_path / "out/annotations/panoptic_train.json").read_text())
+        picture = decode(str(tmp_path / "out/annotations/panoptic_train/a.png"), "a.png").astype(int)
+        return form, picture[:, :, 2] + 256 * picture[:, :, 1] + 65536 * picture[:, :, 0]
+
+    def test_numbers_and_records(self, tmp_path: Path) -> None:
+        first, second = square(2, 3, 5), square(10, 3, 6)
+        attributes = {"is_crowd": True, "k": 1}
+        form, ids = self.export(
+            tmp_path, Mask(first, label=1, id=70_000), Mask(second, label=0, id=3, attributes=attributes)
+        )
+        assert np.array_equal(ids, first * 70_000 + second * 3)
+        (annotation,) = form["annotations"]
+        assert (annotation["image_id"], annotation["file_name"]) == (1, "a.png")
+        assert annotation["segments_info"] == [
+            {"id": 70_000, "category_id": 2, "area": 25, "bbox": [2, 3, 5, 5], "iscrowd": 0},
+            {"id": 3, "category_id": 1, "area": 36, "bbox": [10, 3, 6, 6], "iscrowd": 1, "attributes": {"k": 1}},
+        ]
+
+    def test_the_uppermost_has_the_pixel(self, tmp_path: Path) -> None:
+        low, high = square(2, 3, 10), square(8, 6, 12)
+        form, ids = self.export(tmp_path, Mask(high, label=1, z_order=2), Mask(low, label=0, z_order=1))
+        infos = form["annotations"][0]["segments_info"]
+        assert [one["area"] for one in infos] == [144, (low & ~high).sum()]
+        assert np.array_equal(ids == infos[0]["id"], high)
+        assert np.array_equal(ids == infos[1]["id"], low & ~high)
+
+    def test_hidden_segments_are_counted(self, tmp_path: Path) -> None:
+        dataset = dataset_of(Mask(square(4, 4, 3), label=0), Mask(square(2, 2, 9), label=1))
+        report = dataset.export(tmp_path / "out", "coco_panoptic")
+        assert "1 segments are not in panoptic images" in report.notes[0]
+
+    def test_the_example_of_the_documentation(self, tmp_path: Path) -> None:
+        item = DatasetItem(
+            id="image",
+            subset="train",
+            image=np.ones((1, 5, 3)),
+            attributes={"id": 40},
+            annotations=[
+                Mask(image=np.array([[0, 0, 1, 1, 0]]), label=3, id=7, group=7, attributes={"is_crowd": False}),
+                Mask(image=np.array([[0, 1, 0, 0, 1]]), label=1, id=20, group=20, attributes={"is_crowd": True}),
+            ],
+        )
+        Dataset.from_iterable([item], categories=["a", "b", "c", "d"]).export(tmp_path / "out", format="coco_panoptic")
+        found = Dataset.import_from(tmp_path / "out", "coco_panoptic").get("image", "train")
+        assert found is not None
+        assert found.attributes["id"] == 40
+        assert [(one.id, one.attributes["is_crowd"]) for one in found.annotations] == [(7, False), (20, True)]
+        assert np.array_equal(found.annotations[1].image, [[0, 1, 0, 0, 1]])
+
+    def panoptic(self, tmp_path: Path, infos: Any, name: str = "a.png") -> Path:
+        """A dataset of one image, in which segment 300 is a square."""
+        annotations = [{"image_id": 7, "file_name": name, "segments_info": infos}]
+        root = folder(tmp_path / "in", document(annotations), "panoptic_train")
+        picture = np.zeros((20, 30, 3), np.uint8)
+        picture[square(2, 3, 5)] = (0, 1, 44)  # blue, green, red
+        (root / "annotations/panoptic_train").mkdir()
+        (root / "annotations/panoptic_train/a.png").write_bytes(encode(picture, ".png"))
+        return root
+
+    def test_a_file_as_others_write_it(self, tmp_path: Path) -> None:
+        root = self.panoptic(tmp_path, [{"id": 300, "category_id": 3, "iscrowd": 0, "bbox": [2, 3, 5, 5], "area": 25}])
+        one = only(Dataset.import_from(root, "coco"))
+        assert (one.id, one.label, one.attributes) == (300, 1, {"is_crowd": False})
+        assert np.array_equal(one.image, square(2, 3, 5))
+
+    @pytest.mark.parametrize(
+        ("infos", "name", "field", "message"),
+        [
+            ([{"id": 4, "category_id": 3}], "a.png", "segments_info", "segment 4 has no pixel in"),
+            ([{"category_id": 3}], "a.png", "segments_info", "each segment needs an id"),
+            ([{"id": 300, "bbox": [1]}], "a.png", "segments_info", "bbox of segment 300"),
+            ([{"id": 300, "category_id": 8}], "a.png", "category_id", "there is no category 8"),
+            ([], "gone.png", "file_name", "gone.png"),
+            ([], "../../../a.png", "file_name", "leaves the folder"),
+            ([], None, "file_name", "it is missing"),
+        ],
+    )
+    def test_what_makes_no_sense(self, tmp_path: Path, infos: Any, name: Any, field: str, message: str) -> None:
+        root = self.panoptic(tmp_path, infos, name)
+        with pytest.raises(FormatError, match=message) as caught:
+            Dataset.import_from(root, "coco_panoptic")
+        assert f"panoptic_train.json, record 0 of annotations, field {field!r}: " in str(caught.value)
+        assert of(Dataset.import_from(root, "coco_panoptic", on_error="skip")) == []
+
+    def test_pixels_of_unknown_segments_are_noted(self, tmp_path: Path) -> None:
+        dataset = Dataset.import_from(self.panoptic(tmp_path, []), "coco_panoptic")
+        assert "1 segments of images are not in segments_info" in dataset.report.notes[0]

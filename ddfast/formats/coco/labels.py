@@ -79,11 +79,6 @@ class Labels:
             self._points.add(label, entry["keypoints"], joints)
         return number, label
 
-    def number_of(self, name: str) -> int:
-        """The label of a name, which is added if it is not there."""
-        label = self._labels.find(name)[0]
-        return self._labels.add(name, id=None) if label is None else label
-
     def categories(self) -> dict[AnnotationType, Categories]:
         """The categories of all files."""
         found: dict[AnnotationType, Categories] = {AnnotationType.label: self._labels}

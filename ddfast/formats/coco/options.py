@@ -19,6 +19,15 @@ class CocoReadOptions:
 
 
 @dataclass(frozen=True)
+class CocoResultsReadOptions:
+    """Options of reading results."""
+
+    truth: str = option(
+        "", "path of the annotation file with the images and categories that results refer to"
+    )
+
+
+@dataclass(frozen=True)
 class CocoWriteOptions:
     """Options of writing COCO."""
 
@@ -38,3 +47,10 @@ class CocoWriteOptions:
         None, "tasks to write, such as instances,captions (default: those that there are annotations for)"
     )
     image_ext: str = option("", "extension of images without one (default: .jpg)")
+
+
+@dataclass(frozen=True)
+class CocoResultsWriteOptions:
+    """Options of writing results."""
+
+    reindex: bool = option(False, "number images and categories from 1 on instead of keeping their numbers")

@@ -36,9 +36,17 @@ class CocoTables:
         source: the folder.
         report: for problems, notes and progress.
         extra: whether members of images that the model does not know become attributes.
+        record: what messages call a record of annotations.
     """
 
-    def __init__(self, source: SourceFolder, report: Report, extra: bool = False) -> None:
+    def __init__(
+        self,
+        source: SourceFolder,
+        report: Report,
+        extra: bool = False,
+        record: str = "record {} of annotations",
+    ) -> None:
+        self.record = record
         self.source = source
         self.report = report
         self.items = Items(source, report, extra)
@@ -72,7 +80,7 @@ class CocoTables:
 
     def problem_of_record(self, path: Path, first: int, row: int, name: str, text: str) -> None:
         """Report a field of a record of annotations that makes no sense."""
-        self.report.problem(text, path, f"record {first + row} of annotations", name)
+        self.report.problem(text, path, self.record.format(first + row), name)
 
     def resolved(self, records: Records, images: Lookup, labels: Lookup, path: Path) -> pa.Table:
         """The annotations of a file with their items and labels, without those whose image or category is unknown.

@@ -16,6 +16,7 @@ from ddfast.formats.coco.columns import boxes_column, bytes_column, keypoint_col
 from ddfast.formats.coco.files import file_of
 from ddfast.formats.coco.ids import NONE, Lookup, TextIds
 from ddfast.formats.coco.images import IMAGES
+from ddfast.formats.coco.options import CocoWriteOptions
 from ddfast.formats.coco.reading import CocoTables, Part
 from ddfast.formats.coco.records import ANNOTATIONS, Records
 from ddfast.formats.coco.segments import Shapes
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from ddfast.annotated.output_folder import OutputFolder
     from ddfast.annotated.report import Report
-    from ddfast.formats.coco.options import CocoResultsReadOptions, CocoWriteOptions
+    from ddfast.formats.coco.options import CocoResultsReadOptions, CocoResultsWriteOptions
 
 KINDS = {
     "bbox": ("bbox",),
@@ -46,7 +47,7 @@ def read_results(
     Without a file of truth an item is called like the id of its image, and a label like that of its category.
     """
     truth = SourceFolder.of(options.truth) if options.truth else source
-    tables = CocoTables(truth, report)
+    tables = CocoTables(truth, report, record="record {}")
     texts = TextIds()
     images, labels = _references(tables, options.truth, texts) if options.truth else (None, None)
     known: dict[int, int] = {}
@@ -55,7 +56,7 @@ def read_results(
         records = Records(texts)
         with path.open("rb") as stream:
             for table in JSONReader(stream.fileno(), {"": ANNOTATIONS}, name=os.fspath(path)):
-                records.add(table, partial(_problem, report, path, table.first))
+                records.add(table, partial(tables.problem_of_record, path, table.first))
                 report.advance(stream.tell(), os.fstat(stream.fileno()).st_size)
         used = images or _items(tables, records, texts, known)
         meant = labels or _labels(tables, records, texts)
@@ -63,10 +64,6 @@ def read_results(
         if table.num_rows:
             tables.parts.append(Part("results", with_column(table, "source", _constant(path.stem, table.num_rows))))
     return tables.finish()
-
-
-def _problem(report: Report, path: Path, first: int, row: int, name: str, text: str) -> None:
-    report.problem(text, path, f"record {first + row}", name)
 
 
 def _references(tables: CocoTables, truth: str, texts: TextIds) -> tuple[Lookup, Lookup]:
@@ -106,13 +103,15 @@ def _constant(text: str, count: int) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int32)), pa.array([text]))
 
 
-def write_results(tables: Tables, output: OutputFolder, options: CocoWriteOptions, report: Report) -> None:
+def write_results(
+    tables: Tables, output: OutputFolder, options: CocoResultsWriteOptions, report: Report
+) -> None:
     """Write an array of results for each subset and kind: ``bbox_val_results.json``."""
     report.counts["items"] += tables.items.num_rows
     numbers, subsets = codes(tables.items, "subset")
     for code, subset in enumerate(subsets):
         rows = np.flatnonzero(numbers == code)
-        part = Subset(tables.take_items(rows), [""] * len(rows), options)
+        part = Subset(tables.take_items(rows), [""] * len(rows), CocoWriteOptions(reindex=options.reindex))
         for kind, types in KINDS.items():
             chosen = np.flatnonzero(np.isin(part.types, types))
             if not len(chosen):
@@ -131,12 +130,18 @@ def _columns(part: Subset, table: pa.Table, kind: str) -> dict[str, JSONColumn |
         columns["bbox"] = boxes_column(table)
     elif kind == "segm":
         shapes = Shapes(table, part.sizes, "mask")
-        rles = [shapes.rle(row) for row in range(table.num_rows)]
-        forms = [json.dumps({"size": rle["size"], "counts": rle["counts"].decode()}) for rle in rles]
-        columns["segmentation"] = bytes_column("raw", forms)
+        columns["segmentation"] = bytes_column("raw", [_segmentation(shapes, row) for row in range(table.num_rows)])
     elif kind == "keypoints":
         columns["keypoints"] = keypoint_columns(table)["keypoints"]
     else:
         columns["caption"] = bytes_column("string", table.column("text").to_pylist())
     scores = floats(table, "score")
     return {**columns, "score": json_column("number", scores, states=states_of(~np.isnan(scores)))}
+
+
+def _segmentation(shapes: Shapes, row: int) -> str:
+    """A mask with compressed run lengths, as pycocotools demands it; a polygon where no size is known."""
+    if not shapes.as_mask[row]:
+        return json.dumps([ring.tolist() for ring in shapes.rings(row)])
+    rle = shapes.rle(row)
+    return json.dumps({"size": rle["size"], "counts": rle["counts"].decode()})

@@ -56,9 +56,12 @@ class Shapes:
         height, width = self.sizes[row].tolist()
         if self.kinds[row] == "mask":
             return {"size": [height, width], "counts": self.table.column("mask")[row].as_py()}
+        return masks.from_polygons(self.rings(row), height, width)
+
+    def rings(self, row: int) -> list[npt.NDArray[np.float64]]:
+        """The parts of a polygon."""
         parts = range(self.firsts[row], self.firsts[row + 1])
-        rings = [self.values[self.ends[part] : self.ends[part + 1]] for part in parts]
-        return masks.from_polygons(rings, height, width)
+        return [self.values[self.ends[part] : self.ends[part + 1]] for part in parts]
 
     def column(self, cropped: dict[int, dict[str, Any]]) -> JSONColumn:
         """The column ``segmentation``.
