@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import warnings
 from pathlib import Path
@@ -10,11 +12,14 @@ from typing import Any
 import numpy as np
 import pycocotools.mask as pycocotools
 import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from ddfast.annotated import (
     Annotation,
     AnnotationType,
     Bbox,
+    Caption,
     Dataset,
     DatasetItem,
     LabelCategories,
@@ -152,10 +157,14 @@ class TestCategories:
         again = Dataset.import_from(tmp_path / "x.msgpack")
         assert written(again, tmp_path)["categories"] == [{**categories[0], "supercategory": ""}]
 
-    @pytest.mark.parametrize("entry", [{"id": 3}, {"name": "dog"}, {"id": 1.5, "name": "dog"}, 17, {"id": 3, "name": ""}])
+    @pytest.mark.parametrize(
+        "entry", [{"id": 3}, {"name": "dog"}, {"id": 1.5, "name": "dog"}, 17, {"id": 3, "name": ""}]
+    )
     def test_a_category_that_makes_no_sense(self, tmp_path: Path, entry: Any) -> None:
         form = document([], categories=[{"id": 1, "name": "cat"}, entry])
-        with pytest.raises(FormatError, match=r"instances_train\.json, record 1 of categories: it needs an id"):
+        with pytest.raises(
+            FormatError, match=r"instances_train\.json, record 1 of categories: it needs an id"
+        ):
             read(tmp_path, form)
         assert [one.name for one in labels(read(tmp_path, form, on_error="skip"))] == ["cat"]
 
@@ -177,7 +186,10 @@ class TestIds:
         dataset = read(tmp_path, document([record(id=5), record(id=5, segmentation=[other])]))
         assert [getattr(one, "points", None) for one in of(dataset)] == [TRIANGLE, other]
         form = written(dataset, tmp_path)
-        assert [(one["id"], one["segmentation"]) for one in form["annotations"]] == [(1, [TRIANGLE]), (2, [other])]
+        assert [(one["id"], one["segmentation"]) for one in form["annotations"]] == [
+            (1, [TRIANGLE]),
+            (2, [other]),
+        ]
 
     def test_repeated_ids_of_keypoints_keep_their_own_shapes(self, tmp_path: Path) -> None:
         other = [20.0, 3.0, 25.0, 3.0, 20.0, 9.0]
@@ -252,7 +264,9 @@ class TestShapes:
 
     def test_every_digit_is_kept(self, tmp_path: Path) -> None:
         shape = [0.1, 1 / 3, 11.123456789012345, 2e-7, 1.25, 12.000000000000002]
-        dataset = read(tmp_path, document([record(segmentation=[shape], bbox=[0.1, 1 / 3, 2.1, 3.3], area=1 / 7)]))
+        dataset = read(
+            tmp_path, document([record(segmentation=[shape], bbox=[0.1, 1 / 3, 2.1, 3.3], area=1 / 7)])
+        )
         (form,) = written(dataset, tmp_path)["annotations"]
         assert form["segmentation"] == [shape]
         assert form["bbox"] == [0.1, 1 / 3, 2.1, 3.3]
@@ -358,9 +372,7 @@ class TestProblems:
         assert str(caught.value).startswith(f"{path}, record 1 of annotations, field {field!r}: ")
 
     @pytest.mark.parametrize(("field", "members", "message"), WRONG, ids=lambda value: str(value)[:40])
-    def test_it_is_left_out_if_asked(
-        self, tmp_path: Path, field: str, members: Record, message: str
-    ) -> None:
+    def test_it_is_left_out_if_asked(self, tmp_path: Path, field: str, members: Record, message: str) -> None:
         found: list[Problem] = []
         wrong = {**record(id=2), **members}
         dataset = read(tmp_path, document([record(id=1), wrong, record(id=3)]), on_error=found.append)
@@ -477,7 +489,13 @@ class TestGroups:
             Bbox(7, 2, 3, 4, label=0, group=2),
         ]
         form = written(dataset_of(*shapes), tmp_path)
-        assert [one["segmentation"] for one in form["annotations"]] == [[TRIANGLE], [OTHER], [TRIANGLE], [OTHER], []]
+        assert [one["segmentation"] for one in form["annotations"]] == [
+            [TRIANGLE],
+            [OTHER],
+            [TRIANGLE],
+            [OTHER],
+            [],
+        ]
         assert form["annotations"][4]["bbox"] == [1, 2, 9, 4]
 
     def test_points_get_the_shape_of_their_group(self, tmp_path: Path) -> None:
@@ -564,7 +582,8 @@ class TestCropCovered:
             dataset = dataset_of(*(Mask(one, label=0) for one in pair))
             forms = written(dataset, tmp_path, crop_covered=True)["annotations"]
             assert all(
-                np.array_equal(pixels_of(form["segmentation"]), one) for form, one in zip(forms, pair, strict=True)
+                np.array_equal(pixels_of(form["segmentation"]), one)
+                for form, one in zip(forms, pair, strict=True)
             )
 
 
@@ -631,7 +650,14 @@ class TestPanoptic(FormatTests):
         assert (annotation["image_id"], annotation["file_name"]) == (1, "a.png")
         assert annotation["segments_info"] == [
             {"id": 70_000, "category_id": 2, "area": 25, "bbox": [2, 3, 5, 5], "iscrowd": 0},
-            {"id": 3, "category_id": 1, "area": 36, "bbox": [10, 3, 6, 6], "iscrowd": 1, "attributes": {"k": 1}},
+            {
+                "id": 3,
+                "category_id": 1,
+                "area": 36,
+                "bbox": [10, 3, 6, 6],
+                "iscrowd": 1,
+                "attributes": {"k": 1},
+            },
         ]
 
     def test_the_uppermost_has_the_pixel(self, tmp_path: Path) -> None:
@@ -654,11 +680,17 @@ class TestPanoptic(FormatTests):
             image=np.ones((1, 5, 3)),
             attributes={"id": 40},
             annotations=[
-                Mask(image=np.array([[0, 0, 1, 1, 0]]), label=3, id=7, group=7, attributes={"is_crowd": False}),
-                Mask(image=np.array([[0, 1, 0, 0, 1]]), label=1, id=20, group=20, attributes={"is_crowd": True}),
+                Mask(
+                    image=np.array([[0, 0, 1, 1, 0]]), label=3, id=7, group=7, attributes={"is_crowd": False}
+                ),
+                Mask(
+                    image=np.array([[0, 1, 0, 0, 1]]), label=1, id=20, group=20, attributes={"is_crowd": True}
+                ),
             ],
         )
-        Dataset.from_iterable([item], categories=["a", "b", "c", "d"]).export(tmp_path / "out", format="coco_panoptic")
+        Dataset.from_iterable([item], categories=["a", "b", "c", "d"]).export(
+            tmp_path / "out", format="coco_panoptic"
+        )
         found = Dataset.import_from(tmp_path / "out", "coco_panoptic").get("image", "train")
         assert found is not None
         assert found.attributes["id"] == 40
@@ -676,7 +708,9 @@ class TestPanoptic(FormatTests):
         return root
 
     def test_a_file_as_others_write_it(self, tmp_path: Path) -> None:
-        root = self.panoptic(tmp_path, [{"id": 300, "category_id": 3, "iscrowd": 0, "bbox": [2, 3, 5, 5], "area": 25}])
+        root = self.panoptic(
+            tmp_path, [{"id": 300, "category_id": 3, "iscrowd": 0, "bbox": [2, 3, 5, 5], "area": 25}]
+        )
         one = only(Dataset.import_from(root, "coco"))
         assert (one.id, one.label, one.attributes) == (300, 1, {"is_crowd": False})
         assert np.array_equal(one.image, square(2, 3, 5))
@@ -693,7 +727,9 @@ class TestPanoptic(FormatTests):
             ([], None, "file_name", "it is missing"),
         ],
     )
-    def test_what_makes_no_sense(self, tmp_path: Path, infos: Any, name: Any, field: str, message: str) -> None:
+    def test_what_makes_no_sense(
+        self, tmp_path: Path, infos: Any, name: Any, field: str, message: str
+    ) -> None:
         root = self.panoptic(tmp_path, infos, name)
         with pytest.raises(FormatError, match=message) as caught:
             Dataset.import_from(root, "coco_panoptic")
@@ -703,3 +739,242 @@ class TestPanoptic(FormatTests):
     def test_pixels_of_unknown_segments_are_noted(self, tmp_path: Path) -> None:
         dataset = Dataset.import_from(self.panoptic(tmp_path, []), "coco_panoptic")
         assert "1 segments of images are not in segments_info" in dataset.report.notes[0]
+
+
+class TestMembersOfImages:
+    IMAGE: Record = {
+        "id": 7, "file_name": "a.jpg", "height": 20, "width": 30, "license": 3, "flickr_url": "",
+        "coco_url": "http://x/train2017/a.jpg", "date_captured": "2013-11-14", "rights": {"by": "é"},
+    }  # fmt: skip
+
+    def test_they_are_noted(self, tmp_path: Path) -> None:
+        dataset = read(tmp_path, document([], images=[self.IMAGE]))
+        assert dataset.report.notes == [
+            "Members of images that were left out: coco_url (1), license (1), date_captured (1), rights (1)."
+            " Pass extra=True (--extra) to keep them as attributes"
+        ]
+        assert next(iter(dataset)).attributes == {"id": 7}
+
+    def test_empty_ones_are_not(self, tmp_path: Path) -> None:
+        dataset_of(Bbox(1, 2, 3, 4, label=0)).export(tmp_path / "out", "coco")
+        assert Dataset.import_from(tmp_path / "out", "coco").report.notes == []
+
+    def test_extra_keeps_and_writes_them(self, tmp_path: Path) -> None:
+        dataset = read(tmp_path, document([], images=[self.IMAGE]), extra=True)
+        kept = {name: self.IMAGE[name] for name in self.IMAGE if name not in ("file_name", "height", "width")}
+        assert next(iter(dataset)).attributes == kept
+        (form,) = written(dataset, tmp_path)["images"]
+        rights = form.pop("attributes")
+        assert rights == {"rights": {"by": "é"}}
+        assert {**form, **rights} == self.IMAGE
+        again = Dataset.import_from(tmp_path / "out", "coco", extra=True)
+        assert next(iter(again)).attributes == kept
+
+    def test_attributes_of_items_survive(self, tmp_path: Path) -> None:
+        attributes = {"id": 7, "weather": "rain", "n": [1, 2], "width": "wide"}
+        dataset_of(attributes=attributes).export(tmp_path / "out", "coco")
+        assert next(iter(Dataset.import_from(tmp_path / "out", "coco"))).attributes == attributes
+
+    def test_lvis(self, tmp_path: Path) -> None:
+        image = {
+            "id": 391895, "height": 20, "width": 30, "coco_url": "http://images.cocodataset.org/val2017/000000391895.jpg",
+            "not_exhaustive_category_ids": [3], "neg_category_ids": [1, 9],
+        }  # fmt: skip
+        categories = [
+            {
+                "id": 3,
+                "name": "dog",
+                "synset": "dog.n.01",
+                "frequency": "f",
+                "image_count": 12,
+                "def": "a dog",
+            },
+            {
+                "id": 1,
+                "name": "cat",
+                "synset": "cat.n.01",
+                "frequency": "r",
+                "image_count": 1,
+                "def": "a cat",
+            },
+        ]
+        root = folder(
+            tmp_path / "in",
+            document([record(image_id=391895)], images=[image], categories=categories),
+            "lvis_v1_val",
+        )
+        (root / "val2017").mkdir()
+        (root / "val2017/000000391895.jpg").write_bytes(encode(np.zeros((20, 30, 3), np.uint8), ".jpg"))
+        dataset = Dataset.import_from(root, "coco")
+        (item,) = dataset
+        assert (item.id, item.subset) == ("val2017/000000391895", "lvis_v1_val")
+        assert item.image is not None
+        assert item.image.data.shape == (20, 30, 3)
+        assert item.attributes == {
+            "id": 391895, "not_exhaustive_category_ids": [3], "neg_category_ids": [1, 9],
+        }  # fmt: skip
+        assert labels(dataset)[0].extra["frequency"] == "f"
+        form = written(dataset, tmp_path, "instances_lvis_v1_val")
+        assert form["categories"] == [{**one, "supercategory": ""} for one in categories]
+        assert form["images"][0]["neg_category_ids"] == [1, 9]
+
+
+RESULTS: list[Record] = [
+    {"image_id": 9, "category_id": 3, "bbox": [1.5, 2.0, 10.25, 4.0], "score": 0.875},
+    {"image_id": 7, "category_id": 1, "bbox": [0.0, 0.0, 3.0, 4.0], "score": 0.25},
+    {"image_id": 7, "category_id": 3, "bbox": [1.0, 1.0, 3.0, 4.0], "score": 0.5},
+]
+
+
+class TestResults(FormatTests):
+    format = "coco_results"
+    keeps_empty = False
+    names = ("7", "9")
+
+    def annotations(self, number: int) -> list[Annotation]:
+        return [
+            Bbox(1, 2, 3.5, 4, label=0, score=0.5),
+            Mask(square(3, 4, 5), label=1, score=0.25),
+            Points([1, 2, 3, 4], [2, 1], label=2, score=1.0),
+            Caption("a picture", score=0.125),
+        ]
+
+    def dataset(self, names: Any = (), subsets: Any = ("default",)) -> Dataset:
+        items = [
+            DatasetItem(name, annotations=self.annotations(0), attributes={"id": int(name)})
+            for name in names or self.names
+        ]
+        labels = LabelCategories()
+        for number in (1, 2, 3):
+            labels.add(str(number), id=number)
+        return Dataset.from_iterable(items, categories={AnnotationType.label: labels})
+
+    def test_images_are_copied(self, tmp_path: Path) -> None:
+        pytest.skip("results have no images")
+
+    def test_a_failed_export_leaves_nothing(self, tmp_path: Path) -> None:
+        pytest.skip("results have no images")
+
+    def test_items_without_annotations_stay(self, tmp_path: Path) -> None:
+        pytest.skip("results say nothing about images without any")
+
+    def file(self, root: Path, form: Any = RESULTS) -> Path:
+        """A file of results."""
+        path = root / "detections.json"
+        path.write_text(form if isinstance(form, str) else json.dumps(form))
+        return path
+
+    def test_items_and_labels_by_id(self, tmp_path: Path) -> None:
+        dataset = Dataset.import_from(self.file(tmp_path))
+        assert dataset.format == "coco_results"
+        assert [(item.id, item.attributes) for item in dataset] == [("9", {"id": 9}), ("7", {"id": 7})]
+        assert [(one.name, one.id) for one in labels(dataset)] == [("1", 1), ("3", 3)]
+        item = dataset.get("7")
+        assert item is not None
+        assert [(one.score, one.source, getattr(one, "label", None)) for one in item.annotations] == [
+            (0.25, "detections", 0), (0.5, "detections", 1),
+        ]  # fmt: skip
+
+    def test_with_the_truth_they_have_its_items_and_labels(self, tmp_path: Path) -> None:
+        folder(tmp_path / "truth", document([record()]))
+        truth = tmp_path / "truth/annotations/instances_train.json"
+        dataset = Dataset.import_from(self.file(tmp_path), truth=str(truth))
+        assert [(item.id, item.subset, len(item.annotations)) for item in dataset] == [
+            ("a", "train", 2),
+            ("b", "train", 1),
+        ]
+        assert [one.name for one in labels(dataset)] == ["cat", "dog"]
+        assert only(dataset, "b").get_bbox() == [1.5, 2.0, 10.25, 4.0]
+
+    def test_they_are_no_dataset_of_coco(self, tmp_path: Path) -> None:
+        with pytest.raises(FormatError, match="has results only; read them with the format 'coco_results'"):
+            Dataset.import_from(self.file(tmp_path), "coco")
+        with pytest.raises(FormatError, match="has no results"):
+            Dataset.import_from(folder(tmp_path / "in", document([])), "coco_results")
+
+    def test_results_beside_annotations_are_not_annotations(self, tmp_path: Path) -> None:
+        root = folder(tmp_path / "in", document([record()]))
+        self.file(root)
+        dataset = Dataset.import_from(root)
+        assert (dataset.format, len(dataset)) == ("coco", 2)
+
+    def test_what_makes_no_sense(self, tmp_path: Path) -> None:
+        path = self.file(tmp_path, [RESULTS[0], {**RESULTS[1], "bbox": [1, 2]}])
+        with pytest.raises(FormatError, match=r"detections\.json, record 1, field 'bbox': it has 2 numbers"):
+            Dataset.import_from(path)
+        assert len(Dataset.import_from(path, on_error="skip")) == 1
+
+
+class TestEvaluation:
+    """pycocotools finds the same before and after a round trip."""
+
+    def truth(self) -> Record:
+        rng = np.random.default_rng(5)
+        images = [
+            {"id": number, "file_name": f"{number}.jpg", "height": 200, "width": 300}
+            for number in range(1, 9)
+        ]
+        records = []
+        for number in range(60):
+            x, y, w, h = (*rng.uniform(0, 150, 2), *rng.uniform(5, 120, 2))
+            shape = [x, y, x + w, y, x + w, y + h, x, y + h / 2]
+            crowd = int(number % 13 == 0)
+            rle = pycocotools.merge(pycocotools.frPyObjects([shape], 200, 300))
+            counts = {"size": [200, 300], "counts": masks.counts_of(rle).tolist()}
+            records.append({
+                "id": number + 1, "image_id": int(rng.integers(1, 9)), "category_id": int(rng.choice([2, 5, 90])),
+                "bbox": [x, y, w, h], "segmentation": counts if crowd else [shape],
+                "area": float(pycocotools.area(rle)), "iscrowd": crowd,
+            })  # fmt: skip
+        categories = [{"id": number, "name": f"c{number}"} for number in (2, 5, 90)]
+        return {"images": images, "annotations": records, "categories": categories}
+
+    def found(self, truth: Record, kind: str) -> list[Record]:
+        rng = np.random.default_rng(6)
+        results = []
+        for one in truth["annotations"]:
+            box = (np.array(one["bbox"]) + rng.normal(0, 4, 4)).clip(1)
+            form = {
+                "image_id": one["image_id"],
+                "category_id": one["category_id"],
+                "score": float(rng.random()),
+            }
+            if kind == "bbox":
+                form["bbox"] = box.tolist()
+            else:
+                x, y, w, h = box.tolist()
+                rle = pycocotools.merge(
+                    pycocotools.frPyObjects([[x, y, x + w, y, x + w, y + h, x, y + h / 2]], 200, 300)
+                )
+                form["segmentation"] = {"size": [200, 300], "counts": rle["counts"].decode()}
+            results.append(form)
+        return results
+
+    def numbers(self, truth: Path, results: Path, kind: str) -> list[float]:
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            known = COCO(str(truth))
+            evaluation = COCOeval(known, known.loadRes(str(results)), kind)
+            evaluation.evaluate()
+            evaluation.accumulate()
+            evaluation.summarize()
+        stats: list[float] = evaluation.stats.tolist()
+        return stats
+
+    @pytest.mark.parametrize("kind", ["bbox", "segm"])
+    def test_the_same_12_numbers(self, tmp_path: Path, kind: str) -> None:
+        form = self.truth()
+        folder(tmp_path / "in", form, "instances_val")
+        truth = tmp_path / "in/annotations/instances_val.json"
+        results = tmp_path / "results.json"
+        results.write_text(json.dumps(self.found(form, kind)))
+        before = self.numbers(truth, results, kind)
+        Dataset.import_from(tmp_path / "in").export(tmp_path / "x.msgpack")
+        Dataset.import_from(tmp_path / "x.msgpack").export(tmp_path / "out", "coco")
+        Dataset.import_from(results, truth=str(truth)).export(tmp_path / "found", "coco_results")
+        after = self.numbers(
+            tmp_path / "out/annotations/instances_val.json", tmp_path / f"found/{kind}_val_results.json", kind
+        )
+        assert len(before) == 12
+        assert 0.1 < before[0] < 0.9
+        assert before == after

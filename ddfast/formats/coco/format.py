@@ -200,7 +200,9 @@ class CocoResults(Format):
         """
         files = result_files(source)
         if not files:
-            raise FormatError(f"{source} has no results: JSON files that are arrays of records with an image_id")
+            raise FormatError(
+                f"{source} has no results: JSON files that are arrays of records with an image_id"
+            )
         return read_results(source, files, options, report)
 
     def write(

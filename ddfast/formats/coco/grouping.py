@@ -103,7 +103,8 @@ class Groups:
         other = (self.kinds != "bbox") & (self._count("bbox") > 0)[self.record]
         low = [np.minimum.reduceat(np.where(other, np.inf, side), self.starts) for side in (x, y)]
         high = [
-            np.maximum.reduceat(np.where(other, -np.inf, side), self.starts) for side in (x + width, y + height)
+            np.maximum.reduceat(np.where(other, -np.inf, side), self.starts)
+            for side in (x + width, y + height)
         ]
         # A single box keeps its numbers: its width is not computed from its sides.
         single = self._count("bbox") == 1

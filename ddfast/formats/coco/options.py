@@ -37,9 +37,7 @@ class CocoWriteOptions:
         " or mask (polygons are converted)",
         ("guess", "polygons", "mask"),
     )
-    crop_covered: bool = option(
-        False, "cut what shapes above cover (by z_order, then order) off those below"
-    )
+    crop_covered: bool = option(False, "cut what shapes above cover (by z_order, then order) off those below")
     allow_attributes: bool = option(True, "write attributes, an extension of the format")
     reindex: bool = option(False, "number images and annotations from 1 on instead of keeping their numbers")
     merge_images: bool = option(False, "put the images of all subsets into one folder")

@@ -132,7 +132,11 @@ class Segments:
         if category is None and info.get("category_id") is not None:
             raise ValueError(f"category_id of segment {number} is not an integer")
         box = info.get("bbox") or masks.box(rle)
-        if not isinstance(box, list) or len(box) != 4 or not all(isinstance(side, int | float) for side in box):
+        if (
+            not isinstance(box, list)
+            or len(box) != 4
+            or not all(isinstance(side, int | float) for side in box)
+        ):
             raise ValueError(f"bbox of segment {number} is not a list of 4 numbers")
         area = info.get("area")
         crowd, attributes = info.get("iscrowd"), info.get("attributes")

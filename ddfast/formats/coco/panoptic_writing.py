@@ -24,9 +24,7 @@ MAX_ID = 2**24 - 1
 """The largest number that three bytes hold."""
 
 
-def write_panoptic(
-    subset: Subset, file: BinaryIO, output: OutputFolder, folder: str, report: Report
-) -> None:
+def write_panoptic(subset: Subset, file: BinaryIO, output: OutputFolder, folder: str, report: Report) -> None:
     """Write the file of a subset, and its images below ``folder``.
 
     Where segments overlap, that with the larger ``z_order`` is on top, then the later one.
@@ -76,7 +74,9 @@ class Segments:
         self.area = floats(self.table, "area")
         self.box = np.stack([floats(self.table, name) for name in ("x", "y", "width", "height")], axis=1)
         labels = integers(self.table, "label", -1)
-        self.category = np.where(labels >= 0, subset.category_ids[labels], -1) if len(subset.category_ids) else labels
+        self.category = (
+            np.where(labels >= 0, subset.category_ids[labels], -1) if len(subset.category_ids) else labels
+        )
         self.attributes = (
             self.table.column("attributes").to_pylist()
             if "attributes" in self.table.column_names and subset.options.allow_attributes
@@ -121,9 +121,7 @@ class Segments:
             return ids
         return list(range(1, len(ids) + 1))
 
-    def _record(
-        self, row: int, number: int, area: int, canvas: npt.NDArray[np.uint32]
-    ) -> dict[str, Any]:
+    def _record(self, row: int, number: int, area: int, canvas: npt.NDArray[np.uint32]) -> dict[str, Any]:
         whole = area == masks.area(self.shapes.rle(row))
         box = self.box[row].tolist() if whole else masks.box(masks.encode(canvas == number))
         record: dict[str, Any] = {"id": number}

@@ -127,7 +127,9 @@ class Chunk:
                 texts = dict(other_texts(column))
                 wrong = np.zeros(self.table.rows, bool)
                 wrong[[row for row, text in texts.items() if text not in accepted]] = True
-                self._refuse(wrong, name, lambda row, texts=texts, what=what: f"{_short(texts[row])} is not {what}")  # type: ignore[misc]
+                self._refuse(
+                    wrong, name, lambda row, texts=texts, what=what: f"{_short(texts[row])} is not {what}"
+                )  # type: ignore[misc]
 
     def _boxes(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
         column, offsets = self.columns["bbox"], self._offsets("bbox")
@@ -163,7 +165,9 @@ class Chunk:
                 lambda row: f"a polygon has {wrong[row]} coordinates, not an even number of at least {POLYGON_VALUES}",
             )  # fmt: skip
         if not np.isfinite(column.values.sum()):
-            faulty = np.add.reduceat(np.append(~np.isfinite(column.values), False), column.parts[offsets[:-1]])
+            faulty = np.add.reduceat(
+                np.append(~np.isfinite(column.values), False), column.parts[offsets[:-1]]
+            )
             rows = (faulty > 0) & (counts > 0)
             self._refuse(rows, "segmentation", lambda row: "a coordinate is not finite")
         return counts

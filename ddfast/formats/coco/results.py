@@ -62,7 +62,9 @@ def read_results(
         meant = labels or _labels(tables, records, texts)
         table = tables.resolved(records, used, meant, path)
         if table.num_rows:
-            tables.parts.append(Part("results", with_column(table, "source", _constant(path.stem, table.num_rows))))
+            tables.parts.append(
+                Part("results", with_column(table, "source", _constant(path.stem, table.num_rows)))
+            )
     return tables.finish()
 
 
@@ -83,7 +85,9 @@ def _items(tables: CocoTables, records: Records, texts: TextIds, known: dict[int
         if number not in known:
             text = texts.text(number)
             attributes = json.dumps({"id": number if text is None else text}, ensure_ascii=False)
-            known[number] = tables.items.add_unnamed("default", str(number) if text is None else text, attributes)
+            known[number] = tables.items.add_unnamed(
+                "default", str(number) if text is None else text, attributes
+            )
     images = Lookup(texts)
     images.add(np.array(list(known), np.int64), np.array(list(known.values()), np.int64))
     return images
@@ -92,7 +96,9 @@ def _items(tables: CocoTables, records: Records, texts: TextIds, known: dict[int
 def _labels(tables: CocoTables, records: Records, texts: TextIds) -> Lookup:
     """A label for each category that results refer to."""
     numbers = np.unique(np.concatenate([*records.category_ids, np.empty(0, np.int64)])).tolist()
-    ids = [number if texts.text(number) is None else texts.text(number) for number in numbers if number != NONE]
+    ids = [
+        number if texts.text(number) is None else texts.text(number) for number in numbers if number != NONE
+    ]
     form = json.dumps([{"id": one, "name": str(one)} for one in ids], ensure_ascii=False).encode()
     return tables.labels.add(form, texts, lambda place, text: None)
 
@@ -130,7 +136,9 @@ def _columns(part: Subset, table: pa.Table, kind: str) -> dict[str, JSONColumn |
         columns["bbox"] = boxes_column(table)
     elif kind == "segm":
         shapes = Shapes(table, part.sizes, "mask")
-        columns["segmentation"] = bytes_column("raw", [_segmentation(shapes, row) for row in range(table.num_rows)])
+        columns["segmentation"] = bytes_column(
+            "raw", [_segmentation(shapes, row) for row in range(table.num_rows)]
+        )
     elif kind == "keypoints":
         columns["keypoints"] = keypoint_columns(table)["keypoints"]
     else:
