@@ -7,7 +7,7 @@ import io
 import json
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pycocotools.mask as pycocotools
@@ -742,7 +742,7 @@ class TestPanoptic(FormatTests):
 
 
 class TestMembersOfImages:
-    IMAGE: Record = {
+    IMAGE: ClassVar[Record] = {
         "id": 7, "file_name": "a.jpg", "height": 20, "width": 30, "license": 3, "flickr_url": "",
         "coco_url": "http://x/train2017/a.jpg", "date_captured": "2013-11-14", "rights": {"by": "é"},
     }  # fmt: skip

@@ -35,7 +35,7 @@ IMAGES: dict[str, Any] = {
 }  # fmt: skip
 
 # Values of members that say nothing; exporters write them.
-EMPTY = ("", 0, None, [], {})
+EMPTY: tuple[Any, ...] = ("", 0, None, [], {})
 
 Problem = Callable[[str, str], None]
 """Called with the place in the file and what is wrong there."""

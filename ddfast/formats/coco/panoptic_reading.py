@@ -163,7 +163,8 @@ def picture_ids(pixels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     if pixels.ndim == 2:
         return pixels.astype(np.int64)
     blue, green, red = (pixels[:, :, channel].astype(np.int64) for channel in range(3))
-    return red + (green << 8) + (blue << 16)
+    numbers: npt.NDArray[np.int64] = red + (green << 8) + (blue << 16)
+    return numbers
 
 
 def masks_by_id(ids: npt.NDArray[np.int64]) -> dict[int, dict[str, Any]]:

@@ -116,7 +116,7 @@ class Segments:
 
     def _numbers(self, rows: Sequence[int]) -> list[int]:
         """The number of each segment of an image: its id, if it fits into three bytes and is its own."""
-        ids = self.ids[list(rows)].tolist()
+        ids: list[int] = self.ids[list(rows)].tolist()
         if len(set(ids)) == len(ids) and all(0 < number <= MAX_ID for number in ids):
             return ids
         return list(range(1, len(ids) + 1))
@@ -128,6 +128,7 @@ class Segments:
         if self.category[row] >= 0:
             record["category_id"] = int(self.category[row])
         record |= {"area": area, "bbox": box, "iscrowd": int(self.shapes.crowd[row])}
-        if self.attributes[row]:
-            record["attributes"] = json.loads(self.attributes[row])
+        text = self.attributes[row]
+        if text:
+            record["attributes"] = json.loads(text)
         return record

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,8 +51,8 @@ class Records:
 
     Attributes:
         builder: the other columns.
-        image_ids, category_ids, numbers: of each row: id of image and category, ``NONE`` for none, and the number of its
-            record in the file; lists of arrays.
+        image_ids, category_ids, numbers: of each row: id of image and category, ``NONE`` for none, and the number of
+            its record in the file; lists of arrays.
 
     Parameters:
         texts: ids of the file that are texts.
@@ -114,9 +114,8 @@ class Chunk:
     def _ids(self, name: str) -> npt.NDArray[np.int64]:
         column = self.columns[name]
         ids, wrong = self.texts.of(column)
-        if wrong.any():
-            texts = dict(other_texts(column))
-            self._refuse(wrong, name, lambda row: f"{_short(texts[row])} is not an integer")
+        texts = dict(other_texts(column)) if wrong.any() else {}
+        self._refuse_texts(name, "an integer", {row: texts[row] for row in np.flatnonzero(wrong).tolist()})
         return ids
 
     def _check_types(self) -> None:
@@ -124,12 +123,14 @@ class Chunk:
         for name, (what, accepted) in TYPES.items():
             column = self.columns[name]
             if len(column.other_rows):
-                texts = dict(other_texts(column))
-                wrong = np.zeros(self.table.rows, bool)
-                wrong[[row for row, text in texts.items() if text not in accepted]] = True
-                self._refuse(
-                    wrong, name, lambda row, texts=texts, what=what: f"{_short(texts[row])} is not {what}"
-                )  # type: ignore[misc]
+                self._refuse_texts(name, what, dict(other_texts(column)), accepted)
+
+    def _refuse_texts(
+        self, name: str, what: str, texts: dict[int, bytes], accepted: Collection[bytes] = ()
+    ) -> None:
+        wrong = np.zeros(self.table.rows, bool)
+        wrong[[row for row, text in texts.items() if text not in accepted]] = True
+        self._refuse(wrong, name, lambda row: f"{_short(texts[row])} is not {what}")
 
     def _boxes(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
         column, offsets = self.columns["bbox"], self._offsets("bbox")

@@ -49,7 +49,10 @@ class Shapes:
         polygons = (self.kinds == "polygon") & (self.sizes > 0).all(axis=1)
         if self.mode == "polygons":
             return np.zeros(len(self.kinds), bool)
-        return (self.kinds == "mask") | (polygons & (self.crowd | (self.mode == "mask")))
+        found: npt.NDArray[np.bool_] = (self.kinds == "mask") | (
+            polygons & (self.crowd | (self.mode == "mask"))
+        )
+        return found
 
     def rle(self, row: int) -> dict[str, Any]:
         """The mask of a polygon or mask."""
@@ -117,7 +120,7 @@ def visible(rles: Sequence[dict[str, Any]]) -> list[dict[str, Any] | None]:
     shares = masks.iou(rles, rles)
     found: list[dict[str, Any] | None] = []
     for low, area in enumerate(areas):
-        above = []
+        above: list[dict[str, Any]] = []
         for high in range(low + 1, len(rles)):
             share = shares[low, high]
             common = share * (area + areas[high]) / (1 + share)

@@ -17,7 +17,7 @@ from ddfast.annotated.item_sizes import item_sizes
 from ddfast.annotated.keypoints import PointsCategories
 from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.output_media import file_names, save_images
-from ddfast.annotated.tables import Tables, codes, floats, integers, lists
+from ddfast.annotated.tables import Tables, codes, floats, integers
 from ddfast.errors import FormatOptionError
 from ddfast.formats.coco.columns import boxes_column, bytes_column, keypoint_columns, states_of
 from ddfast.formats.coco.grouping import one_row_each
