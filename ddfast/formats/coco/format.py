@@ -18,7 +18,8 @@ from ddfast.formats.coco.options import (
 from ddfast.formats.coco.panoptic_reading import read_panoptic
 from ddfast.formats.coco.reading import CocoTables
 from ddfast.formats.coco.results import KINDS, read_results, write_results
-from ddfast.formats.coco.writing import TYPES, chosen_tasks, write
+from ddfast.formats.coco.subset import TYPES
+from ddfast.formats.coco.writing import chosen_tasks, write
 
 if TYPE_CHECKING:
     from ddfast.annotated.output_folder import OutputFolder

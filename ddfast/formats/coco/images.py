@@ -9,14 +9,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ddfast.annotated.builder import TableBuilder
 from ddfast.annotated.paths import inner_path, item_id
 from ddfast.annotated.source_folder import ImageFinder
 from ddfast.errors import EscapingPathError
-from ddfast.formats.coco.ids import NONE, Lookup, TextIds
+from ddfast.formats.coco.ids import NONE, Lookup, TextIds, other_texts
 from ddfast.formats.coco.records import strings
-from ddfast.tools.json_columns import PRESENT
+from ddfast.tools.json_columns import PRESENT, JSONReader
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ddfast.annotated.report import Report
     from ddfast.annotated.source_folder import SourceFolder
     from ddfast.formats.coco.files import AnnotationFile
-    from ddfast.tools.json_columns import JSONTable
+    from ddfast.tools.json_columns import JSONColumn, JSONTable
 
 LVIS = ("not_exhaustive_category_ids", "neg_category_ids")
 """Members of images that are always kept: they say which categories were looked for."""
@@ -34,8 +35,8 @@ IMAGES: dict[str, Any] = {
     **dict.fromkeys(LVIS, "raw"),
 }  # fmt: skip
 
-# Values of members that say nothing; exporters write them.
-EMPTY: tuple[Any, ...] = ("", 0, None, [], {})
+# Kinds of records, by their members, that are told apart to count members.
+MAX_KINDS = 32
 
 Problem = Callable[[str, str], None]
 """Called with the place in the file and what is wrong there."""
@@ -68,7 +69,7 @@ class Items:
         ids = texts.of(table.columns["id"])[0]
         names = _file_names(table)
         sizes = [_sizes(table, name) for name in ("height", "width")]
-        attributes = self._attributes(table)
+        attributes = self._attributes(table, ids, texts)
         finder = self._finder_of(file)
         rows = np.full(table.rows, -1, np.int64)
         for row, (number, name, height, width) in enumerate(zip(ids.tolist(), names, *sizes, strict=True)):
@@ -78,12 +79,7 @@ class Items:
                     "it needs an id, which is an integer, and a file name",
                 )
                 continue
-            text = texts.text(number)
-            own = f'"id": {number if text is None else json.dumps(text, ensure_ascii=False)}'
-            rest = attributes.get(row)
-            rows[row] = self._item(
-                file.subset, finder, name, height, width, f"{{{own}{', ' + rest if rest else ''}}}"
-            )
+            rows[row] = self._item(file.subset, finder, name, height, width, attributes[row])
         good = rows >= 0
         images.add(ids[good], rows[good])
 
@@ -119,27 +115,32 @@ class Items:
             columns["height"][row], columns["width"][row] = height, width
         return row
 
-    def _attributes(self, table: JSONTable) -> dict[int, str]:
-        """For each image with attributes their text as JSON, without the braces."""
-        found: dict[int, list[str]] = {}
+    def _attributes(self, table: JSONTable, ids: npt.NDArray[np.int64], texts: TextIds) -> list[str]:
+        """The attributes of each image as JSON: its id as the file has it, and what else is kept."""
+        found = [f'"id": {number}' for number in ids.tolist()]
+        for row, _ in other_texts(table.columns["id"]):
+            found[row] = f'"id": {texts.shown(int(ids[row]))}'
         for name in LVIS:
             for row, text in _present(table.columns[name]):
-                found.setdefault(row, []).append(f'"{name}": {text}')
+                found[row] += f', "{name}": {text}'
         for row, text in _present(table.columns["attributes"]):
             if text.startswith("{") and text.strip("{} \n\t"):
-                found.setdefault(row, []).append(text.strip()[1:-1].strip())
-        for row, text in _present(table.columns["coco_url"]):
-            if self._extra:
-                found.setdefault(row, []).append(f'"coco_url": {json.dumps(text, ensure_ascii=False)}')
-            elif text:
-                self._left_out["coco_url"] += 1
-        if table.extra is not None:
+                found[row] += f", {text.strip()[1:-1].strip()}"
+        self._extra_members(table, found)
+        return [f"{{{text}}}" for text in found]
+
+    def _extra_members(self, table: JSONTable, found: list[str]) -> None:
+        """Add members that the model does not know to the attributes of images, or count them."""
+        addresses = table.columns["coco_url"]
+        if self._extra:
+            for row, text in _present(addresses):
+                found[row] += f', "coco_url": {json.dumps(text, ensure_ascii=False)}'
             for row, text in _present(table.extra):
-                if self._extra:
-                    found.setdefault(row, []).append(text.strip()[1:-1])
-                else:
-                    self._left_out.update(k for k, value in json.loads(text).items() if value not in EMPTY)
-        return {row: ", ".join(parts) for row, parts in found.items()}
+                found[row] += f", {text.strip()[1:-1]}"
+            return
+        self._left_out["coco_url"] += int((_lengths(addresses)[0] > 0).sum())
+        if table.extra is not None:
+            self._left_out.update(members(table.extra))
 
     def _finder_of(self, file: AnnotationFile) -> ImageFinder:
         folder = file.name.rpartition("/")[0]
@@ -152,8 +153,9 @@ class Items:
 
     def finish(self) -> pa.Table:
         """The table of all items."""
-        if self._left_out:
-            names = ", ".join(f"{name} ({count:,})" for name, count in self._left_out.items())
+        left_out = +self._left_out
+        if left_out:
+            names = ", ".join(f"{name} ({count:,})" for name, count in left_out.items())
             self._report.notes.append(
                 f"Members of images that were left out: {names}. Pass extra=True (--extra) to keep them as attributes"
             )
@@ -178,12 +180,43 @@ def _file_names(table: JSONTable) -> list[str | None]:
     return names
 
 
+def members(column: JSONColumn) -> Counter[str]:
+    """How many of some objects have each member with a value other than ``null``, ``0``, ``""``, ``[]`` and ``{}``.
+
+    Parameters:
+        column: "raw", of objects.
+    """
+    found: Counter[str] = Counter()
+    left = [text for _, text in _present(column)]
+    for _ in range(MAX_KINDS):
+        if not left:
+            break
+        names = list(json.loads(left[0]))
+        source = f"[{','.join(left)}]".encode()
+        left = []
+        for table in JSONReader(source, {"": dict.fromkeys(names, "raw")}, extra=True):
+            for name, values in table.columns.items():
+                lengths, first = _lengths(values)
+                nothing = (lengths == 0) | ((lengths == 1) & (first == ord("0")))
+                nothing |= (lengths == 2) & np.isin(first, list(b'"[{'))
+                found[name] += int((~nothing).sum())
+            left += [text for _, text in _present(table.extra)]
+    return found
+
+
 def _present(column: Any) -> list[tuple[int, str]]:
     """Row and text of each value."""
-    rows = np.flatnonzero(column.states == PRESENT)
+    rows = np.flatnonzero(column.states == PRESENT) if column is not None else np.empty(0, np.int64)
     if not len(rows):
         return []
     return list(zip(rows.tolist(), strings(column).take(rows).to_pylist(), strict=True))
+
+
+def _lengths(column: JSONColumn) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
+    """Number of bytes of each text, and the first of them."""
+    offsets = column.offsets
+    assert offsets is not None
+    return np.diff(offsets), np.append(column.values, 0)[offsets[:-1]]
 
 
 def _sizes(table: JSONTable, name: str) -> list[int | None]:

@@ -17,7 +17,7 @@ from ddfast.annotated.pixels import decode
 from ddfast.errors import EscapingPathError, MediaError
 from ddfast.formats.coco.ids import NONE, Lookup, TextIds, as_id
 from ddfast.formats.coco.images import IMAGES
-from ddfast.formats.coco.reading import CocoTables, Part
+from ddfast.formats.coco.reading import CocoTables, FileAnnotations
 from ddfast.formats.coco.records import Records, strings
 from ddfast.tools.json_columns import PRESENT, JSONReader
 
@@ -41,7 +41,7 @@ def read_panoptic(tables: CocoTables, file: AnnotationFile) -> None:
     path = tables.source.path(file.name)
     texts = TextIds()
     records, images = Records(texts), Lookup(texts)
-    segments = Segments(tables, file, records, partial(tables.problem_of_record, path, 0))
+    segments = SegmentReader(tables, file, records, partial(tables.problem_of_record, path, 0))
     with path.open("rb") as stream:
         reader = JSONReader(
             stream.fileno(), {"images": IMAGES, "annotations": SEGMENTS}, extra=True, name=os.fspath(path)
@@ -53,14 +53,14 @@ def read_panoptic(tables: CocoTables, file: AnnotationFile) -> None:
                 segments.add(table)
             tables.report.advance(stream.tell(), os.fstat(stream.fileno()).st_size)
     labels = tables.labels.add(reader.rest.get("categories"), texts, partial(tables.problem, path))
-    tables.parts.append(Part(file.task, tables.resolved(records, images, labels, path)))
+    tables.parts.append(FileAnnotations(file.task, tables.resolved(records, images, labels, path)))
     if segments.unknown:
         tables.report.notes.append(
             f"{path}: {segments.unknown:,} segments of images are not in segments_info, and were left out"
         )
 
 
-class Segments:
+class SegmentReader:
     """Collects the segments of a file.
 
     Parameters:

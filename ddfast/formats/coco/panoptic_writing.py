@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ddfast.annotated.output_folder import OutputFolder
     from ddfast.annotated.report import Report
-    from ddfast.formats.coco.writing import Subset
+    from ddfast.formats.coco.subset import Subset
 
 MAX_ID = 2**24 - 1
 """The largest number that three bytes hold."""
@@ -30,7 +30,7 @@ def write_panoptic(subset: Subset, file: BinaryIO, output: OutputFolder, folder:
     Where segments overlap, that with the larger ``z_order`` is on top, then the later one.
     """
     subset.write_header(file, "panoptic")
-    segments = Segments(subset)
+    segments = SegmentPictures(subset)
     hidden = 0
     first = True
     for item, rows in segments.by_item():
@@ -56,7 +56,7 @@ def output_name(name: str) -> str:
     return name.rpartition(".")[0] or name
 
 
-class Segments:
+class SegmentPictures:
     """The masks and polygons of a subset as segments.
 
     Parameters:

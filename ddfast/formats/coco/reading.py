@@ -51,7 +51,7 @@ class CocoTables:
         self.report = report
         self.items = Items(source, report, extra)
         self.labels = Labels(report)
-        self.parts: list[Part] = []
+        self.parts: list[FileAnnotations] = []
 
     def read(self, file: AnnotationFile) -> None:
         """Read one file."""
@@ -72,7 +72,7 @@ class CocoTables:
             self.report.notes.append(
                 f"{path}: several images have the id {texts.shown(number)}; its annotations are those of the first"
             )
-        self.parts.append(Part(file.task, self.resolved(records, images, labels, path)))
+        self.parts.append(FileAnnotations(file.task, self.resolved(records, images, labels, path)))
 
     def problem(self, path: Path, place: str, text: str) -> None:
         """Report something that makes no sense."""
@@ -128,7 +128,7 @@ class CocoTables:
 
 
 @dataclass(frozen=True)
-class Part:
+class FileAnnotations:
     """The annotations of one file.
 
     Attributes:
@@ -165,7 +165,7 @@ def _with_own_groups(annotations: pa.Table, numbers: npt.NDArray[np.int64]) -> p
     return with_column(annotations, "group", _masked(groups, ~present))
 
 
-def _without_repetitions(parts: Sequence[Part]) -> list[Part]:
+def _without_repetitions(parts: Sequence[FileAnnotations]) -> list[FileAnnotations]:
     """The annotations of all files, without the objects of instances that are in a file of keypoints, too."""
     twice = [
         part.annotations for part in parts if part.task == "person_keypoints" and part.annotations.num_rows
@@ -174,7 +174,9 @@ def _without_repetitions(parts: Sequence[Part]) -> list[Part]:
         return list(parts)
     known = set().union(*map(_shapes, twice)) - {None}
     return [
-        Part(part.task, part.annotations.filter([shape not in known for shape in _shapes(part.annotations)]))
+        FileAnnotations(
+            part.task, part.annotations.filter([shape not in known for shape in _shapes(part.annotations)])
+        )
         if part.task == "instances" and part.annotations.num_rows
         else part
         for part in parts

@@ -17,10 +17,10 @@ from ddfast.formats.coco.files import file_of
 from ddfast.formats.coco.ids import NONE, Lookup, TextIds
 from ddfast.formats.coco.images import IMAGES
 from ddfast.formats.coco.options import CocoWriteOptions
-from ddfast.formats.coco.reading import CocoTables, Part
+from ddfast.formats.coco.reading import CocoTables, FileAnnotations
 from ddfast.formats.coco.records import ANNOTATIONS, Records
 from ddfast.formats.coco.segments import Shapes
-from ddfast.formats.coco.writing import Subset
+from ddfast.formats.coco.subset import Subset
 from ddfast.tools.json_columns import JSONColumn, JSONReader, JSONRecords, json_column
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def read_results(
         table = tables.resolved(records, used, meant, path)
         if table.num_rows:
             tables.parts.append(
-                Part("results", with_column(table, "source", _constant(path.stem, table.num_rows)))
+                FileAnnotations("results", with_column(table, "source", _constant(path.stem, table.num_rows)))
             )
     return tables.finish()
 
