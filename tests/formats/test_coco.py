@@ -30,7 +30,7 @@ from ddfast.annotated import (
 )
 from ddfast.annotated.pixels import decode, encode
 from ddfast.annotated.report import Problem
-from ddfast.errors import FormatError, JSONFormatError
+from ddfast.errors import FormatError, FormatOptionError, JSONFormatError
 from ddfast.testing.formats import FormatTests
 
 TRIANGLE = [1.0, 2.0, 11.0, 2.0, 1.0, 12.0]
@@ -121,6 +121,12 @@ class TestCategories:
         form = record()
         del form["category_id"]
         assert only(read(tmp_path, document([form]))).label is None
+
+    def test_0_without_such_a_category_is_no_label_and_noted(self, tmp_path: Path) -> None:
+        dataset = read(tmp_path, document([record(category_id=0)]))
+        assert only(dataset).label is None
+        assert "1 annotations have the category 0, which does not exist" in dataset.report.notes[0]
+        assert "category_id" not in written(dataset, tmp_path)["annotations"][0]
 
     def test_huge_and_sparse_ids(self, tmp_path: Path) -> None:
         ids = [74673216, -5, 2**62]
@@ -978,3 +984,44 @@ class TestEvaluation:
         assert len(before) == 12
         assert 0.1 < before[0] < 0.9
         assert before == after
+
+
+class TestTasks:
+    def test_the_objects_of_a_subset_are_read_once(self, tmp_path: Path) -> None:
+        dataset_of(Mask(square(2, 3, 5), label=0)).export(
+            tmp_path / "out", "coco", tasks="instances,stuff,panoptic"
+        )
+        names = sorted(path.name for path in (tmp_path / "out/annotations").glob("*.json"))
+        assert names == ["instances_train.json", "panoptic_train.json", "stuff_train.json"]
+        dataset = Dataset.import_from(tmp_path / "out", "coco")
+        assert isinstance(only(dataset), Mask)
+        assert dataset.report.notes == [
+            f"annotations/{task}_train.json was left out: other files have the objects of subset 'train'."
+            f" Pass tasks={task!r} to read it"
+            for task in ("panoptic", "stuff")
+        ]
+        assert isinstance(only(Dataset.import_from(tmp_path / "out", "coco", tasks=["panoptic"])), Mask)
+        assert len(of(Dataset.import_from(tmp_path / "out", "coco", tasks="instances,stuff"))) == 2
+
+    def test_objects_with_points_are_read_once(self, tmp_path: Path) -> None:
+        shapes = [
+            Points([3, 4, 5, 6], label=0, group=9),
+            Bbox(0, 0, 9, 9, label=0, group=9),
+            Bbox(1, 1, 2, 2, label=1),
+        ]
+        dataset_of(*shapes).export(tmp_path / "out", "coco")
+        found = of(Dataset.import_from(tmp_path / "out", "coco"))
+        assert sorted(one.type.name for one in found) == ["bbox", "bbox", "points"]
+
+    def test_only_tasks_that_are_asked_for_count_as_places(self, tmp_path: Path) -> None:
+        dataset = dataset_of(Bbox(1, 2, 3, 4, label=0), Caption("a"))
+        assert dataset.export(tmp_path / "a", "coco").lost == {}
+        assert dataset.export(tmp_path / "b", "coco", tasks="captions").lost == {"boxes": 1}
+        assert dataset.export(tmp_path / "c", "coco_instances").lost == {"captions": 1}
+
+    def test_unknown_tasks(self, tmp_path: Path) -> None:
+        dataset = dataset_of(Bbox(1, 2, 3, 4, label=0))
+        with pytest.raises(FormatOptionError, match="tasks is 'boxes'; it accepts image_info, instances"):
+            dataset.export(tmp_path / "out", "coco", tasks="boxes")
+        with pytest.raises(FormatOptionError, match="tasks is 'boxes'"):
+            read(tmp_path, document([]), tasks="boxes")

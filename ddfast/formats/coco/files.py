@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 
 TASKS = ("image_info", "instances", "person_keypoints", "captions", "labels", "stuff", "panoptic")
 
+# Tasks, and those whose files have the same objects in more detail.
+ALTERNATIVES = {
+    "panoptic": ("instances", "person_keypoints"),
+    "stuff": ("instances", "person_keypoints", "panoptic"),
+}
+
 FILE_NAME = re.compile(rf"(?P<task>{'|'.join(TASKS)})_(?P<subset>.+)\.json", re.IGNORECASE)
 
 # A name as those of Roboflow, FiftyOne and others: the folder says which subset it is.
@@ -50,6 +56,18 @@ def annotation_files(source: SourceFolder, tasks: Sequence[str]) -> list[Annotat
         elif source.chosen is not None and len(tasks) == 1:
             found.append(AnnotationFile(name, tasks[0], file.subset))
     return found
+
+
+def without_alternatives(
+    files: Sequence[AnnotationFile],
+) -> tuple[list[AnnotationFile], list[AnnotationFile]]:
+    """The files of which each subset has its objects once; and those that describe the same objects otherwise."""
+    present = {(file.subset, file.task) for file in files}
+    used, left = [], []
+    for file in files:
+        better = ALTERNATIVES.get(file.task, ())
+        (left if any((file.subset, task) in present for task in better) else used).append(file)
+    return used, left
 
 
 def result_files(source: SourceFolder) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ddfast.annotated.format import Capabilities, Detection, Format, losses
 from ddfast.errors import FormatError
-from ddfast.formats.coco.files import TASKS, annotation_files, result_files
+from ddfast.formats.coco.files import TASKS, annotation_files, result_files, without_alternatives
 from ddfast.formats.coco.options import (
     CocoReadOptions,
     CocoResultsReadOptions,
@@ -76,7 +76,14 @@ class Coco(Format):
         Raises:
             FormatError: there is no such file, or one makes no sense.
         """
-        files = annotation_files(source, self.tasks)
+        files = annotation_files(source, chosen_tasks(self.tasks, options.tasks, all_of=True))
+        if options.tasks is None:
+            files, left = without_alternatives(files)
+            report.notes += [
+                f"{file.name} was left out: other files have the objects of subset {file.subset!r}."
+                f" Pass tasks={file.task!r} to read it"
+                for file in left
+            ]
         if not files and result_files(source):
             raise FormatError(f"{source} has results only; read them with the format 'coco_results'")
         if not files:

@@ -75,6 +75,9 @@ class Lookup:
         self._ids.append(ids)
         self._values.append(values)
 
+    def __len__(self) -> int:
+        return sum(map(len, self._ids))
+
     def of(self, asked: Ids) -> Ids:
         """The value of each id, -1 if there is none."""
         ids = np.concatenate([*self._ids, np.empty(0, np.int64)])

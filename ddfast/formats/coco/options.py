@@ -12,6 +12,10 @@ from ddfast.annotated.format import option
 class CocoReadOptions:
     """Options of reading COCO."""
 
+    tasks: Any = option(
+        None,
+        "tasks to read, such as instances,stuff (default: all, but of a subset one of instances, panoptic, stuff)",
+    )
     extra: bool = option(
         False,
         "keep members of images that the model does not know, such as license and coco_url, as attributes",

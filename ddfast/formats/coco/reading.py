@@ -92,7 +92,13 @@ class CocoTables:
         numbers = np.concatenate(records.numbers)
         image_ids, category_ids = np.concatenate(records.image_ids), np.concatenate(records.category_ids)
         items, label = images.of(image_ids), labels.of(category_ids)
-        known = (label >= 0) | (category_ids == NONE)
+        # Exporters write 0 for "no category"; where there is a category 0, it is found.
+        known = (label >= 0) | (category_ids == NONE) | (category_ids == 0)
+        unlabelled = int(((label < 0) & (category_ids == 0)).sum())
+        if unlabelled and len(labels):
+            self.report.notes.append(
+                f"{path}: {unlabelled:,} annotations have the category 0, which does not exist: they have no label"
+            )
         shown = records.texts.shown
         for row in np.flatnonzero(items < 0).tolist():
             text = f"there is no image {shown(int(image_ids[row]))}"

@@ -58,8 +58,8 @@ def read_results(
             for table in JSONReader(stream.fileno(), {"": ANNOTATIONS}, name=os.fspath(path)):
                 records.add(table, partial(tables.problem_of_record, path, table.first))
                 report.advance(stream.tell(), os.fstat(stream.fileno()).st_size)
-        used = images or _items(tables, records, texts, known)
-        meant = labels or _labels(tables, records, texts)
+        used = _items(tables, records, texts, known) if images is None else images
+        meant = _labels(tables, records, texts) if labels is None else labels
         table = tables.resolved(records, used, meant, path)
         if table.num_rows:
             tables.parts.append(

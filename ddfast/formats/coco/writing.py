@@ -22,14 +22,19 @@ ON_DEMAND = ("stuff", "panoptic")
 """Tasks that are written only if they are asked for: their objects are those of instances."""
 
 
-def chosen_tasks(tasks: Sequence[str], asked: Any) -> list[str]:
-    """The tasks of a format that an export writes if there are annotations for them.
+def chosen_tasks(tasks: Sequence[str], asked: Any, all_of: bool = False) -> list[str]:
+    """The tasks of a format that the option ``tasks`` asks for.
+
+    Parameters:
+        tasks: of the format.
+        asked: the option; None for the default.
+        all_of: whether the default is all tasks, and not those that an export writes.
 
     Raises:
         FormatOptionError: one that was asked for does not exist.
     """
     if asked is None:
-        return [task for task in tasks if len(tasks) == 1 or task not in ON_DEMAND]
+        return [task for task in tasks if all_of or len(tasks) == 1 or task not in ON_DEMAND]
     wanted = asked.split(",") if isinstance(asked, str) else list(asked)
     unknown = [task for task in wanted if task not in tasks]
     if unknown or not wanted:
