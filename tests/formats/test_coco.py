@@ -314,6 +314,9 @@ class TestShapes:
         assert isinstance(one, Bbox)
         assert list(one.get_bbox()) == BOX
 
+    def test_an_empty_list_of_attributes_is_no_attribute(self, tmp_path: Path) -> None:
+        assert only(read(tmp_path, document([record(attributes=[])]))).attributes == {"is_crowd": False}
+
     def test_crowd_as_a_boolean(self, tmp_path: Path) -> None:
         records = [record(id=1, iscrowd=True), record(id=2, iscrowd=False)]
         dataset = read(tmp_path, document(records))
@@ -353,6 +356,12 @@ WRONG: list[tuple[str, Record, str]] = [
     ("bbox", {"bbox": [1, 2, float("inf"), 4]}, "is not finite"),
     ("bbox", {"bbox": "1,2,3,4"}, "is not a list of numbers"),
     ("area", {"area": "big"}, '"big" is not a number'),
+    ("score", {"score": float("nan")}, "it is not finite"),
+    ("area", {"area": float("inf")}, "it is not finite"),
+    ("attributes", {"attributes": "big"}, "it is not an object"),
+    ("attributes", {"attributes": [1]}, "it is not an object"),
+    ("keypoints", {"keypoints": [1, float("nan"), 2]}, "a number is not finite"),
+    ("id", {"id": "\ud800"}, "is not an integer"),
     ("score", {"score": "0.9"}, '"0.9" is not a number'),
     ("iscrowd", {"iscrowd": "no"}, '"no" is not 0 or 1'),
     ("keypoints", {"keypoints": [1, 2]}, "it has 2 numbers, not three for each point"),
@@ -408,6 +417,10 @@ class TestDocuments:
         assert isinstance(one, Polygon)
         assert (one.label, one.id, one.attributes) == (None, 0, {})
         assert list(one.get_bbox()) == [1, 2, 10, 10]
+
+    def test_a_dataset_without_items(self, tmp_path: Path) -> None:
+        form = written(Dataset.from_iterable([], categories=["cat"]), tmp_path, "instances_default")
+        assert (form["images"], form["annotations"], len(form["categories"])) == ([], [], 1)
 
     def test_annotations_before_images(self, tmp_path: Path) -> None:
         form = document([record()])

@@ -1,7 +1,8 @@
-"""Columns of the table of annotations as columns of JSON records."""
+"""Columns of tables as columns of JSON records, and back."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ddfast.annotated.tables import floats, lists
+from ddfast.formats.coco.ids import is_unicode
 from ddfast.tools.json_columns import MISSING, PRESENT, JSONColumn, json_column
 
 if TYPE_CHECKING:
@@ -34,6 +36,12 @@ def keypoint_columns(block: pa.Table) -> dict[str, JSONColumn | bytes]:
     }
 
 
+def json_text(value: Any) -> str:
+    """A value as JSON; ASCII where it contains half of a surrogate pair, which UTF-8 has no bytes for."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if is_unicode(text) else json.dumps(value)
+
+
 def states_of(present: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
     """States of a column from which of its rows have a value."""
     return np.where(present, PRESENT, MISSING).astype(np.uint8)
@@ -45,3 +53,13 @@ def bytes_column(kind: Any, texts: Sequence[str | None]) -> JSONColumn:
     ends = np.cumsum([0, *(len(text or b"") for text in encoded)])
     states = states_of(np.array([text is not None for text in encoded], bool))
     return json_column(kind, b"".join(text or b"" for text in encoded), offsets=ends, states=states)
+
+
+def strings(column: JSONColumn) -> pa.StringArray:
+    """A column of texts as an Arrow array; null where there is none."""
+    import pyarrow as pa
+
+    present = column.states == PRESENT
+    validity = None if present.all() else pa.array(present).buffers()[1]
+    buffers = [validity, pa.py_buffer(column.offsets), pa.py_buffer(column.values)]
+    return pa.Array.from_buffers(pa.string(), len(present), buffers)

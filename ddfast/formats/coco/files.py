@@ -63,7 +63,8 @@ def without_alternatives(
 ) -> tuple[list[AnnotationFile], list[AnnotationFile]]:
     """The files of which each subset has its objects once; and those that describe the same objects otherwise."""
     present = {(file.subset, file.task) for file in files}
-    used, left = [], []
+    used: list[AnnotationFile] = []
+    left: list[AnnotationFile] = []
     for file in files:
         better = ALTERNATIVES.get(file.task, ())
         (left if any((file.subset, task) in present for task in better) else used).append(file)

@@ -111,7 +111,16 @@ def as_id(value: Any) -> int | str | None:
     """An id of a JSON file: an integer, or a text, which stands for larger integers, too; None for anything else."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value if NONE + 2**32 < value < 2**63 else str(value)
-    return value if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and value and is_unicode(value) else None
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text can be encoded: JSON may escape half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def integer_of(text: str, default: int) -> int:

@@ -15,8 +15,8 @@ from ddfast.annotated.builder import TableBuilder
 from ddfast.annotated.paths import inner_path, item_id
 from ddfast.annotated.source_folder import ImageFinder
 from ddfast.errors import EscapingPathError
+from ddfast.formats.coco.columns import strings
 from ddfast.formats.coco.ids import NONE, Lookup, TextIds, other_texts
-from ddfast.formats.coco.records import strings
 from ddfast.tools.json_columns import PRESENT, JSONReader
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from ddfast.annotated.categories import Categories, LabelCategories
 from ddfast.annotated.keypoints import PointsCategories
 from ddfast.annotated.kinds import AnnotationType
 from ddfast.errors import CategoriesError
-from ddfast.formats.coco.ids import Lookup, TextIds, as_id
+from ddfast.formats.coco.ids import Lookup, TextIds, as_id, is_unicode
 
 if TYPE_CHECKING:
     from ddfast.annotated.report import Report
@@ -64,6 +64,8 @@ class Labels:
         number = as_id(entry.get("id")) if isinstance(entry, Mapping) else None
         if number is None or entry.get("name") in (None, ""):
             raise ValueError("it needs an id, which is an integer, and a name")
+        if not is_unicode(json.dumps(entry, ensure_ascii=False)):
+            raise ValueError("a text in it is not Unicode")
         name, parent = str(entry["name"]), str(entry.get("supercategory") or "")
         label = self._numbers.get((name, parent))
         if label is None:

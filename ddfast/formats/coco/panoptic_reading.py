@@ -15,10 +15,11 @@ import numpy.typing as npt
 from ddfast.annotated import masks
 from ddfast.annotated.pixels import decode
 from ddfast.errors import EscapingPathError, MediaError
+from ddfast.formats.coco.columns import json_text, strings
 from ddfast.formats.coco.ids import NONE, Lookup, TextIds, as_id
 from ddfast.formats.coco.images import IMAGES
 from ddfast.formats.coco.reading import CocoTables, FileAnnotations
-from ddfast.formats.coco.records import Records, strings
+from ddfast.formats.coco.records import Records
 from ddfast.tools.json_columns import PRESENT, JSONReader
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ class SegmentReader:
             "mask": rle["counts"],
             "mask_height": rle["size"][0],
             "mask_width": rle["size"][1],
-            "attributes": json.dumps(attributes, ensure_ascii=False) if attributes else None,
+            "attributes": json_text(attributes) if attributes and isinstance(attributes, dict) else None,
         }
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ddfast.annotated import masks
 from ddfast.annotated.pixels import encode
 from ddfast.annotated.tables import floats, integers
+from ddfast.formats.coco.columns import json_text
 from ddfast.formats.coco.segments import Shapes
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def write_panoptic(subset: Subset, file: BinaryIO, output: OutputFolder, folder:
         name = f"{output_name(subset.names[item])}.png"
         output.write(f"{folder}/{name}", encode(picture, ".png"))
         form = {"image_id": int(subset.image_ids[item]), "file_name": name, "segments_info": records}
-        file.write((b"" if first else b",\n") + json.dumps(form, ensure_ascii=False).encode())
+        file.write((b"" if first else b",\n") + json_text(form).encode())
         report.counts["annotations"] += len(records)
         first = False
     file.write(b"]}\n")
@@ -87,7 +88,7 @@ class SegmentPictures:
         """Items that have segments, and the rows of these from the lowest to the uppermost."""
         order = np.lexsort([np.arange(len(self.items)), integers(self.table, "z_order"), self.items])
         starts = np.flatnonzero(np.diff(self.items[order], prepend=-1))
-        stops = np.append(starts[1:], len(order))
+        stops = np.append(starts, len(order))[1:]
         return [
             (int(self.items[order[start]]), order[start:stop].tolist())
             for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)

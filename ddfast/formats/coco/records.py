@@ -13,8 +13,9 @@ from ddfast.annotated import masks
 from ddfast.annotated.builder import TableBuilder, ragged
 from ddfast.annotated.gather import spread
 from ddfast.annotated.geometry import boxes, polygon_areas
+from ddfast.formats.coco.columns import json_text, strings
 from ddfast.formats.coco.ids import NONE, TextIds, other_texts
-from ddfast.tools.json_columns import FLAT, OTHER, PRESENT
+from ddfast.tools.json_columns import FLAT, MISSING, OTHER, PRESENT
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -96,6 +97,7 @@ class Chunk:
         self.is_mask = self.columns["segmentation"].states == OTHER
         self.parts = self._part_counts()
         self.keypoints = self._keypoints()
+        self.attributes = self._objects("attributes")
 
     def _has(self, name: str) -> npt.NDArray[np.bool_]:
         return self.columns[name].states == PRESENT  # type: ignore[no-any-return]
@@ -124,6 +126,19 @@ class Chunk:
             column = self.columns[name]
             if len(column.other_rows):
                 self._refuse_texts(name, what, dict(other_texts(column)), accepted)
+        for name in ("score", "area"):
+            column = self.columns[name]
+            infinite = (column.states == PRESENT) & ~np.isfinite(column.values)
+            self._refuse(infinite, name, lambda row: "it is not finite")
+
+    def _objects(self, name: str) -> JSONColumn:
+        """A column of objects; other values are refused, but for ``[]``, which stands for an empty object."""
+        column, offsets = self.columns[name], self._offsets(name)
+        lengths = np.diff(offsets)
+        other = (lengths > 0) & (np.append(column.values, 0)[offsets[:-1]] != ord("{"))
+        empty = (lengths == 2) & (np.append(column.values, 0)[offsets[:-1]] == ord("["))
+        self._refuse(other & ~empty, name, lambda row: "it is not an object")
+        return column._replace(states=np.where(other, MISSING, column.states).astype(np.uint8))
 
     def _refuse_texts(
         self, name: str, what: str, texts: dict[int, bytes], accepted: Collection[bytes] = ()
@@ -166,16 +181,18 @@ class Chunk:
                 lambda row: f"a polygon has {wrong[row]} coordinates, not an even number of at least {POLYGON_VALUES}",
             )  # fmt: skip
         if not np.isfinite(column.values.sum()):
-            faulty = np.add.reduceat(
-                np.append(~np.isfinite(column.values), False), column.parts[offsets[:-1]]
-            )
-            rows = (faulty > 0) & (counts > 0)
+            faulty = np.concatenate([[0], np.cumsum(~np.isfinite(column.values))])[column.parts[offsets]]
+            rows = (np.diff(faulty) > 0) & (counts > 0)
             self._refuse(rows, "segmentation", lambda row: "a coordinate is not finite")
         return counts
 
     def _keypoints(self) -> npt.NDArray[np.bool_]:
         lengths = np.diff(self._offsets("keypoints"))
         present = self._has("keypoints") & (lengths > 0)
+        values = self.columns["keypoints"].values
+        if not np.isfinite(values).all():
+            faulty = np.concatenate([[0], np.cumsum(~np.isfinite(values))])[self._offsets("keypoints")]
+            self._refuse(np.diff(faulty) > 0, "keypoints", lambda row: "a number is not finite")
         odd = present & (lengths % 3 != 0)
         self._refuse(odd, "keypoints", lambda row: f"it has {lengths[row]} numbers, not three for each point")
         return present
@@ -198,17 +215,21 @@ class Chunk:
 
     def _attributes(self, rows: npt.NDArray[np.int64]) -> pa.Array | None:
         """The attributes of the file, and ids that are texts as the attribute ``id``."""
-        column = self.columns["attributes"]
+        import pyarrow as pa
+
+        column = self.attributes
         texts = {
             row: text for row in rows.tolist() if (text := self.texts.text(int(self.ids["id"][row]))) is not None
         } if len(self.columns["id"].other_rows) else {}  # fmt: skip
         if not texts:
-            return strings(column).dictionary_encode().take(rows) if self._has("attributes").any() else None
+            return (
+                strings(column).dictionary_encode().take(rows) if (column.states == PRESENT).any() else None
+            )
         found = [json.loads(text) if text else {} for text in strings(column).to_pylist()]
         for row, text in texts.items():
             found[row] = {"id": text, **found[row]}
-        forms = [json.dumps(one, ensure_ascii=False) if one else None for one in found]
-        return _dictionary([forms[row] for row in rows.tolist()])
+        forms = [json_text(one) if one else None for one in found]
+        return pa.array([forms[row] for row in rows.tolist()], pa.string()).dictionary_encode()
 
     def shapes(self) -> list[tuple[npt.NDArray[np.int64], dict[str, Any]]]:
         """Rows and their columns, one pair for all records with polygons, masks, boxes, points, captions, labels."""
@@ -370,22 +391,6 @@ def rle_of(form: Any) -> dict[str, Any]:
     if isinstance(counts, list):
         return masks.from_uncompressed(counts, form["size"])
     return masks.checked({"size": form["size"], "counts": counts})
-
-
-def strings(column: JSONColumn) -> pa.StringArray:
-    """A column of texts as an Arrow array; null where there is none."""
-    import pyarrow as pa
-
-    present = column.states == PRESENT
-    validity = None if present.all() else pa.array(present).buffers()[1]
-    buffers = [validity, pa.py_buffer(column.offsets), pa.py_buffer(column.values)]
-    return pa.Array.from_buffers(pa.string(), len(present), buffers)
-
-
-def _dictionary(texts: list[str | None]) -> pa.Array:
-    import pyarrow as pa
-
-    return pa.array(texts, pa.string()).dictionary_encode()
 
 
 def _short(text: bytes) -> str:

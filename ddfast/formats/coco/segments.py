@@ -106,7 +106,7 @@ class Shapes:
         items = integers(self.table, "item")[rows]
         order = np.lexsort([rows, integers(self.table, "z_order")[rows], items])
         starts = np.flatnonzero(np.diff(items[order], prepend=-1))
-        for start, stop in zip(starts, np.append(starts[1:], len(rows)), strict=True):
+        for start, stop in zip(starts, np.append(starts, len(rows))[1:], strict=True):
             if stop - start > 1:
                 yield rows[order[start:stop]].tolist()
 

@@ -17,7 +17,7 @@ from ddfast.annotated.item_sizes import item_sizes
 from ddfast.annotated.keypoints import PointsCategories
 from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.tables import codes, floats, integers
-from ddfast.formats.coco.columns import boxes_column, bytes_column, keypoint_columns, states_of
+from ddfast.formats.coco.columns import boxes_column, bytes_column, json_text, keypoint_columns, states_of
 from ddfast.formats.coco.grouping import one_row_each
 from ddfast.formats.coco.ids import integer_of
 from ddfast.formats.coco.images import LVIS
@@ -126,7 +126,7 @@ class Subset:
     def write_header(self, file: BinaryIO, task: str) -> None:
         """Write everything before the first annotation."""
         file.write(HEADER)
-        file.write(json.dumps(self.categories(task), ensure_ascii=False).encode())
+        file.write(json_text(self.categories(task)).encode())
         file.write(b',\n"images": [\n')
         file.writelines(self._images())
         file.write(b'],\n"annotations": [\n')
@@ -140,7 +140,7 @@ class Subset:
         }
         more = [self._members_of_image(form) for form in self.attributes]
         if any(more):
-            forms = [json.dumps({**IMAGE_MEMBERS, **form}, ensure_ascii=False) for form in more]
+            forms = [json_text({**IMAGE_MEMBERS, **form}) for form in more]
             yield from JSONRecords(columns, len(self.names), extra=bytes_column("raw", forms))
         else:
             constant = {name: json.dumps(value).encode() for name, value in IMAGE_MEMBERS.items()}

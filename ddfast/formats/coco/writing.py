@@ -54,9 +54,9 @@ def write(
     report.counts["items"] += tables.items.num_rows
     names = file_names(tables, options.image_ext)
     numbers, subsets = codes(tables.items, "subset")
-    for code, subset in enumerate(subsets):
+    for code, subset in enumerate(subsets or ["default"]):
         rows = np.flatnonzero(numbers == code)
-        if not len(rows):
+        if not len(rows) and subsets:
             continue
         part = Subset(tables.take_items(rows), [names[row] for row in rows], options)
         for task in part.tasks(chosen_tasks(tasks, options.tasks)):
