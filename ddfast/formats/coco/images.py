@@ -187,21 +187,25 @@ def members(column: JSONColumn) -> Counter[str]:
         column: "raw", of objects.
     """
     found: Counter[str] = Counter()
-    left = [text for _, text in _present(column)]
-    for _ in range(MAX_KINDS):
-        if not left:
-            break
-        names = list(json.loads(left[0]))
-        source = f"[{','.join(left)}]".encode()
-        left = []
-        for table in JSONReader(source, {"": dict.fromkeys(names, "raw")}, extra=True):
-            for name, values in table.columns.items():
-                lengths, first = _lengths(values)
-                nothing = (lengths == 0) | ((lengths == 1) & (first == ord("0")))
-                nothing |= (lengths == 2) & np.isin(first, list(b'"[{'))
-                found[name] += int((~nothing).sum())
-            left += [text for _, text in _present(table.extra)]
+    _count_members(column, found, MAX_KINDS)
     return found
+
+
+def _count_members(column: JSONColumn | None, found: Counter[str], kinds: int) -> None:
+    """Count the members that the first object has, and then those of objects with others."""
+    lengths = _lengths(column)[0] if column is not None else np.empty(0, np.int32)
+    ends = np.cumsum(lengths)[lengths > 0]
+    if column is None or not len(ends) or not kinds:
+        return
+    names = list(json.loads(column.values[: ends[0]].tobytes()))
+    listed = np.insert(column.values, ends[:-1], ord(",")).tobytes()
+    for table in JSONReader(b"[%b]" % listed, {"": dict.fromkeys(names, "raw")}, extra=True):
+        for name, values in table.columns.items():
+            lengths, first = _lengths(values)
+            nothing = (lengths == 0) | ((lengths == 1) & (first == ord("0")))
+            nothing |= (lengths == 2) & np.isin(first, list(b'"[{'))
+            found[name] += int((~nothing).sum())
+        _count_members(table.extra, found, kinds - 1)
 
 
 def _present(column: Any) -> list[tuple[int, str]]:
