@@ -89,30 +89,37 @@ class CocoTables:
         """
         if not len(records.builder):
             return records.builder.finish()
-        numbers = np.concatenate(records.numbers)
-        image_ids, category_ids = np.concatenate(records.image_ids), np.concatenate(records.category_ids)
-        items, label = images.of(image_ids), labels.of(category_ids)
+        items, label, numbers = self._references(records, images, labels, path)
+        rows = np.lexsort((numbers, items))
+        rows = rows[(items >= 0)[rows]]
+        items, label, numbers = items[rows], label[rows], numbers[rows]
+        annotations = with_column(records.builder.finish(rows), "item", items)
+        annotations = _with_own_groups(annotations, numbers)
+        self._note_zeros(annotations, path)
+        return with_column(annotations, "label", _masked(label, label < 0))
+
+    def _references(
+        self, records: Records, images: Lookup, labels: Lookup, path: Path
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """Item, label and number of each record; the item is -1 if there is no such image or category."""
+        image_ids, category_ids, numbers = records.take_ids()
+        items = images.of(image_ids).astype(np.int32)
+        label = labels.of(category_ids).astype(np.int32)
         # Exporters write 0 for "no category"; where there is a category 0, it is found.
-        known = (label >= 0) | (category_ids == NONE) | (category_ids == 0)
-        unlabelled = int(((label < 0) & (category_ids == 0)).sum())
-        if unlabelled and len(labels):
+        zero = (label < 0) & (category_ids == 0)
+        if len(labels) and zero.any():
             self.report.notes.append(
-                f"{path}: {unlabelled:,} annotations have the category 0, which does not exist: they have no label"
+                f"{path}: {int(zero.sum()):,} annotations have the category 0, which does not exist: they have no label"
             )
         shown = records.texts.shown
         for row in np.flatnonzero(items < 0).tolist():
             text = f"there is no image {shown(int(image_ids[row]))}"
             self.problem_of_record(path, 0, int(numbers[row]), "image_id", text)
-        for row in np.flatnonzero((items >= 0) & ~known).tolist():
+        for row in np.flatnonzero((items >= 0) & (label < 0) & (category_ids != NONE) & ~zero).tolist():
             text = f"there is no category {shown(int(category_ids[row]))}"
             self.problem_of_record(path, 0, int(numbers[row]), "category_id", text)
-        rows = np.lexsort((numbers, items))
-        rows = rows[(items >= 0)[rows] & known[rows]]
-        label = label[rows].astype(np.int32)
-        annotations = with_column(records.builder.finish(rows), "item", items[rows].astype(np.int32))
-        annotations = _with_own_groups(annotations, numbers[rows])
-        self._note_zeros(annotations, path)
-        return with_column(annotations, "label", _masked(label, label < 0))
+            items[row] = -1
+        return items, label, numbers
 
     def _note_zeros(self, annotations: pa.Table, path: Path) -> None:
         if "id" in annotations.column_names and bool((integers(annotations, "id", 1) == 0).any()):

@@ -14,7 +14,8 @@ from ddfast.annotated.builder import TableBuilder, ragged
 from ddfast.annotated.gather import spread
 from ddfast.annotated.geometry import boxes, polygon_areas
 from ddfast.formats.coco.columns import json_text, strings
-from ddfast.formats.coco.ids import NONE, TextIds, other_texts
+from ddfast.formats.coco.ids import NONE, Ids, TextIds, other_texts
+from ddfast.formats.coco.segments import rle_of
 from ddfast.tools.json_columns import FLAT, MISSING, OTHER, PRESENT
 
 if TYPE_CHECKING:
@@ -71,6 +72,13 @@ class Records:
         chunk = Chunk(table, problem, self.texts)
         for rows, columns in chunk.shapes():
             self._add(table, chunk, rows, columns)
+
+    def take_ids(self) -> tuple[Ids, Ids, Ids]:
+        """The ids of images and of categories, and the numbers; they are forgotten."""
+        taken = self.image_ids, self.category_ids, self.numbers
+        self.image_ids, self.category_ids, self.numbers = [], [], []
+        image_ids, category_ids, numbers = map(np.concatenate, taken)
+        return image_ids, category_ids, numbers
 
     def _add(self, table: JSONTable, chunk: Chunk, rows: Any, columns: dict[str, Any]) -> None:
         if not len(rows):
@@ -375,22 +383,6 @@ class Chunk:
 
     def _label_columns(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
         return {"type": "label"}
-
-
-def rle_of(form: Any) -> dict[str, Any]:
-    """The compressed RLE of what a file has: counts as a list or as text.
-
-    Raises:
-        ValueError: it is not a mask.
-    """
-    if not isinstance(form, dict) or not isinstance(form.get("counts"), str | list) or "size" not in form:
-        raise ValueError(
-            f"{str(form)[:80]} is neither a list of polygons nor run lengths with 'size' and 'counts'"
-        )
-    counts = form["counts"]
-    if isinstance(counts, list):
-        return masks.from_uncompressed(counts, form["size"])
-    return masks.checked({"size": form["size"], "counts": counts})
 
 
 def _short(text: bytes) -> str:

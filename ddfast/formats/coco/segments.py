@@ -1,4 +1,4 @@
-"""How shapes are written as COCO's ``segmentation``."""
+"""Shapes as COCO's ``segmentation``, and masks from it."""
 
 from __future__ import annotations
 
@@ -144,3 +144,19 @@ def complement(rle: dict[str, Any]) -> dict[str, Any]:
 def rle_text(rle: dict[str, Any]) -> bytes:
     """A mask as COCO writes crowds: the lengths of its runs as numbers."""
     return json.dumps({"counts": masks.counts_of(rle).tolist(), "size": list(rle["size"])}).encode()
+
+
+def rle_of(form: Any) -> dict[str, Any]:
+    """The compressed RLE of what a file has: counts as a list or as text.
+
+    Raises:
+        ValueError: it is not a mask.
+    """
+    if not isinstance(form, dict) or not isinstance(form.get("counts"), str | list) or "size" not in form:
+        raise ValueError(
+            f"{str(form)[:80]} is neither a list of polygons nor run lengths with 'size' and 'counts'"
+        )
+    counts = form["counts"]
+    if isinstance(counts, list):
+        return masks.from_uncompressed(counts, form["size"])
+    return masks.checked({"size": form["size"], "counts": counts})
