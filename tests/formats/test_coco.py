@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,6 +13,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pycocotools.mask as pycocotools
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
@@ -1038,3 +1041,42 @@ class TestTasks:
             dataset.export(tmp_path / "out", "coco", tasks="boxes")
         with pytest.raises(FormatOptionError, match="tasks is 'boxes'"):
             read(tmp_path, document([]), tasks="boxes")
+
+
+ANYTHING = st.sampled_from([
+    None, True, 0, 1, -1, 7, 2**63, -(2**63), 1.5, 1e300, float("nan"), "", "7", "x", "\ud800", "../x", [], [[]], [1],
+    [1, 2, 3, 4], [1, 2, 3, 4, 5, 6], [[1, 2, 3, 4, 5, 6], []], [[1, 2, 3, 4, 5, 6], [7, 8, 9, 10, 11, 12]], {},
+    {"counts": [600], "size": [20, 30]}, {"counts": "PPYg0", "size": [20, 30]}, {"counts": "", "size": [0, 0]}, [None],
+])  # fmt: skip
+
+
+def altered(form: Record) -> st.SearchStrategy[Record]:
+    """A record in which some fields have another value."""
+    names = st.sampled_from([*form, "attributes", "score", "else"])
+    return st.dictionaries(names, ANYTHING, max_size=2).map(lambda changes: {**form, **changes})
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    image=altered({"id": 7, "file_name": "a.jpg", "height": 20, "width": 30, "neg_category_ids": [1]}),
+    annotations=st.lists(
+        altered(record(keypoints=[1, 2, 2], caption="x", segments_info=[{"id": 1}])), max_size=3
+    ),
+    category=altered({"id": 3, "name": "dog", "keypoints": ["a"], "skeleton": [[1, 1]]}),
+    task=st.sampled_from(["instances", "person_keypoints", "captions", "panoptic"]),
+    mode=st.sampled_from(["guess", "mask", "polygons"]),
+)
+def test_any_values_are_read_or_reported(
+    tmp_path: Path, image: Record, annotations: list[Record], category: Record, task: str, mode: str
+) -> None:
+    form = document(annotations, images=[image, {"id": 9, "file_name": "b.jpg"}], categories=[category])
+    with tempfile.TemporaryDirectory(dir=tmp_path) as name:
+        root = folder(Path(name) / "in", form, f"{task}_train")
+        with contextlib.suppress(FormatError):
+            Dataset.import_from(root, "coco")
+        before = Dataset.import_from(root, "coco", on_error="skip")
+        before.export(Path(name) / "out", "coco", segmentation_mode=mode, crop_covered=True)
+        before.export(Path(name) / "results", "coco_results")
+        after = Dataset.import_from(Path(name) / "out", "coco")
+        assert [item.id for item in after] == [item.id for item in before]
+        assert all(one.id >= 0 for item in after for one in item.annotations)
