@@ -425,6 +425,19 @@ class TestDocuments:
         form = written(Dataset.from_iterable([], categories=["cat"]), tmp_path, "instances_default")
         assert (form["images"], form["annotations"], len(form["categories"])) == ([], [], 1)
 
+    def test_one_file_of_a_dataset_has_its_images(self, tmp_path: Path) -> None:
+        root = folder(tmp_path / "in", document([record()]))
+        folder(root, document([], images=[{"id": 1, "file_name": "other.jpg"}]), "instances_val")
+        (root / "images/train").mkdir(parents=True)
+        (root / "images/train/a.jpg").write_bytes(encode(np.zeros((20, 30, 3), np.uint8), ".jpg"))
+        for format in ("coco", "coco_instances", "coco_stuff"):
+            dataset = Dataset.import_from(root / "annotations/instances_train.json", format)
+            assert [item.id for item in dataset] == ["a", "b"]
+            item = dataset.get("a", "train")
+            assert item is not None
+            assert item.image is not None
+            assert item.image.data.shape == (20, 30, 3)
+
     def test_annotations_before_images(self, tmp_path: Path) -> None:
         form = document([record()])
         assert only(read(tmp_path, dict(reversed(form.items())))).label == 1

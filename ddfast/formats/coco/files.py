@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ddfast.annotated.source_folder import SourceFolder
+from ddfast.annotated.source_folder import SourceFolder
 
 TASKS = ("image_info", "instances", "person_keypoints", "captions", "labels", "stuff", "panoptic")
 
@@ -42,6 +40,17 @@ class AnnotationFile:
     name: str
     task: str
     subset: str
+
+
+def with_images(source: SourceFolder) -> SourceFolder:
+    """The folder of the dataset of a file in ``annotations``, where the images are; others as they are."""
+    if source.chosen is None or source.root.name.lower() != "annotations":
+        return source
+    root = source.root.parent
+    folders = ("images", file_of(source.chosen).subset)
+    if not any((root / folder).is_dir() for folder in folders):
+        return source
+    return SourceFolder(root, f"{source.root.name}/{source.chosen}")
 
 
 def annotation_files(source: SourceFolder, tasks: Sequence[str]) -> list[AnnotationFile]:

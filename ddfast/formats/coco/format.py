@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ddfast.annotated.format import Capabilities, Detection, Format, losses
 from ddfast.errors import FormatError
-from ddfast.formats.coco.files import TASKS, annotation_files, result_files, without_alternatives
+from ddfast.formats.coco.files import TASKS, annotation_files, result_files, with_images, without_alternatives
 from ddfast.formats.coco.options import (
     CocoReadOptions,
     CocoResultsReadOptions,
@@ -76,6 +76,7 @@ class Coco(Format):
         Raises:
             FormatError: there is no such file, or one makes no sense.
         """
+        source = with_images(source)
         files = annotation_files(source, chosen_tasks(self.tasks, options.tasks, all_of=True))
         if options.tasks is None:
             files, left = without_alternatives(files)

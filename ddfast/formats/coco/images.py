@@ -57,6 +57,7 @@ class Items:
         self._extra = extra
         self._rows: dict[tuple[str, str], int] = {}
         self._names: list[str] = []
+        self._finders: dict[str, ImageFinder] = {}
         self._left_out: Counter[str] = Counter()
         self._columns: dict[str, list[Any]] = {
             name: [] for name in ("id", "subset", "kind", "place", "path", "height", "width", "attributes")
@@ -143,13 +144,16 @@ class Items:
             self._left_out.update(members(table.extra))
 
     def _finder_of(self, file: AnnotationFile) -> ImageFinder:
+        if file.name in self._finders:
+            return self._finders[file.name]
         folder = file.name.rpartition("/")[0]
         plain = re.sub(r"\d+$", "", file.subset)
         folders = [
             f"images/{file.subset}", f"{file.subset}/images", file.subset, f"images/{plain}", plain,
             folder, f"{folder}/images", "images", "data", "",
         ]  # fmt: skip
-        return ImageFinder(self._source, folders)
+        self._finders = {file.name: ImageFinder(self._source, folders)}
+        return self._finders[file.name]
 
     def finish(self) -> pa.Table:
         """The table of all items."""

@@ -13,7 +13,7 @@ import numpy as np
 from ddfast.annotated.source_folder import SourceFolder
 from ddfast.annotated.tables import Tables, codes, floats, with_column
 from ddfast.formats.coco.columns import boxes_column, bytes_column, keypoint_columns, states_of
-from ddfast.formats.coco.files import file_of
+from ddfast.formats.coco.files import file_of, with_images
 from ddfast.formats.coco.ids import NONE, Lookup, TextIds
 from ddfast.formats.coco.images import IMAGES
 from ddfast.formats.coco.options import CocoWriteOptions
@@ -46,7 +46,7 @@ def read_results(
 
     Without a file of truth an item is called like the id of its image, and a label like that of its category.
     """
-    truth = SourceFolder.of(options.truth) if options.truth else source
+    truth = with_images(SourceFolder.of(options.truth)) if options.truth else source
     tables = CocoTables(truth, report, record="record {}")
     texts = TextIds()
     images, labels = _references(tables, options.truth, texts) if options.truth else (None, None)
