@@ -367,6 +367,8 @@ WRONG: list[tuple[str, Record, str]] = [
     ("id", {"id": "\ud800"}, "is not an integer"),
     ("score", {"score": "0.9"}, '"0.9" is not a number'),
     ("iscrowd", {"iscrowd": "no"}, '"no" is not 0 or 1'),
+    ("keypoints", {"keypoints": [1, 2, 3]}, "the visibility of a point is not 0, 1 or 2"),
+    ("keypoints", {"keypoints": [1, 2, 0.5]}, "the visibility of a point is not 0, 1 or 2"),
     ("keypoints", {"keypoints": [1, 2]}, "it has 2 numbers, not three for each point"),
     ("image_id", {"image_id": 8}, "there is no image 8"),
     ("image_id", {"image_id": "z"}, 'there is no image "z"'),
@@ -545,6 +547,21 @@ class TestGroups:
         assert [one["segmentation"] for one in people if "segmentation" in one] == [[TRIANGLE], []]
         (form,) = written(dataset, tmp_path)["annotations"]
         assert form["id"] == people[0]["id"] != people[1]["id"]
+
+
+class TestScores:
+    def test_scores_and_the_attribute_are_members(self, tmp_path: Path) -> None:
+        dataset = dataset_of(
+            Bbox(1, 2, 3, 4, label=0, score=0.5),
+            Bbox(1, 2, 3, 5, label=0, attributes={"score": 0.25, "k": 1}),
+            Bbox(1, 2, 3, 6, label=0, attributes={"score": 1}),
+            Bbox(1, 2, 3, 7, label=0, attributes={"score": "high"}),
+        )
+        forms = written(dataset, tmp_path)["annotations"]
+        assert [one.get("score") for one in forms] == [0.5, 0.25, 1, None]
+        assert [one.get("attributes") for one in forms] == [None, {"k": 1}, None, {"score": "high"}]
+        found = of(Dataset.import_from(tmp_path / "out", "coco"))
+        assert [one.score for one in found] == [0.5, 0.25, 1, None]
 
 
 class TestModes:
@@ -920,6 +937,13 @@ class TestResults(FormatTests):
         ]
         assert [one.name for one in labels(dataset)] == ["cat", "dog"]
         assert only(dataset, "b").get_bbox() == [1.5, 2.0, 10.25, 4.0]
+
+    def test_scores_of_points_are_their_visibility(self, tmp_path: Path) -> None:
+        form = {"image_id": 7, "category_id": 1, "keypoints": [1, 2, 0.875, 3, 4, -1, 5, 6, 1], "score": 0.5}
+        (item,) = Dataset.import_from(self.file(tmp_path, [form]))
+        (points,) = item.annotations
+        assert isinstance(points, Points)
+        assert [int(state) for state in points.visibility] == [2, 0, 1]
 
     def test_they_are_no_dataset_of_coco(self, tmp_path: Path) -> None:
         with pytest.raises(FormatError, match="has results only; read them with the format 'coco_results'"):

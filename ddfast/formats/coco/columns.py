@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ddfast.annotated.tables import floats, lists
+from ddfast.annotated.tables import codes, floats, lists
 from ddfast.formats.coco.ids import is_unicode
 from ddfast.tools.json_columns import MISSING, PRESENT, JSONColumn, json_column
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+LARGEST = 1e300
+"""Numbers of attributes below this are scores."""
 
 
 def boxes_column(block: pa.Table) -> JSONColumn:
@@ -40,6 +44,25 @@ def json_text(value: Any) -> str:
     """A value as JSON; ASCII where it contains half of a surrogate pair, which UTF-8 has no bytes for."""
     text = json.dumps(value, ensure_ascii=False)
     return text if is_unicode(text) else json.dumps(value)
+
+
+def scores_and_attributes(block: pa.Table) -> tuple[npt.NDArray[np.float64], list[str | None]]:
+    """The score of each annotation, NaN for none, and its other attributes as JSON.
+
+    An attribute ``score``, as Datumaro has it, is the score where there is no other.
+    """
+    scores = floats(block, "score").copy()
+    numbers, texts = codes(block, "attributes")
+    attributes = [texts[number] if number >= 0 else None for number in numbers.tolist()]
+    for number, text in enumerate(texts):
+        form = json.loads(text) if '"score"' in text else {}
+        score = form.pop("score", None)
+        if type(score) in (int, float) and abs(score) < LARGEST:
+            rows = np.flatnonzero((numbers == number) & np.isnan(scores))
+            scores[rows] = score
+            for row in rows.tolist():
+                attributes[row] = json_text(form) if form else None
+    return scores, attributes
 
 
 def states_of(present: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:

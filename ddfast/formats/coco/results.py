@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ddfast.annotated.source_folder import SourceFolder
-from ddfast.annotated.tables import Tables, codes, floats, with_column
-from ddfast.formats.coco.columns import boxes_column, bytes_column, keypoint_columns, states_of
+from ddfast.annotated.tables import Tables, codes, with_column
+from ddfast.formats.coco.columns import (
+    boxes_column,
+    bytes_column,
+    keypoint_columns,
+    scores_and_attributes,
+    states_of,
+)
 from ddfast.formats.coco.files import file_of, with_images
 from ddfast.formats.coco.ids import NONE, Lookup, TextIds
 from ddfast.formats.coco.images import IMAGES
@@ -143,7 +149,7 @@ def _columns(part: Subset, table: pa.Table, kind: str) -> dict[str, JSONColumn |
         columns["keypoints"] = keypoint_columns(table)["keypoints"]
     else:
         columns["caption"] = bytes_column("string", table.column("text").to_pylist())
-    scores = floats(table, "score")
+    scores = scores_and_attributes(table)[0]
     return {**columns, "score": json_column("number", scores, states=states_of(~np.isnan(scores)))}
 
 

@@ -17,7 +17,14 @@ from ddfast.annotated.item_sizes import item_sizes
 from ddfast.annotated.keypoints import PointsCategories
 from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.tables import codes, floats, integers
-from ddfast.formats.coco.columns import boxes_column, bytes_column, json_text, keypoint_columns, states_of
+from ddfast.formats.coco.columns import (
+    boxes_column,
+    bytes_column,
+    json_text,
+    keypoint_columns,
+    scores_and_attributes,
+    states_of,
+)
 from ddfast.formats.coco.grouping import one_row_each
 from ddfast.formats.coco.ids import integer_of
 from ddfast.formats.coco.images import LVIS
@@ -215,11 +222,11 @@ class Subset:
             columns["iscrowd"] = json_column("int", (crowd == 1).astype(np.int64))
         elif task == "captions":
             columns["caption"] = bytes_column("string", block.column("text").to_pylist())
-        if "score" in block.column_names:
-            scores = floats(block, "score")
+        scores, attributes = scores_and_attributes(block)
+        if not np.isnan(scores).all():
             columns["score"] = json_column("number", scores, states=states_of(~np.isnan(scores)))
-        if self.options.allow_attributes and "attributes" in block.column_names:
-            columns["attributes"] = bytes_column("raw", block.column("attributes").to_pylist())
+        if self.options.allow_attributes and any(attributes):
+            columns["attributes"] = bytes_column("raw", attributes)
         return columns
 
     def references(self, block: pa.Table) -> dict[str, JSONColumn | bytes]:
