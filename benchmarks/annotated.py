@@ -35,7 +35,8 @@ HEAD = "import time; CPU = time.process_time\n"
 # Source of the jobs: {source} is the COCO folder, {file} its annotation file, {out} a folder, {stored} a ddfast file.
 DDFAST = {
     "parse the file": """
-from ddfast.formats.coco.records import ANNOTATIONS, IMAGES
+from ddfast.formats.coco.images import IMAGES
+from ddfast.formats.coco.records import ANNOTATIONS
 from ddfast.tools.json_columns import JSONReader
 START = CPU()
 with open({file!r}, "rb") as file:

@@ -93,12 +93,14 @@ class LabelCategory:
         parent: name of the class above it, such as COCO's supercategory.
         attributes: names of attributes that annotations with this label may have.
         id: its number or name in the source; not compared.
+        extra: what else the source says about it, as JSON has it, such as LVIS's frequency; not compared.
     """
 
     name: str
     parent: str = ""
     attributes: set[str] = field(default_factory=set)
     id: int | str | None = field(default=None, compare=False)
+    extra: dict[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -266,7 +268,9 @@ class LabelCategories(Categories):
                 "parent": item.parent,
                 "attributes": sorted(item.attributes),
             }
-            labels.append(entry if item.id is None else {**entry, "id": item.id})
+            if item.id is not None:
+                entry["id"] = item.id
+            labels.append({**entry, "extra": item.extra} if item.extra else entry)
         groups = [
             {"name": group.name, "labels": group.labels, "group_type": group.group_type}
             for group in self.label_groups

@@ -9,7 +9,7 @@ import numpy as np
 
 from ddfast.annotated import masks
 
-__all__ = ["mask_to_polygons"]
+__all__ = ["bridged", "mask_to_polygons"]
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 
@@ -143,3 +143,16 @@ class LeftSides:
         background = np.flatnonzero(~self.pixels[y, :x])
         begin = int(background[-1]) + 1 if len(background) else 0
         return int(self.loops[np.searchsorted(self.upper, begin * self.high + y, side="right") - 1])
+
+
+def bridged(rings: list[list[float]]) -> list[float]:
+    """An outline and its holes as one polygon: a line leads to each hole and back, which adds no pixel.
+
+    Parameters:
+        rings: ``[outline, hole, hole, ...]``, each with x and y in turn.
+    """
+    outline, *holes = rings
+    joined = list(outline)
+    for hole in holes:
+        joined += [*outline[:2], *hole, *hole[:2]]
+    return joined + list(outline[:2]) if holes else joined

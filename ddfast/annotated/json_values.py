@@ -82,9 +82,13 @@ def rle_of(form: Any) -> dict[str, Any]:
     """The compressed RLE of what a file has: counts as a list or as text.
 
     Raises:
-        ValueError, TypeError, KeyError: it is not a mask.
+        ValueError: it is not a mask.
     """
+    if not isinstance(form, dict) or not isinstance(form.get("counts"), str | list) or "size" not in form:
+        raise ValueError(
+            f"{str(form)[:80]} is neither a list of polygons nor run lengths with 'size' and 'counts'"
+        )
     counts = form["counts"]
     if isinstance(counts, list):
         return masks.from_uncompressed(counts, form["size"])
-    return masks.checked({"size": form["size"], "counts": counts.encode("ascii")})
+    return masks.checked({"size": form["size"], "counts": counts})

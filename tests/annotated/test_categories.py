@@ -98,6 +98,14 @@ def test_ids_and_attributes_of_all_labels_are_not_compared():
     assert one != LabelCategories.from_iterable(["dog"])
 
 
+def test_what_else_a_source_says_about_a_label_comes_back_from_json():
+    labels = LabelCategories.from_iterable(["cat", "dog"])
+    labels[1].extra = {"frequency": "r", "synonyms": ["hound"]}
+    again = LabelCategories.from_json(labels.to_json())
+    assert again == labels == LabelCategories.from_iterable(["cat", "dog"])
+    assert [label.extra for label in again] == [{}, {"frequency": "r", "synonyms": ["hound"]}]
+
+
 def test_colours_are_those_of_voc():
     colormap = MaskCategories.generate(22).colormap
     assert [colormap[index] for index in (0, 1, 2, 3, 15, 20, 21)] == [

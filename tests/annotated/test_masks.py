@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco
 
 from ddfast.annotated import masks, run_lengths
-from ddfast.annotated.contours import mask_to_polygons
+from ddfast.annotated.contours import bridged, mask_to_polygons
 from ddfast.annotated.cvat_masks import from_cvat, to_cvat
 from ddfast.errors import AnnotationError, MissingPackageError
 
@@ -100,6 +100,12 @@ def test_polygons_of_a_mask_give_it_back_exactly(bitmap):
         assert part.min() >= 0
         total += part
     assert np.array_equal(total, bitmap)
+
+
+@given(bitmaps)
+def test_bridges_to_holes_add_no_pixel(bitmap):
+    rings = [bridged(part) for part in mask_to_polygons(bitmap)]
+    assert np.array_equal(masks.decode(masks.from_polygons(rings, *bitmap.shape)), bitmap)
 
 
 def test_island_in_a_hole_is_a_part_of_its_own():

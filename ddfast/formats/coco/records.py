@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ddfast.annotated import masks
-from ddfast.annotated.builder import TableBuilder, ragged
-from ddfast.annotated.gather import spread
-from ddfast.annotated.geometry import boxes, polygon_areas
-from ddfast.annotated.json_values import rle_of, strings
-from ddfast.tools.json_columns import FLAT, OTHER, PRESENT
+from ddfast.annotated.builder import TableBuilder
+from ddfast.formats.coco.chunk import Chunk, Problem
+from ddfast.formats.coco.ids import Ids, TextIds
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from ddfast.tools.json_columns import JSONTable
 
-    from ddfast.tools.json_columns import JSONColumn, JSONTable
-
-Fields = dict[str, Any]
-
-IMAGES: Fields = {"id": "int", "file_name": "string", "width": "int", "height": "int"}
-ANNOTATIONS: Fields = {
+ANNOTATIONS: dict[str, Any] = {
     "id": "int", "image_id": "int", "category_id": "int", "segmentation": "segments", "bbox": "numbers",
     "area": "number", "iscrowd": "int", "score": "number", "attributes": "raw", "keypoints": "numbers",
     "caption": "string",
 }  # fmt: skip
-
-# Coordinates that a polygon has at least.
-POLYGON_VALUES = 6
-
-Problem = Callable[[int, str, str], None]
-"""Called with the number of a record in its chunk, the field, and what is wrong."""
 
 
 class Records:
@@ -43,11 +26,15 @@ class Records:
 
     Attributes:
         builder: the other columns.
-        image_ids, category_ids, numbers: of each row: id of image and category, ``NO_CATEGORY`` for none, and the
-            number of its record in the file; lists of arrays.
+        image_ids, category_ids, numbers: of each row: id of image and category, ``NONE`` for none, and the number of
+            its record in the file; lists of arrays.
+
+    Parameters:
+        texts: ids of the file that are texts.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, texts: TextIds) -> None:
+        self.texts = texts
         self.builder = TableBuilder.of_annotations()
         self.image_ids: list[npt.NDArray[np.int64]] = []
         self.category_ids: list[npt.NDArray[np.int64]] = []
@@ -55,268 +42,21 @@ class Records:
 
     def add(self, table: JSONTable, problem: Problem) -> None:
         """Add the records of a chunk."""
-        chunk = Chunk(table, problem)
+        chunk = Chunk(table, problem, self.texts)
         for rows, columns in chunk.shapes():
             self._add(table, chunk, rows, columns)
+
+    def take_ids(self) -> tuple[Ids, Ids, Ids]:
+        """The ids of images and of categories, and the numbers; they are forgotten."""
+        taken = self.image_ids, self.category_ids, self.numbers
+        self.image_ids, self.category_ids, self.numbers = [], [], []
+        image_ids, category_ids, numbers = map(np.concatenate, taken)
+        return image_ids, category_ids, numbers
 
     def _add(self, table: JSONTable, chunk: Chunk, rows: Any, columns: dict[str, Any]) -> None:
         if not len(rows):
             return
         self.builder.add(len(rows), **chunk.common(rows), **columns)
-        self.image_ids.append(table.columns["image_id"].values[rows])
-        categories = table.columns["category_id"]
-        known = categories.states[rows] == PRESENT
-        self.category_ids.append(np.where(known, categories.values[rows], NO_CATEGORY))
+        self.image_ids.append(chunk.ids["image_id"][rows])
+        self.category_ids.append(chunk.ids["category_id"][rows])
         self.numbers.append(rows + table.first)
-
-
-NO_CATEGORY = np.iinfo(np.int64).min
-
-
-class Chunk:
-    """The records of one chunk: which shape each has, and the columns of it."""
-
-    def __init__(self, table: JSONTable, problem: Problem) -> None:
-        self.table = table
-        self.problem = problem
-        self.columns = table.columns
-        self.good = np.ones(table.rows, bool)
-        self._check_ids()
-        self.box, self.has_box = self._boxes()
-        self.is_mask = self.columns["segmentation"].states == OTHER
-        self.parts = self._part_counts()
-        self.keypoints = self._keypoints()
-
-    def _has(self, name: str) -> npt.NDArray[np.bool_]:
-        return self.columns[name].states == PRESENT  # type: ignore[no-any-return]
-
-    def _offsets(self, name: str) -> npt.NDArray[np.int32]:
-        offsets = self.columns[name].offsets
-        assert offsets is not None
-        return offsets
-
-    def _refuse(self, rows: npt.NDArray[np.bool_], field: str, message: Callable[[int], str]) -> None:
-        """Report records that make no sense, and leave them out."""
-        for row in np.flatnonzero(rows & self.good).tolist():
-            self.problem(row, field, message(row))
-            self.good[row] = False
-
-    def _text_of_other(self, column: JSONColumn, row: int) -> str:
-        number = int(np.searchsorted(column.other_rows, row))
-        start, stop = column.other_offsets[number], column.other_offsets[number + 1]
-        return bytes(column.other[start:stop]).decode(errors="replace")
-
-    def _not_an_integer(self, column: JSONColumn, row: int) -> str:
-        return f"{self._text_of_other(column, row)[:80]} is not an integer"
-
-    def _check_ids(self) -> None:
-        for name in ("image_id", "category_id", "id"):
-            column = self.columns[name]
-            self._refuse(column.states == OTHER, name, partial(self._not_an_integer, column))
-        self._refuse(~self._has("image_id"), "image_id", lambda row: "it is missing")
-
-    def _boxes(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-        column, offsets = self.columns["bbox"], self._offsets("bbox")
-        lengths = np.diff(offsets)
-        present = self._has("bbox") & (lengths > 0)
-        self._refuse(present & (lengths != 4), "bbox", lambda row: f"it has {lengths[row]} numbers, not 4")
-        self._refuse(column.states == OTHER, "bbox", lambda row: "it is not a list of numbers")
-        present &= lengths == 4
-        box = np.full((self.table.rows, 4), np.nan)
-        box[present] = column.values[offsets[:-1][present][:, None] + np.arange(4)]
-        finite = np.isfinite(box).all(axis=1)
-        self._refuse(present & ~finite, "bbox", lambda row: f"{box[row].tolist()} is not finite")
-        negative = (np.nan_to_num(box[:, 2:]) < 0).any(axis=1)
-        self._refuse(negative, "bbox", lambda row: f"{box[row].tolist()} has a negative size")
-        return box, present
-
-    def _part_counts(self) -> npt.NDArray[np.int64]:
-        """Number of polygons of each record; those that have too few coordinates are refused."""
-        column, offsets = self.columns["segmentation"], self._offsets("segmentation")
-        assert column.parts is not None
-        counts = np.diff(offsets).astype(np.int64)
-        counts[(column.states != PRESENT) & (column.states != FLAT)] = 0
-        lengths = np.diff(column.parts)
-        bad = np.flatnonzero((lengths < POLYGON_VALUES) | (lengths % 2 == 1))
-        if len(bad):
-            owners = np.searchsorted(offsets, bad, side="right") - 1
-            wrong = dict(zip(owners.tolist(), lengths[bad].tolist(), strict=True))
-            rows = np.zeros(self.table.rows, bool)
-            rows[owners] = True
-            self._refuse(
-                rows, "segmentation",
-                lambda row: f"a polygon has {wrong[row]} coordinates, not an even number of at least {POLYGON_VALUES}",
-            )  # fmt: skip
-        return counts
-
-    def _keypoints(self) -> npt.NDArray[np.bool_]:
-        lengths = np.diff(self._offsets("keypoints"))
-        present = self._has("keypoints") & (lengths > 0)
-        odd = present & (lengths % 3 != 0)
-        self._refuse(odd, "keypoints", lambda row: f"it has {lengths[row]} numbers, not three for each point")
-        return present
-
-    def common(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
-        """Columns that all annotations have."""
-        import pyarrow as pa
-
-        columns: dict[str, Any] = {}
-        for source, target in (("id", "id"), ("score", "score")):
-            states = self.columns[source].states[rows]
-            columns[target] = pa.array(self.columns[source].values[rows], mask=states != PRESENT)
-        crowd = self.columns["iscrowd"]
-        columns["crowd"] = pa.array(crowd.values[rows] != 0, mask=crowd.states[rows] != PRESENT)
-        columns["attributes"] = self._attributes(rows)
-        return columns
-
-    def _attributes(self, rows: npt.NDArray[np.int64]) -> pa.Array | None:
-        if not self._has("attributes").any():
-            return None
-        return strings(self.columns["attributes"]).dictionary_encode().take(rows)
-
-    def shapes(self) -> list[tuple[npt.NDArray[np.int64], dict[str, Any]]]:
-        """Rows and their columns, one pair for all records with polygons, masks, boxes, points, captions, labels."""
-        self._masks = self._decode_masks()
-        polygons = self.good & (self.parts > 0)
-        masks = self.good & self.is_mask
-        captions = self.good & self._has("caption")
-        only_box = self.good & self.has_box & ~polygons & ~masks & ~self._is_box_of_points()
-        labels = self.good & ~polygons & ~masks & ~only_box & ~captions & ~self.keypoints
-        found = [
-            (polygons, self._polygon_columns),
-            (masks, self._mask_columns),
-            (only_box, self._box_columns),
-            (self.good & self.keypoints, self._keypoint_columns),
-            (captions, self._caption_columns),
-            (labels, self._label_columns),
-        ]
-        return [
-            (np.flatnonzero(rows), columns(np.flatnonzero(rows))) for rows, columns in found if rows.any()
-        ]
-
-    def _box_of(
-        self, rows: npt.NDArray[np.int64], compute: Callable[[], npt.NDArray[np.float64]] | None = None
-    ) -> dict[str, Any]:
-        """The boxes of the file; ``compute`` gives those of all rows if one is missing."""
-        import pyarrow as pa
-
-        box = self.box[rows]
-        if compute is not None and np.isnan(box[:, 0]).any():
-            box = np.where(np.isnan(box), compute(), box)
-        missing = np.isnan(box[:, 0])
-        return {
-            name: pa.array(np.ascontiguousarray(box[:, axis]), mask=missing)
-            for axis, name in enumerate(("x", "y", "width", "height"))
-        }
-
-    def _area_of(
-        self, rows: npt.NDArray[np.int64], compute: Callable[[], npt.NDArray[np.float64]]
-    ) -> npt.NDArray[np.float64]:
-        """The areas of the file; ``compute`` gives those of all rows if one is missing."""
-        area = self.columns["area"].values[rows]
-        return np.where(np.isnan(area), compute(), area) if np.isnan(area).any() else area
-
-    def _points(self, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-        """Triples of x, y and visibility of all keypoints, and the first of each record."""
-        offsets = self._offsets("keypoints").astype(np.int64)
-        counts = offsets[rows + 1] - offsets[rows]
-        triples = self.columns["keypoints"].values[spread(offsets[rows], counts)].reshape(-1, 3)
-        return triples, np.concatenate([[0], np.cumsum(counts // 3)])
-
-    def _boxes_of_points(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """Boxes around the points of each record that are not absent."""
-        triples, starts = self._points(rows)
-        present = triples[:, 2] > 0
-        before = np.concatenate([[0], np.cumsum(present)])
-        return boxes(np.ascontiguousarray(triples[present, :2]).reshape(-1), before[starts] * 2)
-
-    def _is_box_of_points(self) -> npt.NDArray[np.bool_]:
-        """Records whose box only encloses their points, as `writing` does for points without a shape."""
-        found = np.zeros(self.table.rows, bool)
-        rows = np.flatnonzero(self.good & self.keypoints & self.has_box)
-        if len(rows):
-            found[rows] = (self._boxes_of_points(rows) == self.box[rows]).all(axis=1)
-        return found
-
-    def _group(self, rows: npt.NDArray[np.int64]) -> Any:
-        """The id of records that give two annotations: a shape and points."""
-        import pyarrow as pa
-
-        twice = self.keypoints[rows] & (self.columns["id"].states[rows] == PRESENT)
-        return pa.array(self.columns["id"].values[rows], mask=~twice)
-
-    def _polygon_columns(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
-        column, offsets = self.columns["segmentation"], self._offsets("segmentation").astype(np.int64)
-        parts = np.asarray(column.parts, np.int64)
-        starts, stops = parts[offsets[rows]], parts[offsets[rows + 1]]
-        counts = self.parts[rows]
-        values = column.values
-        if len(rows) < self.table.rows and int((stops - starts).sum()) != len(values):
-            values = values[spread(starts, stops - starts)]
-        lengths = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum(stops - starts, out=lengths[1:])
-        columns: dict[str, Any] = {
-            "type": "polygon",
-            "points": ragged(values, lengths),
-            "group": self._group(rows),
-        }
-        part_rows = spread(offsets[rows], counts)
-        part_starts = parts[part_rows] - np.repeat(starts - lengths[:-1], counts)
-        part_offsets = np.append(part_starts, lengths[-1])
-        first_parts = np.concatenate([[0], np.cumsum(counts)])
-        if (counts > 1).any():
-            relative = part_starts - np.repeat(lengths[:-1], counts)
-            several = np.repeat(counts > 1, counts)
-            part_lists = np.concatenate([[0], np.cumsum(np.where(counts > 1, counts, 0))])
-            columns["parts"] = ragged(relative[several].astype(np.int32), part_lists, counts == 1)
-        columns["area"] = self._area_of(
-            rows, lambda: np.add.reduceat(polygon_areas(values, part_offsets), first_parts[:-1])
-        )
-        return columns | self._box_of(rows, lambda: boxes(values, lengths))
-
-    def _decode_masks(self) -> dict[int, dict[str, Any]]:
-        """The mask of each record that has one."""
-        found = {}
-        column = self.columns["segmentation"]
-        for number, row in enumerate(column.other_rows.tolist()):
-            if not self.good[row]:
-                continue
-            text = bytes(column.other[column.other_offsets[number] : column.other_offsets[number + 1]])
-            try:
-                found[row] = rle_of(json.loads(text))
-            except (ValueError, TypeError, KeyError) as error:
-                self.problem(row, "segmentation", str(error))
-                self.good[row] = False
-        return found
-
-    def _mask_columns(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
-        found = [self._masks[row] for row in rows.tolist()]
-        return {
-            "type": "mask",
-            "mask": [rle["counts"] for rle in found],
-            "mask_height": [rle["size"][0] for rle in found],
-            "mask_width": [rle["size"][1] for rle in found],
-            "area": self._area_of(rows, lambda: np.array([masks.area(rle) for rle in found], np.float64)),
-            "group": self._group(rows),
-            **self._box_of(rows, lambda: np.array([masks.box(rle) for rle in found], np.float64)),
-        }
-
-    def _box_columns(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
-        area = self._area_of(rows, lambda: self.box[rows, 2] * self.box[rows, 3])
-        return {"type": "bbox", "area": area, "group": self._group(rows), **self._box_of(rows)}
-
-    def _keypoint_columns(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
-        triples, starts = self._points(rows)
-        return {
-            "type": "points",
-            **self._box_of(rows, lambda: self._boxes_of_points(rows)),
-            "points": ragged(np.ascontiguousarray(triples[:, :2]).reshape(-1), starts * 2),
-            "visibility": ragged(triples[:, 2].astype(np.int8), starts),
-            "group": self._group(rows),
-        }
-
-    def _caption_columns(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
-        return {"type": "caption", "text": strings(self.columns["caption"]).take(rows)}
-
-    def _label_columns(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
-        return {"type": "label"}
