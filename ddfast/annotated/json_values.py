@@ -85,9 +85,7 @@ def rle_of(form: Any) -> dict[str, Any]:
         ValueError: it is not a mask.
     """
     if not isinstance(form, dict) or not isinstance(form.get("counts"), str | list) or "size" not in form:
-        raise ValueError(
-            f"{str(form)[:80]} is neither a list of polygons nor run lengths with 'size' and 'counts'"
-        )
+        raise ValueError(f"{str(form)[:80]} is not run lengths with 'size' and 'counts'")
     counts = form["counts"]
     if isinstance(counts, list):
         return masks.from_uncompressed(counts, form["size"])

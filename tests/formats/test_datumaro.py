@@ -371,7 +371,7 @@ WRONG = [
     ({"type": "skeleton"}, "elements", "a list of labelled points"),
     ({"type": "ellipse", "points": [5, 5, 1, 1]}, "points", "negative"),
     ({"type": "mask", "rle": {"counts": "1", "size": [4, 6]}}, "rle", ""),
-    ({"type": "mask", "rle": {"counts": "=33000a0"}}, "rle", "'size' is missing"),
+    ({"type": "mask", "rle": {"counts": "=33000a0"}}, "rle", "with 'size' and 'counts'"),
     ({"type": "mask"}, "rle", ""),
     ({"type": "caption"}, "caption", "missing"),
     ({"type": "cuboid_3d", "position": [1, 2, 3], "rotation": [1, 2], "scale": [1, 1, 1]}, "rotation", "2 numbers"),

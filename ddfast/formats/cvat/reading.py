@@ -24,7 +24,7 @@ from ddfast.formats.cvat.attributes import STATE_LIST, VISIBILITY, TypedAttribut
 from ddfast.formats.cvat.interpolation import Frames, interpolated
 from ddfast.formats.cvat.items import FileItem, FileItems
 from ddfast.formats.cvat.meta import LabelMeta, Meta, read_meta
-from ddfast.formats.cvat.rows import AnnotationRows
+from ddfast.formats.cvat.rows import ShapeRows
 from ddfast.formats.cvat.shapes import (
     SHAPES,
     CvatShape,
@@ -159,7 +159,7 @@ class CvatFile:
         report: Report,
     ) -> None:
         self.path = source.path(name)
-        self.rows = AnnotationRows()
+        self.rows = ShapeRows()
         self._source = source
         self._options = options
         self._report = report

@@ -22,7 +22,7 @@ NAMES = ("item", "label", "group", "z_order", "rotation", "crowd", "frame", "tra
 SHAPE = ("type", "box", "area", "points", "visibility", "mask", "text")
 
 
-class AnnotationRows:
+class ShapeRows:
     """The annotations of a file."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from ddfast.annotated.categories import LabelCategories, LabelCategory
 from ddfast.annotated.colors import MaskCategories, RgbColor, voc_color
 from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.tables import codes, integers
-from ddfast.formats.voc.label_map import BACKGROUND, Entry, background_of, given_label_map
+from ddfast.formats.voc.label_map import BACKGROUND, LabelMapEntry, background_of, given_label_map
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -147,20 +147,20 @@ class VocContent:
     # -- the label map
 
     @cached_property
-    def _source_map(self) -> list[Entry]:
+    def _source_map(self) -> list[LabelMapEntry]:
         """The label map of the labels of the dataset."""
         loose = np.flatnonzero(self.candidates | self._is("mask", "label"))
         loose = np.setdiff1d(loose, list(self.owners))
         only_parts = set(self._parents) - set(self.labels[loose].tolist())
         colors = self._tables.categories.get(AnnotationType.mask)
         colormap = colors.colormap if isinstance(colors, MaskCategories) else {}
-        entries: dict[str, Entry] = {}
+        entries: dict[str, LabelMapEntry] = {}
         for index, item in enumerate(self.source_labels):
             if index not in only_parts and item.name not in entries:
                 parts = [
                     self.source_labels[one].name for one, parent in self._parents.items() if parent == index
                 ]
-                entries[item.name] = Entry(
+                entries[item.name] = LabelMapEntry(
                     item.name,
                     colormap.get(index),
                     tuple(dict.fromkeys(parts)),
@@ -169,7 +169,7 @@ class VocContent:
         return list(entries.values())
 
     @cached_property
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[LabelMapEntry]:
         """The label map that is written. With masks, every label has a colour and the first one is background."""
         entries = list(self._source_map if self._given is None else self._given)
         names = [item.name for item in self.source_labels]
@@ -188,7 +188,7 @@ class VocContent:
         ):  # an object, though black
             entries[background or 0] = replace(black, color=None)
             background = background_of(entries)
-        first = Entry(BACKGROUND, (0, 0, 0)) if background is None else entries.pop(background)
+        first = LabelMapEntry(BACKGROUND, (0, 0, 0)) if background is None else entries.pop(background)
         return _colored([replace(first, color=(0, 0, 0)), *entries])
 
     @cached_property
@@ -219,7 +219,7 @@ class VocContent:
         return +lost
 
 
-def _colored(entries: list[Entry]) -> list[Entry]:
+def _colored(entries: list[LabelMapEntry]) -> list[LabelMapEntry]:
     """Entries with a colour each; those without one get a colour of Pascal VOC that no other has."""
     used = {entry.color for entry in entries}
     found = []

@@ -37,7 +37,7 @@ LINE = re.compile(
 
 
 @dataclass(frozen=True)
-class Entry:
+class LabelMapEntry:
     """A label of a label map.
 
     Attributes:
@@ -68,26 +68,26 @@ class Entry:
         return line
 
 
-def voc_map() -> list[Entry]:
+def voc_map() -> list[LabelMapEntry]:
     """The labels of Pascal VOC 2012."""
-    entries = [Entry(name, voc_color(index)) for index, name in enumerate(NAMES)]
+    entries = [LabelMapEntry(name, voc_color(index)) for index, name in enumerate(NAMES)]
     person = NAMES.index("person")
-    entries[person] = Entry("person", voc_color(person), BODY_PARTS, ACTIONS)
-    return [*entries, Entry(VOID, VOID_COLOR)]
+    entries[person] = LabelMapEntry("person", voc_color(person), BODY_PARTS, ACTIONS)
+    return [*entries, LabelMapEntry(VOID, VOID_COLOR)]
 
 
-def parse_line(line: str) -> Entry | None:
+def parse_line(line: str) -> LabelMapEntry | None:
     """The label of a line; None if the line has another form."""
     line = line.strip()
     if ":" not in line:
-        return Entry(line) if line and not line.startswith("#") else None
+        return LabelMapEntry(line) if line and not line.startswith("#") else None
     match = LINE.fullmatch(line)
     if not match or match["name"].startswith("#"):
         return None
     color = [int(one) for one in match["color"].split(",")] if match["color"] else None
     if color is not None and max(color) > 255:
         return None
-    return Entry(
+    return LabelMapEntry(
         match["name"],
         None if color is None else (color[0], color[1], color[2]),
         _words(match["parts"]),
@@ -99,13 +99,13 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(filter(None, (word.strip() for word in text.split(","))))
 
 
-def parse_label_map(text: str, file: object) -> list[Entry]:
+def parse_label_map(text: str, file: object) -> list[LabelMapEntry]:
     """The labels of a file.
 
     Raises:
         FormatError: a line has another form, or a label is there twice; the message names the line.
     """
-    entries: dict[str, Entry] = {}
+    entries: dict[str, LabelMapEntry] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -120,12 +120,12 @@ def parse_label_map(text: str, file: object) -> list[Entry]:
     return list(entries.values())
 
 
-def format_label_map(entries: Iterable[Entry]) -> str:
+def format_label_map(entries: Iterable[LabelMapEntry]) -> str:
     """The content of a file; `parse_label_map` reads it."""
     return HEADER + "".join(f"{entry.line()}\n" for entry in entries)
 
 
-def given_label_map(value: Any) -> list[Entry] | None:
+def given_label_map(value: Any) -> list[LabelMapEntry] | None:
     """The labels that the option ``label_map`` names; None for those of the dataset.
 
     Parameters:
@@ -138,7 +138,7 @@ def given_label_map(value: Any) -> list[Entry] | None:
         return None
     if isinstance(value, Mapping):
         return [
-            Entry(name, tuple(color) if color else None, tuple(parts or ()), tuple(actions or ()))
+            LabelMapEntry(name, tuple(color) if color else None, tuple(parts or ()), tuple(actions or ()))
             for name, (color, parts, actions) in value.items()
         ]
     if value in VOC_MAPS:
@@ -149,21 +149,23 @@ def given_label_map(value: Any) -> list[Entry] | None:
     return parse_label_map(path.read_text(encoding="utf-8-sig"), path)
 
 
-def colors_of(entries: list[Entry]) -> dict[int, RgbColor]:
+def colors_of(entries: list[LabelMapEntry]) -> dict[int, RgbColor]:
     """The colour of each label; those of Pascal VOC in their order if no label has one."""
     if all(entry.color is None for entry in entries):
         return {index: voc_color(index) for index in range(len(entries))}
     return {index: entry.color for index, entry in enumerate(entries) if entry.color is not None}
 
 
-def background_of(entries: list[Entry]) -> int | None:
+def background_of(entries: list[LabelMapEntry]) -> int | None:
     """The label that stands for background: the black one, or the one of that name; None if there is none."""
     black = [index for index, entry in enumerate(entries) if entry.color == (0, 0, 0)]
     named = [index for index, entry in enumerate(entries) if entry.name.lower() == BACKGROUND]
     return next(iter(black + named), None)
 
 
-def categories_of(entries: list[Entry], *, parts: bool, masks: bool) -> dict[AnnotationType, Categories]:
+def categories_of(
+    entries: list[LabelMapEntry], *, parts: bool, masks: bool
+) -> dict[AnnotationType, Categories]:
     """The categories of labels, with ``parts`` of their parts, which follow them, and with ``masks`` their colours."""
     labels = LabelCategories(attributes=FLAGS)
     for entry in entries:

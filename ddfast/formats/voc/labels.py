@@ -8,7 +8,7 @@ import numpy as np
 
 from ddfast.annotated.categories import LabelCategories
 from ddfast.annotated.kinds import AnnotationType
-from ddfast.formats.voc.label_map import ACTIONS, Entry, categories_of, voc_map
+from ddfast.formats.voc.label_map import ACTIONS, LabelMapEntry, categories_of, voc_map
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -24,7 +24,7 @@ class VocLabels:
         parts: whether parts of objects are labels, too.
     """
 
-    def __init__(self, entries: list[Entry] | None, parts: bool) -> None:
+    def __init__(self, entries: list[LabelMapEntry] | None, parts: bool) -> None:
         self._parts = parts
         self.entries = entries
         self._numbers: dict[tuple[str, str], int] = {}
@@ -35,7 +35,7 @@ class VocLabels:
             self._numbers[name] = len(self._numbers)
         self._given = len(self._numbers)
 
-    def _known(self, entries: list[Entry]) -> list[tuple[str, str]]:
+    def _known(self, entries: list[LabelMapEntry]) -> list[tuple[str, str]]:
         parts = [(part, entry.name) for entry in entries for part in dict.fromkeys(entry.parts)]
         return [*((entry.name, "") for entry in entries), *(parts if self._parts else ())]
 

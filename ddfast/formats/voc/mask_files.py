@@ -10,7 +10,7 @@ import numpy as np
 
 from ddfast.annotated import masks
 from ddfast.formats.voc.index_images import UNKNOWN, instances_in, labels_in
-from ddfast.formats.voc.label_map import Entry, background_of, colors_of
+from ddfast.formats.voc.label_map import LabelMapEntry, background_of, colors_of
 
 if TYPE_CHECKING:
     from ddfast.annotated.report import Report
@@ -47,7 +47,7 @@ class MaskFiles:
         columns: of all masks.
     """
 
-    def __init__(self, entries: list[Entry], report: Report) -> None:
+    def __init__(self, entries: list[LabelMapEntry], report: Report) -> None:
         self.columns = MaskColumns()
         self._report = report
         self._count = len(entries)

@@ -15,7 +15,7 @@ from ddfast.annotated.source_folder import ImageFinder
 from ddfast.annotated.tables import Tables, with_column
 from ddfast.errors import AnnotationError, EscapingPathError, FormatError, ImageError, MediaError
 from ddfast.formats.voc.annotation_files import AnnotationFiles
-from ddfast.formats.voc.label_map import Entry, given_label_map, parse_label_map, voc_map
+from ddfast.formats.voc.label_map import LabelMapEntry, given_label_map, parse_label_map, voc_map
 from ddfast.formats.voc.labels import VocLabels
 from ddfast.formats.voc.layout import (
     FOLDERS,
@@ -104,7 +104,7 @@ class VocTables:
         self._ids: dict[tuple[int, str], int] = {}  # file of each root and id
         self._classes: list[tuple[int, int]] = []  # row and label
 
-    def _label_map(self, options: VocReadOptions) -> list[Entry] | None:
+    def _label_map(self, options: VocReadOptions) -> list[LabelMapEntry] | None:
         given = given_label_map(options.label_map)
         if given is not None:
             return given
