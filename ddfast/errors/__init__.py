@@ -11,9 +11,6 @@ from ddfast.errors.annotated import (
     ItemError,
     MediaError,
 )
-from ddfast.errors.archive import (
-    CorruptArchiveError,
-)
 from ddfast.errors.base import (
     DdfastError,
     KernelError,
