@@ -15,7 +15,8 @@ from ddfast.storage.urls import expand_ranges, has_range, shown
 from ddfast.tools import ProgressPrinter, make_printer, path_append, query_user
 
 SUFFIX_MD5 = ".md5"
-SUFFIXES = (".offsets", ".keys", ".key_hashes", ".filter", ".index", ".xxh3", ".meta", ".table")
+INDEX_SUFFIXES = (".offsets", ".keys", ".key_hashes", ".filter", ".index", ".xxh3")
+SUFFIXES = (*INDEX_SUFFIXES, ".meta", ".table")
 
 # Files that the MD5 file does not list.
 UNLISTED = (".xxh3", ".meta", ".table", ".md5")
@@ -101,7 +102,7 @@ def _hint_of_draft(path: Path) -> str:
 
 def index_files(path: Path) -> list[Path]:
     """The existing index files of a data file."""
-    return [file for suffix in SUFFIXES if (file := path_append(path, suffix)).exists()]
+    return [file for suffix in INDEX_SUFFIXES if (file := path_append(path, suffix)).exists()]
 
 
 def listed_digests(path: Path) -> dict[str, str] | None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ddfast.commands._files import SUFFIX_MD5, SUFFIXES
+from ddfast.commands._files import INDEX_SUFFIXES, SUFFIX_MD5
 from ddfast.errors import DatasetNotFoundError, StorageNotFoundError
 from ddfast.storage import LocalStorage, SequentialReader, is_url
 from ddfast.storage.urls import file_name, lengthened, refuse_mangled, scheme_of, shown, split_url
@@ -123,7 +123,7 @@ def placed(source: StrPath, options: Options = None, folder: Path | None = None)
     with tempfile.TemporaryDirectory(prefix=".ddfast-", dir=folder) as private:
         base = Path(private) / name
         size = data_size(source, options)
-        for suffix in (*SUFFIXES, SUFFIX_MD5):
+        for suffix in (*INDEX_SUFFIXES, SUFFIX_MD5):
             _copy(lengthened(source, suffix), path_append(base, suffix), options)
         yield Place(source, base, size, options)
 

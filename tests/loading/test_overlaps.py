@@ -125,7 +125,7 @@ def test_large_samples_are_recovered_one_at_a_time(tmp_path):
         assert [bytes(v[:1])[0] for v in batch["v"]] == list(range(1, 40))
         alone = [used for limit, used in most if limit == 0]
         assert len(alone) == 40
-        assert max(alone) - min(alone) <= 1 << 20
+        assert max(alone) - alone[0] <= 1 << 20  # it may shrink at any time: when the first arena is released
 
 
 SAMPLES = some_samples(8)

@@ -241,7 +241,7 @@ writer.flush() if hasattr(writer, "flush") else None
 print("started", flush=True)
 {"os.kill(os.getpid(), signal.SIGKILL)" if stopped else "input()"}
 """
-    child = subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1)
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, cwd=path.parent)
     assert child.stdout.readline() == b"started\n"
     if stopped:
         child.wait()
@@ -348,7 +348,10 @@ def test_killed_at_any_step_no_dataset_is_lost(tmp_path, way, exists):
     for folder in folders[1:]:
         shutil.copytree(folders[0], folder)
     child = subprocess.run(
-        [sys.executable, "-c", KILLED, way.__name__, *map(str, folders)], capture_output=True, check=True
+        [sys.executable, "-c", KILLED, way.__name__, *map(str, folders)],
+        capture_output=True,
+        check=True,
+        cwd=folders[0],
     )
     assert {int(status) for status in child.stdout.split()} == {0, signal.SIGKILL}
     for folder in folders:
