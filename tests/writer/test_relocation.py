@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from datasets import SUFFIXES, beside, some_samples, write, write_legacy
 
+import ddfast
 from ddfast import FileWriter, MsgpackReader
 from ddfast.commands.verify import verify
 from ddfast.errors import (
@@ -26,6 +27,9 @@ from ddfast.writer import copy_dataset, move_dataset, relocation, remove_dataset
 from ddfast.writer.relocation import renamed_digests
 
 ALL = ("", *SUFFIXES, ".md5", ".xxh3")
+
+# Of programs that are started in another folder: they import the package under test.
+ENV = {**os.environ, "PYTHONPATH": str(Path(ddfast.__file__).parent.parent)}
 SAMPLES = some_samples(20)
 OTHERS = [{"key": f"other {i}", "value": bytes(i)} for i in range(7)]
 WAYS = pytest.mark.parametrize("way", [copy_dataset, move_dataset], ids=["copy", "move"])
@@ -241,7 +245,7 @@ writer.flush() if hasattr(writer, "flush") else None
 print("started", flush=True)
 {"os.kill(os.getpid(), signal.SIGKILL)" if stopped else "input()"}
 """
-    child = subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, cwd=path.parent)
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, cwd=path.parent, env=ENV)
     assert child.stdout.readline() == b"started\n"
     if stopped:
         child.wait()
@@ -352,6 +356,7 @@ def test_killed_at_any_step_no_dataset_is_lost(tmp_path, way, exists):
         capture_output=True,
         check=True,
         cwd=folders[0],
+        env=ENV,
     )
     assert {int(status) for status in child.stdout.split()} == {0, signal.SIGKILL}
     for folder in folders:
