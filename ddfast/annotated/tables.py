@@ -127,8 +127,20 @@ def _complete(table: pa.Table, types: Mapping[str, pa.DataType]) -> pa.Table:
             columns.append(table.column(name))
         else:
             fields.append(pa.field(name, kind))
-            columns.append(pa.chunked_array([pa.nulls(table.num_rows, kind)], kind))
+            columns.append(pa.chunked_array([_nulls(table.num_rows, kind)], kind))
     return pa.Table.from_arrays(columns, schema=pa.schema(fields, table.schema.metadata))
+
+
+def _nulls(count: int, kind: pa.DataType) -> pa.Array:
+    """Nulls that take no memory until they are written to, unlike those of ``pa.nulls``: untouched pages of zeros."""
+    import pyarrow as pa
+
+    if not (pa.types.is_primitive(kind) or pa.types.is_dictionary(kind)):
+        return pa.nulls(count, kind)
+    if pa.types.is_dictionary(kind):
+        return pa.DictionaryArray.from_arrays(_nulls(count, kind.index_type), pa.array([], kind.value_type))
+    bitmap, values = (pa.py_buffer(np.zeros(count // 8 + 8 * size, np.uint8)) for size in (1, count + 1))
+    return pa.Array.from_buffers(kind, count, [bitmap, values], null_count=count)
 
 
 def _without_sizes_of_items(items: pa.Table, annotations: pa.Table) -> pa.Table:
