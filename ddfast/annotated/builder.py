@@ -108,6 +108,8 @@ class TableBuilder:
                 column = column.unify_dictionaries()
             del parts, arrays
             columns.append(column if rows is None else take_column(column, rows))
+            del column
+            pa.default_memory_pool().release_unused()
         table = pa.Table.from_arrays(columns, schema=pa.schema(fields))
         return table if present else table.select([])
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from ddfast.annotated.source_folder import SourceFolder
     from ddfast.formats.coco.files import AnnotationFile
 
+# Of columns of JSON at a time: two chunks are in memory beside the tables.
+CHUNK_BYTES = 4 << 20
+
 
 class CocoTables:
     """Collects the items and annotations of several files.
@@ -60,7 +63,9 @@ class CocoTables:
         records, images = Records(texts), Lookup(texts)
         with path.open("rb") as stream:
             schemas = {"images": IMAGES, "annotations": ANNOTATIONS}
-            reader = JSONReader(stream.fileno(), schemas, extra=True, name=os.fspath(path))
+            reader = JSONReader(
+                stream.fileno(), schemas, extra=True, name=os.fspath(path), chunk_bytes=CHUNK_BYTES
+            )
             for table in reader:
                 if table.name == "images":
                     self.items.add(table, file, images, texts, partial(self.problem, path))
