@@ -66,7 +66,7 @@ class Storage(ABC):
         return self._name
 
     @property
-    def secrets(self) -> Secrets:
+    def _secrets(self) -> Secrets:
         """The secrets of its URL and options, which messages must not contain."""
         return Secrets(self.url, self.options)
 

@@ -273,7 +273,7 @@ def explained(error: Exception, storage: Storage, span: Span | None) -> StorageE
     """The error for a read that failed with an exception of obstore, from which secrets are removed."""
     from obstore import exceptions
 
-    storage.secrets.removed_from(error)
+    storage._secrets.removed_from(error)
     text, url = parsed(error), storage.name
     if isinstance(error, exceptions.PreconditionError | exceptions.NotModifiedError):
         return storage.replaced("another version", span)

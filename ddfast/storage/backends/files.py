@@ -254,7 +254,7 @@ class AnyStorage(ThreadedStorage):
         return Stat(int(size), version)
 
     def _calling(self, function: Callable[[], T], span: Span | None) -> T:
-        return calling(function, lambda error: of_any(error, self.name, span, self.secrets))
+        return calling(function, lambda error: of_any(error, self.name, span, self._secrets))
 
     def beside(self, suffix: str) -> AnyStorage:
         """Another object of the same file system."""
