@@ -33,6 +33,13 @@ print(json.dumps([CPU() - START, peak, RESULT]))
 HEAD = "import time; CPU = time.process_time\n"
 
 # Source of the jobs: {source} is the COCO folder, {file} its annotation file, {out} a folder, {stored} a ddfast file.
+EXPORT = """
+from ddfast.annotated import Dataset
+dataset = Dataset.import_from({stored!r})
+START = CPU()
+dataset.export({out!r}, "FORMAT")
+RESULT = len(dataset)
+"""
 DDFAST = {
     "parse the file": """
 from ddfast.formats.coco.images import IMAGES
@@ -48,13 +55,25 @@ START = CPU()
 dataset = Dataset.import_from({source!r}, "coco_instances")
 RESULT = dataset.tables.annotations.num_rows
 """,
-    "tables to COCO": """
-from ddfast.annotated import Dataset
-dataset = Dataset.import_from({stored!r})
+    "tables to COCO": EXPORT.replace("FORMAT", "coco_instances"),
+    "create as many files": """
+import os
 START = CPU()
-dataset.export({out!r}, "coco_instances")
-RESULT = len(dataset)
+os.makedirs({out!r})
+for number in range({items}):
+    with open({out!r} + f"/{{number:012}}.txt", "xb") as file:
+        file.write(b"x" * 100)
+RESULT = {items}
 """,
+    **{
+        f"tables to {name}": EXPORT.replace("FORMAT", format)
+        for name, format in (
+            ("YOLO", "yolo"),
+            ("VOC", "voc_detection"),
+            ("CVAT", "cvat"),
+            ("Datumaro", "datumaro"),
+        )
+    },
     "tables to a ddfast file": """
 from ddfast.annotated import Dataset
 dataset = Dataset.import_from({source!r}, "coco_instances")
@@ -158,6 +177,7 @@ def measure(args: argparse.Namespace, data: Path, temporary: Path) -> None:
         Dataset.import_from(source, "coco_instances").export(stored)
     places = {
         "source": str(source), "file": str(file), "stored": str(stored), "out": str(temporary / "out"),
+        "items": str((TRAIN if args.size == "train" else VAL)[0]),
     }  # fmt: skip
     print(f"{file}: {file.stat().st_size:,} bytes; {stored.name}.table: {_size(stored, '.table'):,} bytes")
     found: dict[tuple[str, str], list[tuple[float, int, int]]] = {}
