@@ -57,10 +57,23 @@ def parse_xml(path: Path, content: bytes | None = None) -> Any:
         )
     except etree.XMLSyntaxError as error:
         raise xml_error(error, path) from error
-    declared = root.getroottree().docinfo.internalDTD
+    refuse_entities(root, path)
+    return root
+
+
+def refuse_entities(element: Any, path: object) -> None:
+    """Refuse a file that declares entities.
+
+    Parameters:
+        element: any of the file; of one that is read element by element, the first.
+        path: of the file, for the message.
+
+    Raises:
+        FormatError: it declares entities.
+    """
+    declared = element.getroottree().docinfo.internalDTD
     if declared is not None and any(True for _ in declared.iterentities()):
         raise FormatError(f"{path} declares entities, which are not supported. Remove its DOCTYPE")
-    return root
 
 
 def xml_error(error: Any, path: object) -> FormatError:

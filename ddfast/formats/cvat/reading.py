@@ -19,7 +19,7 @@ from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.pixels import read_header
 from ddfast.annotated.source_folder import ImageFinder
 from ddfast.annotated.tables import Tables, with_column
-from ddfast.errors import FormatError, MediaError
+from ddfast.errors import MediaError
 from ddfast.formats.cvat.attributes import STATE_LIST, VISIBILITY, TypedAttributes
 from ddfast.formats.cvat.interpolation import Frames, interpolated
 from ddfast.formats.cvat.items import FileItem, FileItems
@@ -35,7 +35,7 @@ from ddfast.formats.cvat.shapes import (
     rotation_of,
     shape_of,
 )
-from ddfast.formats.xml import SAFE_PARSER, line_of, lxml_etree, xml_error
+from ddfast.formats.xml import SAFE_PARSER, line_of, lxml_etree, refuse_entities, xml_error
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -230,7 +230,7 @@ class CvatFile:
         try:
             for _, element in etree.iterparse(stream, events=("end",), tag=tags, **SAFE_PARSER):
                 if is_first:
-                    self._refuse_entities(element)
+                    refuse_entities(element, self.path)
                     is_first = False
                 parent = element.getparent()
                 if parent is None or parent.getparent() is not None:
@@ -241,12 +241,6 @@ class CvatFile:
                     del parent[0]
         except etree.XMLSyntaxError as error:
             raise xml_error(error, self.path) from error
-
-    def _refuse_entities(self, element: Any) -> None:
-        """Check the file of the first element that was read, as `parse_xml` checks whole files."""
-        declared = element.getroottree().docinfo.internalDTD
-        if declared is not None and any(True for _ in declared.iterentities()):
-            raise FormatError(f"{self.path} declares entities, which are not supported. Remove its DOCTYPE")
 
     def _problem(self, element: Any, error: ShapeError) -> None:
         self._report.problem(f"{element.tag}: {error}", self.path, line_of(element), error.field)
