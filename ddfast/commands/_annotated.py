@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from ddfast.annotated import AnnotationType, Dataset, LabelCategories
-from ddfast.annotated.tables import codes, integers
 from ddfast.storage import is_url
 from ddfast.tools import path_append
 
@@ -22,8 +20,13 @@ def is_annotated(path: Path | str) -> bool:
     return not is_url(path) and any(path_append(path, suffix).exists() for suffix in BESIDE)
 
 
-def summary(dataset: Dataset) -> dict[str, Any]:
+def summary(path: str) -> dict[str, Any]:
     """Numbers of items by subset, and of annotations by type and by label."""
+    # Imported here: most datasets have no annotations.
+    from ddfast.annotated import AnnotationType, Dataset, LabelCategories
+    from ddfast.annotated.tables import integers
+
+    dataset = Dataset.import_from(path)
     tables = dataset.tables
     labels = dataset.categories().get(AnnotationType.label)
     names = [label.name for label in labels] if isinstance(labels, LabelCategories) else []
@@ -40,6 +43,8 @@ def summary(dataset: Dataset) -> dict[str, Any]:
 
 
 def _counts(table: Any, name: str) -> dict[str, int]:
+    from ddfast.annotated.tables import codes
+
     numbers, names = codes(table, name)
     counts = np.bincount(numbers[numbers >= 0], minlength=len(names)).tolist()
     return dict(zip(names, counts, strict=True))

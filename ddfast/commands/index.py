@@ -25,7 +25,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ddfast.annotated.stored import write_table
 from ddfast.commands import _run
 from ddfast.commands._files import (
     SUFFIX_MD5,
@@ -125,6 +124,8 @@ def index_table(path: StrPath, storage_options: Options = None) -> int:
     Returns:
         The number of annotations.
     """
+    from ddfast.annotated.stored import write_table  # other uses of the command do without
+
     with make_printer(desc=f"table of {Path(path).name}", unit=" samples", leave=False, disable=None) as bar:
 
         def advance(done: int, total: int) -> None:

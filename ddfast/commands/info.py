@@ -23,7 +23,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ddfast.annotated import Dataset
 from ddfast.commands import _annotated, _run
 from ddfast.commands._files import sources, without_index_files
 from ddfast.commands._options import positive
@@ -155,9 +154,7 @@ def main(args: argparse.Namespace) -> int:
     )
     found = info(paths, args.samples, options, several.each)
     annotated = [*folders, *(str(path) for path in paths if _annotated.is_annotated(path))]
-    summaries = list(
-        several.each(lambda path: (path, _annotated.summary(Dataset.import_from(path))), annotated)
-    )
+    summaries = list(several.each(lambda path: (path, _annotated.summary(path)), annotated))
     if args.json and (found.shards or summaries):
         shown = found.to_dict() if found.shards else {}
         _run.say(json.dumps(shown | ({"annotated": dict(summaries)} if summaries else {}), indent=2))
