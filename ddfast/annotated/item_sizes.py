@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ddfast.annotated.image import Image
 from ddfast.annotated.media_files import media_of
-from ddfast.annotated.tables import integers
+from ddfast.annotated.tables import known_sizes
 
 if TYPE_CHECKING:
     from ddfast.annotated.tables import Tables
@@ -26,7 +26,7 @@ def item_sizes(tables: Tables) -> npt.NDArray[np.int64]:
     Raises:
         ImageError: an image is damaged.
     """
-    sizes = np.stack([integers(tables.items, name) for name in ("height", "width")], axis=1).astype(np.int64)
+    sizes = known_sizes(tables.items)
     for row in np.flatnonzero((sizes <= 0).any(axis=1)).tolist():
         media = _media(tables, row)
         sizes[row] = (media.size if isinstance(media, Image) else None) or 0

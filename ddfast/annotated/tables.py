@@ -197,18 +197,23 @@ def floats(table: pa.Table, name: str) -> npt.NDArray[np.float64]:
     return float_values(column, table.schema.field(name))
 
 
-def mask_sizes(items: pa.Table, annotations: pa.Table) -> npt.NDArray[np.int64]:
-    """Height and width of the mask of each annotation: its own, or those of its item; 0 if both are unknown.
+def known_sizes(items: pa.Table) -> npt.NDArray[np.int64]:
+    """Height and width of each item, zeros if the table does not say them; int64, shape ``(items, 2)``."""
+    return np.stack([integers(items, name) for name in ("height", "width")], axis=1).astype(np.int64)
+
+
+def mask_sizes(annotations: pa.Table, sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Height and width of the mask of each annotation: its own, or those of its item.
+
+    Parameters:
+        annotations: their table.
+        sizes: height and width of the items.
 
     Returns:
         int64, shape ``(annotations, 2)``.
     """
-    rows = integers(annotations, "item")
-    sizes = []
-    for name in ("height", "width"):
-        own = integers(annotations, f"mask_{name}", -1)
-        sizes.append(np.where(own < 0, integers(items, name)[rows], own))
-    return np.stack(sizes, axis=1).astype(np.int64)
+    own = np.stack([integers(annotations, f"mask_{name}", -1) for name in ("height", "width")], axis=1)
+    return np.where(own < 0, sizes[integers(annotations, "item")], own).astype(np.int64)
 
 
 def lists(table: pa.Table, name: str) -> tuple[npt.NDArray[Any], Rows]:

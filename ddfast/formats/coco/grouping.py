@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ddfast.annotated import masks
 from ddfast.annotated.builder import TableBuilder, ragged
 from ddfast.annotated.parts import part_starts
-from ddfast.annotated.tables import codes, floats, integers, lists
+from ddfast.annotated.tables import codes, floats, integers, lists, mask_sizes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -160,7 +160,7 @@ class Groups:
         values, offsets = lists(self.table, "points")
         starts, firsts = part_starts(self.table, offsets)
         ends = np.append(starts, offsets[-1])
-        heights, widths = drawn_sizes(self.table, self.sizes).T.tolist()
+        heights, widths = mask_sizes(self.table, self.sizes).T.tolist()
         bounds = np.append(self.starts, self.table.num_rows)
         found, areas = [], []
         for record in records.tolist():
@@ -184,15 +184,3 @@ class Groups:
             "mask_width": [rle["size"][1] for rle in found],
             "area": np.array(areas, np.float64),
         }
-
-
-def drawn_sizes(table: pa.Table, sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Height and width of the mask of each annotation: its own, or those of its item.
-
-    Parameters:
-        table: of annotations.
-        sizes: height and width of the items.
-    """
-    items = integers(table, "item")
-    own = np.stack([integers(table, f"mask_{name}", -1) for name in ("height", "width")], axis=1)
-    return np.where(own < 0, sizes[items], own).astype(np.int64)

@@ -13,8 +13,7 @@ import numpy.typing as npt
 from ddfast.annotated import masks
 from ddfast.annotated.contours import bridged, mask_to_polygons
 from ddfast.annotated.parts import part_starts
-from ddfast.annotated.tables import codes, integers, lists
-from ddfast.formats.coco.grouping import drawn_sizes
+from ddfast.annotated.tables import codes, integers, lists, mask_sizes
 from ddfast.tools.json_columns import OTHER, PRESENT, JSONColumn, json_column
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ class Shapes:
         self.mode = mode
         numbers, names = codes(table, "type")
         self.kinds = np.array([*names, None], object)[numbers]
-        self.sizes = drawn_sizes(table, sizes)
+        self.sizes = mask_sizes(table, sizes)
         self.crowd = integers(table, "crowd") == 1
         self.values, self.offsets = lists(table, "points")
         starts, self.firsts = part_starts(table, self.offsets)

@@ -20,7 +20,7 @@ from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.media_reader import MediaReader
 from ddfast.annotated.output_media import file_names, save_images
 from ddfast.annotated.schema import CROWD
-from ddfast.annotated.tables import Tables, codes, floats, integers, lists, mask_sizes
+from ddfast.annotated.tables import Tables, codes, floats, integers, known_sizes, lists, mask_sizes
 from ddfast.formats.json_file import write_json
 from ddfast.formats.labelme.reading import FILE_KEYS, IGNORED, LABELS
 
@@ -170,7 +170,7 @@ class LabelmeShapes:
         self._parts, self._part_ends = _as_lists(table, "parts")
         self._visibility, self._visibility_ends = _as_lists(table, "visibility")
         self._masks = table.column("mask").to_pylist() if "mask" in table.column_names else []
-        self._sizes = mask_sizes(tables.items, table).tolist()
+        self._sizes = mask_sizes(table, known_sizes(tables.items)).tolist()
 
     def by_item(self) -> Iterator[tuple[list[dict[str, Any]], dict[str, bool]]]:
         """Shapes and flags of each item. Labels are numbers, -1 for none."""
