@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from ddfast.errors import MissingPackageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,10 +33,24 @@ CROWD = "is_crowd"
 """Attribute of annotation objects that is the column ``crowd`` of the tables."""
 
 
+def arrow() -> Any:
+    """The package pyarrow.
+
+    Raises:
+        MissingPackageError: it is not installed.
+    """
+    try:
+        import pyarrow
+    except ImportError as error:
+        raise MissingPackageError(
+            "Annotated datasets need pyarrow: pip install 'ddfast[annotated]'"
+        ) from error
+    return pyarrow
+
+
 def item_types() -> dict[str, pa.DataType]:
     """Arrow type of each column of the table of items."""
-    import pyarrow as pa
-
+    pa = arrow()
     word = pa.dictionary(pa.int32(), pa.string())
     number = pa.int32()
     return {
@@ -54,8 +70,7 @@ def item_types() -> dict[str, pa.DataType]:
 
 def annotation_types() -> dict[str, pa.DataType]:
     """Arrow type of each column of the table of annotations."""
-    import pyarrow as pa
-
+    pa = arrow()
     word = pa.dictionary(pa.int32(), pa.string())
     number, large, real = pa.int32(), pa.int64(), pa.float64()
     return {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ddfast.annotated.builder import TableBuilder
-from ddfast.annotated.schema import VERSION
+from ddfast.annotated.schema import VERSION, arrow
 from ddfast.annotated.tables import Tables
 from ddfast.errors import TableFileError
 from ddfast.index import SUFFIX_TABLE
@@ -78,8 +78,9 @@ def read_table_file(path: Path, dataset: str | None = None) -> Tables:
     Raises:
         TableFileError: the file is damaged, of a later version, or the table of another data file.
         FileNotFoundError: there is no such file.
+        MissingPackageError: pyarrow is not installed.
     """
-    import pyarrow as pa
+    pa = arrow()
 
     try:
         with pa.memory_map(os.fspath(path)) as file:

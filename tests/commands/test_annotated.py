@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -128,3 +129,17 @@ def test_all_files_move_together(coco, tmp_path):
     assert len(Dataset.import_from(tmp_path / "y.msgpack").categories()) == 1
     assert not list(tmp_path.glob("x.msgpack*"))
     assert run("verify", tmp_path / "y.msgpack") == 0
+
+
+def test_without_pyarrow_every_command_says_what_to_install(coco, tmp_path, capsys, monkeypatch):
+    run("convert", coco, tmp_path / "x.msgpack", "--quiet")
+    capsys.readouterr()
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    for command in (
+        ("convert", coco, tmp_path / "y.msgpack"),
+        ("convert", tmp_path / "x.msgpack", tmp_path / "out", "--to", "coco"),
+        ("info", coco),
+        ("index", "--table", "-y", tmp_path / "x.msgpack"),
+    ):
+        assert run(*command) == 1
+        assert "need pyarrow: pip install 'ddfast[annotated]'" in capsys.readouterr().err
