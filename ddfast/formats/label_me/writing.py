@@ -16,7 +16,7 @@ from ddfast.annotated.item import DEFAULT_SUBSET
 from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.output_media import file_names, save_images
 from ddfast.annotated.schema import CROWD
-from ddfast.annotated.tables import Tables, codes, floats, integers, lists, mask_sizes
+from ddfast.annotated.tables import Tables, codes, floats, integers, known_sizes, lists, mask_sizes
 from ddfast.formats.dataset_meta import META_FILE, labels_text
 from ddfast.formats.label_me.attributes import attributes_line
 from ddfast.formats.label_me.layout import ANNOTATIONS, IMAGES, MASKS
@@ -146,7 +146,7 @@ class LabelMeObjects:
         values, ends = lists(table, "parts")
         self._parts, self._part_ends = values.astype(np.int64).tolist(), ends.tolist()
         self._masks = table.column("mask").to_pylist() if "mask" in table.column_names else []
-        self._sizes = mask_sizes(tables.items, table).tolist()
+        self._sizes = mask_sizes(table, known_sizes(tables.items)).tolist()
 
     def objects_of(self, number: int, item: LabelMeItem, output: OutputFolder) -> list[str]:
         """The elements of the objects of an item; masks are written as files.

@@ -17,7 +17,7 @@ from ddfast.annotated.kinds import AnnotationType
 from ddfast.annotated.media_reader import MediaReader
 from ddfast.annotated.output_media import file_names, save_images
 from ddfast.annotated.pixels import read_header
-from ddfast.annotated.tables import Tables, codes, floats, integers, mask_sizes
+from ddfast.annotated.tables import Tables, codes, floats, integers, known_sizes, mask_sizes
 from ddfast.errors import ImageError, MediaError
 from ddfast.formats.open_images.csv_file import csv_bytes
 from ddfast.formats.open_images.layout import FLAGS, HIERARCHY, IMAGE_COLUMNS
@@ -211,7 +211,10 @@ class OpenImagesSubset:
         taken: set[str] = set()
         boxes = [str(one.get("box_id", number)) for number, one in enumerate(attributes)]
         paths = []
-        sizes, rles = mask_sizes(self._tables.items, block).tolist(), block.column("mask").to_pylist()
+        sizes, rles = (
+            mask_sizes(block, known_sizes(self._tables.items)).tolist(),
+            block.column("mask").to_pylist(),
+        )
         for number, (key, box) in enumerate(zip(common["ImageID"], boxes, strict=True)):
             stem = UNSAFE.sub("_", f"{key}_{common['LabelName'][number]}_{box}")
             path = stem
